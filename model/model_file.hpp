@@ -1,0 +1,26 @@
+#pragma once
+// A model as it comes from a file: its spec, its tensors, its tokenizer's vocabulary.
+#include "model/spec.hpp"
+#include "model/tokenizer/vocabulary.hpp"
+#include <filesystem>
+#include <memory>
+
+namespace troupe {
+
+/// Immutable, shared. Keeps the file mapped; all tensor views point into it.
+struct model_file {
+  std::filesystem::path path;
+  model_spec spec;
+  model_tensors tensors;
+  vocabulary words;
+  uint64_t file_bytes = 0;
+  uint64_t parameters = 0;
+  std::vector<std::pair<std::string, uint64_t>> tensor_types; // "Q8_0" -> how many tensors.
+  std::shared_ptr<const void> mapping;                        // What the views point into.
+};
+
+/// Opens a GGUF file, checks all of it that is used later, and lets its family describe it.
+/// Throws input_error naming file, place and reason. Allocates in proportion to what the file really holds.
+std::shared_ptr<const model_file> open_model(const std::filesystem::path& path);
+
+} // namespace troupe
