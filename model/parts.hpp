@@ -1,10 +1,15 @@
 #pragma once
-// The parts a model falls into. Each part is the property of exactly one actor, holds its own immutable slice of the
-// weights, and knows the maths done with it. model/reference.hpp runs the same parts one after the other, without
-// actors: whatever the actor graph computes must equal it bit for bit.
+// The parts a model falls into. Each part is the property of exactly one actor, holds its own immutable slice
+// of the weights, and knows the maths done with it. model/reference.hpp runs the same parts one after the
+// other, without actors: whatever the actor graph computes must equal it bit for bit.
 //
-// Partition. One attention head part per key/value head, with the query heads that share it. All other matrices are cut
-// by output rows into shards. A cut never changes a bit of the result (model/kernels/matrix.hpp).
+// Partition. One attention head part per key/value head, with the query heads that share it. All other
+// matrices are cut by output rows into shards. A cut never changes a bit of the result
+// (model/kernels/matrix.hpp).
+//
+// All forward functions are const and may run at the same time on one part, each with a scratch of its own.
+// Wrong shapes are broken invariants. Non-finite input gives non-finite output in the rows it came in, never
+// an exception: the caller checks is_finite() where it wants to know.
 #include "model/kernels/attention.hpp"
 #include "model/kernels/matrix.hpp"
 #include "model/kernels/rowwise.hpp"
@@ -23,8 +28,34 @@ struct range {
   bool operator==(const range&) const = default;
 };
 
-/// The rows of shard `shard` of `shards`: contiguous, in order, multiples of 32 except at the end. May be empty.
+/// The rows of shard `shard` of `shards`: contiguous, in order, multiples of 32 except at the end. May be
+/// empty.
 range shard_range(uint32_t rows, uint32_t shards, uint32_t shard);
+
+/// Activations in the forms that products want, each made when a matrix first asks for it and kept for the
+/// others. Refers to the rows given to `assign`, which must live as long as `as` is called.
+class product_input {
+public:
+  void assign(const_rows x);
+  const operand& as(operand_kind kind);
+
+private:
+  const_rows rows_;
+  operand operands_[2]; // By operand_kind.
+  bool ready_[2] = {false, false};
+};
+
+/// Buffers that the parts' maths works in. Whoever runs parts owns one, gives it to every call and keeps it,
+/// so that a step allocates nothing once the largest step has been seen. What is in it between calls means
+/// nothing; any part may use any scratch. Not thread-safe.
+struct part_scratch {
+  product_input input;
+  std::vector<float> query;      // One head's: [rows, group * head_dim]
+  std::vector<float> key, value; // [rows, head_dim]
+  std::vector<float> weights;    // attend()'s.
+  std::vector<float> up;         // The ungated half of a feed-forward: [rows, inner_range.count]
+  std::vector<float> row;        // One learned position: [width]
+};
 
 struct norm_weights {
   norm_spec spec;
@@ -36,18 +67,22 @@ struct projection {
   std::shared_ptr<const packed_matrix> matrix; // [outputs, inputs]; null when outputs are 0.
   std::vector<float> bias;                     // [outputs] or empty.
   uint32_t outputs() const { return matrix ? matrix->rows() : 0; }
+  /// out = input Wᵀ + bias. Nothing when outputs are 0.
+  void apply(product_input& input, mutable_rows out) const;
 };
 
-/// Looks up token embeddings and adds learned positions where the model has them (§3.4, §3.5 of "Attention Is All You
-/// Need"). Stateless.
+/// Looks up token embeddings and adds learned positions where the model has them (§3.4, §3.5 of "Attention Is
+/// All You Need"). Stateless.
 struct embedding_part {
   tensor_view table;                    // [vocabulary, width]
   std::optional<tensor_view> positions; // [context_length, width]
   /// out: [tokens.size(), width]; positions_of[i] < context_length, tokens[i] < vocabulary, both asserted.
-  void forward(std::span<const uint32_t> tokens, std::span<const uint32_t> positions_of, mutable_rows out) const;
+  void forward(std::span<const uint32_t> tokens, std::span<const uint32_t> positions_of, mutable_rows out,
+               part_scratch& scratch) const;
 };
 
-/// Consecutive rows of a step that belong to one sequence: rows [.., ..+rows) continue it at `first_position`.
+/// Consecutive rows of a step that belong to one sequence: rows [.., ..+rows) continue it at
+/// `first_position`.
 struct head_slice {
   kv_cache* cache = nullptr; // length() >= first_position.
   uint32_t first_position = 0;
@@ -57,18 +92,23 @@ struct head_slice {
 /// One key/value head with its query heads.
 struct attention_head_part {
   attention_spec spec;
-  uint32_t index = 0;             // Which key/value head.
-  projection query, key, value;   // [group * head_dim, width], [head_dim, width], [head_dim, width]
+  uint32_t index = 0;            // Which key/value head.
+  projection query;              // [group * head_dim, width]
+  projection key, value;         // [head_dim, width]
   std::optional<norm_weights> query_norm, key_norm;
-  std::shared_ptr<const rope_table> rope;
+  std::shared_ptr<const rope_table> rope; // Null without rotary positions.
 
   uint32_t output_columns() const { return spec.group() * spec.head_dim; }
   /// Projects x, applies norms and RoPE, writes keys and values of every slice into its cache, attends.
-  /// x: [rows, width], the normalised hidden states; slices cover the rows in order; out: [rows, group * head_dim].
-  void forward(const_rows x, std::span<const head_slice> slices, mutable_rows out) const;
+  /// x: [rows, width], the normalised hidden states; slices cover the rows in order;
+  /// out: [rows, group * head_dim], query heads in order: the heads' outputs side by side, by index, are what
+  /// the output projection takes. The row at position p sees positions [0, p] (all of its slice and what came
+  /// before, when not causal). Running a slice again rewrites the same cache and gives the same bits.
+  void forward(const_rows x, std::span<const head_slice> slices, mutable_rows out, part_scratch& scratch) const;
 };
 
-/// A cut of a layer's remaining matrices by output rows. Stateless: three products, any of them repeatable at will.
+/// A cut of a layer's remaining matrices by output rows. Stateless: three products, any of them repeatable at
+/// will.
 struct projection_shard_part {
   feed_forward_spec feed_forward;
   range width_range;       // This shard's columns of the hidden state (outputs of `output` and `down`).
@@ -76,15 +116,18 @@ struct projection_shard_part {
   projection output;       // [width_range.count, heads * head_dim]
   projection gate, up;     // [inner_range.count, width]; gate only when gated.
   projection down;         // [width_range.count, feed_forward.width]
-  void attention_output(const_rows x, mutable_rows out) const; // [rows, heads*head_dim] -> [rows, width_range.count]
-  void inner(const_rows x, mutable_rows out) const;            // [rows, width] -> [rows, inner_range.count]
-  void outer(const_rows x, mutable_rows out) const;            // [rows, ff.width] -> [rows, width_range.count]
+  /// [rows, heads * head_dim] -> [rows, width_range.count]
+  void attention_output(const_rows x, mutable_rows out, part_scratch& scratch) const;
+  /// [rows, width] -> [rows, inner_range.count]
+  void inner(const_rows x, mutable_rows out, part_scratch& scratch) const;
+  /// [rows, feed_forward.width] -> [rows, width_range.count]
+  void outer(const_rows x, mutable_rows out, part_scratch& scratch) const;
 };
 
 /// What the layer itself does: the two norms; the residual sums are add().
 struct layer_part {
   norm_weights attention_norm, feed_forward_norm;
-  std::vector<std::shared_ptr<const attention_head_part>> heads;   // [kv_heads]
+  std::vector<std::shared_ptr<const attention_head_part>> heads;    // [kv_heads]
   std::vector<std::shared_ptr<const projection_shard_part>> shards; // [partition.shards]
 };
 
@@ -92,16 +135,20 @@ struct layer_part {
 struct output_shard_part {
   range vocabulary_range;
   projection output; // [vocabulary_range.count, width]
-  void forward(const_rows x, mutable_rows out) const;
+  /// x: [rows, width], after output_part::norm; out: [rows, vocabulary_range.count], logits.
+  void forward(const_rows x, mutable_rows out, part_scratch& scratch) const;
 };
 
 struct output_part {
   norm_weights norm;
-  std::vector<std::shared_ptr<const output_shard_part>> shards;
+  std::vector<std::shared_ptr<const output_shard_part>> shards; // [partition.shards]
 };
 
 struct partition {
-  uint32_t shards = 1; // Of each layer and of the vocabulary.
+  uint32_t shards = 1; // Of each layer and of the vocabulary; at least 1.
+  /// Sequences never grow beyond this, whatever length the model claims to be made for: a bound for the memory
+  /// that rotary positions take.
+  uint32_t positions_max = 1u << 20;
 };
 
 struct model_parts {
@@ -110,17 +157,20 @@ struct model_parts {
   embedding_part embedding;
   std::vector<std::shared_ptr<const layer_part>> layers;
   output_part output;
-  uint64_t weight_bytes = 0; // Memory of all packed weights.
+  uint32_t positions_max = 0; // min(context_length, partition.positions_max); every position is below it.
+  uint64_t weight_bytes = 0;  // Memory of all packed weights.
 };
 
-/// Runs independent jobs, in any order, on any threads; returns when all are done; rethrows the first exception.
+/// Runs independent jobs, in any order, on any threads; returns when all are done; rethrows the first
+/// exception.
 using job_runner = std::function<void(std::vector<std::function<void()>>)>;
 void run_in_order(std::vector<std::function<void()>> jobs);
 
-/// Called as packing goes on, from any thread, with the share done in [0, 1].
+/// Called as packing goes on, from any thread, also from several at once, with the share done in [0, 1].
 using progress_callback = std::function<void(double)>;
 
-/// Packs the weights of a model. Throws input_error when tensors and spec do not fit.
+/// Packs the weights of a model, one job per head and shard. Throws input_error when tensors and spec do not
+/// fit.
 std::shared_ptr<const model_parts> make_parts(std::shared_ptr<const model_file> file, partition cut,
                                               const job_runner& run = run_in_order,
                                               const progress_callback& progress = {});
