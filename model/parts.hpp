@@ -71,8 +71,8 @@ struct projection {
   void apply(product_input& input, mutable_rows out) const;
 };
 
-/// Looks up token embeddings and adds learned positions where the model has them (§3.4, §3.5 of "Attention Is
-/// All You Need"). Stateless.
+/// Looks up token embeddings and adds learned positions where a model has them (§3.4 and §3.5 of "Attention
+/// Is All You Need"). Stateless.
 struct embedding_part {
   tensor_view table;                    // [vocabulary, width]
   std::optional<tensor_view> positions; // [context_length, width]
@@ -104,7 +104,8 @@ struct attention_head_part {
   /// out: [rows, group * head_dim], query heads in order: the heads' outputs side by side, by index, are what
   /// the output projection takes. The row at position p sees positions [0, p] (all of its slice and what came
   /// before, when not causal). Running a slice again rewrites the same cache and gives the same bits.
-  void forward(const_rows x, std::span<const head_slice> slices, mutable_rows out, part_scratch& scratch) const;
+  void forward(const_rows x, std::span<const head_slice> slices, mutable_rows out,
+               part_scratch& scratch) const;
 };
 
 /// A cut of a layer's remaining matrices by output rows. Stateless: three products, any of them repeatable at
@@ -146,8 +147,8 @@ struct output_part {
 
 struct partition {
   uint32_t shards = 1; // Of each layer and of the vocabulary; at least 1.
-  /// Sequences never grow beyond this, whatever length the model claims to be made for: a bound for the memory
-  /// that rotary positions take.
+  /// Sequences never grow beyond this, whatever length the model claims to be made for: a bound for the
+  /// memory that rotary positions take.
   uint32_t positions_max = 1u << 20;
 };
 
@@ -169,8 +170,8 @@ void run_in_order(std::vector<std::function<void()>> jobs);
 /// Called as packing goes on, from any thread, also from several at once, with the share done in [0, 1].
 using progress_callback = std::function<void(double)>;
 
-/// Packs the weights of a model, one job per head and shard. Throws input_error when tensors and spec do not
-/// fit.
+/// Packs the weights of a model, one job per matrix of each head and shard. Throws input_error when tensors
+/// and spec do not fit.
 std::shared_ptr<const model_parts> make_parts(std::shared_ptr<const model_file> file, partition cut,
                                               const job_runner& run = run_in_order,
                                               const progress_callback& progress = {});

@@ -1,6 +1,6 @@
 #pragma once
-// A model run part after part in one thread, without actors: the oracle that the actor graph must equal bit for
-// bit.
+// A model run part after part in one thread, without actors: the oracle that the actor graph must equal bit
+// for bit.
 #include "model/parts.hpp"
 #include <vector>
 

@@ -32,6 +32,7 @@ struct rope_spec {
   float base = 10000.0f;
   float scaling_factor = 1.0f; // Linear scaling: positions are divided by it.
   std::vector<float> factors;  // Per pair, [dimensions / 2], or empty (llama 3.1's rope_freqs).
+  bool operator==(const rope_spec&) const = default;
 };
 
 /// Attention, "Attention Is All You Need" §3.2; grouped queries after Ainslie et al. 2023: query heads

@@ -1,0 +1,170 @@
+#include "model/error.hpp"
+#include "model/parts.hpp"
+#include "model/parts/check_tensors.hpp"
+#include <algorithm>
+#include <atomic>
+
+namespace troupe {
+namespace {
+
+range whole(uint64_t rows) { return {0, uint32_t(rows)}; }
+
+std::vector<float> slice_of(const std::optional<tensor_view>& vector, range elements) {
+  if (!vector)
+    return {};
+  const std::vector<float> all = dequantize(*vector);
+  const auto first = all.begin() + elements.first;
+  return {first, first + elements.count};
+}
+
+norm_weights norm_of(const norm_spec& spec, const norm_tensors& tensors) {
+  return {spec, dequantize(tensors.weight), slice_of(tensors.bias, whole(tensors.weight.columns))};
+}
+
+/// Collects one job per matrix to pack. Jobs write into projections that must stay where they are, and count
+/// what they have done; they share nothing else.
+class packing {
+public:
+  explicit packing(const progress_callback& progress) : progress_(progress) {}
+
+  void add(projection& into, const projection_tensors& source, range rows) {
+    if (rows.count == 0)
+      return;
+    into.bias = slice_of(source.bias, rows);
+    const tensor_view slice = source.weight.row_slice(rows.first, rows.count);
+    bytes_total_ += slice.bytes.size();
+    jobs_.push_back([this, &into, slice] {
+      into.matrix = packed_matrix::pack(slice);
+      weight_bytes_ += into.matrix->bytes();
+      const uint64_t done = bytes_done_ += slice.bytes.size();
+      if (progress_)
+        progress_(double(done) / double(bytes_total_));
+    });
+  }
+
+  /// Returns the memory that the packed matrices take.
+  uint64_t run(const job_runner& run_jobs) {
+    run_jobs(std::move(jobs_));
+    TROUPE_ASSERT(bytes_done_ == bytes_total_);
+    return weight_bytes_;
+  }
+
+private:
+  const progress_callback& progress_;
+  std::vector<std::function<void()>> jobs_;
+  uint64_t bytes_total_ = 0; // Of the file's tensors; fixed before the first job runs.
+  std::atomic<uint64_t> bytes_done_{0}, weight_bytes_{0};
+};
+
+/// Layers mostly turn by the same angles: one table for each rope_spec that differs.
+class rope_tables {
+public:
+  explicit rope_tables(uint32_t positions) : positions_(positions) {}
+
+  std::shared_ptr<const rope_table> get(const rope_spec& spec) {
+    if (spec.kind == rope_kind::none)
+      return nullptr;
+    for (const auto& [known, table] : tables_)
+      if (known == spec)
+        return table;
+    return tables_.emplace_back(spec, std::make_shared<const rope_table>(spec, positions_)).second;
+  }
+
+private:
+  uint32_t positions_;
+  std::vector<std::pair<rope_spec, std::shared_ptr<const rope_table>>> tables_;
+};
+
+std::shared_ptr<const attention_head_part> make_head(packing& work, const attention_spec& spec,
+                                                     const attention_tensors& tensors, uint32_t index,
+                                                     std::shared_ptr<const rope_table> rope) {
+  const auto part = std::make_shared<attention_head_part>();
+  part->spec = spec;
+  part->index = index;
+  part->rope = std::move(rope);
+  if (spec.query_key_norm) {
+    part->query_norm = norm_of(*spec.query_key_norm, *tensors.query_norm);
+    part->key_norm = norm_of(*spec.query_key_norm, *tensors.key_norm);
+  }
+  work.add(part->query, tensors.query, {index * part->output_columns(), part->output_columns()});
+  work.add(part->key, tensors.key, {index * spec.head_dim, spec.head_dim});
+  work.add(part->value, tensors.value, {index * spec.head_dim, spec.head_dim});
+  return part;
+}
+
+std::shared_ptr<const projection_shard_part> make_shard(packing& work, const layer_spec& spec,
+                                                        const layer_tensors& tensors, uint32_t width,
+                                                        uint32_t shards, uint32_t shard) {
+  const auto part = std::make_shared<projection_shard_part>();
+  part->feed_forward = spec.feed_forward;
+  part->width_range = shard_range(width, shards, shard);
+  part->inner_range = shard_range(spec.feed_forward.width, shards, shard);
+  work.add(part->output, tensors.attention.output, part->width_range);
+  if (spec.feed_forward.gated)
+    work.add(part->gate, *tensors.feed_forward.gate, part->inner_range);
+  work.add(part->up, tensors.feed_forward.up, part->inner_range);
+  work.add(part->down, tensors.feed_forward.down, part->width_range);
+  return part;
+}
+
+std::shared_ptr<const layer_part> make_layer(packing& work, rope_tables& ropes, const layer_spec& spec,
+                                             const layer_tensors& tensors, uint32_t width, uint32_t shards) {
+  const auto part = std::make_shared<layer_part>();
+  part->attention_norm = norm_of(spec.norm, tensors.attention_norm);
+  part->feed_forward_norm = norm_of(spec.norm, tensors.feed_forward_norm);
+  for (uint32_t index = 0; index < spec.attention.kv_heads; ++index)
+    part->heads.push_back(
+      make_head(work, spec.attention, tensors.attention, index, ropes.get(spec.attention.rope)));
+  for (uint32_t shard = 0; shard < shards; ++shard)
+    part->shards.push_back(make_shard(work, spec, tensors, width, shards, shard));
+  return part;
+}
+
+output_part make_output(packing& work, const model_spec& spec, const model_tensors& tensors,
+                        uint32_t shards) {
+  output_part part;
+  part.norm = norm_of(spec.final_norm, tensors.final_norm);
+  for (uint32_t shard = 0; shard < shards; ++shard) {
+    const auto cut = std::make_shared<output_shard_part>();
+    cut->vocabulary_range = shard_range(spec.vocabulary, shards, shard);
+    work.add(cut->output, tensors.output, cut->vocabulary_range);
+    part.shards.push_back(cut);
+  }
+  return part;
+}
+
+} // namespace
+
+void run_in_order(std::vector<std::function<void()>> jobs) {
+  for (const auto& job : jobs)
+    job();
+}
+
+std::shared_ptr<const model_parts> make_parts(std::shared_ptr<const model_file> file, partition cut,
+                                              const job_runner& run, const progress_callback& progress) {
+  TROUPE_ASSERT(file != nullptr);
+  TROUPE_ASSERT(cut.shards > 0);
+  TROUPE_ASSERT(cut.positions_max > 0);
+  check_tensors(*file);
+  const model_spec& spec = file->spec;
+  const model_tensors& tensors = file->tensors;
+
+  const auto parts = std::make_shared<model_parts>();
+  parts->file = file;
+  parts->spec = spec;
+  parts->positions_max = std::min(spec.context_length, cut.positions_max);
+  parts->embedding.table = tensors.embedding;
+  if (spec.learned_positions)
+    parts->embedding.positions = tensors.positions;
+
+  packing work{progress};
+  rope_tables ropes{parts->positions_max};
+  for (size_t i = 0; i < spec.layers.size(); ++i)
+    parts->layers.push_back(
+      make_layer(work, ropes, spec.layers[i], tensors.layers[i], spec.width, cut.shards));
+  parts->output = make_output(work, spec, tensors, cut.shards);
+  parts->weight_bytes = work.run(run);
+  return parts;
+}
+
+} // namespace troupe
