@@ -1,0 +1,41 @@
+#pragma once
+// The one list of all message types. Registration for the wire and the tests go through it; a test fails when a message
+// of the schemas is missing here. Expensive to include: the .pb.h of a conversation is enough to handle its messages.
+#include "troupe/v1/attention.pb.h"
+#include "troupe/v1/generation.pb.h"
+#include "troupe/v1/projection.pb.h"
+#include "troupe/v1/scheduling.pb.h"
+#include "troupe/v1/step.pb.h"
+#include "troupe/v1/supervision.pb.h"
+
+#include <caf/fwd.hpp>
+
+/// Calls X(name) for every message of package troupe.v1, those too that only travel inside others.
+// clang-format off
+#define TROUPE_MESSAGE_TYPES(X) \
+  /* step.proto */ \
+  X(StepPlan) X(StepTimes) X(ForwardStep) X(HiddenStates) X(LogitsResult) X(CacheMiss) X(StepFault) \
+  X(ReportProgress) X(StepProgress) \
+  /* attention.proto */ \
+  X(AttendStep) X(AttendResult) \
+  /* projection.proto */ \
+  X(ProjectStep) X(ProjectResult) \
+  /* generation.proto */ \
+  X(SamplingOptions) X(GenerateRequest) X(GenerateAccepted) X(TokenEvent) X(HiddenRows) X(LogitsRows) \
+  X(GenerateEnd) X(CancelRequest) \
+  /* scheduling.proto */ \
+  X(JoinBatch) X(AppendToken) X(LeaveBatch) X(FailSequence) X(SchedulerTick) X(GetSchedulerStats) \
+  X(StepTotals) X(SchedulerStats) \
+  /* supervision.proto */ \
+  X(ActorStarted) X(Subscribe) X(AbandonActor) X(SupervisorDecision) X(ListActors) X(ActorList) \
+  X(SupervisorTick) X(Shutdown)
+// clang-format on
+
+namespace troupe {
+
+/// Teaches an actor system to receive all messages from other processes, under their full protobuf names
+/// ("troupe.v1.HiddenStates"): a peer that was built from another version of troupe knows them by the same names.
+/// Call it before the actor system is made. Inside one process nothing needs it.
+void register_messages(caf::actor_system_config& config);
+
+} // namespace troupe
