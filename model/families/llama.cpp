@@ -1,0 +1,10 @@
+// Llama 1 to 3 (Touvron et al. 2023) and what shares its design: Mistral, TinyLlama, SmolLM, ...
+#include "model/families/gated_decoder.hpp"
+
+namespace troupe {
+
+model_description describe_llama(const gguf& file) {
+  return describe_gated_decoder(file, {.architecture = "llama", .rope = rope_kind::interleaved});
+}
+
+} // namespace troupe

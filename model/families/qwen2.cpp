@@ -1,0 +1,11 @@
+// Qwen 2 and 2.5 (Yang et al. 2024): the llama design with biases on queries, keys and values.
+#include "model/families/gated_decoder.hpp"
+
+namespace troupe {
+
+model_description describe_qwen2(const gguf& file) {
+  return describe_gated_decoder(
+      file, {.architecture = "qwen2", .rope = rope_kind::half_split, .has_qkv_biases = true});
+}
+
+} // namespace troupe
