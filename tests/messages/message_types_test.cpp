@@ -81,7 +81,10 @@ TEST_CASE("the list of message types holds every message of the schemas") {
   std::set<std::string> in_list;
   for (const auto& type : all_types())
     CHECK(in_list.insert(type.prototype->GetTypeName()).second); // No name twice.
-  CHECK(in_list == in_schemas);
+  std::vector<std::string> missing;
+  std::ranges::set_difference(in_schemas, in_list, std::back_inserter(missing));
+  CHECK(missing == std::vector<std::string>{});
+  CHECK(in_list.size() == in_schemas.size());
   CHECK(in_list.size() >= 37);
 }
 
