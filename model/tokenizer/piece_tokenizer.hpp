@@ -1,0 +1,53 @@
+#pragma once
+// What sentencepiece-style and byte-pair tokenizers have in common.
+#include "model/tokenizer/piece_matcher.hpp"
+#include "model/tokenizer/tokenizer.hpp"
+#include <array>
+#include <unordered_map>
+
+namespace troupe {
+
+/// Holds the vocabulary, finds special pieces, adds BOS and EOS; leaves ordinary text to its children.
+/// Ordinary text never becomes a control, unknown, unused or byte piece by its spelling. (llama.cpp lets
+/// merges end in one; sentencepiece does not, and text of a stranger must not turn into control tokens.)
+class piece_tokenizer : public tokenizer {
+public:
+  /// Throws input_error when the vocabulary is inconsistent.
+  explicit piece_tokenizer(const vocabulary& words);
+  piece_tokenizer(const piece_tokenizer&) = delete; // The look-up table points into the vocabulary.
+  piece_tokenizer& operator=(const piece_tokenizer&) = delete;
+
+  std::vector<uint32_t> encode(std::string_view text, special_tokens special) const final;
+  std::string token_bytes(uint32_t id, bool special_text) const final;
+  std::string piece(uint32_t id) const final;
+  const vocabulary& words() const final { return words_; }
+
+protected:
+  /// Appends the ids of text (not empty, not special). first: it begins the whole text or follows a special
+  /// piece.
+  virtual void encode_text(std::string_view text, bool first, std::vector<uint32_t>& ids) const = 0;
+  /// The bytes a normal piece stands for.
+  virtual std::string spell(std::string_view piece) const = 0;
+
+  /// The ordinary piece with this spelling.
+  std::optional<uint32_t> find(std::string_view text) const;
+  size_t piece_bytes_max() const { return piece_bytes_max_; }
+  /// The piece <0xNN> of a byte, if the vocabulary has it.
+  std::optional<uint32_t> byte_piece(uint8_t byte) const { return byte_pieces_[byte]; }
+  /// The unknown token for what the vocabulary cannot say; throws input_error when it has none.
+  uint32_t unknown_or_throw(std::string_view bytes) const;
+
+private:
+  piece_kind kind_of(uint32_t id) const { return words_.kinds[id]; }
+  void check_id(uint32_t id) const;
+  void index_pieces();
+
+  vocabulary words_;
+  std::unordered_map<std::string_view, uint32_t> ordinary_; // normal and user_defined pieces.
+  std::array<std::optional<uint32_t>, 256> byte_pieces_;
+  size_t piece_bytes_max_ = 0;
+  piece_matcher user_defined_; // Found in any text.
+  piece_matcher all_special_;  // Found where special tokens are wanted.
+};
+
+} // namespace troupe

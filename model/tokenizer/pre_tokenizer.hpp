@@ -1,0 +1,32 @@
+#pragma once
+// Cuts text into words before byte-pair merging.
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace troupe {
+
+/// Regular expressions applied one after the other, each to the words the one before left. A match is a word,
+/// and so is what lies between two matches. Immutable and thread-safe.
+class pre_tokenizer {
+public:
+  /// name: tokenizer.ggml.pre; empty is "default", as in files older than the key.
+  /// Throws input_error for an unknown name, with those that are known.
+  explicit pre_tokenizer(const std::string& name);
+  ~pre_tokenizer();
+
+  /// The words of text, in order, together all of it. Bytes that are no UTF-8 are words of their own.
+  /// Throws input_error where the regular expression library gives up.
+  std::vector<std::string_view> split(std::string_view text) const;
+
+  /// A word that is a piece is that piece, whatever the merges would give.
+  bool whole_words_first() const { return whole_words_first_; }
+
+private:
+  struct pattern;
+  std::vector<std::unique_ptr<pattern>> patterns_;
+  bool whole_words_first_ = false;
+};
+
+} // namespace troupe
