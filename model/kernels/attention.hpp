@@ -1,5 +1,6 @@
 #pragma once
 // Scaled dot-product attention of one key/value head, over a cache of keys and values.
+#include "model/kernels/matrix.hpp"
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -39,6 +40,11 @@ private:
 /// rounding, unless something is broken), which the caller may check.
 float attend(const kv_cache& cache, std::span<const float> query, uint32_t positions, float scale,
              std::span<float> out, std::vector<float>& scratch);
+
+/// Several query heads that share the cache (grouped queries) at once: the cache is read once for every four of them. Each
+/// has the same bits as alone. queries, out: [heads, head_dim]; sums: [heads], as returned above.
+void attend(const kv_cache& cache, const_rows queries, uint32_t positions, float scale, mutable_rows out,
+            std::span<float> sums, std::vector<float>& scratch);
 
 /// The same from the formula in float64, for tests. keys, values: [positions * head_dim].
 void attend_reference(std::span<const float> keys, std::span<const float> values, std::span<const float> query,

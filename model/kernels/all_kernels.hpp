@@ -1,0 +1,27 @@
+// The kernel_table of one instruction set. Each kernels_*.cpp defines TROUPE_ISA, its tile sizes and its vectors, and then
+// includes this.
+#pragma once
+#include "model/kernels/unroll.hpp"
+// unroll.hpp first.
+#include "model/kernels/matrix_kernels.hpp"
+#include "model/kernels/rowwise_kernels.hpp"
+// attention_kernels.hpp needs exponential() of rowwise_kernels.hpp.
+#include "model/kernels/attention_kernels.hpp"
+
+namespace troupe::TROUPE_ISA {
+
+constexpr kernel_table make_table(const char* name) {
+  return {.name = name,
+          .multiply = multiply_any,
+          .quantize_row = quantize_row,
+          .normalize = normalize,
+          .activate = activate,
+          .activate_gated = activate_gated,
+          .add = add,
+          .rotate_interleaved = rotate_interleaved,
+          .rotate_halves = rotate_halves,
+          .is_finite = is_finite,
+          .attend = attend};
+}
+
+} // namespace troupe::TROUPE_ISA

@@ -1,0 +1,54 @@
+#pragma once
+// What every instruction set implements: the functions of model/kernels, behind their checks.
+#include "model/kernels/attention.hpp"
+#include "model/kernels/layout.hpp"
+#include "model/kernels/rowwise.hpp"
+
+namespace troupe {
+
+/// Arguments of `multiply`, checked.
+struct product {
+  const packed_matrix& w;
+  const operand& x;
+  const float* bias; // [w.rows()] or null.
+  mutable_rows out;
+};
+
+/// Query heads that attend to the same positions of one cache.
+struct attention_task {
+  const kv_cache& cache;
+  const_rows queries; // [heads, head_dim]
+  uint32_t positions;
+  float scale;
+  mutable_rows out; // [heads, head_dim]
+  float* weights;   // Scratch: [heads][positions rounded up to whole pages].
+  float* sums;      // Result: [heads], sums of the normalised weights.
+};
+
+struct kernel_table {
+  const char* name;
+  void (*multiply)(const product& task);
+  /// x: [columns], blocks: [(columns + 31) / 32].
+  void (*quantize_row)(const float* x, uint32_t columns, int8_block* blocks);
+  void (*normalize)(const norm_spec& spec, const float* weight, const float* bias, const float* x, float* out,
+                    uint32_t columns);
+  void (*activate)(activation_kind kind, float* x, uint32_t columns);
+  void (*activate_gated)(activation_kind kind, float* gate, const float* up, uint32_t columns);
+  void (*add)(float* x, const float* y, uint32_t columns);
+  /// Turns pairs of elements: (2i, 2i+1), or (i, i + pairs). cosines, sines: [pairs].
+  void (*rotate_interleaved)(float* head, const float* cosines, const float* sines, uint32_t pairs);
+  void (*rotate_halves)(float* head, const float* cosines, const float* sines, uint32_t pairs);
+  bool (*is_finite)(const float* x, uint64_t count);
+  void (*attend)(const attention_task& task);
+};
+
+extern const kernel_table plain_kernels;
+#if defined(__x86_64__)
+extern const kernel_table avx2_kernels;
+extern const kernel_table avx512_kernels;
+#endif
+
+/// The table in use, see isa.hpp.
+const kernel_table& current_kernels();
+
+} // namespace troupe

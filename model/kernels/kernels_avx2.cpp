@@ -1,0 +1,35 @@
+// The kernels for AVX2 with FMA and F16C.
+#if defined(__x86_64__)
+// Everything that is compiled for the baseline comes before the pragma: what the standard library and our own headers
+// define inline must not be compiled for this instruction set, because the linker may keep that copy for all callers.
+#include "model/kernels/kernel_table.hpp"
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+#include <utility>
+
+#include <immintrin.h>
+
+#define TROUPE_ISA avx2
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c")
+#include "model/kernels/simd_avx2.hpp"
+
+namespace troupe::avx2 {
+// 16 registers of half a vector of 16 lanes each: small tiles.
+constexpr int int8_groups = 1;
+using int8_row_sizes = std::integer_sequence<int, 1, 2>;
+constexpr int float_groups_few = 4, float_groups = 1;
+constexpr uint32_t float_rows_few = 1;
+using float_row_sizes_few = std::integer_sequence<int, 1>;
+using float_row_sizes = std::integer_sequence<int, 2, 4, 6>;
+constexpr int attention_heads = 1;
+} // namespace troupe::avx2
+
+#include "model/kernels/all_kernels.hpp"
+#pragma GCC pop_options
+
+namespace troupe {
+constinit const kernel_table avx2_kernels = avx2::make_table("avx2");
+} // namespace troupe
+#endif

@@ -1,0 +1,54 @@
+#pragma once
+// How packed matrices lie in memory: what packing writes and the kernels read.
+//
+// Rows are in groups of 16, one per lane. A group of a plain type is [columns][16] elements. A group of a quantised type is
+// two arrays, kept apart so that codes are aligned and both are read in one stream each:
+//
+// Codes, per block of 32 columns, in vectors of 64 bytes = [16 rows][4 columns]. "Word j" is columns 4j..4j+3, j < 8.
+//   8 bits: vectors of words 0..7.
+//   4 bits: vectors 0..3; vector v has word v in its low nibbles, word v + 4 in its high ones.
+//   5 bits: those four, then one vector whose bit j is the fifth bit of word j.
+//   6 bits: those four, then two vectors; bits 2j, 2j+1 of the first are the upper bits of word j, of the second of word
+//           j + 4, j < 4.
+//
+// Scales, per block of 32 columns (half*) or of 256 (super*), binary16 as f16:
+//   half:           f16 d[16].
+//   half_minimum:   f16 d[16], f16 m[16].
+//   super_minimum:  f16 d[16], f16 -dmin[16], then 8 times: u8 scale[16], u8 minimum[16].
+//   super_signed:   f16 d[16], then 16 times i8 scale[16].
+#include "model/kernels/aligned_bytes.hpp"
+#include "model/kernels/blocks.hpp"
+#include "model/kernels/matrix.hpp"
+
+namespace troupe {
+
+constexpr uint32_t group_rows = 16;
+
+/// Of 32 columns of a group.
+constexpr uint64_t packed_code_bytes(uint32_t code_bits) { return uint64_t(code_bits) * 64; }
+
+/// Columns that one record of scales covers.
+constexpr uint32_t scale_columns(scale_kind kind) {
+  return kind == scale_kind::half || kind == scale_kind::half_minimum ? 32 : 256;
+}
+
+/// Of one record of scales of a group.
+constexpr uint64_t packed_scale_bytes(scale_kind kind) {
+  switch (kind) {
+  case scale_kind::half: return 32;
+  case scale_kind::half_minimum: return 64;
+  case scale_kind::super_minimum: return 64 + 8 * 32;
+  case scale_kind::super_signed: return 32 + 16 * 16;
+  }
+  return 0;
+}
+
+struct packed_matrix::layout {
+  tensor_type type = tensor_type::f32;
+  uint32_t groups = 0;
+  uint64_t code_group_bytes = 0;  // Of plain types: the elements.
+  uint64_t scale_group_bytes = 0; // 0 for plain types.
+  aligned_bytes codes, scales;    // [groups][..._group_bytes]
+};
+
+} // namespace troupe

@@ -1,0 +1,38 @@
+// Checks and dispatch of the matrix products; the arithmetic is in matrix_kernels.hpp.
+#include "model/kernels/matrix.hpp"
+#include "model/error.hpp"
+#include "model/kernels/kernel_table.hpp"
+
+namespace troupe {
+
+void operand::assign(const_rows rows, operand_kind kind) {
+  TROUPE_ASSERT(rows.stride >= rows.columns);
+  kind_ = kind;
+  rows_ = rows.rows;
+  columns_ = rows.columns;
+  floats_ = {};
+  row_blocks_ = 0;
+  if (kind == operand_kind::float32) {
+    floats_ = rows;
+    return;
+  }
+  row_blocks_ = (columns_ + 31) / 32;
+  blocks_.resize(uint64_t(rows_) * row_blocks_);
+  const kernel_table& kernels = current_kernels();
+  for (uint32_t row = 0; row < rows_; ++row)
+    kernels.quantize_row(rows.data + row * rows.stride, columns_, blocks_.data() + uint64_t(row) * row_blocks_);
+}
+
+void multiply(const packed_matrix& w, const operand& x, std::span<const float> bias, mutable_rows out) {
+  TROUPE_ASSERT(x.kind() == w.wants());
+  TROUPE_ASSERT(x.columns() == w.columns());
+  TROUPE_ASSERT(out.rows == x.rows());
+  TROUPE_ASSERT(out.columns == w.rows());
+  TROUPE_ASSERT(out.stride >= out.columns);
+  TROUPE_ASSERT(bias.empty() || bias.size() == w.rows());
+  if (out.rows == 0)
+    return;
+  current_kernels().multiply({w, x, bias.empty() ? nullptr : bias.data(), out});
+}
+
+} // namespace troupe

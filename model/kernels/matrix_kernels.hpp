@@ -1,0 +1,308 @@
+// Matrix products and the quantisation of their operands, on the vectors of one instruction set: simd_*.hpp comes first.
+//
+// A tile is some groups of 16 weight rows times some activation rows; its sums stay in registers while it walks the
+// columns. Many activation rows: the columns are walked in panels, so that the weights of a panel stay in the nearest
+// cache while all activation rows pass by; between panels the sums rest in the output. Few rows: one panel, so that the
+// weights come in one stream. Either way each sum sees the same operations in the same order.
+//
+// A tile that reaches beyond the last row or group repeats the last one: it computes and stores the same value twice,
+// which costs little and needs no second version of the kernel.
+#pragma once
+#include "model/kernels/kernel_table.hpp"
+#include <algorithm>
+
+namespace troupe::TROUPE_ISA {
+
+template <int Groups, int Rows, class Activation>
+struct tile {
+  const uint8_t* codes[Groups];
+  const uint8_t* scales[Groups];
+  uint32_t column[Groups]; // In the output.
+  uint32_t lanes[Groups];  // Rows of the group that exist.
+  const Activation* x[Rows];
+  float* out[Rows];
+  const float* bias;    // Or null.
+  uint32_t first, last; // Blocks of 32 columns, or columns.
+  bool starts, ends;    // Whether the panel is the first, the last.
+};
+
+template <int Groups, int Rows>
+struct tile_sums {
+  f32x16 v[Groups][Rows];
+};
+
+template <int Groups, int Rows, class Activation>
+TROUPE_INLINE void load_sums(const tile<Groups, Rows, Activation>& t, tile_sums<Groups, Rows>& sums) {
+  repeat<Groups>([&](auto g) TROUPE_LAMBDA {
+    repeat<Rows>([&](auto r) TROUPE_LAMBDA {
+      sums.v[g][r] = t.starts ? zero_floats() : load_first(t.out[r] + t.column[g], t.lanes[g]);
+    });
+  });
+}
+
+template <int Groups, int Rows, class Activation>
+TROUPE_INLINE void store_sums(const tile<Groups, Rows, Activation>& t, const tile_sums<Groups, Rows>& sums) {
+  repeat<Groups>([&](auto g) TROUPE_LAMBDA {
+    const bool has_bias = t.ends && t.bias != nullptr;
+    const f32x16 bias = has_bias ? load_first(t.bias + t.column[g], t.lanes[g]) : zero_floats();
+    repeat<Rows>([&](auto r) TROUPE_LAMBDA {
+      store_first(t.out[r] + t.column[g], has_bias ? sums.v[g][r] + bias : sums.v[g][r], t.lanes[g]);
+    });
+  });
+}
+
+/// Word `Word` of a block of codes, see layout.hpp.
+template <int CodeBits, int Word>
+TROUPE_INLINE u8x64 codes_of_word(const uint8_t* block) {
+  if constexpr (CodeBits == 8) {
+    return load_codes(block + 64 * Word);
+  } else {
+    const u8x64 both = load_codes(block + 64 * (Word % 4));
+    const u8x64 low = (Word < 4 ? both : shift_pairs<-4>(both)) & all_bytes(15);
+    if constexpr (CodeBits == 4)
+      return low;
+    else if constexpr (CodeBits == 5)
+      return low | (shift_pairs<4 - Word>(load_codes(block + 256)) & all_bytes(16));
+    else
+      return low | (shift_pairs<4 - 2 * (Word % 4)>(load_codes(block + 256 + 64 * (Word / 4))) & all_bytes(48));
+  }
+}
+
+constexpr bool has_minimum(scale_kind kind) {
+  return kind == scale_kind::half_minimum || kind == scale_kind::super_minimum;
+}
+
+/// The scales of part `Part` of block `block`; there are two parts, of 16 columns, in super_signed.
+template <scale_kind Kind, int Part>
+TROUPE_INLINE f32x16 scales_of(const uint8_t* scales, uint32_t block) {
+  if constexpr (Kind == scale_kind::half || Kind == scale_kind::half_minimum) {
+    return load_half(scales + block * packed_scale_bytes(Kind));
+  } else {
+    const uint8_t* record = scales + block / 8 * packed_scale_bytes(Kind);
+    if constexpr (Kind == scale_kind::super_minimum)
+      return load_half(record) * load_unsigned_bytes(record + 64 + block % 8 * 32);
+    else
+      return load_half(record) * load_signed_bytes(record + 32 + block % 8 * 32 + Part * 16);
+  }
+}
+
+template <scale_kind Kind>
+TROUPE_INLINE f32x16 minimums_of(const uint8_t* scales, uint32_t block) {
+  if constexpr (Kind == scale_kind::half_minimum) {
+    return load_half(scales + block * packed_scale_bytes(Kind) + 32);
+  } else {
+    const uint8_t* record = scales + block / 8 * packed_scale_bytes(Kind);
+    return load_half(record + 32) * load_unsigned_bytes(record + 64 + block % 8 * 32 + 16);
+  }
+}
+
+constexpr int log2_of(uint32_t x) { return x <= 1 ? 0 : 1 + log2_of(x / 2); }
+
+/// What a sum of int8 products starts with: -offset * (sum of the activations' codes).
+template <class Format, int Part>
+TROUPE_INLINE i32x16 start_of_dot(const int8_block& x) {
+  if constexpr (Format::offset == 0 || (Format::offset == 128 && dot_removes_128)) {
+    return all_lanes(0);
+  } else {
+    constexpr int shift = log2_of(Format::offset);
+    if constexpr (Format::scaling != scale_kind::super_signed)
+      return shift_left<shift>(all_lanes(x.negative_sum));
+    else if constexpr (Part == 0)
+      return shift_left<shift>(all_lanes(x.negative_first_half));
+    else
+      return shift_left<shift>(all_lanes(x.negative_sum) - all_lanes(x.negative_first_half));
+  }
+}
+
+template <class Format, int Groups, int Rows>
+void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
+  const tile<Groups, Rows, int8_block> t = task; // A copy nobody else can see: its pointers stay in registers.
+  constexpr int parts = Format::scaling == scale_kind::super_signed ? 2 : 1;
+  constexpr int words = 8 / parts;
+  tile_sums<Groups, Rows> sums;
+  load_sums(t, sums);
+  for (uint32_t block = t.first; block < t.last; ++block) {
+    repeat<parts>([&](auto part) TROUPE_LAMBDA {
+      i32x16 dots[Groups][Rows];
+      repeat<Rows>([&](auto r) TROUPE_LAMBDA {
+        const i32x16 start = start_of_dot<Format, part>(t.x[r][block]);
+        repeat<Groups>([&](auto g) TROUPE_LAMBDA { dots[g][r] = start; });
+      });
+      repeat<words>([&](auto word) TROUPE_LAMBDA {
+        u8x64 w[Groups];
+        repeat<Groups>([&](auto g) TROUPE_LAMBDA {
+          const uint8_t* codes = t.codes[g] + uint64_t(block) * packed_code_bytes(Format::code_bits);
+          w[g] = codes_of_word<Format::code_bits, part * words + word>(codes);
+        });
+        repeat<Rows>([&](auto r) TROUPE_LAMBDA {
+          const i32x16 x = broadcast_codes(t.x[r][block].codes + 4 * (part * words + word));
+          repeat<Groups>([&](auto g) TROUPE_LAMBDA {
+            dots[g][r] = dot_codes<Format::code_bits>(dots[g][r], w[g], x);
+          });
+        });
+      });
+      repeat<Groups>([&](auto g) TROUPE_LAMBDA {
+        const f32x16 scales = scales_of<Format::scaling, part>(t.scales[g], block);
+        repeat<Rows>([&](auto r) TROUPE_LAMBDA {
+          sums.v[g][r] = fma(to_float(dots[g][r]), scales * all_lanes(t.x[r][block].scale), sums.v[g][r]);
+        });
+        if constexpr (has_minimum(Format::scaling)) {
+          const f32x16 minimums = minimums_of<Format::scaling>(t.scales[g], block);
+          repeat<Rows>([&](auto r) TROUPE_LAMBDA {
+            sums.v[g][r] = fma(minimums, all_lanes(t.x[r][block].scaled_sum), sums.v[g][r]);
+          });
+        }
+      });
+    });
+  }
+  store_sums(t, sums);
+}
+
+template <tensor_type Type>
+TROUPE_INLINE f32x16 load_elements(const uint8_t* p) {
+  if constexpr (Type == tensor_type::f32) {
+    return load(reinterpret_cast<const float*>(p));
+  } else if constexpr (Type == tensor_type::f16) {
+    return load_half(p);
+  } else {
+    return load_bfloat(p);
+  }
+}
+
+template <tensor_type Type, int Groups, int Rows>
+void multiply_float_tile(const tile<Groups, Rows, float>& task) {
+  const tile<Groups, Rows, float> t = task;
+  constexpr uint64_t column_bytes = group_rows * (Type == tensor_type::f32 ? 4 : 2);
+  tile_sums<Groups, Rows> sums;
+  load_sums(t, sums);
+  for (uint64_t column = t.first; column < t.last; ++column) {
+    f32x16 w[Groups];
+    repeat<Groups>([&](auto g) TROUPE_LAMBDA { w[g] = load_elements<Type>(t.codes[g] + column * column_bytes); });
+    repeat<Rows>([&](auto r) TROUPE_LAMBDA {
+      const f32x16 x = all_lanes(t.x[r][column]);
+      repeat<Groups>([&](auto g) TROUPE_LAMBDA { sums.v[g][r] = fma(w[g], x, sums.v[g][r]); });
+    });
+  }
+  store_sums(t, sums);
+}
+
+TROUPE_INLINE const int8_block* activations(const operand& x, uint32_t row, const int8_block*) {
+  return x.blocks(row);
+}
+TROUPE_INLINE const float* activations(const operand& x, uint32_t row, const float*) {
+  return x.floats().data + row * x.floats().stride;
+}
+
+/// All rows of one panel of some groups. t: everything but the rows is filled in.
+template <int Groups, int Rows, class Activation, class Kernel>
+void multiply_panel(const product& task, tile<Groups, Rows, Activation>& t, uint32_t first_row, Kernel kernel) {
+  for (int r = 0; r < Rows; ++r) {
+    const uint32_t row = std::min(first_row + uint32_t(r), task.x.rows() - 1);
+    t.x[r] = activations(task.x, row, static_cast<const Activation*>(nullptr));
+    t.out[r] = task.out.data + row * task.out.stride;
+  }
+  kernel(t);
+}
+
+template <int Groups, int Rows, class Activation>
+void choose_groups(const product& task, uint32_t first_group, tile<Groups, Rows, Activation>& t) {
+  const packed_matrix::layout& w = task.w.get();
+  for (uint32_t g = 0; g < uint32_t(Groups); ++g) {
+    const uint32_t group = std::min(first_group + g, w.groups - 1);
+    t.codes[g] = w.codes.get() + group * w.code_group_bytes;
+    t.scales[g] = w.scales.get() + group * w.scale_group_bytes;
+    t.column[g] = group * group_rows;
+    t.lanes[g] = std::min(group_rows, task.w.rows() - group * group_rows);
+  }
+  t.bias = task.bias;
+}
+
+/// The loops over groups, panels and tiles of rows. Groups at a time, `length` units of columns in all, `panel` at a time;
+/// kernel(tile) does one tile.
+template <int Groups, class Activation, int... RowSizes, class Kernel>
+void multiply_all(const product& task, uint32_t length, uint32_t panel, std::integer_sequence<int, RowSizes...>,
+                  Kernel kernel) {
+  constexpr uint32_t rows_most = std::max({RowSizes...});
+  const uint32_t rows = task.x.rows();
+  if (rows <= rows_most)
+    panel = length;
+  for (uint32_t group = 0; group < task.w.get().groups; group += Groups)
+    for (uint32_t first = 0; first < length; first += panel)
+      for (uint32_t row = 0; row < rows; row += rows_most)
+        with_size<RowSizes...>(rows - row, [&](auto size) {
+          tile<Groups, size, Activation> t;
+          choose_groups(task, group, t);
+          t.first = first;
+          t.last = first + std::min(panel, length - first);
+          t.starts = first == 0;
+          t.ends = t.last == length;
+          multiply_panel(task, t, row, kernel);
+        });
+}
+
+template <class Format>
+void multiply_int8(const product& task) {
+  const uint32_t blocks = task.w.columns() / 32;
+  constexpr uint32_t panel = 16; // Of 32 columns: two groups of 8-bit codes and their scales take 17 KiB.
+  const auto kernel = [](const auto& t) { multiply_int8_tile<Format>(t); };
+  multiply_all<int8_groups, int8_block>(task, blocks, panel, int8_row_sizes{}, kernel);
+}
+
+template <tensor_type Type>
+void multiply_float(const product& task) {
+  constexpr uint32_t panel = 256; // Columns: two groups of float32 take 32 KiB.
+  const auto kernel = [](const auto& t) { multiply_float_tile<Type>(t); };
+  const uint32_t columns = task.w.columns();
+  if (task.x.rows() <= float_rows_few) // More groups at once, to have enough independent sums.
+    multiply_all<float_groups_few, float>(task, columns, panel, float_row_sizes_few{}, kernel);
+  else
+    multiply_all<float_groups, float>(task, columns, panel, float_row_sizes{}, kernel);
+}
+
+void multiply_any(const product& task) {
+  const tensor_type type = task.w.get().type;
+  const bool has_blocks =
+      with_block_format(type, [&](auto format) { multiply_int8<decltype(format)>(task); });
+  if (has_blocks)
+    return;
+  if (type == tensor_type::f32)
+    multiply_float<tensor_type::f32>(task);
+  else if (type == tensor_type::f16)
+    multiply_float<tensor_type::f16>(task);
+  else
+    multiply_float<tensor_type::bf16>(task);
+}
+
+void quantize_block(f32x16 a, f32x16 b, int8_block& out) {
+  const i32x16 magnitudes = all_lanes(0x7fffffff);
+  const int32_t largest_bits = max_of_lanes(max(bits_of(a) & magnitudes, bits_of(b) & magnitudes));
+  const float largest = __builtin_bit_cast(float, largest_bits);
+  const bool is_finite = largest_bits < 0x7f800000;
+  if (!is_finite || largest < 0x1p-100f) {
+    out = {};
+    if (!is_finite)
+      out.scale = out.scaled_sum = __builtin_nanf("");
+    return;
+  }
+  const f32x16 inverse = all_lanes(127.0f / largest);
+  const i32x16 first = round_to_int(a * inverse), second = round_to_int(b * inverse);
+  store_bytes(out.codes, first);
+  store_bytes(out.codes + 16, second);
+  const int32_t first_sum = sum_of_lanes(first), sum = first_sum + sum_of_lanes(second);
+  out.scale = largest / 127.0f;
+  out.scaled_sum = out.scale * float(sum);
+  out.negative_sum = -sum;
+  out.negative_first_half = -first_sum;
+}
+
+void quantize_row(const float* x, uint32_t columns, int8_block* blocks) {
+  uint32_t column = 0;
+  for (; column + 32 <= columns; column += 32)
+    quantize_block(load(x + column), load(x + column + 16), *blocks++);
+  if (column < columns) {
+    const uint32_t rest = columns - column, first = std::min(rest, 16u);
+    quantize_block(load_first(x + column, first), load_first(x + column + first, rest - first), *blocks);
+  }
+}
+
+} // namespace troupe::TROUPE_ISA

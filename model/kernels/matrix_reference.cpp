@@ -1,0 +1,104 @@
+// Matrix products from their definition in matrix.hpp, in plain C++, one element at a time.
+#include "model/error.hpp"
+#include "model/kernels/blocks.hpp"
+#include "model/kernels/matrix.hpp"
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace troupe {
+namespace {
+
+struct plain_block {
+  float scale = 0;
+  int codes[32] = {};
+};
+
+plain_block quantize(std::span<const float> x) {
+  plain_block block;
+  float largest = 0;
+  for (const float value : x) {
+    if (!std::isfinite(value)) {
+      block.scale = std::numeric_limits<float>::quiet_NaN();
+      return block;
+    }
+    largest = std::max(largest, std::abs(value));
+  }
+  if (largest < 0x1p-100f)
+    return block;
+  block.scale = largest / 127.0f;
+  const float inverse = 127.0f / largest;
+  for (size_t i = 0; i < x.size(); ++i)
+    block.codes[i] = int(std::nearbyint(x[i] * inverse));
+  return block;
+}
+
+/// The chain of fused multiply-adds over the blocks of one row of W.
+template <class Format>
+float dot_blocks(const uint8_t* row, std::span<const plain_block> x) {
+  constexpr uint32_t step = Format::scaling == scale_kind::super_signed ? 16 : 32;
+  float sum = 0;
+  block_parts parts;
+  for (size_t column = 0; column < x.size() * 32; column += step) {
+    const size_t within = column % Format::elements;
+    if (within == 0)
+      Format::unpack(row + column / Format::elements * Format::bytes, parts);
+    const plain_block& block = x[column / 32];
+    int dot = 0, code_sum = 0;
+    for (size_t i = 0; i < step; ++i) {
+      const int code = block.codes[column % 32 + i];
+      dot += (int(parts.codes[within + i]) - int(Format::offset)) * code;
+      code_sum += code;
+    }
+    float scale = float_of_half(parts.d), minimum = float_of_half(parts.minimum);
+    if constexpr (Format::scaling == scale_kind::super_signed)
+      scale *= float(int8_t(parts.scales[within / 16]));
+    if constexpr (Format::scaling == scale_kind::super_minimum) {
+      scale *= float(parts.scales[within / 32]);
+      minimum *= -float(parts.minimums[within / 32]);
+    }
+    sum = std::fma(float(dot), scale * block.scale, sum);
+    if constexpr (Format::scaling == scale_kind::super_minimum || Format::scaling == scale_kind::half_minimum)
+      sum = std::fma(minimum, block.scale * float(code_sum), sum);
+  }
+  return sum;
+}
+
+float dot_floats(std::span<const float> w, std::span<const float> x) {
+  double sum = 0;
+  for (size_t i = 0; i < w.size(); ++i)
+    sum += double(w[i]) * double(x[i]);
+  return float(sum);
+}
+
+} // namespace
+
+void multiply_reference(const tensor_view& w, const_rows x, operand_kind kind, std::span<const float> bias,
+                        mutable_rows out) {
+  TROUPE_ASSERT(w.columns == x.columns);
+  TROUPE_ASSERT(w.rows == out.columns);
+  TROUPE_ASSERT(x.rows == out.rows);
+  const auto* bytes = reinterpret_cast<const uint8_t*>(w.bytes.data());
+  std::vector<float> weights(w.columns);
+  std::vector<plain_block> blocks((x.columns + 31) / 32);
+  for (uint32_t r = 0; r < x.rows; ++r) {
+    for (size_t i = 0; i < blocks.size(); ++i)
+      blocks[i] = quantize(x.row(r).subspan(i * 32, std::min<size_t>(32, x.columns - i * 32)));
+    for (uint32_t n = 0; n < w.rows; ++n) {
+      float& y = out.row(r)[n];
+      if (kind == operand_kind::int8_blocks) {
+        const bool has_blocks = with_block_format(w.type, [&](auto format) {
+          y = dot_blocks<decltype(format)>(bytes + n * w.row_bytes(), blocks);
+        });
+        TROUPE_ASSERT(has_blocks);
+      } else {
+        dequantize_row(w, n, weights);
+        y = dot_floats(weights, x.row(r));
+      }
+      if (!bias.empty())
+        y += bias[n];
+    }
+  }
+}
+
+} // namespace troupe

@@ -1,0 +1,158 @@
+// From a file's rows to the layout of layout.hpp.
+#include "model/error.hpp"
+#include "model/kernels/layout.hpp"
+#include <algorithm>
+
+namespace troupe {
+namespace {
+
+constexpr uint32_t ones = 0x01010101; // One in each byte of a word.
+
+/// Writes the codes of 32 columns of the row in `lane`. codes: [32]; block: [packed_code_bytes].
+template <uint32_t CodeBits>
+void pack_codes(const uint8_t* codes, uint32_t lane, uint8_t* block) {
+  uint32_t words[8];
+  std::memcpy(words, codes, sizeof words);
+  const auto put = [&](uint32_t vector, uint32_t word) {
+    std::memcpy(block + vector * 64 + lane * 4, &word, sizeof word);
+  };
+  if constexpr (CodeBits == 8) {
+    for (uint32_t j = 0; j < 8; ++j)
+      put(j, words[j]);
+    return;
+  }
+  for (uint32_t v = 0; v < 4; ++v)
+    put(v, (words[v] & 15 * ones) | (words[v + 4] & 15 * ones) << 4);
+  if constexpr (CodeBits == 5) {
+    uint32_t fifth = 0;
+    for (uint32_t j = 0; j < 8; ++j)
+      fifth |= (words[j] >> 4 & ones) << j;
+    put(4, fifth);
+  }
+  if constexpr (CodeBits == 6)
+    for (uint32_t half = 0; half < 2; ++half) {
+      uint32_t upper = 0;
+      for (uint32_t j = 0; j < 4; ++j)
+        upper |= (words[4 * half + j] >> 4 & 3 * ones) << 2 * j;
+      put(4 + half, upper);
+    }
+}
+
+void put_half(uint8_t* halves, uint32_t lane, uint16_t value) { std::memcpy(halves + 2 * lane, &value, 2); }
+
+/// Writes the scales of one block of the file's format for the row in `lane`. record: [packed_scale_bytes].
+template <scale_kind Kind>
+void pack_scales(const block_parts& parts, uint32_t lane, uint8_t* record) {
+  put_half(record, lane, parts.d);
+  if constexpr (Kind == scale_kind::half_minimum)
+    put_half(record + 32, lane, parts.minimum);
+  if constexpr (Kind == scale_kind::super_minimum) {
+    put_half(record + 32, lane, parts.minimum ^ 0x8000); // Negated, so that the kernel adds.
+    for (uint32_t i = 0; i < 8; ++i) {
+      record[64 + 32 * i + lane] = parts.scales[i];
+      record[64 + 32 * i + 16 + lane] = parts.minimums[i];
+    }
+  }
+  if constexpr (Kind == scale_kind::super_signed)
+    for (uint32_t i = 0; i < 16; ++i)
+      record[32 + 16 * i + lane] = parts.scales[i];
+}
+
+/// Packs up to 16 rows, `row_bytes` apart. codes and scales: of the group.
+template <class Format>
+void pack_group(const uint8_t* rows, uint32_t row_count, uint64_t row_bytes, uint64_t columns, uint8_t* codes,
+                uint8_t* scales) {
+  constexpr uint64_t code_bytes = packed_code_bytes(Format::code_bits);
+  constexpr uint64_t scale_bytes = packed_scale_bytes(Format::scaling);
+  static_assert(scale_columns(Format::scaling) == Format::elements);
+  constexpr uint32_t runs = Format::elements / 32;
+  for (uint64_t block = 0; block < columns / Format::elements; ++block) {
+    for (uint32_t lane = 0; lane < group_rows; ++lane) {
+      block_parts parts;
+      if (lane < row_count)
+        Format::unpack(rows + lane * row_bytes + block * Format::bytes, parts);
+      else
+        std::memset(parts.codes, 0, sizeof parts.codes); // With scales of 0 from block_parts.
+      for (uint32_t run = 0; run < runs; ++run)
+        pack_codes<Format::code_bits>(parts.codes + 32 * run, lane, codes + run * code_bytes);
+      pack_scales<Format::scaling>(parts, lane, scales);
+    }
+    codes += runs * code_bytes;
+    scales += scale_bytes;
+  }
+}
+
+/// The same for elements of `Word`'s size: [columns][16].
+template <class Word>
+void pack_plain_group(const uint8_t* rows, uint32_t row_count, uint64_t row_bytes, uint64_t columns, uint8_t* out) {
+  constexpr uint64_t tile = 16; // Columns at a time, so that what is written stays in the nearest cache.
+  for (uint64_t first = 0; first < columns; first += tile)
+    for (uint32_t lane = 0; lane < group_rows; ++lane)
+      for (uint64_t column = first; column < std::min(first + tile, columns); ++column) {
+        Word word = 0;
+        if (lane < row_count)
+          std::memcpy(&word, rows + lane * row_bytes + column * sizeof word, sizeof word);
+        std::memcpy(out + (column * group_rows + lane) * sizeof word, &word, sizeof word);
+      }
+}
+
+} // namespace
+
+packed_matrix::packed_matrix() : layout_(std::make_unique<layout>()) {}
+packed_matrix::~packed_matrix() = default;
+
+operand_kind packed_matrix::wants() const {
+  return layout_->scale_group_bytes == 0 ? operand_kind::float32 : operand_kind::int8_blocks;
+}
+
+uint64_t packed_matrix::bytes() const {
+  return layout_->groups * (layout_->code_group_bytes + layout_->scale_group_bytes);
+}
+
+std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tensor) {
+  TROUPE_ASSERT(tensor.rows > 0 && tensor.rows <= UINT32_MAX - group_rows);
+  TROUPE_ASSERT(tensor.columns > 0 && tensor.columns <= UINT32_MAX - 31);
+  const uint64_t row_bytes = tensor.row_bytes();
+  TROUPE_ASSERT(tensor.bytes.size() >= tensor.rows * row_bytes);
+  const auto* source = reinterpret_cast<const uint8_t*>(tensor.bytes.data());
+
+  std::shared_ptr<packed_matrix> matrix(new packed_matrix);
+  matrix->rows_ = uint32_t(tensor.rows);
+  matrix->columns_ = uint32_t(tensor.columns);
+  layout& target = *matrix->layout_;
+  target.type = tensor.type;
+  target.groups = (matrix->rows_ + group_rows - 1) / group_rows;
+  const auto each_group = [&](auto function) {
+    for (uint32_t group = 0; group < target.groups; ++group) {
+      const uint32_t first = group * group_rows;
+      function(source + first * row_bytes, std::min(group_rows, matrix->rows_ - first), group);
+    }
+  };
+  const bool has_blocks = with_block_format(tensor.type, [&](auto format) {
+    using type = decltype(format);
+    target.code_group_bytes = tensor.columns / 32 * packed_code_bytes(type::code_bits);
+    target.scale_group_bytes = tensor.columns / type::elements * packed_scale_bytes(type::scaling);
+    target.codes = allocate_aligned(target.groups * target.code_group_bytes);
+    target.scales = allocate_aligned(target.groups * target.scale_group_bytes);
+    each_group([&](const uint8_t* rows, uint32_t count, uint32_t group) {
+      pack_group<type>(rows, count, row_bytes, tensor.columns, target.codes.get() + group * target.code_group_bytes,
+                       target.scales.get() + group * target.scale_group_bytes);
+    });
+  });
+  if (has_blocks)
+    return matrix;
+
+  const uint64_t element = traits_of(tensor.type).block_bytes;
+  target.code_group_bytes = tensor.columns * group_rows * element;
+  target.codes = allocate_aligned(target.groups * target.code_group_bytes);
+  each_group([&](const uint8_t* rows, uint32_t count, uint32_t group) {
+    uint8_t* out = target.codes.get() + group * target.code_group_bytes;
+    if (element == 4)
+      pack_plain_group<uint32_t>(rows, count, row_bytes, tensor.columns, out);
+    else
+      pack_plain_group<uint16_t>(rows, count, row_bytes, tensor.columns, out);
+  });
+  return matrix;
+}
+
+} // namespace troupe
