@@ -1,6 +1,6 @@
 #include "model/kernels/isa.hpp"
 #include "model/error.hpp"
-#include "model/kernel_support.hpp"
+#include "kernel_support.hpp"
 #include "support/catch.hpp"
 #include <algorithm>
 

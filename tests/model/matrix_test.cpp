@@ -2,7 +2,7 @@
 // there are or how W is cut.
 #include "model/kernels/matrix.hpp"
 #include "model/error.hpp"
-#include "model/kernel_support.hpp"
+#include "kernel_support.hpp"
 #include "support/catch.hpp"
 
 using namespace troupe;
