@@ -1,0 +1,353 @@
+#include "actors/supervisor_core.hpp"
+
+#include "actors/failure.hpp"
+#include "model/error.hpp"
+
+#include <algorithm>
+#include <exception>
+
+namespace troupe {
+
+supervisor_core::supervisor_core(caf::scheduled_actor* self, std::string path, supervisor_policy policy,
+                                 std::vector<child_spec> children, directory_actor directory)
+  : self_(self), path_(std::move(path)), policy_(policy), specs_(std::move(children)),
+    directory_(std::move(directory)), restarts_(policy.period) {
+  TROUPE_ASSERT(!path_.empty());
+  TROUPE_ASSERT(policy_.period > caf::timespan::zero());
+  TROUPE_ASSERT(!is_simple() || specs_.size() == 1);
+  for (const auto& spec : specs_) {
+    TROUPE_ASSERT(!spec.path.empty() && spec.start);
+    if (!is_simple())
+      children_.push_back({&spec, spec.path, caf::message{}, restart_window{policy_.period}});
+  }
+}
+
+supervisor_core::~supervisor_core() {
+  for (auto& c : children_)
+    if (c.handle)
+      send_kill(c.handle);
+}
+
+void supervisor_core::take_over() {
+  report_exceptions(self_);
+  self_->set_down_handler([this](caf::scheduled_actor*, caf::down_msg& down) { on_down(down); });
+  self_->set_exit_handler([this](caf::scheduled_actor*, caf::exit_msg& order) { on_exit(order); });
+  self_->set_default_handler(
+    [this](caf::scheduled_actor*, caf::message_view& view) -> caf::result<caf::message> {
+      throw broken_invariant("supervisor " + path_
+                             + " got a message that is none of its business: " + to_string(view.content()));
+    });
+}
+
+void supervisor_core::start_all() { advance(); }
+
+caf::strong_actor_ptr supervisor_core::start_child(caf::message args) {
+  TROUPE_ASSERT(is_simple());
+  if (ending_)
+    return nullptr;
+  const auto& spec = specs_.front();
+  auto& c = children_.emplace_back(child{&spec, spec.path, std::move(args), restart_window{policy_.period}});
+  start(c);
+  auto handle = c.handle;
+  advance();
+  return handle;
+}
+
+// -- what happened to a child ------------------------------------------------
+
+bool supervisor_core::on_down(const caf::down_msg& down) {
+  auto c = std::find_if(children_.begin(), children_.end(),
+                        [&](const child& x) { return x.handle && x.handle->address() == down.source; });
+  if (c == children_.end())
+    return false;
+  c->handle = nullptr;
+  if (c->now == phase::running)
+    ended(*c, down.reason);
+  else
+    left(*c);
+  advance();
+  return true;
+}
+
+void supervisor_core::on_exit(const caf::exit_msg& order) {
+  if (!ending_)
+    begin_end(order.reason);
+  advance();
+}
+
+void supervisor_core::on_tick(const v1::SupervisorTick&) { advance(); }
+
+void supervisor_core::on_abandon(const v1::AbandonActor& order) {
+  TROUPE_ASSERT(!order.path().empty());
+  auto c = std::find_if(children_.begin(), children_.end(),
+                        [&](const child& x) { return x.handle && x.path == order.path(); });
+  if (c == children_.end())
+    return; // It ended by itself in the meantime.
+  const bool was_running = c->now == phase::running;
+  let_go(*c);
+  if (was_running)
+    ended(*c, make_error(failure::abandoned, "abandoned: " + order.reason()));
+  else
+    left(*c);
+  advance();
+}
+
+void supervisor_core::ended(child& which, const caf::error& reason) {
+  if (!restarts_after(which, reason)) {
+    which.now = phase::done;
+    publish(which, reason, v1::DIRECTIVE_STOP);
+  } else if (count_restart(which, reason)) {
+    const auto stopped = restart_along(which);
+    publish(which, reason, v1::DIRECTIVE_RESTART, stopped);
+  }
+}
+
+void supervisor_core::start_failed(child& which, const std::string& text) {
+  // Siblings are left alone: what they know of this child has not changed.
+  const auto reason = make_error(failure::start_failed, "start failed: " + text);
+  if (which.spec->restart == restart_kind::temporary) {
+    which.now = phase::done;
+    publish(which, reason, v1::DIRECTIVE_STOP);
+  } else if (count_restart(which, reason)) {
+    publish(which, reason, v1::DIRECTIVE_RESTART);
+  }
+}
+
+void supervisor_core::left(child& which) {
+  which.now = which.again ? phase::waiting : phase::done;
+  which.due = restart_clock_point::min(); // Only who ended unexpectedly waits.
+}
+
+bool supervisor_core::restarts_after(const child& which, const caf::error& reason) const {
+  switch (which.spec->restart) {
+    case restart_kind::permanent:
+      return true;
+    case restart_kind::transient:
+      return !is_normal_end(reason);
+    case restart_kind::temporary:
+      return false;
+  }
+  TROUPE_ASSERT(!"a restart_kind that does not exist");
+}
+
+bool supervisor_core::count_restart(child& which, const caf::error& reason) {
+  const auto time = now();
+  if (restarts_.record(time) <= policy_.restarts_max) {
+    which.now = phase::waiting;
+    which.due =
+      time + restart_backoff(which.restarts.record(time), policy_.backoff_first, policy_.backoff_max);
+    return true;
+  }
+  which.now = phase::done;
+  std::vector<std::string> stopped;
+  for (const auto& c : children_)
+    if (c.handle)
+      stopped.push_back(c.path);
+  publish(which, reason, v1::DIRECTIVE_ESCALATE, stopped);
+  begin_end(make_error(failure::restarts_exceeded,
+                       path_ + ": more than " + std::to_string(policy_.restarts_max)
+                         + " restarts; the last was " + which.path + ", because: " + reason_text(reason)));
+  return false;
+}
+
+// Marks the siblings that are restarted along with `culprit`, and returns those that are stopped for it.
+std::vector<std::string> supervisor_core::restart_along(const child& culprit) {
+  std::vector<std::string> stopped;
+  bool along = policy_.strategy == restart_strategy::one_for_all;
+  for (auto& c : children_) {
+    if (&c == &culprit) {
+      along = along || policy_.strategy == restart_strategy::rest_for_one;
+      continue;
+    }
+    if (!along)
+      continue;
+    c.again = c.spec->restart != restart_kind::temporary;
+    if (c.now == phase::running) {
+      c.now = phase::leaving;
+      stopped.push_back(c.path);
+    } else if (c.now == phase::done && c.again) {
+      c.now = phase::waiting;
+    }
+  }
+  return stopped;
+}
+
+void supervisor_core::begin_end(caf::error reason) {
+  ending_ = true;
+  why_ = std::move(reason);
+  for (auto& c : children_) {
+    c.again = false;
+    if (c.now == phase::running)
+      c.now = phase::leaving;
+    else if (c.now == phase::waiting)
+      c.now = phase::done;
+  }
+}
+
+// -- what is to be done now --------------------------------------------------
+
+void supervisor_core::advance() {
+  while (!quit_) {
+    hurry_overdue();
+    stop_next();
+    if (any_leaving())
+      break;
+    if (ending_) {
+      quit_ = true;
+      self_->quit(why_);
+      return;
+    }
+    if (start_waiting())
+      break;
+  }
+  if (is_simple())
+    children_.remove_if([](const child& c) { return c.now == phase::done; });
+  wake_when_due();
+}
+
+void supervisor_core::hurry_overdue() {
+  const auto time = now();
+  for (auto& c : children_) {
+    if (c.now == phase::stopping && c.due <= time) {
+      c.now = phase::killed;
+      c.due = time + c.spec->shutdown_max;
+      send_kill(c.handle);
+    } else if (c.now == phase::killed && c.due <= time) {
+      let_go(c);
+      left(c);
+      publish(c,
+              make_error(failure::abandoned,
+                         "given up: it did not end when it was told to, nor when it was killed"),
+              c.again ? v1::DIRECTIVE_RESTART : v1::DIRECTIVE_STOP);
+    }
+  }
+}
+
+void supervisor_core::stop_next() {
+  for (auto c = children_.rbegin(); c != children_.rend(); ++c) {
+    if (c->now == phase::leaving) {
+      c->now = phase::stopping;
+      c->due = now() + c->spec->shutdown_max;
+      self_->send_exit(c->handle, caf::exit_reason::user_shutdown);
+    }
+    if (!is_simple() && (c->now == phase::stopping || c->now == phase::killed))
+      return; // Its turn is not over.
+  }
+}
+
+bool supervisor_core::any_leaving() const {
+  return std::any_of(children_.begin(), children_.end(), [](const child& c) {
+    return c.now == phase::leaving || c.now == phase::stopping || c.now == phase::killed;
+  });
+}
+
+bool supervisor_core::starts_in_order() const {
+  return policy_.strategy == restart_strategy::one_for_all
+         || policy_.strategy == restart_strategy::rest_for_one;
+}
+
+// False: a start failed once too often and we are about to end.
+bool supervisor_core::start_waiting() {
+  const auto time = now();
+  for (auto& c : children_) {
+    if (c.now == phase::waiting && c.due <= time)
+      start(c);
+    if (ending_)
+      return false;
+    if (c.now == phase::waiting && starts_in_order())
+      return true;
+  }
+  return true;
+}
+
+void supervisor_core::start(child& which) {
+  try {
+    which.handle = which.spec->start(self_, which.path, which.args);
+  } catch (const std::exception& e) {
+    return start_failed(which, e.what());
+  }
+  if (!which.handle)
+    return start_failed(which, "no actor came of it");
+  which.now = phase::running;
+  which.again = true;
+  if (which.was_started)
+    ++which.times_restarted;
+  which.was_started = true;
+  if (is_simple())
+    which.path = which.spec->path + "/" + std::to_string(which.handle->id());
+  if (which.spec->restart == restart_kind::temporary)
+    which.args = caf::message{}; // Never needed again.
+  self_->monitor(which.handle);
+  publish_start(which);
+}
+
+// From here on the actor is none of ours, whatever it still does.
+void supervisor_core::let_go(child& which) {
+  self_->demonitor(which.handle->address());
+  send_kill(which.handle);
+  which.handle = nullptr;
+}
+
+void supervisor_core::wake_when_due() {
+  const bool leaving = any_leaving();
+  auto first = restart_clock_point::max();
+  bool may_start = !leaving && !ending_;
+  for (const auto& c : children_) {
+    if (c.now == phase::stopping || c.now == phase::killed)
+      first = std::min(first, c.due);
+    if (c.now == phase::waiting && may_start) {
+      first = std::min(first, c.due);
+      may_start = !starts_in_order();
+    }
+  }
+  const auto time = now();
+  if (first == restart_clock_point::max() || (wake_ > time && wake_ <= first))
+    return;
+  wake_ = std::max(first, time);
+  v1::SupervisorTick tick;
+  tick.set_round(++rounds_);
+  auto element = caf::make_mailbox_element(self_->ctrl(), caf::make_message_id(), {}, std::move(tick));
+  // What is due already goes through the mailbox too: meanwhile others are heard.
+  if (first <= time)
+    self_->enqueue(std::move(element), self_->context());
+  else
+    self_->clock().schedule_message(wake_, caf::strong_actor_ptr{self_->ctrl()}, std::move(element));
+}
+
+restart_clock_point supervisor_core::now() const { return self_->clock().now(); }
+
+// -- what others are told ----------------------------------------------------
+
+void supervisor_core::publish_start(const child& which) {
+  v1::ActorStarted started;
+  started.set_path(which.path);
+  started.set_restarts(which.times_restarted);
+  send_packed(self_, directory_,
+              packed<v1::ActorStarted, caf::strong_actor_ptr>{std::move(started), which.handle});
+}
+
+void supervisor_core::publish(const child& which, const caf::error& reason, v1::Directive directive,
+                              const std::vector<std::string>& stopped) {
+  v1::SupervisorDecision decision;
+  decision.set_supervisor(path_);
+  decision.set_child(which.path);
+  decision.set_reason(reason_text(reason));
+  decision.set_directive(directive);
+  decision.mutable_stopped()->Add(stopped.begin(), stopped.end());
+  const auto time = now().time_since_epoch();
+  decision.set_time_us(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+  send_packed(self_, directory_, packed<v1::SupervisorDecision>{std::move(decision)});
+}
+
+std::size_t supervisor_core::alive() const {
+  return std::count_if(children_.begin(), children_.end(),
+                       [](const child& c) { return c.handle != nullptr; });
+}
+
+void send_kill(const caf::strong_actor_ptr& to) {
+  // From nobody: the sender may be gone by the time it is handled. Nothing needs the sender of a kill.
+  const auto id = caf::make_message_id(caf::message_priority::high);
+  to->enqueue(nullptr, id, caf::make_message(caf::exit_msg{to->address(), caf::exit_reason::kill}), nullptr);
+}
+
+} // namespace troupe

@@ -1,0 +1,129 @@
+#include "support/catch.hpp"
+#include "supervision_stage.hpp"
+
+using namespace troupe;
+using namespace troupe::testing;
+
+namespace {
+
+using strings = std::vector<std::string>;
+
+v1::Subscribe wish_for(std::initializer_list<std::string> paths) {
+  v1::Subscribe wish;
+  for (const auto& path : paths)
+    wish.add_paths(path);
+  return wish;
+}
+
+struct heard {
+  strings news; // "path:restarts"
+  std::vector<caf::strong_actor_ptr> actors;
+};
+
+// The log belongs to the test and outlives the actor.
+subscriber_actor spawn_listener(stage& st, heard& log) {
+  return st.sim.system().spawn([&log](subscriber_actor::pointer) -> subscriber_actor::behavior_type {
+    return {[&log](const v1::ActorStarted& news, const caf::strong_actor_ptr& who) {
+      log.news.push_back(news.path() + ":" + std::to_string(news.restarts()));
+      log.actors.push_back(who);
+    }};
+  });
+}
+
+void subscribe(stage& st, const subscriber_actor& who, std::initializer_list<std::string> paths) {
+  caf::anon_send(st.directory, wish_for(paths), caf::actor_cast<caf::strong_actor_ptr>(who));
+  st.sim.run_now();
+}
+
+} // namespace
+
+TEST_CASE("a subscriber learns who is there at once, and every replacement, of its own paths only",
+          "[directory]") {
+  heard log;
+  stage st;
+  auto listener = spawn_listener(st, log);
+  subscribe(st, listener, {"/s/a", "/s/later"});
+  CHECK(log.news.empty());
+  st.supervise({}, {st.obedient("/s/a"), st.obedient("/s/b")});
+  CHECK(log.news == strings{"/s/a:0"});
+  st.tell("/s/b", throw_atom::value);
+  st.tell("/s/a", throw_atom::value);
+  CHECK(log.news == strings{"/s/a:0", "/s/a:1"});
+  CHECK(log.actors[0] != log.actors[1]);
+  subscribe(st, listener, {"/s/b"});
+  CHECK(log.news.back() == "/s/b:1");
+  log.actors.clear();
+}
+
+TEST_CASE("subscribing twice tells the present once more and the future once", "[directory]") {
+  heard log;
+  stage st;
+  auto listener = spawn_listener(st, log);
+  st.supervise({}, {st.obedient("/s/a")});
+  subscribe(st, listener, {"/s/a"});
+  subscribe(st, listener, {"/s/a"});
+  CHECK(log.news == strings{"/s/a:0", "/s/a:0"});
+  st.kill("/s/a");
+  CHECK(log.news == strings{"/s/a:0", "/s/a:0", "/s/a:1"});
+  log.actors.clear();
+}
+
+TEST_CASE("a subscriber is not kept alive and is forgotten when it ends", "[directory]") {
+  heard log;
+  stage st;
+  const auto before = st.sim.actors_running();
+  auto listener = spawn_listener(st, log);
+  subscribe(st, listener, {"/s/a"});
+  listener = nullptr; // The last handle: it ends as unreachable.
+  st.sim.run_now();
+  CHECK(st.sim.actors_running() == before);
+  st.supervise({}, {st.obedient("/s/a")});
+  CHECK(log.news.empty());
+}
+
+TEST_CASE("the list of actors is sorted and counts restarts", "[directory]") {
+  stage st;
+  st.supervise({}, {st.obedient("/s/b"), st.obedient("/s/a")});
+  st.tell("/s/b", throw_atom::value);
+  const auto list = st.list();
+  CHECK(strings(list.paths().begin(), list.paths().end()) == strings{"/s/a", "/s/b"});
+  CHECK(list.restarts(0) == 0);
+  CHECK(list.restarts(1) == 1);
+  CHECK(list.decisions_total() == 1);
+}
+
+TEST_CASE("the directory keeps the latest decisions only, and counts all", "[directory]") {
+  stage st;
+  for (uint64_t i = 0; i < 300; ++i) {
+    v1::SupervisorDecision decision;
+    decision.set_time_us(i);
+    caf::anon_send(st.directory, decision);
+  }
+  const auto list = st.list();
+  CHECK(list.decisions_total() == 300);
+  REQUIRE(list.decisions_size() == int{directory_state::decisions_max});
+  uint64_t expected = 300 - directory_state::decisions_max;
+  // The order in which a simulated system handles messages of nobody is theirs: it is kept.
+  for (const auto& decision : list.decisions())
+    CHECK(decision.time_us() == expected++);
+}
+
+TEST_CASE("nonsense does not end the directory", "[directory]") {
+  stage st;
+  v1::ActorStarted nobody;
+  nobody.set_path("/nobody");
+  caf::anon_send(st.directory, nobody, caf::strong_actor_ptr{});
+  caf::anon_send(st.directory, v1::Subscribe{}, caf::strong_actor_ptr{});
+  caf::anon_send(st.directory, v1::AbandonActor{});
+  caf::anon_send(caf::actor_cast<caf::actor>(st.directory), std::string("what?"));
+  st.sim.run_now();
+  CHECK(st.paths().empty());
+}
+
+TEST_CASE("abandoning an unknown path changes nothing", "[directory]") {
+  stage st;
+  st.supervise({}, {st.obedient("/s/a")});
+  st.abandon("/s/nobody");
+  CHECK(st.paths() == strings{"/s/a"});
+  CHECK(st.list().decisions_total() == 0);
+}
