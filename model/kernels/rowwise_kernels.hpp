@@ -36,20 +36,20 @@ TROUPE_INLINE f32x16 exponential(f32x16 x) {
   return sum * power_of_two(half) * power_of_two(n - half);
 }
 
-/// erfc(z) for z >= 0: e^(-z²) t P(t), t = 1 / (1 + z / 2), where P is a polynomial fitted (Chebyshev nodes, t in
-/// [0.155, 1], beyond which erfc is 0 in float32) to erfc(z) e^(z²) / t; relative error of the fit 6e-9.
-TROUPE_INLINE f32x16 erfc_positive(f32x16 z) {
-  constexpr float coefficients[] = {0.0342794099929f, -0.182905102796f, 0.362204880136f,  -0.263851005174f,
+/// erfc(x / √2) for x >= 0. With z = x / √2: erfc(z) = e^(-z²) t P(t), t = 1 / (1 + z / 2), where P is a polynomial fitted
+/// at Chebyshev nodes to erfc(z) e^(z²) / t for t in [0.155, 1] (beyond, erfc is 0 in float32), relative error 6e-9.
+TROUPE_INLINE f32x16 erfc_of_root_half(f32x16 x) {
+  constexpr float coefficients[] = {0.0342794099929f,  -0.182905102796f, 0.362204880136f,  -0.263851005174f,
                                     -0.0434567889477f, 0.0469987187397f, 0.0508370043396f, 0.186478416698f,
-                                    0.245066606364f,  0.282259477114f,  0.282088385851f};
-  const f32x16 t = all_lanes(1.0f) / fma(z, all_lanes(0.5f), all_lanes(1.0f));
+                                    0.245066606364f,   0.282259477114f,  0.282088385851f};
+  const f32x16 t = all_lanes(1.0f) / fma(x, all_lanes(0.5f * 0.70710678f), all_lanes(1.0f));
   f32x16 sum = zero_floats();
   for (const float coefficient : coefficients)
     sum = fma(sum, t, all_lanes(coefficient));
-  // z² in two parts: an error in the exponent is an error of the result. Beyond 11 the result is 0 anyway.
-  const f32x16 clamped = min(all_lanes(11.0f), z);
-  const f32x16 square = clamped * clamped;
-  const f32x16 rest = fma(clamped, clamped, zero_floats() - square);
+  // z² = x²/2 in two parts: an error in the exponent is an error of the result. Beyond 15 the result is 0 anyway.
+  const f32x16 clamped = min(all_lanes(15.0f), x), half = clamped * all_lanes(0.5f);
+  const f32x16 square = half * clamped;
+  const f32x16 rest = fma(half, clamped, zero_floats() - square);
   const f32x16 power = exponential(zero_floats() - square);
   return fma(zero_floats() - power, rest, power) * (t * sum);
 }
@@ -67,7 +67,7 @@ TROUPE_INLINE f32x16 activation(f32x16 x) {
     return x / (one + exponential(cubic * all_lanes(-2 * 0.7978845608f)));
   } else { // x Φ(x), Φ(x) = erfc(-x / √2) / 2.
     const f32x16 magnitude = max(x, zero_floats() - x);
-    const f32x16 tail = erfc_positive(magnitude * all_lanes(0.70710678f)) * all_lanes(0.5f);
+    const f32x16 tail = erfc_of_root_half(magnitude) * all_lanes(0.5f);
     return x * select_negative(x, tail, one - tail);
   }
 }
