@@ -1,5 +1,6 @@
 #include "model/sampler.hpp"
 #include "model/error.hpp"
+#include "model/exponential.hpp"
 #include "model/philox.hpp"
 #include "support/catch.hpp"
 #include "tokenizer_fixtures.hpp"
@@ -180,6 +181,20 @@ TEST_CASE("draws are what they always were") {
   }
   CHECK(defaults == std::vector<uint32_t>{40, 92, 350, 350, 183, 286});
   CHECK(everything == std::vector<uint32_t>{221, 155, 306, 322, 422, 139});
+}
+
+TEST_CASE("the exponential is as exact as the C library's") {
+  dice random(5);
+  double worst = 0;
+  for (int i = 0; i < 100000; ++i) {
+    const double x = -random.uniform() * (i % 3 == 0 ? 1 : i % 3 == 1 ? 40 : 699);
+    worst = std::max(worst, std::fabs(exponential(x) / std::exp(x) - 1));
+  }
+  INFO("largest relative error " << worst);
+  CHECK(worst < 4e-16 + 1.2e-16); // Ours and the library's own.
+  CHECK(exponential(0) == 1);
+  CHECK(exponential(-701) == 0);
+  CHECK(exponential(-1e300) == 0);
 }
 
 TEST_CASE("penalties look at the window, count, and know the sign of a logit") {
