@@ -1,0 +1,82 @@
+#include "actors/attention_head.hpp"
+
+#include "actors/failure.hpp"
+#include "actors/stage.hpp"
+#include "model/error.hpp"
+
+namespace troupe {
+
+void attention_head_state::find_misses(const v1::StepPlan& plan, v1::AttendResult& result) const {
+  for (int i = 0; i < plan.sequence_ids_size(); ++i) {
+    const auto found = caches.find(plan.sequence_ids(i));
+    const uint32_t held = found == caches.end() ? 0 : found->second.cache.length();
+    if (held >= plan.positions(i)) continue;
+    auto* miss = result.add_misses();
+    miss->set_sequence_id(plan.sequence_ids(i));
+    miss->set_positions(held);
+  }
+}
+
+/// Makes room for `rows` more positions. A cache is only a cache: what goes is replayed if it is asked for again.
+void attention_head_state::evict(const v1::StepPlan& plan, uint32_t rows) {
+  for (const uint64_t id : plan.released_sequence_ids()) caches.erase(id);
+  uint64_t positions = rows;
+  for (const auto& [id, held] : caches) positions += held.cache.length();
+  while (positions > config.cache_positions_max) {
+    auto oldest = caches.end();
+    for (auto it = caches.begin(); it != caches.end(); ++it) {
+      const bool in_use = it->second.last_used == id_of(plan);
+      // Ties by sequence, so that the choice never hangs on the order of a hash table.
+      const bool older = oldest == caches.end() || it->second.last_used < oldest->second.last_used ||
+                         (it->second.last_used == oldest->second.last_used && it->first < oldest->first);
+      if (!in_use && older) oldest = it;
+    }
+    if (oldest == caches.end()) return;
+    positions -= oldest->second.cache.length();
+    caches.erase(oldest);
+  }
+}
+
+v1::AttendResult attention_head_state::attend(const v1::AttendStep& step) {
+  const auto& plan = step.plan();
+  const uint32_t rows = checked_rows(plan);
+  TROUPE_ASSERT(uint64_t(step.values_size()) == uint64_t(rows) * step.width());
+  v1::AttendResult result;
+  result.set_epoch(plan.epoch());
+  result.set_step(plan.step());
+  result.set_layer(config.layer);
+  result.set_head(config.part->index);
+  result.set_width(config.part->output_columns());
+  find_misses(plan, result);
+  if (result.misses_size() > 0) return result;
+
+  const stopwatch watch;
+  std::vector<head_slice> slices;
+  slices.reserve(size_t(plan.sequence_ids_size()));
+  for (int i = 0; i < plan.sequence_ids_size(); ++i) {
+    auto& held = caches.try_emplace(plan.sequence_ids(i), cached_sequence{kv_cache(config.part->spec.head_dim), {}})
+                   .first->second;
+    held.last_used = id_of(plan);
+    slices.push_back({&held.cache, plan.positions(i), plan.rows(i)});
+  }
+  evict(plan, rows);
+  if (rows > 0) {
+    allocate(*result.mutable_values(), uint64_t(rows) * result.width());
+    config.part->forward(rows_of(step.values(), rows, step.width()), slices,
+                         rows_of(*result.mutable_values(), rows, result.width()), scratch);
+  }
+  result.set_compute_ns(watch.elapsed_ns());
+  return result;
+}
+
+attention_head_actor::behavior_type
+attention_head(attention_head_actor::stateful_pointer<attention_head_state> self, attention_head_config config) {
+  report_exceptions(self);
+  self->state.config = std::move(config);
+  return {[self](const v1::AttendStep& step) {
+    if (!self->state.gate.admit(id_of(step.plan()))) return;
+    if (const auto to = asker_of<v1::AttendResult>(self)) self->send(to, self->state.attend(step));
+  }};
+}
+
+} // namespace troupe

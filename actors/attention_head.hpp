@@ -1,0 +1,46 @@
+#pragma once
+#include "actors/roles.hpp"
+#include "actors/step.hpp"
+#include "model/parts.hpp"
+#include <memory>
+#include <unordered_map>
+
+namespace troupe {
+
+struct attention_head_config {
+  std::shared_ptr<const attention_head_part> part;
+  uint32_t layer = 0;
+  uint64_t cache_positions_max = 0; // Above it the caches that were used least recently go; never one of the running step.
+};
+
+/// One attention head actor: one key/value head with the query heads that share it ("Attention Is All You Need" §3.2.1,
+/// grouped queries). Alone owns their key/value caches of all live sequences.
+///
+/// Answers   every AttendStep with an AttendResult to its sender: the attention output, or, when a sequence's earlier
+///           positions are missing, what is missing, and then nothing was changed or computed.
+/// Retry     the same step again rewrites the same positions and gives the same bits. Older steps are dropped.
+/// Restart   begins with no caches: everything it is asked about is a miss until the scheduler has replayed it.
+/// Throws    broken_invariant when a message contradicts itself: the sender has a bug.
+struct attention_head_state {
+  static inline const char* name = "attention_head";
+  struct cached_sequence {
+    kv_cache cache;
+    step_id last_used;
+  };
+
+  attention_head_config config;
+  step_gate gate;
+  std::unordered_map<uint64_t, cached_sequence> caches;
+  part_scratch scratch;
+
+  v1::AttendResult attend(const v1::AttendStep& step);
+
+private:
+  void find_misses(const v1::StepPlan& plan, v1::AttendResult& result) const;
+  void evict(const v1::StepPlan& plan, uint32_t rows);
+};
+
+attention_head_actor::behavior_type
+attention_head(attention_head_actor::stateful_pointer<attention_head_state> self, attention_head_config config);
+
+} // namespace troupe

@@ -1,0 +1,90 @@
+#pragma once
+// One request, built once and sent to several actors; which of them still owe the answer; and what happens when one of
+// them is replaced meanwhile.
+#include "actors/step.hpp"
+#include "messages/caf_message.hpp"
+#include "model/error.hpp"
+#include <caf/all.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+/// The actors of one kind that somebody owns, by index. `Request` may change from round to round; there is at most one
+/// round under way.
+template <class Handle> class fan_out {
+public:
+  explicit fan_out(std::vector<std::string> paths) {
+    for (auto& path : paths) members_.push_back({std::move(path), {}, false});
+  }
+
+  /// Sends `request` to every member. Members nobody knows yet get it when they appear.
+  template <class Self, class Request> void ask_all(Self* self, Request request) {
+    request_ = caf::make_message(std::move(request));
+    owed_ = members_.size();
+    for (auto& member : members_) {
+      member.owes = true;
+      ask(self, member);
+    }
+  }
+
+  /// Takes note of member `index`'s answer. False: it owes none, this is a repetition.
+  bool settle(uint32_t index) {
+    TROUPE_ASSERT(index < members_.size());
+    if (!members_[index].owes) return false;
+    members_[index].owes = false;
+    if (--owed_ == 0) request_.reset();
+    return true;
+  }
+
+  /// A member was (re)placed: it gets the request if it owes an answer, because its predecessor's mailbox is gone.
+  /// False: `path` is none of ours.
+  template <class Self> bool replace(Self* self, const std::string& path, const caf::strong_actor_ptr& handle) {
+    for (auto& member : members_) {
+      if (member.path != path) continue;
+      member.handle = caf::actor_cast<Handle>(handle);
+      if (member.owes) ask(self, member);
+      return true;
+    }
+    return false;
+  }
+
+  void abandon() {
+    for (auto& member : members_) member.owes = false;
+    owed_ = 0;
+    request_.reset();
+  }
+
+  bool complete() const { return owed_ == 0; }
+  const std::string& path(uint32_t index) const { return members_.at(index).path; }
+  size_t size() const { return members_.size(); }
+  std::vector<std::string> paths() const {
+    std::vector<std::string> all;
+    for (auto& member : members_) all.push_back(member.path);
+    return all;
+  }
+  std::vector<std::string> owing() const {
+    std::vector<std::string> late;
+    for (auto& member : members_)
+      if (member.owes) late.push_back(member.path);
+    return late;
+  }
+
+private:
+  struct member {
+    std::string path;
+    Handle handle;
+    bool owes;
+  };
+
+  template <class Self> void ask(Self* self, member& to) {
+    if (to.handle) to.handle->eq_impl(caf::make_message_id(), self->ctrl(), self->context(), request_);
+  }
+
+  std::vector<member> members_;
+  caf::message request_;
+  size_t owed_ = 0;
+};
+
+} // namespace troupe

@@ -1,0 +1,76 @@
+#pragma once
+// What the stages of the pipeline (embedding, layers, output) have in common: handing the step on, reporting what went
+// wrong with it, and knowing their neighbours.
+#include "actors/paths.hpp"
+#include "actors/roles.hpp"
+#include "actors/step.hpp"
+#include <caf/all.hpp>
+
+namespace troupe {
+
+/// Where a stage's finished hidden states go. Holds them back while the next stage is unknown. When the next stage is
+/// replaced while the newest step may have been with it, says so to the scheduler: nobody else can know.
+class hand_over {
+public:
+  hand_over(std::string next_path) : next_path_(std::move(next_path)) {}
+
+  template <class Self> void pass(Self* self, v1::HiddenStates states, const scheduler_actor& scheduler) {
+    last_ = id_of(states.plan());
+    const bool observed = states.plan().observe_hidden_states();
+    auto message = caf::make_message(std::move(states));
+    if (observed) post(self, scheduler, message);
+    if (next_) post(self, next_, message);
+    else held_back_ = std::move(message);
+  }
+
+  /// False: `path` is not the next stage.
+  template <class Self>
+  bool replace(Self* self, const std::string& path, const caf::strong_actor_ptr& handle,
+               const scheduler_actor& scheduler) {
+    if (path != next_path_) return false;
+    next_ = caf::actor_cast<stage_actor>(handle);
+    if (!held_back_.empty()) {
+      post(self, next_, held_back_);
+      held_back_.reset();
+    } else if (last_ != step_id{} && scheduler) {
+      self->send(scheduler, make_fault(last_, v1::FAULT_KIND_LOST, path));
+    }
+    return true;
+  }
+
+private:
+  template <class Self, class Handle> static void post(Self* self, const Handle& to, const caf::message& message) {
+    if (to) to->eq_impl(caf::make_message_id(), self->ctrl(), self->context(), message);
+  }
+
+  std::string next_path_;
+  stage_actor next_;
+  caf::message held_back_;
+  step_id last_;
+};
+
+/// Asks the directory for these actors, now and whenever they are replaced.
+template <class Self>
+void subscribe(Self* self, const directory_actor& directory, const std::vector<std::string>& paths) {
+  v1::Subscribe request;
+  for (const auto& path : paths) request.add_paths(path);
+  self->send(directory, std::move(request), caf::strong_actor_ptr(self->ctrl()));
+}
+
+inline v1::StepProgress make_progress(const v1::ReportProgress& query, const std::string& path, bool holds_step,
+                                      const std::vector<std::string>& waiting_on = {}) {
+  v1::StepProgress progress;
+  progress.set_epoch(query.epoch());
+  progress.set_step(query.step());
+  progress.set_path(path);
+  progress.set_holds_step(holds_step);
+  for (const auto& late : waiting_on) progress.add_waiting_on(late);
+  return progress;
+}
+
+/// The sender of the message being handled, as whoever understands Message.
+template <class Message, class Self> auto asker_of(Self* self) {
+  return caf::actor_cast<caf::typed_actor<caf::reacts_to<Message>>>(self->current_sender());
+}
+
+} // namespace troupe
