@@ -19,7 +19,6 @@ void attention_head_state::find_misses(const v1::StepPlan& plan, v1::AttendResul
 
 /// Makes room for `rows` more positions. A cache is only a cache: what goes is replayed if it is asked for again.
 void attention_head_state::evict(const v1::StepPlan& plan, uint32_t rows) {
-  for (const uint64_t id : plan.released_sequence_ids()) caches.erase(id);
   uint64_t positions = rows;
   for (const auto& [id, held] : caches) positions += held.cache.length();
   while (positions > config.cache_positions_max) {
@@ -47,6 +46,7 @@ v1::AttendResult attention_head_state::attend(const v1::AttendStep& step) {
   result.set_layer(config.layer);
   result.set_head(config.part->index);
   result.set_width(config.part->output_columns());
+  for (const uint64_t id : plan.released_sequence_ids()) caches.erase(id);
   find_misses(plan, result);
   if (result.misses_size() > 0) return result;
 

@@ -1,0 +1,202 @@
+#include "actors/batch_policy.hpp"
+
+#include "model/error.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace troupe {
+
+void batch_policy::join(joining_sequence sequence) {
+  TROUPE_ASSERT(!sequence.tokens.empty());
+  auto [it, is_new] = entries_.try_emplace(sequence.id);
+  auto& e = it->second;
+  if (is_new) {
+    e.arrival = ++arrivals_;
+    e.last_served = steps_;
+    // A sequence that joins again after it was told to leave must not lose its caches to the old release.
+    std::erase(released_, sequence.id);
+  }
+  e.tokens = std::move(sequence.tokens);
+  e.cached = std::min<uint32_t>(sequence.cached, uint32_t(e.tokens.size()) - 1);
+  e.computed_most = std::max(e.computed_most, e.cached);
+  e.logits_from = std::min<uint32_t>(sequence.logits_from, uint32_t(e.tokens.size()) - 1);
+  e.wants_hidden_states = sequence.wants_hidden_states;
+  e.priority = sequence.priority;
+  e.awaits_token = false;
+}
+
+void batch_policy::append(uint64_t sequence, uint32_t position, uint32_t token) {
+  const auto it = entries_.find(sequence);
+  if (it == entries_.end() || position != it->second.tokens.size()) return;
+  auto& e = it->second;
+  e.tokens.push_back(token);
+  e.logits_from = position; // What was asked for earlier has been delivered.
+  e.awaits_token = false;
+}
+
+void batch_policy::remove(uint64_t id) {
+  if (entries_.erase(id) > 0) released_.push_back(id);
+}
+
+void batch_policy::leave(uint64_t sequence) { remove(sequence); }
+
+void batch_policy::ask_again() {
+  for (auto& [id, e] : entries_) {
+    if (!e.awaits_token) continue;
+    e.awaits_token = false;
+    e.cached = std::min<uint32_t>(e.cached, uint32_t(e.tokens.size()) - 1);
+  }
+}
+
+bool batch_policy::awaits_tokens() const {
+  return std::any_of(entries_.begin(), entries_.end(), [](const auto& it) { return it.second.awaits_token; });
+}
+
+std::vector<uint64_t> batch_policy::order_of_service() const {
+  using key = std::tuple<int64_t, bool, uint64_t, uint64_t, uint64_t>;
+  std::vector<key> keys;
+  for (const auto& [id, e] : entries_) {
+    if (!e.is_ready()) continue;
+    const int64_t raised = int64_t(e.priority) + int64_t((steps_ - e.last_served) / 64);
+    const bool is_prefill = e.tokens.size() - e.cached > 1;
+    keys.emplace_back(-raised, is_prefill, e.last_served, e.arrival, id);
+  }
+  std::sort(keys.begin(), keys.end());
+  std::vector<uint64_t> ids;
+  for (const auto& k : keys) ids.push_back(std::get<4>(k));
+  return ids;
+}
+
+bool batch_policy::comes_before(const entry& a, const entry& b) const {
+  return std::make_pair(-int64_t(a.priority), a.arrival) < std::make_pair(-int64_t(b.priority), b.arrival);
+}
+
+uint64_t batch_policy::positions_held() const {
+  uint64_t held = 0;
+  for (const auto& [id, e] : entries_) held += e.cached;
+  return held;
+}
+
+/// Frees memory for `rows` more positions of a sequence, from those that come after it, last first. False: not possible,
+/// and nothing was taken.
+bool batch_policy::make_room(uint64_t for_sequence, uint32_t rows, const planned_step& step) {
+  uint64_t wanted = positions_held() + step.tokens.size() + rows;
+  const auto& own = entries_.at(for_sequence);
+  std::vector<entry_map::iterator> victims;
+  while (wanted > limits_.cache_positions_max) {
+    auto last = entries_.end();
+    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+      const auto& [id, e] = *it;
+      const bool is_planned = std::any_of(step.slices.begin(), step.slices.end(),
+                                          [i = id](const planned_slice& s) { return s.sequence == i; });
+      const bool is_chosen = std::find(victims.begin(), victims.end(), it) != victims.end();
+      if (e.cached == 0 || is_planned || is_chosen || id == for_sequence || !comes_before(own, e)) continue;
+      if (last == entries_.end() || comes_before(last->second, e)) last = it;
+    }
+    if (last == entries_.end()) return false;
+    wanted -= last->second.cached;
+    victims.push_back(last);
+  }
+  for (const auto& it : victims) {
+    it->second.cached = 0;
+    released_.push_back(it->first);
+  }
+  return true;
+}
+
+void batch_policy::add_slice(uint64_t id, planned_step& step) {
+  auto& e = entries_.at(id);
+  uint32_t logits_left = limits_.logits_rows_max;
+  for (const auto& s : step.slices) logits_left -= std::min(logits_left, s.logits_rows);
+  const uint32_t size = uint32_t(e.tokens.size());
+  uint32_t rows = std::min({size - e.cached, limits_.prefill_chunk, limits_.step_rows_max - uint32_t(step.tokens.size())});
+  const uint32_t without_logits = e.logits_from > e.cached ? e.logits_from - e.cached : 0;
+  rows = std::min(rows, without_logits + logits_left);
+  if (rows == 0 || !make_room(id, rows, step)) return;
+  const uint32_t end = e.cached + rows;
+  const uint32_t logits_rows = end > e.logits_from ? end - std::max(e.logits_from, e.cached) : 0;
+  step.slices.push_back({id, e.cached, rows, logits_rows});
+  step.tokens.insert(step.tokens.end(), e.tokens.begin() + e.cached, e.tokens.begin() + end);
+  step.observe_hidden_states |= e.wants_hidden_states;
+  step.has_prefill |= size - e.cached > 1;
+}
+
+std::optional<planned_step> batch_policy::plan() {
+  planned_step step;
+  const auto order = order_of_service();
+  const auto in_doubt =
+    std::find_if(order.begin(), order.end(), [&](uint64_t id) { return entries_.at(id).failures >= failures_alone; });
+  if (in_doubt != order.end()) {
+    add_slice(*in_doubt, step);
+  } else {
+    for (const uint64_t id : order) {
+      if (step.tokens.size() >= limits_.step_rows_max) break;
+      add_slice(id, step);
+    }
+  }
+  for (const uint64_t id : released_) {
+    const auto runs = [id](const planned_slice& s) { return s.sequence == id; }; // Preempted and back again.
+    if (std::none_of(step.slices.begin(), step.slices.end(), runs)) step.released.push_back(id);
+  }
+  if (step.slices.empty() && step.released.empty()) return std::nullopt;
+  ++steps_;
+  return step;
+}
+
+void batch_policy::succeeded(const planned_step& step) {
+  std::erase_if(released_, [&](uint64_t id) {
+    return std::find(step.released.begin(), step.released.end(), id) != step.released.end();
+  });
+  for (const auto& slice : step.slices) {
+    const auto it = entries_.find(slice.sequence);
+    if (it == entries_.end()) continue;
+    auto& e = it->second;
+    const uint32_t end = slice.position + slice.rows;
+    std::erase(released_, slice.sequence);
+    rows_replayed_ += std::min(end, std::max(e.computed_most, slice.position)) - slice.position;
+    e.cached = end;
+    e.computed_most = std::max(e.computed_most, end);
+    e.last_served = steps_;
+    e.failures = e.poisonings = 0;
+    e.awaits_token = end == e.tokens.size();
+  }
+}
+
+void batch_policy::missed(const std::vector<std::pair<uint64_t, uint32_t>>& misses) {
+  for (const auto& [id, positions] : misses) {
+    const auto it = entries_.find(id);
+    if (it != entries_.end()) it->second.cached = std::min(it->second.cached, positions);
+  }
+}
+
+bool batch_policy::is_known_poisoned(const std::vector<uint64_t>& suspects) const {
+  return std::all_of(suspects.begin(), suspects.end(), [&](uint64_t id) {
+    const auto it = entries_.find(id);
+    return it == entries_.end() || it->second.poisonings > 0;
+  });
+}
+
+std::vector<uint64_t> batch_policy::poisoned(const std::vector<uint64_t>& suspects) {
+  std::vector<uint64_t> given_up;
+  for (const uint64_t id : suspects) {
+    const auto it = entries_.find(id);
+    if (it != entries_.end() && ++it->second.poisonings >= poisonings_max) given_up.push_back(id);
+  }
+  for (const uint64_t id : given_up) remove(id);
+  return given_up;
+}
+
+std::vector<uint64_t> batch_policy::failed(const planned_step& step) {
+  std::vector<uint64_t> given_up;
+  for (const auto& slice : step.slices) {
+    const auto it = entries_.find(slice.sequence);
+    if (it == entries_.end()) continue;
+    const uint32_t failures = ++it->second.failures;
+    if (step.slices.size() == 1 && failures >= failures_max) given_up.push_back(slice.sequence);
+  }
+  for (const uint64_t id : given_up) remove(id);
+  return given_up;
+}
+
+} // namespace troupe

@@ -1,0 +1,117 @@
+#pragma once
+// Who runs in the next step: continuous batching with chunked prefill (Orca, Yu et al. 2022; Sarathi, Agrawal et al. 2023), a
+// memory budget with preemption, and what a fault means for the sequences in the step. Pure code: no actor, clock or message.
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace troupe {
+
+struct batch_limits {
+  uint32_t step_rows_max = 512;      // Rows of a step.
+  uint32_t prefill_chunk = 512;      // Rows of one sequence in a step.
+  uint32_t logits_rows_max = 512;    // Rows that want logits in a step: bounds the size of its result.
+  uint64_t cache_positions_max = 0;  // Positions of all sequences together; at least one full context.
+};
+
+/// What a sequence tells when it joins.
+struct joining_sequence {
+  uint64_t id = 0;
+  std::vector<uint32_t> tokens; // Its token log, at least one.
+  uint32_t cached = 0;          // Positions the heads probably hold.
+  uint32_t logits_from = 0;     // First position whose logits it wants.
+  bool wants_hidden_states = false;
+  int32_t priority = 0;
+};
+
+struct planned_slice {
+  uint64_t sequence = 0;
+  uint32_t position = 0, rows = 0, logits_rows = 0;
+  bool operator==(const planned_slice&) const = default;
+};
+
+struct planned_step {
+  std::vector<planned_slice> slices;
+  std::vector<uint32_t> tokens;       // [rows]
+  std::vector<uint64_t> released;     // Caches that may go.
+  bool observe_hidden_states = false;
+  bool has_prefill = false;           // Some slice does more than its sequence's one newest token.
+};
+
+/// Rules.
+/// - A sequence is ready when it has tokens whose positions are not cached and nobody waits for its next token.
+/// - Order of service: priority, raised by one for every 64 steps a ready sequence was left out; then one-row slices
+///   (decode) before longer ones (prefill); then the one served longest ago; then the one that came first.
+/// - Memory: a sequence may take positions away from sequences of lower priority, or of the same priority that came later;
+///   those lose their caches and are replayed. The first in that order always fits, so there is always progress.
+/// - A step that fails without anyone to blame counts against all its sequences. After two in a row a sequence runs alone;
+///   after failures_max in a row it is the one to blame and is given up. A step that ends well clears the count.
+/// - A sequence whose rows came out non-finite poisonings_max times in a row is given up.
+class batch_policy {
+public:
+  static constexpr uint32_t failures_alone = 2, failures_max = 8, poisonings_max = 3;
+
+  explicit batch_policy(batch_limits limits) : limits_(limits) {}
+
+  /// A new sequence, or a known one again with what it knows now.
+  void join(joining_sequence sequence);
+  /// The token at index `position` of the sequence's log. Repeated or unknown: ignored.
+  void append(uint64_t sequence, uint32_t position, uint32_t token);
+  /// Done or dead; its caches are released with a later step. Unknown: ignored.
+  void leave(uint64_t sequence);
+
+  /// The next step; nullopt when there is nothing to run and nothing to release. Its effects count when one of the
+  /// following is called with it.
+  std::optional<planned_step> plan();
+  /// True when some sequence owes its next token: a step formed now would run without it.
+  bool awaits_tokens() const;
+
+  /// Sequences that owe their next token have not answered in time: their newest row runs again, to ask them once more.
+  void ask_again();
+
+  /// The step ended with a result.
+  void succeeded(const planned_step& step);
+  /// The step ended because positions are missing: each (sequence, positions it still has).
+  void missed(const std::vector<std::pair<uint64_t, uint32_t>>& misses);
+  /// True when all of these were to blame before, in an unbroken row.
+  bool is_known_poisoned(const std::vector<uint64_t>& suspects) const;
+  /// The step ended, the rows of these sequences are to blame. Returns those given up: they have left.
+  std::vector<uint64_t> poisoned(const std::vector<uint64_t>& suspects);
+  /// The step ended, nobody knows why. Returns those given up: they have left.
+  std::vector<uint64_t> failed(const planned_step& step);
+
+  size_t sequences() const { return entries_.size(); }
+  uint64_t rows_replayed() const { return rows_replayed_; }
+
+private:
+  struct entry {
+    std::vector<uint32_t> tokens;
+    uint32_t cached = 0;
+    uint32_t computed_most = 0; // The most positions that were ever cached: below it a row is a replay.
+    uint32_t logits_from = 0;
+    bool wants_hidden_states = false;
+    bool awaits_token = false;
+    int32_t priority = 0;
+    uint64_t arrival = 0, last_served = 0;
+    uint32_t failures = 0, poisonings = 0;
+    bool is_ready() const { return !awaits_token && cached < tokens.size(); }
+  };
+  using entry_map = std::map<uint64_t, entry>;
+
+  std::vector<uint64_t> order_of_service() const;
+  bool comes_before(const entry& a, const entry& b) const; // In the order of memory.
+  bool make_room(uint64_t for_sequence, uint32_t rows, const planned_step& step);
+  void add_slice(uint64_t id, planned_step& step);
+  uint64_t positions_held() const;
+  void remove(uint64_t id);
+
+  batch_limits limits_;
+  entry_map entries_;
+  std::vector<uint64_t> released_; // Not yet seen by a step that ended well.
+  uint64_t arrivals_ = 0, steps_ = 0, rows_replayed_ = 0;
+};
+
+} // namespace troupe

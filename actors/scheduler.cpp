@@ -1,0 +1,262 @@
+#include "actors/scheduler.hpp"
+
+#include "actors/failure.hpp"
+#include "actors/stage.hpp"
+#include "model/error.hpp"
+
+#include <algorithm>
+
+namespace troupe {
+namespace {
+
+using scheduler_pointer = scheduler_actor::stateful_pointer<scheduler_state>;
+
+v1::ForwardStep make_forward_step(step_id id, const planned_step& planned) {
+  v1::ForwardStep message;
+  auto& plan = *message.mutable_plan();
+  plan.set_epoch(id.epoch);
+  plan.set_step(id.step);
+  for (const auto& slice : planned.slices) {
+    plan.add_sequence_ids(slice.sequence);
+    plan.add_positions(slice.position);
+    plan.add_rows(slice.rows);
+    plan.add_logits_rows(slice.logits_rows);
+  }
+  for (const uint64_t released : planned.released) plan.add_released_sequence_ids(released);
+  plan.set_observe_hidden_states(planned.observe_hidden_states);
+  message.mutable_tokens()->Add(planned.tokens.begin(), planned.tokens.end());
+  return message;
+}
+
+void keep_ticking(scheduler_pointer self) {
+  auto& st = self->state;
+  if (st.ticking || (!st.step && !st.policy.awaits_tokens())) return;
+  st.ticking = true;
+  self->delayed_send(self, st.config.tick, v1::SchedulerTick{});
+}
+
+/// Starts the next step if nothing is under way, all sequences have answered, and there is something to do.
+void pump(scheduler_pointer self) {
+  auto& st = self->state;
+  if (st.step || st.policy.awaits_tokens()) return keep_ticking(self);
+  const auto first = st.stages.find(st.config.stages.front());
+  if (first == st.stages.end()) return;
+  auto planned = st.policy.plan();
+  if (!planned) return;
+  const step_id id{self->id(), ++st.steps};
+  self->send(caf::actor_cast<embedding_actor>(first->second), make_forward_step(id, *planned));
+  st.step.emplace(scheduler_state::step_under_way{id, std::move(*planned), self->clock().now(), {}, false, {}});
+  keep_ticking(self);
+}
+
+void fail(scheduler_pointer self, const std::vector<uint64_t>& sequences, const std::string& reason) {
+  auto& st = self->state;
+  for (const uint64_t id : sequences) {
+    const auto it = st.sequences.find(id);
+    if (it == st.sequences.end()) continue;
+    v1::FailSequence message;
+    message.set_sequence_id(id);
+    message.set_reason(reason);
+    self->send(it->second, std::move(message));
+    st.sequences.erase(it);
+  }
+}
+
+void replace(scheduler_pointer self, const std::string& path, const std::string& reason) {
+  v1::AbandonActor message;
+  message.set_path(path);
+  message.set_reason(reason);
+  self->send(self->state.config.directory, std::move(message));
+}
+
+/// The step will not be finished, and nobody in particular is to blame.
+void step_failed(scheduler_pointer self) {
+  auto& st = self->state;
+  const auto planned = std::move(st.step->plan);
+  st.step.reset();
+  st.stats.set_faults(st.stats.faults() + 1);
+  const auto given_up = st.policy.failed(planned);
+  fail(self, given_up,
+       "running this request failed " + std::to_string(batch_policy::failures_max) + " times in a row");
+  pump(self);
+}
+
+void account(scheduler_state& st, const v1::LogitsResult& result) {
+  const auto& step = *st.step;
+  const uint64_t wall_ns = step.watch.elapsed_ns(), rows = step.plan.tokens.size();
+  if (rows == 0) return;
+  const double row_ns = double(wall_ns) / double(rows);
+  st.row_ns_usual = std::max(row_ns, st.row_ns_usual * 0.95);
+  auto& totals = *(step.plan.has_prefill ? st.stats.mutable_prefill() : st.stats.mutable_decode());
+  totals.set_steps(totals.steps() + 1);
+  totals.set_rows(totals.rows() + rows);
+  totals.set_wall_ns(totals.wall_ns() + wall_ns);
+  totals.set_compute_ns(totals.compute_ns() + result.times().compute_ns());
+  totals.set_messages(totals.messages() + result.times().messages() + 2 * step.plan.slices.size());
+}
+
+void on_logits_result(scheduler_pointer self, const v1::LogitsResult& result) {
+  auto& st = self->state;
+  if (!st.step || st.step->id != id_of(result.plan())) return;
+  account(st, result);
+  const auto planned = std::move(st.step->plan);
+  st.step.reset();
+  st.policy.succeeded(planned);
+  st.awaiting_since = self->clock().now();
+  const auto message = self->current_mailbox_element()->copy_content_to_message(); // Shared, not copied.
+  for (const auto& slice : planned.slices) {
+    const auto it = slice.logits_rows > 0 ? st.sequences.find(slice.sequence) : st.sequences.end();
+    if (it != st.sequences.end())
+      it->second->eq_impl(caf::make_message_id(), self->ctrl(), self->context(), message);
+  }
+  pump(self);
+}
+
+/// A look at the hidden states between two stages: passed on to the sequences that want it.
+void on_hidden_states(scheduler_pointer self, const v1::HiddenStates& states) {
+  auto& st = self->state;
+  if (!st.step || st.step->id != id_of(states.plan())) return;
+  const auto message = self->current_mailbox_element()->copy_content_to_message();
+  for (const auto& slice : st.step->plan.slices) {
+    const auto it = st.sequences.find(slice.sequence);
+    if (it != st.sequences.end())
+      it->second->eq_impl(caf::make_message_id(), self->ctrl(), self->context(), message);
+  }
+}
+
+void on_step_fault(scheduler_pointer self, const v1::StepFault& fault) {
+  auto& st = self->state;
+  if (!st.step || st.step->id != id_of(fault)) return;
+  switch (fault.kind()) {
+  case v1::FAULT_KIND_CACHE_MISS: {
+    std::vector<std::pair<uint64_t, uint32_t>> misses;
+    for (const auto& miss : fault.misses()) misses.emplace_back(miss.sequence_id(), miss.positions());
+    st.policy.missed(misses);
+    st.step.reset();
+    return pump(self);
+  }
+  case v1::FAULT_KIND_NON_FINITE: {
+    std::vector<uint64_t> suspects(fault.suspect_sequence_ids().begin(), fault.suspect_sequence_ids().end());
+    if (!st.policy.is_known_poisoned(suspects)) replace(self, fault.path(), "its answer was not finite");
+    st.step.reset();
+    st.stats.set_faults(st.stats.faults() + 1);
+    fail(self, st.policy.poisoned(suspects),
+         "this request produced values that are not finite, first at " + fault.path());
+    return pump(self);
+  }
+  case v1::FAULT_KIND_BAD_SHAPE: replace(self, fault.path(), "its answer had a wrong shape"); return step_failed(self);
+  default: return step_failed(self);
+  }
+}
+
+caf::timespan deadline(const scheduler_state& st) {
+  if (st.row_ns_usual == 0) return st.config.deadline_unknown;
+  const double ns = st.config.deadline_factor * st.row_ns_usual * double(std::max<size_t>(st.step->plan.tokens.size(), 1));
+  return std::max(st.config.deadline_min, caf::timespan(int64_t(ns)));
+}
+
+/// The step is late and all stages were asked about it a tick ago: replaces whoever holds it up.
+void blame(scheduler_pointer self) {
+  auto& st = self->state;
+  std::vector<std::string> late, silent;
+  for (const auto& path : st.config.stages) {
+    const auto answer = st.step->answers.find(path);
+    if (answer == st.step->answers.end()) silent.push_back(path);
+    else if (answer->second.holds_step())
+      late.insert(late.end(), answer->second.waiting_on().begin(), answer->second.waiting_on().end());
+  }
+  // Whoever waits for somebody is well; a stage that does not even say so is not. With neither, a message was lost.
+  for (const auto& path : late.empty() ? silent : late) replace(self, path, "it holds up a step beyond its deadline");
+  step_failed(self);
+}
+
+void on_tick(scheduler_pointer self) {
+  auto& st = self->state;
+  st.ticking = false;
+  const auto now = self->clock().now();
+  if (!st.step && st.policy.awaits_tokens() && now - st.awaiting_since > st.config.deadline_min) {
+    st.policy.ask_again();
+    st.awaiting_since = now;
+  } else if (st.step && st.step->asked) {
+    return blame(self);
+  } else if (st.step && now - st.step->started > deadline(st)) {
+    st.step->asked = true;
+    v1::ReportProgress query;
+    query.set_epoch(st.step->id.epoch);
+    query.set_step(st.step->id.step);
+    using reporter = caf::typed_actor<caf::reacts_to<v1::ReportProgress>>;
+    for (const auto& [path, handle] : st.stages) self->send(caf::actor_cast<reporter>(handle), query);
+  }
+  pump(self);
+}
+
+void on_join(scheduler_pointer self, const v1::JoinBatch& join) {
+  auto& st = self->state;
+  TROUPE_ASSERT(join.tokens_size() > 0);
+  const auto sequence = caf::actor_cast<sequence_actor>(self->current_sender());
+  if (!sequence) return;
+  if (st.sequences.insert_or_assign(join.sequence_id(), sequence).second) self->monitor(sequence);
+  st.policy.join({join.sequence_id(),
+                  {join.tokens().begin(), join.tokens().end()},
+                  join.cached_positions(),
+                  join.logits_from(),
+                  join.want_hidden_states(),
+                  join.priority()});
+  pump(self);
+}
+
+void on_leave(scheduler_pointer self, uint64_t sequence) {
+  self->state.sequences.erase(sequence);
+  self->state.policy.leave(sequence);
+  pump(self);
+}
+
+void on_actor_started(scheduler_pointer self, const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
+  auto& st = self->state;
+  auto& known = st.stages[started.path()];
+  const bool was_known = known != nullptr;
+  known = handle;
+  // A step is handed to the embedding by us, so it is us who know that it may have been lost there.
+  if (was_known && st.step && started.path() == st.config.stages.front()) return step_failed(self);
+  pump(self);
+}
+
+} // namespace
+
+scheduler_actor::behavior_type scheduler(scheduler_pointer self, scheduler_config config) {
+  report_exceptions(self);
+  auto& state = self->state;
+  state.config = std::move(config);
+  state.policy = batch_policy(state.config.limits);
+  subscribe(self, state.config.directory, state.config.stages);
+  self->set_down_handler([self](const caf::down_msg& down) {
+    for (const auto& [id, handle] : self->state.sequences)
+      if (handle->address() == down.source) return on_leave(self, id);
+  });
+  return {
+    [self](const v1::JoinBatch& join) { on_join(self, join); },
+    [self](const v1::AppendToken& next) {
+      self->state.policy.append(next.sequence_id(), next.position(), next.token());
+      pump(self);
+    },
+    [self](const v1::LeaveBatch& leave) { on_leave(self, leave.sequence_id()); },
+    [self](const v1::LogitsResult& result) { on_logits_result(self, result); },
+    [self](const v1::HiddenStates& states) { on_hidden_states(self, states); },
+    [self](const v1::StepFault& fault) { on_step_fault(self, fault); },
+    [self](const v1::StepProgress& progress) {
+      auto& step = self->state.step;
+      if (step && step->id == id_of(progress)) step->answers[progress.path()] = progress;
+    },
+    [self](const v1::SchedulerTick&) { on_tick(self); },
+    [self](const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
+      on_actor_started(self, started, handle);
+    },
+    [self](const v1::GetSchedulerStats&) {
+      auto stats = self->state.stats;
+      stats.set_rows_replayed(self->state.policy.rows_replayed());
+      return stats;
+    },
+  };
+}
+
+} // namespace troupe

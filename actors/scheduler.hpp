@@ -1,0 +1,64 @@
+#pragma once
+#include "actors/batch_policy.hpp"
+#include "actors/roles.hpp"
+#include "actors/step.hpp"
+#include <caf/all.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+struct scheduler_config {
+  batch_limits limits;
+  std::vector<std::string> stages; // Paths in pipeline order: embedding, layers, output.
+  directory_actor directory;
+  caf::timespan deadline_min = std::chrono::milliseconds(350); // A step is never called late before this,
+  double deadline_factor = 3;                                  // nor before this multiple of the usual time;
+  caf::timespan deadline_unknown = std::chrono::seconds(60);   // used until there is a usual time.
+  caf::timespan tick = std::chrono::milliseconds(50);          // How often it looks, while there is something to look at.
+};
+
+/// The scheduler: forms steps from the ready sequences (batch_policy) and sees each of them through, one at a time.
+///
+/// A step ends with its LogitsResult, which goes on to the sequences; with a StepFault; or by its deadline. After the last
+/// two its rows are simply planned again: a replay. What else a fault calls for:
+///   CACHE_MISS   the missing positions are planned again too.
+///   NON_FINITE   the actor it came from is replaced the first time; a sequence to which it happens again and again is
+///                poisoned and ends with an error.
+///   BAD_SHAPE    the actor it came from is replaced.
+///   LOST         nothing.
+///   deadline     all stages are asked where the step is; by the next tick whoever holds it up, or does not answer, is
+///                replaced.
+///
+/// Restart   a new scheduler knows nothing; every sequence joins again with its token log. Its epoch, the actor's id, is
+///           higher than any before, so that what the old one left under way is dropped by all.
+struct scheduler_state {
+  static inline const char* name = "scheduler";
+
+  struct step_under_way {
+    step_id id;
+    planned_step plan;
+    caf::actor_clock::time_point started;
+    stopwatch watch;
+    bool asked = false;                              // All stages were asked where it is,
+    std::map<std::string, v1::StepProgress> answers; // and these have answered.
+  };
+
+  scheduler_config config;
+  batch_policy policy{{}};
+  std::map<uint64_t, sequence_actor> sequences;
+  std::map<std::string, caf::strong_actor_ptr> stages;
+  std::optional<step_under_way> step;
+  uint64_t steps = 0;
+  double row_ns_usual = 0; // The slowest rows of late.
+  caf::actor_clock::time_point awaiting_since;
+  bool ticking = false;
+  v1::SchedulerStats stats;
+};
+
+scheduler_actor::behavior_type scheduler(scheduler_actor::stateful_pointer<scheduler_state> self,
+                                         scheduler_config config);
+
+} // namespace troupe
