@@ -81,12 +81,11 @@ void step_failed(scheduler_pointer self) {
   pump(self);
 }
 
-void account(scheduler_state& st, const v1::LogitsResult& result) {
+void account(scheduler_state& st, const v1::LogitsResult& result, caf::timespan took) {
   const auto& step = *st.step;
   const uint64_t wall_ns = step.watch.elapsed_ns(), rows = step.plan.tokens.size();
   if (rows == 0) return;
-  const double row_ns = double(wall_ns) / double(rows);
-  st.row_ns_usual = std::max(row_ns, st.row_ns_usual * 0.95);
+  st.row_ns_usual = std::max(double(took.count()) / double(rows), st.row_ns_usual.value_or(0) * 0.95);
   auto& totals = *(step.plan.has_prefill ? st.stats.mutable_prefill() : st.stats.mutable_decode());
   totals.set_steps(totals.steps() + 1);
   totals.set_rows(totals.rows() + rows);
@@ -98,7 +97,7 @@ void account(scheduler_state& st, const v1::LogitsResult& result) {
 void on_logits_result(scheduler_pointer self, const v1::LogitsResult& result) {
   auto& st = self->state;
   if (!st.step || st.step->id != id_of(result.plan())) return;
-  account(st, result);
+  account(st, result, self->clock().now() - st.step->started);
   const auto planned = std::move(st.step->plan);
   st.step.reset();
   st.policy.succeeded(planned);
@@ -150,8 +149,8 @@ void on_step_fault(scheduler_pointer self, const v1::StepFault& fault) {
 }
 
 caf::timespan deadline(const scheduler_state& st) {
-  if (st.row_ns_usual == 0) return st.config.deadline_unknown;
-  const double ns = st.config.deadline_factor * st.row_ns_usual * double(std::max<size_t>(st.step->plan.tokens.size(), 1));
+  if (!st.row_ns_usual) return st.config.deadline_unknown;
+  const double ns = st.config.deadline_factor * *st.row_ns_usual * double(std::max<size_t>(st.step->plan.tokens.size(), 1));
   return std::max(st.config.deadline_min, caf::timespan(int64_t(ns)));
 }
 

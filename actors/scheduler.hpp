@@ -41,7 +41,7 @@ struct scheduler_state {
     step_id id;
     planned_step plan;
     caf::actor_clock::time_point started;
-    stopwatch watch;
+    stopwatch watch; // For the statistics only.
     bool asked = false;                              // All stages were asked where it is,
     std::map<std::string, v1::StepProgress> answers; // and these have answered.
   };
@@ -52,7 +52,7 @@ struct scheduler_state {
   std::map<std::string, caf::strong_actor_ptr> stages;
   std::optional<step_under_way> step;
   uint64_t steps = 0;
-  double row_ns_usual = 0; // The slowest rows of late.
+  std::optional<double> row_ns_usual; // The slowest rows of late, on the actor system's clock.
   caf::actor_clock::time_point awaiting_since;
   bool ticking = false;
   v1::SchedulerStats stats;
