@@ -20,12 +20,13 @@ public:
   }
 
   /// Sends `request` to every member. Members nobody knows yet get it when they appear.
-  template <class Self, class Request> void ask_all(Self* self, Request request) {
+  template <class Request> void ask_all(caf::local_actor* self, Request request) {
+    static_assert(accepts<Handle, Request>, "the members have no handler for this request");
     request_ = caf::make_message(std::move(request));
     owed_ = members_.size();
     for (auto& member : members_) {
       member.owes = true;
-      ask(self, member);
+      pass_on(self, member.handle, request_);
     }
   }
 
@@ -40,11 +41,11 @@ public:
 
   /// A member was (re)placed: it gets the request if it owes an answer, because its predecessor's mailbox is gone.
   /// False: `path` is none of ours.
-  template <class Self> bool replace(Self* self, const std::string& path, const caf::strong_actor_ptr& handle) {
+  bool replace(caf::local_actor* self, const std::string& path, const caf::strong_actor_ptr& handle) {
     for (auto& member : members_) {
       if (member.path != path) continue;
       member.handle = caf::actor_cast<Handle>(handle);
-      if (member.owes) ask(self, member);
+      if (member.owes) pass_on(self, member.handle, request_);
       return true;
     }
     return false;
@@ -77,10 +78,6 @@ private:
     Handle handle;
     bool owes;
   };
-
-  template <class Self> void ask(Self* self, member& to) {
-    if (to.handle) to.handle->eq_impl(caf::make_message_id(), self->ctrl(), self->context(), request_);
-  }
 
   std::vector<member> members_;
   caf::message request_;

@@ -20,9 +20,9 @@ void give_up(output_pointer self, v1::StepFault fault) {
 /// The result is built once and shared: the scheduler passes the same message to all sequences of the step.
 void finish(output_pointer self) {
   auto& st = self->state;
-  auto result = caf::make_message(std::move(st.step->result));
+  const packed<v1::LogitsResult> result{std::move(st.step->result)};
   st.step.reset();
-  if (st.scheduler) st.scheduler->eq_impl(caf::make_message_id(), self->ctrl(), self->context(), std::move(result));
+  send_packed(self, st.scheduler, result);
 }
 
 /// Normalises the rows that want logits, side by side.

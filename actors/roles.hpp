@@ -46,7 +46,7 @@ using sequence_actor =
 
 /// Where a sequence's events go.
 using client_actor =
-  caf::typed_actor<caf::reacts_to<v1::GenerateAccepted>, caf::reacts_to<v1::TokenEvent>, caf::reacts_to<v1::LogitsRows>,
-                   caf::reacts_to<v1::HiddenRows>, caf::reacts_to<v1::GenerateEnd>>;
+  caf::typed_actor<caf::reacts_to<v1::GenerateAccepted, caf::strong_actor_ptr>, caf::reacts_to<v1::TokenEvent>,
+                   caf::reacts_to<v1::LogitsRows>, caf::reacts_to<v1::HiddenRows>, caf::reacts_to<v1::GenerateEnd>>;
 
 } // namespace troupe

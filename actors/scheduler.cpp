@@ -105,8 +105,7 @@ void on_logits_result(scheduler_pointer self, const v1::LogitsResult& result) {
   const auto message = self->current_mailbox_element()->copy_content_to_message(); // Shared, not copied.
   for (const auto& slice : planned.slices) {
     const auto it = slice.logits_rows > 0 ? st.sequences.find(slice.sequence) : st.sequences.end();
-    if (it != st.sequences.end())
-      it->second->eq_impl(caf::make_message_id(), self->ctrl(), self->context(), message);
+    if (it != st.sequences.end()) pass_on(self, it->second, message);
   }
   pump(self);
 }
@@ -118,8 +117,7 @@ void on_hidden_states(scheduler_pointer self, const v1::HiddenStates& states) {
   const auto message = self->current_mailbox_element()->copy_content_to_message();
   for (const auto& slice : st.step->plan.slices) {
     const auto it = st.sequences.find(slice.sequence);
-    if (it != st.sequences.end())
-      it->second->eq_impl(caf::make_message_id(), self->ctrl(), self->context(), message);
+    if (it != st.sequences.end()) pass_on(self, it->second, message);
   }
 }
 

@@ -41,6 +41,14 @@ v1::SamplingOptions to_message(const sampling_options& o) {
   return m;
 }
 
+void send_accepted(caf::local_actor* self, uint64_t request_id, const caf::strong_actor_ptr& sequence,
+                   const caf::strong_actor_ptr& client) {
+  v1::GenerateAccepted accepted;
+  accepted.set_request_id(request_id);
+  accepted.set_sequence_id(sequence->id());
+  send_packed(self, client, packed<v1::GenerateAccepted, caf::strong_actor_ptr>{std::move(accepted), sequence});
+}
+
 namespace {
 
 using sequence_pointer = sequence_actor::stateful_pointer<sequence_state>;
@@ -88,7 +96,7 @@ void join_batch(sequence_pointer self) {
   join.set_sequence_id(self->id());
   join.mutable_tokens()->Add(st.log.begin(), st.log.end());
   join.set_cached_positions(st.cached);
-  join.set_logits_from(st.request.want_logits() && st.cached == 0 ? 0 : uint32_t(st.log.size()) - 1);
+  join.set_logits_from(st.request.want_logits() ? st.cached : uint32_t(st.log.size()) - 1);
   join.set_want_hidden_states(st.request.want_hidden_states());
   join.set_priority(st.request.priority());
   self->send(st.scheduler, std::move(join));
@@ -197,9 +205,7 @@ sequence_actor::behavior_type sequence(sequence_pointer self, sequence_config co
   state.stops = stop_filter({state.request.stop_strings().begin(), state.request.stop_strings().end()});
   self->set_down_handler([self](const caf::down_msg&) { leave(self); }); // The client is gone.
   self->monitor(caf::actor_cast<caf::actor>(state.client));
-  v1::GenerateAccepted accepted;
-  accepted.set_sequence_id(self->id());
-  tell_client(self, std::move(accepted));
+  send_accepted(self, state.request.request_id(), self->ctrl(), state.client);
   if (const auto end = resume(state)) finish(self, *end);
   else subscribe(self, state.config.directory, {paths::scheduler});
   return {

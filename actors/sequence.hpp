@@ -21,6 +21,10 @@ struct sequence_config {
 sampling_options to_options(const v1::SamplingOptions& message);
 v1::SamplingOptions to_message(const sampling_options& options);
 
+/// Tells a client which sequence serves its request.
+void send_accepted(caf::local_actor* self, uint64_t request_id, const caf::strong_actor_ptr& sequence,
+                   const caf::strong_actor_ptr& client);
+
 /// One request under way. Owns the token log (prompt and what was generated), the sampler, the stop conditions, and the
 /// stream to the client. The token log is the only truth; all else can be computed again from it.
 ///

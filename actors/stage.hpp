@@ -14,12 +14,12 @@ class hand_over {
 public:
   hand_over(std::string next_path) : next_path_(std::move(next_path)) {}
 
-  template <class Self> void pass(Self* self, v1::HiddenStates states, const scheduler_actor& scheduler) {
+  void pass(caf::local_actor* self, v1::HiddenStates states, const scheduler_actor& scheduler) {
     last_ = id_of(states.plan());
     const bool observed = states.plan().observe_hidden_states();
     auto message = caf::make_message(std::move(states));
-    if (observed) post(self, scheduler, message);
-    if (next_) post(self, next_, message);
+    if (observed) pass_on(self, scheduler, message);
+    if (next_) pass_on(self, next_, message);
     else held_back_ = std::move(message);
   }
 
@@ -30,7 +30,7 @@ public:
     if (path != next_path_) return false;
     next_ = caf::actor_cast<stage_actor>(handle);
     if (!held_back_.empty()) {
-      post(self, next_, held_back_);
+      pass_on(self, next_, held_back_);
       held_back_.reset();
     } else if (last_ != step_id{} && scheduler) {
       self->send(scheduler, make_fault(last_, v1::FAULT_KIND_LOST, path));
@@ -39,10 +39,6 @@ public:
   }
 
 private:
-  template <class Self, class Handle> static void post(Self* self, const Handle& to, const caf::message& message) {
-    if (to) to->eq_impl(caf::make_message_id(), self->ctrl(), self->context(), message);
-  }
-
   std::string next_path_;
   stage_actor next_;
   caf::message held_back_;

@@ -94,4 +94,12 @@ void send_packed(caf::local_actor* self, const caf::actor& to, const packed<Ts..
     to->eq_impl(caf::make_message_id(), self->ctrl(), self->context(), content.message);
 }
 
+/// Passes on a message that came in, or one that is kept to be sent again, by reference. Unchecked: for content that was
+/// checked when it was packed or received.
+template <class Handle>
+void pass_on(caf::local_actor* self, const Handle& to, const caf::message& content) {
+  if (to)
+    to->eq_impl(caf::make_message_id(), self->ctrl(), self->context(), content);
+}
+
 } // namespace troupe

@@ -1,0 +1,182 @@
+#include "actors/client.hpp"
+
+#include "actors/paths.hpp"
+
+namespace troupe {
+
+client_desk::client_desk(caf::actor_system& system, root_actor root) : self_(system), root_(std::move(root)) {
+  self_->monitor(root_);
+  self_->send(root_, v1::FindDirectory{});
+}
+
+client_desk::~client_desk() {
+  for (auto& [id, state] : requests_) cancel(id);
+}
+
+uint64_t client_desk::submit(v1::GenerateRequest request) {
+  request.set_request_id(++last_request_);
+  requests_[last_request_].request = std::move(request);
+  send_waiting();
+  return last_request_;
+}
+
+void client_desk::cancel(uint64_t request) {
+  const auto it = requests_.find(request);
+  if (it == requests_.end()) return;
+  it->second.cancelled = true;
+  if (!it->second.sequence) return; // Cancelled when it is accepted.
+  v1::CancelRequest message;
+  message.set_request_id(request);
+  send_packed(self_.ptr(), it->second.sequence, packed<v1::CancelRequest>{std::move(message)});
+}
+
+std::vector<uint64_t> client_desk::pending() const {
+  std::vector<uint64_t> ids;
+  for (const auto& [id, state] : requests_) ids.push_back(id);
+  return ids;
+}
+
+void client_desk::send_waiting() {
+  if (!sequences_) return;
+  for (auto& [id, state] : requests_) {
+    if (state.sent) continue;
+    state.sent = true;
+    self_->send(sequences_, state.request, caf::strong_actor_ptr(self_.ptr()->ctrl()));
+  }
+}
+
+/// The request goes on from the tokens received so far, in another sequence.
+void client_desk::lose(request_state& lost) {
+  lost.sequence = nullptr;
+  lost.sent = false;
+  ++resubmitted_;
+}
+
+client_desk::request_state* client_desk::accept(uint64_t request_id) {
+  const auto it = requests_.find(request_id);
+  const auto& sender = self_->current_sender();
+  return it != requests_.end() && sender && it->second.sequence == sender ? &it->second : nullptr;
+}
+
+void client_desk::finish(uint64_t request_id, finish_reason reason, std::string error, std::string text) {
+  generation_event event;
+  event.request = request_id;
+  event.kind = event_kind::finished;
+  event.reason = reason;
+  event.error = std::move(error);
+  event.text = std::move(text);
+  events_.push_back(std::move(event));
+  requests_.erase(request_id);
+}
+
+void client_desk::on_started(const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
+  if (started.path() == paths::directory) {
+    directory_ = caf::actor_cast<directory_actor>(handle);
+    if (!directory_) return;
+    self_->monitor(directory_);
+    v1::Subscribe request;
+    request.add_paths(paths::sequences);
+    self_->send(directory_, std::move(request), caf::strong_actor_ptr(self_.ptr()->ctrl()));
+  } else {
+    sequences_ = caf::actor_cast<sequences_actor>(handle);
+    self_->monitor(sequences_);
+    send_waiting();
+  }
+}
+
+void client_desk::on_accepted(const v1::GenerateAccepted& accepted, const caf::strong_actor_ptr& sequence) {
+  const auto it = requests_.find(accepted.request_id());
+  const bool is_wanted = it != requests_.end() && it->second.sent && !it->second.sequence;
+  if (is_wanted) {
+    it->second.sequence = sequence;
+    self_->monitor(caf::actor_cast<caf::actor>(sequence));
+  }
+  if (it != requests_.end() && it->second.sequence == sequence) {
+    if (it->second.cancelled) cancel(accepted.request_id());
+    return;
+  }
+  // Nobody waits for it: finished, or sent twice because an answer was lost on the way.
+  v1::CancelRequest message;
+  message.set_request_id(accepted.request_id());
+  send_packed(self_.ptr(), sequence, packed<v1::CancelRequest>{std::move(message)});
+}
+
+void client_desk::on_token(v1::TokenEvent& token) {
+  auto* state = accept(token.request_id());
+  if (!state) return;
+  const uint32_t received = uint32_t(state->request.generated_tokens_size());
+  if (token.index() != received) return; // Already here.
+  state->request.add_generated_tokens(token.token());
+  generation_event event;
+  event.request = token.request_id();
+  event.index = token.index();
+  event.token = token.token();
+  event.text = std::move(*token.mutable_text());
+  events_.push_back(std::move(event));
+}
+
+void client_desk::on_end(v1::GenerateEnd& end) {
+  static constexpr finish_reason reasons[] = {finish_reason::error, finish_reason::length, finish_reason::stop,
+                                              finish_reason::cancelled, finish_reason::error};
+  const auto it = requests_.find(end.request_id());
+  if (it == requests_.end()) return;
+  // Either from the sequence, or from its supervisor that refuses to start one.
+  if (it->second.sequence && !accept(end.request_id())) return;
+  if (it->second.sequence && end.tokens() != uint32_t(it->second.request.generated_tokens_size())) {
+    lose(it->second); // Tokens were lost on the way.
+    return send_waiting();
+  }
+  finish(end.request_id(), reasons[end.finish_reason()], end.error(), std::move(*end.mutable_text()));
+}
+
+void client_desk::on_down(const caf::down_msg& down) {
+  if (root_ && down.source == root_->address()) {
+    root_ = nullptr;
+    sequences_ = nullptr;
+    for (const uint64_t id : pending()) finish(id, finish_reason::error, "the engine has stopped", {});
+    return;
+  }
+  if (directory_ && down.source == directory_->address()) {
+    directory_ = nullptr;
+    sequences_ = nullptr;
+    if (root_) self_->send(root_, v1::FindDirectory{});
+  }
+  const bool all = sequences_ && down.source == sequences_->address();
+  if (all) sequences_ = nullptr;
+  for (auto& [id, state] : requests_) {
+    const bool is_lost = state.sequence ? state.sequence->address() == down.source : all && state.sent;
+    if (is_lost) lose(state);
+  }
+  send_waiting();
+}
+
+bool client_desk::receive(std::optional<std::chrono::milliseconds> timeout) {
+  bool received = true;
+  auto rows_event = [this](event_kind kind, uint32_t layer, uint32_t width, auto& rows) {
+    if (!accept(rows.request_id())) return;
+    generation_event event;
+    event.request = rows.request_id();
+    event.kind = kind;
+    event.layer = layer;
+    event.position = rows.position();
+    event.width = width;
+    event.values.assign(rows.values().begin(), rows.values().end());
+    events_.push_back(std::move(event));
+  };
+  caf::behavior handlers{
+    [this](const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) { on_started(started, handle); },
+    [this](const v1::GenerateAccepted& accepted, const caf::strong_actor_ptr& sequence) {
+      on_accepted(accepted, sequence);
+    },
+    [this](v1::TokenEvent& token) { on_token(token); },
+    [&](const v1::LogitsRows& rows) { rows_event(event_kind::logits, 0, rows.vocabulary(), rows); },
+    [&](const v1::HiddenRows& rows) { rows_event(event_kind::hidden_states, rows.layer(), rows.width(), rows); },
+    [this](v1::GenerateEnd& end) { on_end(end); },
+    [this](const caf::down_msg& down) { on_down(down); },
+  };
+  if (timeout) self_->receive(handlers, caf::after(*timeout) >> [&] { received = false; });
+  else self_->receive(handlers);
+  return received;
+}
+
+} // namespace troupe

@@ -1,0 +1,56 @@
+#pragma once
+// What a client knows about its requests, and what follows from each message: the state behind troupe::client.
+#include "actors/engine.hpp"
+#include "actors/roles.hpp"
+#include "actors/root.hpp"
+#include <caf/all.hpp>
+#include <deque>
+#include <map>
+#include <optional>
+
+namespace troupe {
+
+/// Keeps every unfinished request with the tokens it has received, so that it can be sent again from there when the
+/// sequence that served it is lost. Everything below the root may be lost at any moment.
+///
+/// Works through a scoped_actor's mailbox, in the thread that calls `receive`.
+class client_desk {
+public:
+  client_desk(caf::actor_system& system, root_actor root);
+  ~client_desk();
+
+  uint64_t submit(v1::GenerateRequest request); // Numbers it.
+  void cancel(uint64_t request);
+  /// Handles at most one message; waits for it no longer than `timeout`. False: none came.
+  bool receive(std::optional<std::chrono::milliseconds> timeout);
+  std::deque<generation_event>& events() { return events_; }
+  std::vector<uint64_t> pending() const;
+  uint64_t resubmitted() const { return resubmitted_; }
+
+private:
+  struct request_state {
+    v1::GenerateRequest request; // generated_tokens: what has been received.
+    caf::strong_actor_ptr sequence;
+    bool sent = false, cancelled = false;
+  };
+
+  void send_waiting();
+  void lose(request_state& lost);
+  request_state* accept(uint64_t request_id); // Null: the message is not from who serves the request now.
+  void finish(uint64_t request_id, finish_reason reason, std::string error, std::string text);
+  void on_started(const v1::ActorStarted& started, const caf::strong_actor_ptr& handle);
+  void on_accepted(const v1::GenerateAccepted& accepted, const caf::strong_actor_ptr& sequence);
+  void on_token(v1::TokenEvent& token);
+  void on_end(v1::GenerateEnd& end);
+  void on_down(const caf::down_msg& down);
+
+  caf::scoped_actor self_;
+  root_actor root_;
+  directory_actor directory_;
+  sequences_actor sequences_;
+  std::map<uint64_t, request_state> requests_;
+  std::deque<generation_event> events_;
+  uint64_t last_request_ = 0, resubmitted_ = 0;
+};
+
+} // namespace troupe

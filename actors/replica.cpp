@@ -1,0 +1,74 @@
+#include "actors/replica.hpp"
+
+#include "actors/attention_head.hpp"
+#include "actors/embedding.hpp"
+#include "actors/layer.hpp"
+#include "actors/output.hpp"
+#include "actors/paths.hpp"
+#include "actors/projection_shard.hpp"
+
+namespace troupe {
+namespace {
+
+/// Ten restarts in ten seconds are more than any fault that a restart can cure.
+constexpr supervisor_policy stage_policy{.strategy = restart_strategy::one_for_one, .restarts_max = 10};
+constexpr supervisor_policy replica_policy{.strategy = restart_strategy::one_for_one, .restarts_max = 20};
+
+/// A child that runs `behavior` with `config`, both copied for every start.
+template <class Behavior, class Config> child_spec actor_child(std::string path, Behavior behavior, Config config) {
+  return {std::move(path), [=](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
+            return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(behavior, config));
+          }};
+}
+
+std::string path_after(const replica_config& config, uint32_t layer_index) {
+  return layer_index + 1 < config.model->layers.size() ? paths::layer(config.index, layer_index + 1)
+                                                       : paths::output(config.index);
+}
+
+child_spec layer_group(const replica_config& config, uint32_t index, const directory_actor& directory) {
+  const auto& part = *config.model->layers[index];
+  const auto path = paths::layer(config.index, index);
+  std::vector<child_spec> children;
+  for (uint32_t i = 0; i < part.heads.size(); ++i)
+    children.push_back(actor_child(paths::head(path, i), attention_head,
+                                   attention_head_config{part.heads[i], index, config.cache_positions_max}));
+  for (uint32_t i = 0; i < part.shards.size(); ++i)
+    children.push_back(
+      actor_child(paths::shard(path, i), projection_shard, projection_shard_config{i, part.shards[i]}));
+  children.push_back(
+    actor_child(path, layer, layer_config{path, index, config.model, path_after(config, index), directory}));
+  return supervisor_child(paths::supervisor(path), stage_policy, std::move(children), directory);
+}
+
+child_spec output_group(const replica_config& config, const directory_actor& directory) {
+  const auto& shards = config.model->output.shards;
+  const auto path = paths::output(config.index);
+  std::vector<child_spec> children;
+  for (uint32_t i = 0; i < shards.size(); ++i)
+    children.push_back(actor_child(paths::shard(path, i), projection_shard, projection_shard_config{i, shards[i]}));
+  children.push_back(actor_child(path, output, output_config{path, config.model, directory}));
+  return supervisor_child(paths::supervisor(path), stage_policy, std::move(children), directory);
+}
+
+} // namespace
+
+child_spec replica_child(const replica_config& config, const directory_actor& directory) {
+  const auto path = paths::embedding(config.index);
+  std::vector<child_spec> children;
+  children.push_back(
+    actor_child(path, embedding, embedding_config{path, config.model, paths::layer(config.index, 0), directory}));
+  for (uint32_t i = 0; i < config.model->layers.size(); ++i) children.push_back(layer_group(config, i, directory));
+  children.push_back(output_group(config, directory));
+  return supervisor_child(paths::supervisor(paths::replica(config.index)), replica_policy, std::move(children),
+                          directory);
+}
+
+std::vector<std::string> stage_paths(const replica_config& config) {
+  std::vector<std::string> stages{paths::embedding(config.index)};
+  for (uint32_t i = 0; i < config.model->layers.size(); ++i) stages.push_back(paths::layer(config.index, i));
+  stages.push_back(paths::output(config.index));
+  return stages;
+}
+
+} // namespace troupe

@@ -1,0 +1,71 @@
+#include "actors/root.hpp"
+
+#include "actors/paths.hpp"
+#include "actors/supervisor_core.hpp"
+
+#include <optional>
+
+namespace troupe {
+namespace {
+
+struct root_state {
+  static inline const char* name = "root";
+  directory_actor directory;
+  std::optional<supervisor_core> core;
+};
+using root_pointer = root_actor::stateful_pointer<root_state>;
+
+child_spec runtime_child(const troupe_config& config, const directory_actor& directory) {
+  const replica_config replica{0, config.model, config.limits.cache_positions_max};
+  scheduler_config scheduling;
+  scheduling.limits = config.limits;
+  scheduling.stages = stage_paths(replica);
+  scheduling.directory = directory;
+  sequences_config generation;
+  generation.each = {config.words, config.model->file->words.end_of_generation, config.model->spec.vocabulary,
+                     config.model->positions_max, directory};
+  generation.sequences_max = config.sequences_max;
+  child_spec scheduler_child{paths::scheduler,
+                             [scheduling](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
+                               return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(scheduler, scheduling));
+                             }};
+  return supervisor_child(
+    paths::runtime, {.strategy = restart_strategy::one_for_one, .restarts_max = 20},
+    {std::move(scheduler_child), sequences_child(std::move(generation)), replica_child(replica, directory)}, directory);
+}
+
+/// Both children's start functions run inside the root, one after the other: the second gets what the first left.
+std::vector<child_spec> root_children(root_pointer self, const troupe_config& config) {
+  child_spec directory_child{
+    paths::directory, [self](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
+      self->state.directory = parent->spawn(directory);
+      return caf::actor_cast<caf::strong_actor_ptr>(self->state.directory);
+    }};
+  auto runtime = runtime_child(config, {});
+  runtime.start = [self, config](caf::scheduled_actor* parent, const std::string& path, const caf::message& args) {
+    return runtime_child(config, self->state.directory).start(parent, path, args);
+  };
+  return {std::move(directory_child), std::move(runtime)};
+}
+
+root_actor::behavior_type root(root_pointer self, troupe_config config) {
+  auto& core = self->state.core.emplace(
+    self, paths::root, supervisor_policy{.strategy = restart_strategy::rest_for_one, .restarts_max = 20},
+    root_children(self, config), directory_actor{});
+  core.take_over();
+  core.start_all();
+  return {[self](const v1::AbandonActor& order) { self->state.core->on_abandon(order); },
+          [self](const v1::SupervisorTick& tick) { self->state.core->on_tick(tick); },
+          [self](const v1::FindDirectory&) {
+            v1::ActorStarted answer;
+            answer.set_path(paths::directory);
+            if (const auto to = caf::actor_cast<subscriber_actor>(self->current_sender()))
+              self->send(to, std::move(answer), caf::actor_cast<caf::strong_actor_ptr>(self->state.directory));
+          }};
+}
+
+} // namespace
+
+root_actor spawn_root(caf::actor_system& system, troupe_config config) { return system.spawn(root, std::move(config)); }
+
+} // namespace troupe

@@ -1,0 +1,68 @@
+#include "actors/sequences.hpp"
+
+#include "actors/paths.hpp"
+#include "actors/supervisor_core.hpp"
+
+#include <optional>
+
+namespace troupe {
+namespace {
+
+struct sequences_state {
+  static inline const char* name = "sequences";
+  uint32_t sequences_max = 0;
+  std::optional<supervisor_core> core;
+};
+using sequences_pointer = sequences_actor::stateful_pointer<sequences_state>;
+
+caf::strong_actor_ptr start_sequence(caf::scheduled_actor* self, const sequence_config& config,
+                                     const caf::message& args) {
+  return caf::actor_cast<caf::strong_actor_ptr>(self->spawn(sequence, config, args.get_as<v1::GenerateRequest>(0),
+                                                            args.get_as<caf::strong_actor_ptr>(1)));
+}
+
+void refuse(sequences_pointer self, uint64_t request_id, const caf::strong_actor_ptr& client,
+            const std::string& reason) {
+  v1::GenerateEnd end;
+  end.set_request_id(request_id);
+  end.set_finish_reason(v1::FINISH_REASON_ERROR);
+  end.set_error(reason);
+  using receiver = caf::typed_actor<caf::reacts_to<v1::GenerateEnd>>;
+  if (const auto to = caf::actor_cast<receiver>(client)) self->send(to, std::move(end));
+}
+
+sequences_actor::behavior_type sequences(sequences_pointer self, std::string path, sequences_config config) {
+  self->state.sequences_max = config.sequences_max;
+  child_spec each{path,
+                  [config](caf::scheduled_actor* parent, const std::string&, const caf::message& args) {
+                    return start_sequence(parent, config.each, args);
+                  },
+                  restart_kind::temporary};
+  auto& core = self->state.core.emplace(
+    self, path, supervisor_policy{.strategy = restart_strategy::simple_one_for_one}, std::vector{std::move(each)},
+    config.each.directory);
+  core.take_over();
+  core.start_all();
+  return {[self](const v1::AbandonActor& order) { self->state.core->on_abandon(order); },
+          [self](const v1::SupervisorTick& tick) { self->state.core->on_tick(tick); },
+          [self](const v1::GenerateRequest& request, const caf::strong_actor_ptr& client) {
+            auto& st = self->state;
+            if (st.core->stopping() || st.core->alive() >= st.sequences_max)
+              return refuse(self, request.request_id(), client,
+                            "too many requests: " + std::to_string(st.sequences_max) +
+                              " are under way; try again when some have finished");
+            const auto started = st.core->start_child(caf::make_message(request, client));
+            if (started) send_accepted(self, request.request_id(), started, client);
+            else refuse(self, request.request_id(), client, "this request could not be started");
+          }};
+}
+
+} // namespace
+
+child_spec sequences_child(sequences_config config) {
+  return {paths::sequences, [config](caf::scheduled_actor* parent, const std::string& path, const caf::message&) {
+            return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(sequences, path, config));
+          }};
+}
+
+} // namespace troupe
