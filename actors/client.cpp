@@ -150,7 +150,7 @@ void client_desk::on_down(const caf::down_msg& down) {
   send_waiting();
 }
 
-bool client_desk::receive(std::optional<std::chrono::milliseconds> timeout) {
+bool client_desk::receive(std::chrono::milliseconds timeout) {
   bool received = true;
   auto rows_event = [this](event_kind kind, uint32_t layer, uint32_t width, auto& rows) {
     if (!accept(rows.request_id())) return;
@@ -163,7 +163,7 @@ bool client_desk::receive(std::optional<std::chrono::milliseconds> timeout) {
     event.values.assign(rows.values().begin(), rows.values().end());
     events_.push_back(std::move(event));
   };
-  caf::behavior handlers{
+  self_->receive(
     [this](const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) { on_started(started, handle); },
     [this](const v1::GenerateAccepted& accepted, const caf::strong_actor_ptr& sequence) {
       on_accepted(accepted, sequence);
@@ -172,10 +172,7 @@ bool client_desk::receive(std::optional<std::chrono::milliseconds> timeout) {
     [&](const v1::LogitsRows& rows) { rows_event(event_kind::logits, 0, rows.vocabulary(), rows); },
     [&](const v1::HiddenRows& rows) { rows_event(event_kind::hidden_states, rows.layer(), rows.width(), rows); },
     [this](v1::GenerateEnd& end) { on_end(end); },
-    [this](const caf::down_msg& down) { on_down(down); },
-  };
-  if (timeout) self_->receive(handlers, caf::after(*timeout) >> [&] { received = false; });
-  else self_->receive(handlers);
+    [this](const caf::down_msg& down) { on_down(down); }, caf::after(timeout) >> [&] { received = false; });
   return received;
 }
 

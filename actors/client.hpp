@@ -22,7 +22,7 @@ public:
   uint64_t submit(v1::GenerateRequest request); // Numbers it.
   void cancel(uint64_t request);
   /// Handles at most one message; waits for it no longer than `timeout`. False: none came.
-  bool receive(std::optional<std::chrono::milliseconds> timeout);
+  bool receive(std::chrono::milliseconds timeout);
   std::deque<generation_event>& events() { return events_; }
   std::vector<uint64_t> pending() const;
   uint64_t resubmitted() const { return resubmitted_; }

@@ -143,6 +143,7 @@ public:
   caf::actor_system& system();
 
 private:
+  friend class client;
   struct state;
   std::unique_ptr<state> state_;
 };

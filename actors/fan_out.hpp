@@ -73,13 +73,13 @@ public:
   }
 
 private:
-  struct member {
+  struct place {
     std::string path;
     Handle handle;
     bool owes;
   };
 
-  std::vector<member> members_;
+  std::vector<place> members_;
   caf::message request_;
   size_t owed_ = 0;
 };

@@ -118,7 +118,7 @@ void heads_are_done(layer_pointer self) {
   auto& step = *st.step;
   if (!step.misses.empty()) {
     auto fault = make_fault(id_of(step.plan), v1::FAULT_KIND_CACHE_MISS, st.config.path);
-    for (const auto [sequence, positions] : step.misses) {
+    for (const auto& [sequence, positions] : step.misses) {
       auto* miss = fault.add_misses();
       miss->set_sequence_id(sequence);
       miss->set_positions(positions);

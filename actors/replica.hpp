@@ -22,4 +22,7 @@ child_spec replica_child(const replica_config& config, const directory_actor& di
 /// Paths of the stages in pipeline order: embedding, layers, output.
 std::vector<std::string> stage_paths(const replica_config& config);
 
+/// How many actors the directory knows when a troupe with this model stands and is idle.
+size_t actor_count(const model_parts& model);
+
 } // namespace troupe

@@ -28,7 +28,7 @@
   X(StepTotals) X(SchedulerStats) \
   /* supervision.proto */ \
   X(ActorStarted) X(Subscribe) X(AbandonActor) X(SupervisorDecision) X(ListActors) X(ActorList) \
-  X(SupervisorTick) X(Shutdown)
+  X(SupervisorTick) X(FindDirectory)
 // clang-format on
 
 namespace troupe {

@@ -1,0 +1,270 @@
+#include "actors/engine.hpp"
+
+#include "actors/client.hpp"
+#include "actors/failure.hpp"
+#include "actors/paths.hpp"
+#include "actors/root.hpp"
+#include "actors/workers.hpp"
+#include "messages/message_types.hpp"
+#include "model/error.hpp"
+
+#include <algorithm>
+#include <thread>
+#include <unistd.h>
+
+namespace troupe {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Runs every job in an actor of its own, so that they share the worker threads; waits for all.
+void run_in_actors(caf::actor_system& system, std::vector<std::function<void()>> jobs) {
+  caf::scoped_actor self{system};
+  std::exception_ptr failed;
+  for (auto& job : jobs)
+    self->monitor(system.spawn([job = std::move(job)](caf::event_based_actor*) { job(); }));
+  std::string reason;
+  for (size_t i = 0; i < jobs.size(); ++i)
+    self->receive([&](const caf::down_msg& down) {
+      if (down.reason) reason = reason_text(down.reason);
+    });
+  if (!reason.empty()) throw input_error(reason);
+}
+
+uint64_t memory_bytes() { return uint64_t(sysconf(_SC_PHYS_PAGES)) * uint64_t(sysconf(_SC_PAGE_SIZE)); }
+
+/// Bytes that one position takes in all caches of all layers.
+uint64_t position_bytes(const model_spec& spec) {
+  uint64_t bytes = 0;
+  for (const auto& layer : spec.layers)
+    bytes += uint64_t(layer.attention.kv_heads) * layer.attention.head_dim * 2 * sizeof(float);
+  return bytes;
+}
+
+engine_options with_defaults(engine_options options, const model_parts& model) {
+  if (options.sequences_max == 0) options.sequences_max = 1;
+  options.step_rows_max = std::max(options.step_rows_max, 1u);
+  options.prefill_chunk = std::max(options.prefill_chunk, 1u);
+  if (options.cache_positions_max == 0) {
+    const uint64_t by_memory = memory_bytes() / 4 / std::max<uint64_t>(position_bytes(model.spec), 1);
+    options.cache_positions_max = std::min<uint64_t>(16ull * model.positions_max, by_memory);
+  }
+  // One sequence of full length always fits: without that there is no progress.
+  options.cache_positions_max = std::max<uint64_t>(options.cache_positions_max, model.positions_max);
+  return options;
+}
+
+uint32_t thread_count(uint32_t wanted) { return wanted > 0 ? wanted : std::max(1u, std::thread::hardware_concurrency()); }
+
+struct system_config : caf::actor_system_config {
+  explicit system_config(const engine_options& options) {
+    register_messages(*this);
+    configure_workers(*this, {.threads = options.threads, .pin = options.pin_threads});
+  }
+};
+
+} // namespace
+
+std::string_view to_string(finish_reason reason) {
+  switch (reason) {
+  case finish_reason::length: return "length";
+  case finish_reason::stop: return "stop";
+  case finish_reason::cancelled: return "cancelled";
+  case finish_reason::error: return "error";
+  }
+  return "error";
+}
+
+struct engine::state {
+  engine_options options;
+  std::shared_ptr<const tokenizer> words;
+  std::shared_ptr<const model_parts> model;
+  system_config config;
+  caf::actor_system system;
+  root_actor root;
+
+  explicit state(const engine_options& asked) : options(asked), config(asked), system(config) {}
+
+  /// The present handle of the actor at `path`; null when it does not appear in time.
+  caf::strong_actor_ptr find(caf::scoped_actor& self, const std::string& path);
+  v1::ActorList list(caf::scoped_actor& self);
+};
+
+caf::strong_actor_ptr engine::state::find(caf::scoped_actor& self, const std::string& path) {
+  self->send(root, v1::FindDirectory{});
+  caf::strong_actor_ptr found;
+  bool timeout = false;
+  while (!found && !timeout) {
+    self->receive(
+      [&](const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
+        if (started.path() == path) {
+          found = handle;
+          return;
+        }
+        v1::Subscribe request;
+        request.add_paths(path);
+        self->send(caf::actor_cast<directory_actor>(handle), std::move(request),
+                   caf::strong_actor_ptr(self.ptr()->ctrl()));
+      },
+      caf::after(5s) >> [&] { timeout = true; });
+  }
+  return found;
+}
+
+v1::ActorList engine::state::list(caf::scoped_actor& self) {
+  v1::ActorList actors;
+  if (const auto directory = find(self, paths::directory))
+    self->request(caf::actor_cast<directory_actor>(directory), 5s, v1::ListActors{})
+      .receive([&](v1::ActorList& list) { actors.Swap(&list); }, [](caf::error&) {});
+  return actors;
+}
+
+engine::engine(std::shared_ptr<const model_file> model, engine_options options, const progress_callback& progress) {
+  options.threads = thread_count(options.threads);
+  if (options.shards == 0) options.shards = options.threads;
+  state_ = std::make_unique<state>(options);
+  auto& st = *state_;
+  pin_workers(st.system);
+  if (model->words.kind != tokenizer_kind::none) st.words = make_tokenizer(model->words);
+  st.model = make_parts(
+    std::move(model), {.shards = options.shards},
+    [&](std::vector<std::function<void()>> jobs) { run_in_actors(st.system, std::move(jobs)); }, progress);
+  st.options = with_defaults(options, *st.model);
+
+  troupe_config config{st.model, st.words, {}, st.options.sequences_max};
+  config.limits.step_rows_max = st.options.step_rows_max;
+  config.limits.prefill_chunk = st.options.prefill_chunk;
+  config.limits.logits_rows_max = std::max<uint32_t>(1, (16u << 20) / std::max(1u, st.model->spec.vocabulary));
+  config.limits.cache_positions_max = st.options.cache_positions_max;
+  st.root = spawn_root(st.system, std::move(config));
+
+  caf::scoped_actor self{st.system};
+  while (st.list(self).paths_size() < int(actor_count(*st.model))) std::this_thread::sleep_for(1ms);
+}
+
+engine::~engine() {
+  caf::scoped_actor self{state_->system};
+  self->monitor(state_->root);
+  self->send_exit(state_->root, caf::exit_reason::user_shutdown);
+  state_->root = nullptr;
+  self->receive([](const caf::down_msg&) {});
+}
+
+const model_file& engine::model() const { return *state_->model->file; }
+const engine_options& engine::options() const { return state_->options; }
+std::shared_ptr<const tokenizer> engine::words() const { return state_->words; }
+uint64_t engine::weight_bytes() const { return state_->model->weight_bytes; }
+caf::actor_system& engine::system() { return state_->system; }
+
+std::vector<actor_facts> engine::actors() const {
+  caf::scoped_actor self{state_->system};
+  const auto list = state_->list(self);
+  // The root's own children come before there is a directory that could know them.
+  std::vector<actor_facts> facts{{paths::root, 0}, {paths::directory, 0}, {paths::runtime, 0}};
+  for (int i = 0; i < list.paths_size(); ++i) facts.push_back({list.paths(i), list.restarts(i)});
+  return facts;
+}
+
+namespace {
+
+step_totals to_totals(const v1::StepTotals& m) {
+  return {m.steps(), m.rows(), m.messages(), std::chrono::nanoseconds(m.wall_ns()),
+          std::chrono::nanoseconds(m.compute_ns())};
+}
+
+} // namespace
+
+engine_statistics engine::statistics() const {
+  caf::scoped_actor self{state_->system};
+  engine_statistics statistics;
+  if (const auto handle = state_->find(self, paths::scheduler))
+    self->request(caf::actor_cast<scheduler_actor>(handle), 5s, v1::GetSchedulerStats{})
+      .receive(
+        [&](const v1::SchedulerStats& stats) {
+          statistics.prefill = to_totals(stats.prefill());
+          statistics.decode = to_totals(stats.decode());
+          statistics.rows_replayed = stats.rows_replayed();
+          statistics.faults = stats.faults();
+        },
+        [](caf::error&) {});
+  statistics.busy = busy_time(state_->system);
+  return statistics;
+}
+
+struct client::state {
+  state(engine::state& of) : home(of), desk(of.system, of.root) {}
+  engine::state& home;
+  client_desk desk;
+};
+
+client engine::connect() { return client(std::make_unique<client::state>(*state_)); }
+
+client::client(std::unique_ptr<state> s) : state_(std::move(s)) {}
+client::client(client&&) noexcept = default;
+client& client::operator=(client&&) noexcept = default;
+client::~client() = default;
+
+std::vector<uint32_t> client::encode(std::string_view text) const {
+  if (!state_->home.words) throw input_error("this model has no vocabulary: give token ids");
+  return state_->home.words->encode(text);
+}
+
+namespace {
+
+void check(const generate_request& request, const model_parts& model) {
+  if (request.prompt.empty()) throw input_error("the prompt is empty: at least one token is needed");
+  for (const uint32_t token : request.prompt)
+    if (token >= model.spec.vocabulary)
+      throw input_error("the prompt has token " + std::to_string(token) + ", but the vocabulary ends at " +
+                        std::to_string(model.spec.vocabulary - 1));
+  const uint64_t room = model.positions_max - (request.tokens_max > 0 ? 1 : 0);
+  if (request.prompt.size() > room)
+    throw input_error("the prompt has " + std::to_string(request.prompt.size()) +
+                      " tokens, but the model's context holds " + std::to_string(model.positions_max));
+  if (const auto reason = invalid(request.sampling, model.spec.vocabulary); !reason.empty())
+    throw input_error(reason);
+}
+
+} // namespace
+
+uint64_t client::submit(generate_request request) {
+  check(request, *state_->home.model);
+  v1::GenerateRequest message;
+  message.mutable_prompt_tokens()->Add(request.prompt.begin(), request.prompt.end());
+  message.set_tokens_max(request.tokens_max);
+  *message.mutable_sampling() = to_message(request.sampling);
+  for (auto& stop : request.stop_strings) message.add_stop_strings(std::move(stop));
+  message.set_ignore_end_of_generation(request.ignore_end_of_generation);
+  message.set_want_logits(request.want_logits);
+  message.set_want_hidden_states(request.want_hidden_states);
+  message.set_priority(request.priority);
+  return state_->desk.submit(std::move(message));
+}
+
+std::optional<generation_event> client::next() {
+  auto& desk = state_->desk;
+  while (desk.events().empty() && !desk.pending().empty()) desk.receive(1min);
+  return next(0ms);
+}
+
+std::optional<generation_event> client::next(std::chrono::milliseconds timeout) {
+  auto& desk = state_->desk;
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  while (desk.events().empty() && !desk.pending().empty()) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    if (!desk.receive(std::max(left, 0ms))) break;
+  }
+  if (desk.events().empty()) return std::nullopt;
+  auto event = std::move(desk.events().front());
+  desk.events().pop_front();
+  return event;
+}
+
+void client::cancel(uint64_t request) { state_->desk.cancel(request); }
+void client::cancel_all() {
+  for (const uint64_t id : state_->desk.pending()) cancel(id);
+}
+size_t client::pending() const { return state_->desk.pending().size(); }
+uint64_t client::resubmitted() const { return state_->desk.resubmitted(); }
+
+} // namespace troupe
