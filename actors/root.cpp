@@ -10,6 +10,7 @@ namespace {
 
 struct root_state {
   static inline const char* name = "root";
+  root_state() = default; // No aggregate, or CAF would make one from the actor's pointer: a directory_actor takes any.
   directory_actor directory;
   std::optional<supervisor_core> core;
 };
