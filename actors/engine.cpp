@@ -124,7 +124,6 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   if (options.shards == 0) options.shards = options.threads;
   state_ = std::make_unique<state>(options);
   auto& st = *state_;
-  pin_workers(st.system);
   if (model->words.kind != tokenizer_kind::none) st.words = make_tokenizer(model->words);
   st.model = make_parts(
     std::move(model), {.shards = options.shards},

@@ -1,0 +1,169 @@
+#include "actors/workers.hpp"
+
+#include "actors/worker_policy.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <set> // caf/scheduler/coordinator.hpp forgets it.
+
+#include <caf/scheduler/coordinator.hpp>
+
+#include <algorithm>
+#include <thread>
+
+#if defined(__linux__)
+#include <pthread.h>
+#include <sched.h>
+#endif
+
+namespace troupe {
+namespace {
+
+using coordinator = caf::scheduler::coordinator<worker_policy>;
+
+// CPUs this process may use, in ascending order; empty when the system does not say.
+std::vector<int> usable_cpus() {
+  std::vector<int> result;
+#if defined(__linux__)
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0)
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+      if (CPU_ISSET(cpu, &set))
+        result.push_back(cpu);
+#endif
+  return result;
+}
+
+void pin_this_thread([[maybe_unused]] int cpu) {
+#if defined(__linux__)
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  // A CPU may have gone since we asked. Untied threads do the same work.
+  (void) pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+#endif
+}
+
+void relax_cpu() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb");
+#endif
+}
+
+} // namespace
+
+// -- job_market --------------------------------------------------------------
+
+void job_market::wake(uint64_t seen) {
+  while (jobs(seen) > looking(seen) && sleeping(seen) > 0) {
+    if (word_.compare_exchange_weak(seen, seen + one_looking - one_sleeping)) {
+      permits_.fetch_add(1);
+      permits_.notify_one();
+      return;
+    }
+  }
+}
+
+void job_market::sleep() {
+  // Jobs and sleepers are in one word. Who announced a job before this line is seen here, and the wake-up is ours to
+  // give (to any sleeper, often ourselves); who announces one after it sees us sleeping.
+  wake(word_.fetch_add(one_sleeping - one_looking) + one_sleeping - one_looking);
+  int permits = permits_.load();
+  for (;;) {
+    if (permits == 0) {
+      permits_.wait(0);
+      permits = permits_.load();
+    } else if (permits_.compare_exchange_weak(permits, permits - 1)) {
+      return;
+    }
+  }
+}
+
+// -- worker_policy -----------------------------------------------------------
+
+void worker_policy::enqueue(coordinator_data& shared, caf::resumable* job) {
+  const auto seen = shared.market.announce_job();
+  shared.queue.append(job);
+  shared.market.wake(seen);
+}
+
+// Null also while another thread is between announcing a job and putting it into the queue.
+caf::resumable* worker_policy::try_take(coordinator_data& shared) {
+  if (!shared.market.has_jobs())
+    return nullptr;
+  auto* job = shared.queue.take_head();
+  if (job)
+    shared.market.took_job();
+  return job;
+}
+
+caf::resumable* worker_policy::look_for_job(coordinator_data& shared) {
+  constexpr int polls_per_clock_read = 16;
+  const auto end = clock::now() + shared.spin;
+  do {
+    for (int i = 0; i < polls_per_clock_read; ++i) {
+      if (auto* job = try_take(shared))
+        return job;
+      relax_cpu();
+    }
+  } while (clock::now() < end);
+  return nullptr;
+}
+
+caf::resumable* worker_policy::next_job(coordinator_data& shared, worker_data& own, std::size_t index) {
+  if (!own.is_started) {
+    own.is_started = true;
+    if (!shared.cpus.empty())
+      pin_this_thread(shared.cpus[index % shared.cpus.size()]);
+  } else if (auto* job = try_take(shared)) {
+    return job; // `since` is the end of the job before: between two jobs nothing was idle.
+  }
+  shared.market.start_looking();
+  auto* job = look_for_job(shared);
+  while (!job) {
+    shared.market.sleep();
+    job = look_for_job(shared);
+  }
+  shared.market.stop_looking();
+  own.since = clock::now();
+  return job;
+}
+
+void worker_policy::note_busy(worker_data& own) {
+  const auto now = clock::now();
+  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(now - own.since).count();
+  own.busy_ns.store(own.busy_ns.load(std::memory_order_relaxed) + ns, std::memory_order_relaxed);
+  own.since = now;
+}
+
+// -- workers -----------------------------------------------------------------
+
+void configure_workers(caf::actor_system_config& config, workers_options options) {
+  if (get_or(config, "scheduler.policy", caf::atom("stealing")) == caf::atom("testing"))
+    return;
+  const auto cpus = usable_cpus();
+  const auto cpus_total = cpus.empty() ? std::max(1u, std::thread::hardware_concurrency())
+                                       : static_cast<uint32_t>(cpus.size());
+  const auto threads = options.threads == 0 ? cpus_total : options.threads;
+  config.set("scheduler.max-threads", std::size_t{threads});
+  config.module_factories.emplace_back([=](caf::actor_system& system) -> caf::actor_system::module* {
+    auto* result = new coordinator(system);
+    result->data().spin = threads > cpus_total ? std::chrono::nanoseconds::zero() : options.spin;
+    if (options.pin)
+      result->data().cpus = cpus;
+    return result;
+  });
+}
+
+std::chrono::nanoseconds busy_time(caf::actor_system& system) {
+  auto* workers = dynamic_cast<coordinator*>(&system.scheduler());
+  int64_t sum = 0;
+  for (std::size_t i = 0; workers && i < workers->num_workers(); ++i)
+    sum += workers->worker_by_id(i)->data().busy_ns.load(std::memory_order_relaxed);
+  return std::chrono::nanoseconds(sum);
+}
+
+} // namespace troupe
