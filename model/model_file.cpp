@@ -10,7 +10,8 @@ void count_tensors(const gguf& file, model_file& model) {
   std::map<tensor_type, uint64_t> tally;
   for (const auto& tensor : file.tensors()) {
     ++tally[tensor.type];
-    model.parameters += tensor.rows * tensor.columns; // Tensors do not overlap, so the sum is bounded by the file.
+    model.parameters +=
+        tensor.rows * tensor.columns; // Tensors do not overlap, so the sum is bounded by the file.
   }
   for (const auto& [type, count] : tally) model.tensor_types.emplace_back(traits_of(type).name, count);
 }

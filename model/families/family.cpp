@@ -22,11 +22,12 @@ std::string supported() {
 /// Adapters, projectors and parts of split models are GGUF files too, but not models.
 void require_whole_model(const gguf& file) {
   const auto type = file.find_string("general.type");
-  if (type && *type != "model") file.fail("general.type", "wanted a model, found " + quoted(*type));
+  if (type && *type != "model") file.fail("general.type", "wanted a model, found " + in_quotes(*type));
   const auto parts = file.find_unsigned("split.count");
   if (parts && *parts > 1) {
-    file.fail("split.count", "this is one of " + std::to_string(*parts) +
-                                 " parts of a model; join them into one file first (llama-gguf-split --merge)");
+    file.fail("split.count",
+              "this is one of " + std::to_string(*parts) +
+                  " parts of a model; join them into one file first (llama-gguf-split --merge)");
   }
 }
 
@@ -40,7 +41,8 @@ model_description describe_model(const gguf& file) {
   const auto found = std::find_if(all_families.begin(), all_families.end(),
                                   [&](const family& known) { return known.architecture == architecture; });
   if (found == all_families.end()) {
-    file.fail("general.architecture", quoted(architecture) + " is not supported; supported are " + supported());
+    file.fail("general.architecture",
+              in_quotes(architecture) + " is not supported; supported are " + supported());
   }
   return found->describe(file);
 }

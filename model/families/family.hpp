@@ -1,5 +1,6 @@
 #pragma once
-// From a file to a model_spec: one function per published family of models, found by the name in general.architecture.
+// From a file to a model_spec: one function per published family of models, found by the name in
+// general.architecture.
 #include "model/formats/gguf.hpp"
 #include "model/spec.hpp"
 #include <span>
@@ -14,16 +15,17 @@ struct model_description {
 
 struct family {
   std::string_view architecture; // As general.architecture says it.
-  /// Throws input_error when a key or a tensor is missing, of the wrong shape, out of bounds, or not understood.
+  /// Throws input_error when a key or a tensor is missing, of the wrong shape, out of bounds, or not
+  /// understood.
   model_description (*describe)(const gguf& file);
 };
 
 /// All families, by name. A new one is a file in this folder and a line in family.cpp.
 std::span<const family> families();
 
-/// Lets the file's family describe it. The result is consistent: every tensor has the shape that the spec says, every
-/// number is within bounds that no later code can trip over. Throws input_error otherwise, and for files that are not
-/// (whole) models or of a family not known, listing those that are.
+/// Lets the file's family describe it. The result is consistent: every tensor has the shape that the spec
+/// says, every number is within bounds that no later code can trip over. Throws input_error otherwise, and
+/// for files that are not (whole) models or of a family not known, listing those that are.
 model_description describe_model(const gguf& file);
 
 // The families; each is in the file of its name.

@@ -54,7 +54,8 @@ const gguf_tensor* tensor_shelf::use(const std::string& name) {
   return tensor;
 }
 
-std::optional<tensor_view> tensor_shelf::find_matrix(const std::string& name, uint64_t rows, uint64_t columns) {
+std::optional<tensor_view> tensor_shelf::find_matrix(const std::string& name, uint64_t rows,
+                                                     uint64_t columns) {
   const gguf_tensor* tensor = use(name);
   if (tensor == nullptr) return std::nullopt;
   if (tensor->rows != rows || tensor->columns != columns) {
@@ -73,7 +74,8 @@ tensor_view tensor_shelf::matrix(const std::string& name, uint64_t rows, uint64_
 std::optional<tensor_view> tensor_shelf::find_vector(const std::string& name, uint64_t length) {
   auto found = find_matrix(name, 1, length);
   if (found && traits_of(found->type).block_elements != 1) {
-    file_.fail("tensor " + name, "wanted F32, F16 or BF16, found " + std::string(traits_of(found->type).name));
+    file_.fail("tensor " + name,
+               "wanted F32, F16 or BF16, found " + std::string(traits_of(found->type).name));
   }
   return found;
 }
@@ -86,7 +88,8 @@ tensor_view tensor_shelf::vector(const std::string& name, uint64_t length) {
 
 tensor_view tensor_shelf::table(const std::string& name, uint64_t rows_max, uint64_t columns) {
   const gguf_tensor* tensor = use(name);
-  if (tensor == nullptr) file_.fail("tensor " + name, "is missing; wanted " + std::to_string(columns) + " columns");
+  if (tensor == nullptr)
+    file_.fail("tensor " + name, "is missing; wanted " + std::to_string(columns) + " columns");
   if (tensor->columns != columns || tensor->rows > rows_max) {
     file_.fail("tensor " + name, "wanted " + std::to_string(columns) + " columns and at most " +
                                      std::to_string(rows_max) + " rows, found " +
@@ -100,7 +103,8 @@ std::optional<tensor_view> tensor_shelf::read_bias(const std::string& name, uint
   return with == bias::required ? vector(name + ".bias", length) : find_vector(name + ".bias", length);
 }
 
-projection_tensors tensor_shelf::projection(const std::string& name, uint64_t rows, uint64_t columns, bias with) {
+projection_tensors tensor_shelf::projection(const std::string& name, uint64_t rows, uint64_t columns,
+                                            bias with) {
   return {matrix(name + ".weight", rows, columns), read_bias(name, rows, with)};
 }
 
@@ -111,14 +115,16 @@ norm_tensors tensor_shelf::norm(const std::string& name, uint64_t width, bias wi
 void tensor_shelf::require_all_used() const {
   for (size_t i = 0; i < is_used_.size(); ++i) {
     if (!is_used_[i]) {
-      file_.fail("tensor " + quoted(file_.tensors()[i].name), "is not part of this architecture as it is known here");
+      file_.fail("tensor " + in_quotes(file_.tensors()[i].name),
+                 "is not part of this architecture as it is known here");
     }
   }
 }
 
 decoder_sizes read_sizes(const gguf& file, const hyperparameters& parameters) {
   if (const auto experts = parameters.count("expert_count", {0, 1 << 20}, 0); experts > 0) {
-    parameters.fail("expert_count", "mixtures of experts are not supported (" + std::to_string(experts) + " experts)");
+    parameters.fail("expert_count",
+                    "mixtures of experts are not supported (" + std::to_string(experts) + " experts)");
   }
   if (!parameters.flag("attention.causal").value_or(true)) {
     parameters.fail("attention.causal", "only causal attention is supported");
@@ -133,18 +139,19 @@ decoder_sizes read_sizes(const gguf& file, const hyperparameters& parameters) {
   sizes.kv_heads = parameters.count("attention.head_count_kv", {1, 1024}, sizes.heads);
   if (sizes.heads % sizes.kv_heads != 0) {
     parameters.fail("attention.head_count_kv", std::to_string(sizes.heads) + " query heads cannot share " +
-                                                   std::to_string(sizes.kv_heads) + " key/value heads evenly");
+                                                   std::to_string(sizes.kv_heads) +
+                                                   " key/value heads evenly");
   }
   if (!parameters.has("attention.key_length") && sizes.width % sizes.heads != 0) {
-    parameters.fail("embedding_length", "a width of " + std::to_string(sizes.width) + " does not divide among " +
-                                            std::to_string(sizes.heads) +
+    parameters.fail("embedding_length", "a width of " + std::to_string(sizes.width) +
+                                            " does not divide among " + std::to_string(sizes.heads) +
                                             " heads, and attention.key_length is missing");
   }
   const bounds head_bounds{1, 1024};
   sizes.head_dim = parameters.count("attention.key_length", head_bounds, sizes.width / sizes.heads);
   if (sizes.head_dim < 1 || sizes.head_dim > head_bounds.high) {
-    parameters.fail("attention.head_count",
-                    "heads of " + std::to_string(sizes.head_dim) + " elements; wanted " + text_of(head_bounds));
+    parameters.fail("attention.head_count", "heads of " + std::to_string(sizes.head_dim) +
+                                                " elements; wanted " + text_of(head_bounds));
   }
   const auto value_length = parameters.count("attention.value_length", head_bounds, sizes.head_dim);
   if (value_length != sizes.head_dim) {
@@ -164,7 +171,7 @@ model_spec start_spec(const gguf& file, std::string_view architecture, const dec
   model_spec spec;
   spec.architecture = architecture;
   const auto name = file.find_string("general.name").value_or("");
-  spec.name = is_utf8(name) ? std::string(name) : quoted(name);
+  spec.name = is_utf8(name) ? std::string(name) : in_quotes(name);
   spec.vocabulary = static_cast<uint32_t>(embedding.rows);
   spec.width = sizes.width;
   spec.context_length = sizes.context_length;
@@ -176,8 +183,8 @@ projection_tensors read_output(tensor_shelf& tensors, const tensor_view& embeddi
   return {weight ? *std::move(weight) : embedding, tensors.find_vector("output.bias", embedding.rows)};
 }
 
-rope_spec read_rope(const gguf& file, const hyperparameters& parameters, tensor_shelf& tensors, rope_kind kind,
-                    uint32_t head_dim) {
+rope_spec read_rope(const gguf& file, const hyperparameters& parameters, tensor_shelf& tensors,
+                    rope_kind kind, uint32_t head_dim) {
   rope_spec rope;
   rope.kind = kind;
   rope.dimensions = parameters.count("rope.dimension_count", {2, double(head_dim)}, head_dim);
@@ -190,7 +197,8 @@ rope_spec read_rope(const gguf& file, const hyperparameters& parameters, tensor_
   // A factor without a type is linear, as is the older key. A factor of 0 stands for none.
   const auto type = parameters.text("rope.scaling.type").value_or("linear");
   if (type != "none" && type != "linear") {
-    parameters.fail("rope.scaling.type", quoted(type) + " is not supported; supported are none and linear");
+    parameters.fail("rope.scaling.type",
+                    in_quotes(type) + " is not supported; supported are none and linear");
   }
   if (type == "linear") {
     const auto key = parameters.has("rope.scaling.factor") ? "rope.scaling.factor" : "rope.scale_linear";

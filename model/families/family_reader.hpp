@@ -17,7 +17,8 @@ struct bounds {
 /// Reads the keys "<architecture>.<key>". Errors name the full key, what was wanted and what was found.
 class hyperparameters {
 public:
-  hyperparameters(const gguf& file, std::string_view architecture) : file_(file), architecture_(architecture) {}
+  hyperparameters(const gguf& file, std::string_view architecture)
+      : file_(file), architecture_(architecture) {}
 
   uint32_t count(std::string_view key, bounds wanted) const;
   uint32_t count(std::string_view key, bounds wanted, uint32_t otherwise) const; // When the key is absent.
@@ -26,7 +27,9 @@ public:
   std::optional<std::string_view> text(std::string_view key) const { return file_.find_string(full(key)); }
   std::optional<bool> flag(std::string_view key) const { return file_.find_bool(full(key)); }
   bool has(std::string_view key) const { return file_.find(full(key)) != nullptr; }
-  [[noreturn]] void fail(std::string_view key, std::string_view reason) const { file_.fail(full(key), reason); }
+  [[noreturn]] void fail(std::string_view key, std::string_view reason) const {
+    file_.fail(full(key), reason);
+  }
 
 private:
   std::string full(std::string_view key) const { return architecture_ + "." + std::string(key); }
@@ -49,14 +52,15 @@ public:
   /// [?, columns], at most rows_max rows: the file says how many.
   tensor_view table(const std::string& name, uint64_t rows_max, uint64_t columns);
 
-  /// "<name>.weight" [rows, columns] and "<name>.bias" [1, rows]. Where there is to be no bias, one in the file stays
-  /// unused.
+  /// "<name>.weight" [rows, columns] and "<name>.bias" [1, rows]. Where there is to be no bias, one in the
+  /// file stays unused.
   enum class bias { none, optional, required };
-  projection_tensors projection(const std::string& name, uint64_t rows, uint64_t columns, bias with = bias::optional);
+  projection_tensors projection(const std::string& name, uint64_t rows, uint64_t columns,
+                                bias with = bias::optional);
   norm_tensors norm(const std::string& name, uint64_t width, bias with);
 
-  /// A tensor that nobody asked for means that the model is something else than its family takes it for, and would
-  /// run wrongly: input_error.
+  /// A tensor that nobody asked for means that the model is something else than its family takes it for, and
+  /// would run wrongly: input_error.
   void require_all_used() const;
 
 private:
@@ -81,10 +85,11 @@ model_spec start_spec(const gguf& file, std::string_view architecture, const dec
 projection_tensors read_output(tensor_shelf& tensors, const tensor_view& embedding);
 
 /// Rotary positions from "rope.*" and the tensor "rope_freqs.weight".
-rope_spec read_rope(const gguf& file, const hyperparameters& parameters, tensor_shelf& tensors, rope_kind kind,
-                    uint32_t head_dim);
+rope_spec read_rope(const gguf& file, const hyperparameters& parameters, tensor_shelf& tensors,
+                    rope_kind kind, uint32_t head_dim);
 
-// Bounds that keep every later product within 64 bits and every allocation within reason; no published model comes near.
+// Bounds that keep every later product within 64 bits and every allocation within reason; no published model
+// comes near.
 constexpr bounds width_bounds{8, 1 << 17};
 constexpr bounds epsilon_bounds{1e-20, 1};
 constexpr uint64_t vocabulary_max = 1 << 24;

@@ -1,6 +1,6 @@
 #pragma once
-// The design that llama made common: RMS norms before each half of a layer, rotary positions, a gated feed-forward with
-// SiLU. The families that follow it differ in what is below.
+// The design that llama made common: RMS norms before each half of a layer, rotary positions, a gated
+// feed-forward with SiLU. The families that follow it differ in what is below.
 #include "model/families/family.hpp"
 
 namespace troupe {

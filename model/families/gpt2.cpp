@@ -1,5 +1,5 @@
-// GPT-2 (Radford et al. 2019): learned positions, layer norms and biases everywhere, queries, keys and values in one
-// fused projection, a plain feed-forward with GELU in its tanh form.
+// GPT-2 (Radford et al. 2019): learned positions, layer norms and biases everywhere, queries, keys and values
+// in one fused projection, a plain feed-forward with GELU in its tanh form.
 #include "model/families/family.hpp"
 #include "model/families/family_reader.hpp"
 #include <cmath>
@@ -9,7 +9,8 @@ namespace {
 
 using bias = tensor_shelf::bias;
 
-/// Rows [first, first + count) of a projection with a bias. A bias is not quantised: its elements have whole bytes.
+/// Rows [first, first + count) of a projection with a bias. A bias is not quantised: its elements have whole
+/// bytes.
 projection_tensors cut(const projection_tensors& fused, uint64_t first, uint64_t count) {
   projection_tensors result{fused.weight.row_slice(first, count), fused.bias};
   const uint64_t element_bytes = traits_of(fused.bias->type).block_bytes;
@@ -28,8 +29,10 @@ layer_tensors read_layer(tensor_shelf& tensors, const std::string& block, const 
   layer.attention.value = cut(fused, 2 * rows, rows);
   layer.attention.output = tensors.projection(block + "attn_output", sizes.width, rows, bias::required);
   layer.feed_forward_norm = tensors.norm(block + "ffn_norm", sizes.width, bias::required);
-  layer.feed_forward.up = tensors.projection(block + "ffn_up", sizes.feed_forward, sizes.width, bias::required);
-  layer.feed_forward.down = tensors.projection(block + "ffn_down", sizes.width, sizes.feed_forward, bias::required);
+  layer.feed_forward.up =
+      tensors.projection(block + "ffn_up", sizes.feed_forward, sizes.width, bias::required);
+  layer.feed_forward.down =
+      tensors.projection(block + "ffn_down", sizes.width, sizes.feed_forward, bias::required);
   return layer;
 }
 
@@ -50,7 +53,8 @@ model_description describe_gpt2(const gguf& file) {
   tensor_shelf tensors(file);
   const decoder_sizes sizes = read_sizes(file, parameters);
   if (sizes.kv_heads != sizes.heads) {
-    parameters.fail("attention.head_count_kv", "wanted as many as query heads: gpt2 does not share keys and values");
+    parameters.fail("attention.head_count_kv",
+                    "wanted as many as query heads: gpt2 does not share keys and values");
   }
   const norm_spec norm{norm_kind::layer, parameters.number("attention.layer_norm_epsilon", epsilon_bounds)};
 

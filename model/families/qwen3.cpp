@@ -1,4 +1,5 @@
-// Qwen 3 (2025): the llama design with a norm on each head's query and key; heads may be wider than width / heads.
+// Qwen 3 (2025): the llama design with a norm on each head's query and key; heads may be wider than width /
+// heads.
 #include "model/families/gated_decoder.hpp"
 
 namespace troupe {

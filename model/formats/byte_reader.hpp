@@ -57,7 +57,7 @@ private:
 };
 
 /// `text` in quotes for an error message: bytes that are not printable ASCII as \xNN, and cut when long.
-inline std::string quoted(std::string_view text) {
+inline std::string in_quotes(std::string_view text) {
   constexpr size_t longest = 80;
   constexpr char digits[] = "0123456789abcdef";
   std::string result = "\"";

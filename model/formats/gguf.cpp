@@ -13,7 +13,8 @@ std::string describe(const gguf_entry& entry) {
     return "an array of " + std::to_string(array->count) + " elements, each " +
            std::string(troupe::describe(array->element));
   }
-  if (const auto* integer = std::get_if<int64_t>(&entry.value)) return "the integer " + std::to_string(*integer);
+  if (const auto* integer = std::get_if<int64_t>(&entry.value))
+    return "the integer " + std::to_string(*integer);
   return std::string(troupe::describe(entry.type));
 }
 
@@ -34,16 +35,22 @@ std::string_view describe(gguf_type type) {
   case gguf_type::uint8:
   case gguf_type::uint16:
   case gguf_type::uint32:
-  case gguf_type::uint64: return "an unsigned integer";
+  case gguf_type::uint64:
+    return "an unsigned integer";
   case gguf_type::int8:
   case gguf_type::int16:
   case gguf_type::int32:
-  case gguf_type::int64: return "a signed integer";
+  case gguf_type::int64:
+    return "a signed integer";
   case gguf_type::float32:
-  case gguf_type::float64: return "a floating-point number";
-  case gguf_type::boolean: return "a boolean";
-  case gguf_type::string: return "a string";
-  case gguf_type::array: return "an array";
+  case gguf_type::float64:
+    return "a floating-point number";
+  case gguf_type::boolean:
+    return "a boolean";
+  case gguf_type::string:
+    return "a string";
+  case gguf_type::array:
+    return "an array";
   }
   return "a value of unknown type";
 }
@@ -73,8 +80,9 @@ const gguf_entry* gguf::find(std::string_view key) const {
 }
 
 const gguf_tensor* gguf::find_tensor(std::string_view name) const {
-  const auto at = std::lower_bound(tensors_.begin(), tensors_.end(), name,
-                                   [](const gguf_tensor& tensor, std::string_view n) { return tensor.name < n; });
+  const auto at =
+      std::lower_bound(tensors_.begin(), tensors_.end(), name,
+                       [](const gguf_tensor& tensor, std::string_view n) { return tensor.name < n; });
   return at != tensors_.end() && at->name == name ? &*at : nullptr;
 }
 
@@ -118,12 +126,15 @@ const gguf_array* gguf::find_array(std::string_view key) const {
 
 uint64_t gguf::get_unsigned(std::string_view key) const { return require(*this, key, find_unsigned(key)); }
 double gguf::get_number(std::string_view key) const { return require(*this, key, find_number(key)); }
-std::string_view gguf::get_string(std::string_view key) const { return require(*this, key, find_string(key)); }
+std::string_view gguf::get_string(std::string_view key) const {
+  return require(*this, key, find_string(key));
+}
 
 void gguf::for_each_string(std::string_view key, const gguf_array& array,
                            const std::function<void(std::string_view)>& take) const {
   if (array.element != gguf_type::string) {
-    fail(key, "wanted an array of strings, found elements that are each " + std::string(describe(array.element)));
+    fail(key,
+         "wanted an array of strings, found elements that are each " + std::string(describe(array.element)));
   }
   byte_reader reader(array.bytes);
   for (uint64_t i = 0; i < array.count; ++i) {
@@ -140,7 +151,8 @@ void gguf::for_each_number(std::string_view key, const gguf_array& array,
                            const std::function<void(double)>& take) const {
   const uint32_t size = detail::scalar_bytes(array.element);
   if (size == 0 || array.element == gguf_type::boolean) {
-    fail(key, "wanted an array of numbers, found elements that are each " + std::string(describe(array.element)));
+    fail(key,
+         "wanted an array of numbers, found elements that are each " + std::string(describe(array.element)));
   }
   TROUPE_ASSERT(array.bytes.size() == array.count * size);
   for (uint64_t i = 0; i < array.count; ++i) {

@@ -1,13 +1,14 @@
 #pragma once
-// GGUF, the file format of llama.cpp's models (docs/gguf.md of ggml): metadata, tensor descriptions, tensor bytes.
+// GGUF, the file format of llama.cpp's models (docs/gguf.md of ggml): metadata, tensor descriptions, tensor
+// bytes.
 //
-// Layout, little-endian: "GGUF", version, tensor count, metadata count; the metadata as (key, type, value); the tensors
-// as (name, dimensions with the inner one first, type, offset); then, at the next multiple of general.alignment, the
-// data section that the offsets count from. Versions 2 and 3 are the same for us.
+// Layout, little-endian: "GGUF", version, tensor count, metadata count; the metadata as (key, type, value);
+// the tensors as (name, dimensions with the inner one first, type, offset); then, at the next multiple of
+// general.alignment, the data section that the offsets count from. Versions 2 and 3 are the same for us.
 //
-// The file is not trusted. Opening walks through all of the metadata and all tensor descriptions once and checks every
-// count, length, offset and product before it is used; what is kept are views into the mapping, so memory grows with
-// what the file really holds and never with a number it merely claims.
+// The file is not trusted. Opening walks through all of the metadata and all tensor descriptions once and
+// checks every count, length, offset and product before it is used; what is kept are views into the mapping,
+// so memory grows with what the file really holds and never with a number it merely claims.
 #include "model/formats/mapped_file.hpp"
 #include "model/tensor.hpp"
 #include <cstdint>
@@ -24,7 +25,19 @@ namespace troupe {
 
 /// Types of metadata values, as the format numbers them.
 enum class gguf_type : uint32_t {
-  uint8, int8, uint16, int16, uint32, int32, float32, boolean, string, array, uint64, int64, float64
+  uint8,
+  int8,
+  uint16,
+  int16,
+  uint32,
+  int32,
+  float32,
+  boolean,
+  string,
+  array,
+  uint64,
+  int64,
+  float64
 };
 
 /// An array as it lies in the file: checked to be complete, decoded on demand.
@@ -59,15 +72,15 @@ public:
   const std::shared_ptr<const mapped_file>& file() const { return file_; }
   uint32_t version() const { return version_; }
   uint64_t alignment() const { return alignment_; }
-  const std::vector<gguf_entry>& entries() const { return entries_; } // Sorted by key.
+  const std::vector<gguf_entry>& entries() const { return entries_; }  // Sorted by key.
   const std::vector<gguf_tensor>& tensors() const { return tensors_; } // Sorted by name.
 
   /// nullptr where there is none.
   const gguf_entry* find(std::string_view key) const;
   const gguf_tensor* find_tensor(std::string_view name) const;
 
-  // Typed values: nothing when the key is absent; input_error when the value is of another kind. Any integer that is not
-  // negative serves as unsigned, any number as a number.
+  // Typed values: nothing when the key is absent; input_error when the value is of another kind. Any integer
+  // that is not negative serves as unsigned, any number as a number.
   std::optional<uint64_t> find_unsigned(std::string_view key) const;
   std::optional<double> find_number(std::string_view key) const;
   std::optional<bool> find_bool(std::string_view key) const;
@@ -82,7 +95,8 @@ public:
   // Calls `take` with every element in order; input_error when the elements are of another kind.
   void for_each_string(std::string_view key, const gguf_array& array,
                        const std::function<void(std::string_view)>& take) const;
-  void for_each_number(std::string_view key, const gguf_array& array, const std::function<void(double)>& take) const;
+  void for_each_number(std::string_view key, const gguf_array& array,
+                       const std::function<void(double)>& take) const;
 
   /// Throws input_error: "<path>: <place>: <reason>".
   [[noreturn]] void fail(std::string_view place, std::string_view reason) const;

@@ -12,8 +12,8 @@ constexpr uint64_t key_bytes_max = 65535; // The format's own limit.
 constexpr uint64_t name_bytes_max = 64;   // The format's own limit.
 constexpr uint32_t dimensions_max = 4;    // The format's own limit.
 
-// The fewest bytes a metadata entry and a tensor description can take: a count above what is left of the file divided by
-// these is a lie, known before anything is reserved for it.
+// The fewest bytes a metadata entry and a tensor description can take: a count above what is left of the file
+// divided by these is a lie, known before anything is reserved for it.
 constexpr uint64_t entry_bytes_min = 8 + 1 + 4 + 1;
 constexpr uint64_t tensor_bytes_min = 8 + 1 + 4 + 8 + 4 + 8;
 
@@ -25,36 +25,53 @@ uint32_t scalar_bytes(gguf_type type) {
   switch (type) {
   case gguf_type::uint8:
   case gguf_type::int8:
-  case gguf_type::boolean: return 1;
+  case gguf_type::boolean:
+    return 1;
   case gguf_type::uint16:
-  case gguf_type::int16: return 2;
+  case gguf_type::int16:
+    return 2;
   case gguf_type::uint32:
   case gguf_type::int32:
-  case gguf_type::float32: return 4;
+  case gguf_type::float32:
+    return 4;
   case gguf_type::uint64:
   case gguf_type::int64:
-  case gguf_type::float64: return 8;
+  case gguf_type::float64:
+    return 8;
   case gguf_type::string:
-  case gguf_type::array: break;
+  case gguf_type::array:
+    break;
   }
   return 0;
 }
 
 gguf_value load_scalar(gguf_type type, const std::byte* bytes) {
   switch (type) {
-  case gguf_type::uint8: return uint64_t{load<uint8_t>(bytes)};
-  case gguf_type::int8: return int64_t{load<int8_t>(bytes)};
-  case gguf_type::uint16: return uint64_t{load<uint16_t>(bytes)};
-  case gguf_type::int16: return int64_t{load<int16_t>(bytes)};
-  case gguf_type::uint32: return uint64_t{load<uint32_t>(bytes)};
-  case gguf_type::int32: return int64_t{load<int32_t>(bytes)};
-  case gguf_type::float32: return double{load<float>(bytes)};
-  case gguf_type::boolean: return load<uint8_t>(bytes) != 0;
-  case gguf_type::uint64: return load<uint64_t>(bytes);
-  case gguf_type::int64: return load<int64_t>(bytes);
-  case gguf_type::float64: return load<double>(bytes);
+  case gguf_type::uint8:
+    return uint64_t{load<uint8_t>(bytes)};
+  case gguf_type::int8:
+    return int64_t{load<int8_t>(bytes)};
+  case gguf_type::uint16:
+    return uint64_t{load<uint16_t>(bytes)};
+  case gguf_type::int16:
+    return int64_t{load<int16_t>(bytes)};
+  case gguf_type::uint32:
+    return uint64_t{load<uint32_t>(bytes)};
+  case gguf_type::int32:
+    return int64_t{load<int32_t>(bytes)};
+  case gguf_type::float32:
+    return double{load<float>(bytes)};
+  case gguf_type::boolean:
+    return load<uint8_t>(bytes) != 0;
+  case gguf_type::uint64:
+    return load<uint64_t>(bytes);
+  case gguf_type::int64:
+    return load<int64_t>(bytes);
+  case gguf_type::float64:
+    return load<double>(bytes);
   case gguf_type::string:
-  case gguf_type::array: break;
+  case gguf_type::array:
+    break;
   }
   throw_broken_invariant("a scalar type", __FILE__, __LINE__);
 }
@@ -64,8 +81,9 @@ void gguf_parser::fail(std::string_view place, std::string_view reason) const {
 }
 
 void gguf_parser::fail_truncated(std::string_view place, std::string_view what, uint64_t needed) const {
-  fail(place, std::string(what) + " needs " + number(needed) + " bytes at offset " + number(reader_.offset()) +
-                  ", but the file has only " + number(reader_.remaining()) + " left");
+  fail(place, std::string(what) + " needs " + number(needed) + " bytes at offset " +
+                  number(reader_.offset()) + ", but the file has only " + number(reader_.remaining()) +
+                  " left");
 }
 
 template <class T>
@@ -94,8 +112,8 @@ gguf_parser::counts gguf_parser::read_header() {
   const uint64_t tensors_fit = std::min(tensors_max, reader_.remaining() / tensor_bytes_min);
   const uint64_t entries_fit = std::min(entries_max, reader_.remaining() / entry_bytes_min);
   if (result.tensors > tensors_fit) {
-    fail("header", "claims " + number(result.tensors) + " tensors, more than a file of " + number(bytes_.size()) +
-                       " bytes can describe (at most " + number(tensors_fit) + ")");
+    fail("header", "claims " + number(result.tensors) + " tensors, more than a file of " +
+                       number(bytes_.size()) + " bytes can describe (at most " + number(tensors_fit) + ")");
   }
   if (result.entries > entries_fit) {
     fail("header", "claims " + number(result.entries) + " metadata entries, more than a file of " +
@@ -118,14 +136,14 @@ std::vector<gguf_entry> gguf_parser::read_entries(uint64_t count) {
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
   const auto twice = std::adjacent_find(entries.begin(), entries.end(),
                                         [](const auto& a, const auto& b) { return a.key == b.key; });
-  if (twice != entries.end()) fail("key " + quoted(twice->key), "appears twice");
+  if (twice != entries.end()) fail("key " + in_quotes(twice->key), "appears twice");
   return entries;
 }
 
 gguf_entry gguf_parser::read_entry(uint64_t index) {
   gguf_entry entry;
   entry.key = read_string("metadata entry " + number(index));
-  const std::string place = "key " + quoted(entry.key);
+  const std::string place = "key " + in_quotes(entry.key);
   if (entry.key.empty() || entry.key.size() > key_bytes_max) {
     fail(place, "its length is " + number(entry.key.size()) + "; wanted 1 to " + number(key_bytes_max));
   }
@@ -184,7 +202,7 @@ std::vector<gguf_tensor> gguf_parser::read_tensors(uint64_t count, uint64_t alig
   std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   const auto twice = std::adjacent_find(tensors.begin(), tensors.end(),
                                         [](const auto& a, const auto& b) { return a.name == b.name; });
-  if (twice != tensors.end()) fail("tensor " + quoted(twice->name), "appears twice");
+  if (twice != tensors.end()) fail("tensor " + in_quotes(twice->name), "appears twice");
   return tensors;
 }
 
@@ -192,9 +210,10 @@ gguf_parser::placed_tensor gguf_parser::read_tensor(uint64_t index) {
   placed_tensor placed{};
   gguf_tensor& tensor = placed.tensor;
   tensor.name = read_string("tensor " + number(index));
-  const std::string place = "tensor " + quoted(tensor.name);
+  const std::string place = "tensor " + in_quotes(tensor.name);
   if (tensor.name.empty() || tensor.name.size() > name_bytes_max) {
-    fail(place, "its name has " + number(tensor.name.size()) + " bytes; wanted 1 to " + number(name_bytes_max));
+    fail(place,
+         "its name has " + number(tensor.name.size()) + " bytes; wanted 1 to " + number(name_bytes_max));
   }
   read_dimensions(place, tensor);
   const auto type_number = read<uint32_t>(place, "its type");
@@ -235,13 +254,15 @@ void gguf_parser::place_tensors(std::vector<placed_tensor>& placed, uint64_t ali
   const uint64_t start = (reader_.offset() + alignment - 1) / alignment * alignment;
   const uint64_t available = start <= bytes_.size() ? bytes_.size() - start : 0;
   for (auto& p : placed) {
-    const std::string place = "tensor " + quoted(p.tensor.name);
+    const std::string place = "tensor " + in_quotes(p.tensor.name);
     if (p.offset % alignment != 0) {
-      fail(place, "its offset " + number(p.offset) + " is not a multiple of the alignment " + number(alignment));
+      fail(place,
+           "its offset " + number(p.offset) + " is not a multiple of the alignment " + number(alignment));
     }
     if (p.offset > available || p.size > available - p.offset) {
-      fail(place, "its " + number(p.size) + " bytes at offset " + number(p.offset) + " of the data section (" +
-                      number(available) + " bytes) lie beyond the end of the file");
+      fail(place, "its " + number(p.size) + " bytes at offset " + number(p.offset) +
+                      " of the data section (" + number(available) +
+                      " bytes) lie beyond the end of the file");
     }
     p.tensor.bytes = bytes_.subspan(start + p.offset, p.size);
   }
@@ -249,7 +270,8 @@ void gguf_parser::place_tensors(std::vector<placed_tensor>& placed, uint64_t ali
   std::sort(placed.begin(), placed.end(), [](const auto& a, const auto& b) { return a.offset < b.offset; });
   for (size_t i = 1; i < placed.size(); ++i) {
     if (placed[i].offset - placed[i - 1].offset < placed[i - 1].size) {
-      fail("tensor " + quoted(placed[i].tensor.name), "overlaps with tensor " + quoted(placed[i - 1].tensor.name));
+      fail("tensor " + in_quotes(placed[i].tensor.name),
+           "overlaps with tensor " + in_quotes(placed[i - 1].tensor.name));
     }
   }
 }

@@ -13,7 +13,8 @@ gguf_value load_scalar(gguf_type type, const std::byte* bytes);
 
 class gguf_parser {
 public:
-  explicit gguf_parser(const mapped_file& file) : path_(file.path()), reader_(file.bytes()), bytes_(file.bytes()) {}
+  explicit gguf_parser(const mapped_file& file)
+      : path_(file.path()), reader_(file.bytes()), bytes_(file.bytes()) {}
 
   struct counts {
     uint32_t version;

@@ -11,11 +11,22 @@ constexpr std::string_view scores_key = "tokenizer.ggml.scores";
 constexpr std::string_view kinds_key = "tokenizer.ggml.token_type";
 constexpr std::string_view merges_key = "tokenizer.ggml.merges";
 
-// Pieces that end a text or a turn in published models. Files rarely say so by id; llama.cpp, too, goes by these names.
+// Pieces that end a text or a turn in published models. Files rarely say so by id; llama.cpp, too, goes by
+// these names.
 constexpr std::array<std::string_view, 12> ends_of_text{
-    "<|eot_id|>", "<|im_end|>", "<|end|>",     "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>",
-    "<|eom_id|>", "<EOT>",      "_<EOT>",      "[EOT]",         "<end_of_utterance>",
-    "<\xef\xbd\x9c""end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>"}; // deepseek, with wide bars.
+    "<|eot_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<end_of_turn>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|eom_id|>",
+    "<EOT>",
+    "_<EOT>",
+    "[EOT]",
+    "<end_of_utterance>",
+    "<\xef\xbd\x9c"
+    "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>"}; // deepseek, with wide bars.
 
 tokenizer_kind read_kind(const gguf& file) {
   const auto model = file.find_string("tokenizer.ggml.model");
@@ -23,7 +34,8 @@ tokenizer_kind read_kind(const gguf& file) {
   if (*model == "llama") return tokenizer_kind::sentencepiece;
   if (*model == "gpt2") return tokenizer_kind::byte_pair;
   file.fail("tokenizer.ggml.model",
-            quoted(*model) + " is not supported; supported are llama (sentencepiece) and gpt2 (byte-level BPE)");
+            in_quotes(*model) +
+                " is not supported; supported are llama (sentencepiece) and gpt2 (byte-level BPE)");
 }
 
 const gguf_array& get_array(const gguf& file, std::string_view key) {
@@ -59,7 +71,8 @@ void read_scores(const gguf& file, vocabulary& words) {
   words.scores.reserve(words.pieces.capacity());
   if (scores == nullptr) return words.scores.resize(words.pieces.size());
   file.for_each_number(scores_key, *scores, [&](double score) {
-    if (score != score) file.fail(scores_key, "element " + std::to_string(words.scores.size()) + " is not a number");
+    if (score != score)
+      file.fail(scores_key, "element " + std::to_string(words.scores.size()) + " is not a number");
     words.scores.push_back(static_cast<float>(score));
   });
 }
@@ -72,7 +85,8 @@ void read_kinds(const gguf& file, vocabulary& words) {
     const auto is_known = number >= 1 && number <= 6 && number == double(int(number));
     // 0 is "undefined" in the format, and harmless: such pieces are ordinary ones.
     if (!is_known && number != 0) {
-      file.fail(kinds_key, "element " + std::to_string(words.kinds.size()) + " is not a kind of piece; wanted 0 to 6");
+      file.fail(kinds_key,
+                "element " + std::to_string(words.kinds.size()) + " is not a kind of piece; wanted 0 to 6");
     }
     words.kinds.push_back(is_known ? static_cast<piece_kind>(int(number)) : piece_kind::normal);
   });
@@ -82,11 +96,12 @@ void read_merges(const gguf& file, vocabulary& words) {
   if (words.kind != tokenizer_kind::byte_pair) return;
   const gguf_array& merges = get_array(file, merges_key);
   file.for_each_string(merges_key, merges, [&](std::string_view merge) {
-    // The left half may begin with a space in some vocabularies, so the separator is looked for behind the first byte.
+    // The left half may begin with a space in some vocabularies, so the separator is looked for behind the
+    // first byte.
     const size_t space = merge.find(' ', 1);
     if (space == std::string_view::npos || space + 1 == merge.size()) {
-      file.fail(merges_key,
-                "element " + std::to_string(words.merges.size()) + ", " + quoted(merge) + ", is not \"left right\"");
+      file.fail(merges_key, "element " + std::to_string(words.merges.size()) + ", " + in_quotes(merge) +
+                                ", is not \"left right\"");
     }
     words.merges.emplace_back(merge);
   });
@@ -117,7 +132,8 @@ void read_special_ids(const gguf& file, vocabulary& words) {
   words.bos = read_id(file, "tokenizer.ggml.bos_token_id", pieces, is_sentencepiece ? id(1) : id(11));
   words.eos = read_id(file, "tokenizer.ggml.eos_token_id", pieces, is_sentencepiece ? id(2) : id(11));
   words.unknown = read_id(file, "tokenizer.ggml.unknown_token_id", pieces, is_sentencepiece ? id(0) : id());
-  // Published files exist whose padding id is one past the end. Nothing here pads, so that costs them nothing.
+  // Published files exist whose padding id is one past the end. Nothing here pads, so that costs them
+  // nothing.
   const auto padding = file.find_unsigned("tokenizer.ggml.padding_token_id");
   if (padding && *padding < pieces) words.padding = static_cast<uint32_t>(*padding);
 
@@ -127,7 +143,8 @@ void read_special_ids(const gguf& file, vocabulary& words) {
     if (const auto end = read_id(file, key, pieces, std::nullopt)) ends.push_back(*end);
   }
   for (size_t i = 0; i < pieces; ++i) {
-    const bool is_end = std::find(ends_of_text.begin(), ends_of_text.end(), words.pieces[i]) != ends_of_text.end();
+    const bool is_end =
+        std::find(ends_of_text.begin(), ends_of_text.end(), words.pieces[i]) != ends_of_text.end();
     if (is_end) ends.push_back(static_cast<uint32_t>(i));
   }
   std::sort(ends.begin(), ends.end());
@@ -148,10 +165,12 @@ void read_flags(const gguf& file, vocabulary& words) {
   words.add_eos = file.find_bool("tokenizer.ggml.add_eos_token").value_or(false);
   words.add_space_prefix = file.find_bool("tokenizer.ggml.add_space_prefix").value_or(is_sentencepiece);
   if (words.add_bos && !words.bos) {
-    file.fail("tokenizer.ggml.add_bos_token", "wants a first token, but tokenizer.ggml.bos_token_id is missing");
+    file.fail("tokenizer.ggml.add_bos_token",
+              "wants a first token, but tokenizer.ggml.bos_token_id is missing");
   }
   if (words.add_eos && !words.eos) {
-    file.fail("tokenizer.ggml.add_eos_token", "wants a last token, but tokenizer.ggml.eos_token_id is missing");
+    file.fail("tokenizer.ggml.add_eos_token",
+              "wants a last token, but tokenizer.ggml.eos_token_id is missing");
   }
 }
 

@@ -7,8 +7,9 @@
 
 namespace troupe {
 
-/// A file mapped read-only for as long as this object lives. Pages come from the file on first use, so a file on a disk
-/// that fails, or one that somebody shortens meanwhile, ends the process: replace model files by renaming, not in place.
+/// A file mapped read-only for as long as this object lives. Pages come from the file on first use, so a file
+/// on a disk that fails, or one that somebody shortens meanwhile, ends the process: replace model files by
+/// renaming, not in place.
 class mapped_file {
 public:
   /// Throws input_error, with the path and the system's reason, when `path` is not a readable regular file.

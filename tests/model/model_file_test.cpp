@@ -1,8 +1,8 @@
-// Goal: every published-looking file opens with the facts it states; every damaged one ends in a clear input_error.
-// Oracle: the golden json files that other programs made, and, for damaged files, a check of everything later code
-// relies on (shapes against the spec, bounds against the file).
-#include "model/model_file.hpp"
+// Goal: every published-looking file opens with the facts it states; every damaged one ends in a clear
+// input_error. Oracle: the golden json files that other programs made, and, for damaged files, a check of
+// everything later code relies on (shapes against the spec, bounds against the file).
 #include "model/error.hpp"
+#include "model/model_file.hpp"
 #include "support/catch.hpp"
 #include "support/tiny_model.hpp"
 #include <filesystem>

@@ -2,6 +2,7 @@
 // Writes GGUF files byte by byte, right or deliberately wrong: what the tests of the reader feed it.
 #include "model/tensor.hpp"
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +13,8 @@ namespace troupe::testing {
 class gguf_builder {
 public:
   uint32_t version = 3;
-  uint64_t alignment = 32; // Of the tensors' data. Written only where add_alignment() is called.
+  uint64_t alignment = 32;                     // Of the tensors' data. No key is written for it.
+  std::set<std::string, std::less<>> left_out; // Keys and tensors whose add_...() does nothing.
 
   void add_u32(std::string_view key, uint32_t value);
   void add_i32(std::string_view key, int32_t value);
@@ -27,10 +29,11 @@ public:
   void add_raw(std::string_view key, uint32_t type, std::string_view bytes);
 
   /// dimensions: the inner one first. The offset follows from the tensors before.
-  void add_tensor(std::string_view name, const std::vector<uint64_t>& dimensions, uint32_t type, std::string data);
+  void add_tensor(std::string_view name, const std::vector<uint64_t>& dimensions, uint32_t type,
+                  std::string data);
   /// A description whose offset and data are what the caller says.
-  void add_tensor_at(std::string_view name, const std::vector<uint64_t>& dimensions, uint32_t type, uint64_t offset,
-                     std::string data = {});
+  void add_tensor_at(std::string_view name, const std::vector<uint64_t>& dimensions, uint32_t type,
+                     uint64_t offset, std::string data = {});
 
   uint64_t tensors() const { return tensors_; }
   uint64_t entries() const { return entries_; }
@@ -40,8 +43,6 @@ public:
   std::string bytes() const;
 
 private:
-  void add_key(std::string_view key, uint32_t type);
-
   std::string metadata_, descriptions_, data_;
   uint64_t tensors_ = 0, entries_ = 0;
 };

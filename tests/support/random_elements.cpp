@@ -1,4 +1,5 @@
-// Random tensor data in every format: random codes with sane scales, so that all bit patterns of the codes occur.
+// Random tensor data in every format: random codes with sane scales, so that all bit patterns of the codes
+// occur.
 #include "support/gguf_builder.hpp"
 #include "support/tiny_model.hpp"
 #include <bit>
@@ -16,7 +17,8 @@ uint16_t half_of(float value) {
   if (magnitude > 0x7f800000) return sign | 0x7e00;  // NaN
   if (magnitude >= 0x477ff000) return sign | 0x7c00; // Infinite, or rounds to it.
   // 2^-14 is the smallest normal half; below, the unit is 2^-24.
-  if (magnitude < 0x38800000) return sign | uint16_t(std::nearbyint(std::bit_cast<float>(magnitude) * 0x1p24f));
+  if (magnitude < 0x38800000)
+    return sign | uint16_t(std::nearbyint(std::bit_cast<float>(magnitude) * 0x1p24f));
   const uint32_t rebased = magnitude - 0x38000000;
   return sign | uint16_t((rebased + 0xfff + ((rebased >> 13) & 1)) >> 13);
 }
@@ -37,16 +39,25 @@ std::string random_codes(uint32_t count, raw_bits& bits) {
 std::string random_block(tensor_type type, float unit, raw_bits& bits) {
   const auto half = [](float value) { return bytes_of(half_of(value)); };
   switch (type) {
-  case tensor_type::q8_0: return half(unit / 74) + random_codes(32, bits);
-  case tensor_type::q4_0: return half(unit / 4.6f) + random_codes(16, bits);
-  case tensor_type::q4_1: return half(unit / 4.6f) + half(-7.5f * unit / 4.6f) + random_codes(16, bits);
-  case tensor_type::q5_0: return half(unit / 9.2f) + random_codes(20, bits);
-  case tensor_type::q5_1: return half(unit / 9.2f) + half(-15.5f * unit / 9.2f) + random_codes(20, bits);
+  case tensor_type::q8_0:
+    return half(unit / 74) + random_codes(32, bits);
+  case tensor_type::q4_0:
+    return half(unit / 4.6f) + random_codes(16, bits);
+  case tensor_type::q4_1:
+    return half(unit / 4.6f) + half(-7.5f * unit / 4.6f) + random_codes(16, bits);
+  case tensor_type::q5_0:
+    return half(unit / 9.2f) + random_codes(20, bits);
+  case tensor_type::q5_1:
+    return half(unit / 9.2f) + half(-15.5f * unit / 9.2f) + random_codes(20, bits);
   // Scales and minima are random 6-bit codes too; both scales are chosen so that they cancel on average.
-  case tensor_type::q4_k: return half(unit / 290) + half(7.5f * unit / 290) + random_codes(140, bits);
-  case tensor_type::q5_k: return half(unit / 590) + half(15.5f * unit / 590) + random_codes(172, bits);
-  case tensor_type::q6_k: return random_codes(208, bits) + half(unit / 1350);
-  default: break;
+  case tensor_type::q4_k:
+    return half(unit / 290) + half(7.5f * unit / 290) + random_codes(140, bits);
+  case tensor_type::q5_k:
+    return half(unit / 590) + half(15.5f * unit / 590) + random_codes(172, bits);
+  case tensor_type::q6_k:
+    return random_codes(208, bits) + half(unit / 1350);
+  default:
+    break;
   }
   throw std::logic_error("not a block format");
 }

@@ -20,9 +20,12 @@ public:
   }
 
   std::string bytes() {
+    file_.left_out = o_.without;
     add_parameters();
     if (o_.with_tokenizer) is_llama() ? add_sentencepiece() : add_byte_pairs();
     add_tensors();
+    file_.left_out.clear();
+    if (o_.also) o_.also(file_);
     return file_.bytes();
   }
 
@@ -61,9 +64,9 @@ private:
       pieces.push_back(piece);
       kinds.push_back(6);
     }
-    const char* words[] = {"▁",  "e",   "t",  "a",   "o",   "n",    "h",  "s",   "▁t", "▁th", "▁the", "he",
-                           "▁a", "▁o",  "on", "▁on", "nc",  "▁onc", "ce", "c",   "i",  "in",  "an",   "▁an",
-                           "d",  "▁and", "r", "er",  "▁s",  "l",    "ll", "▁w",  "w",  "u",   "p",    "▁up"};
+    const char* words[] = {"▁",  "e",    "t",  "a",   "o",  "n",    "h",  "s",  "▁t", "▁th", "▁the", "he",
+                           "▁a", "▁o",   "on", "▁on", "nc", "▁onc", "ce", "c",  "i",  "in",  "an",   "▁an",
+                           "d",  "▁and", "r",  "er",  "▁s", "l",    "ll", "▁w", "w",  "u",   "p",    "▁up"};
     for (const char* word : words) {
       if (pieces.size() < o_.vocabulary) pieces.push_back(word);
     }
@@ -102,9 +105,9 @@ private:
     if (o_.vocabulary < 257) return;
     std::vector<std::string> pieces = byte_symbols(), merges;
     const std::pair<const char*, const char*> pairs[] = {
-        {"Ġ", "t"}, {"h", "e"}, {"Ġt", "he"}, {"Ġ", "a"}, {"i", "n"},  {"o", "n"},  {"r", "e"},   {"e", "r"},
-        {"Ġ", "s"}, {"n", "d"}, {"Ġa", "nd"}, {"Ġ", "w"}, {"c", "e"},  {"on", "ce"}, {"Ġ", "o"},  {"l", "l"},
-        {"Ġ", "Ġ"}, {"e", "n"}, {"u", "p"},   {"a", "t"}, {"Ġs", "at"}};
+        {"Ġ", "t"}, {"h", "e"}, {"Ġt", "he"}, {"Ġ", "a"},   {"i", "n"}, {"o", "n"}, {"r", "e"},
+        {"e", "r"}, {"Ġ", "s"}, {"n", "d"},   {"Ġa", "nd"}, {"Ġ", "w"}, {"c", "e"}, {"on", "ce"},
+        {"Ġ", "o"}, {"l", "l"}, {"Ġ", "Ġ"},   {"e", "n"},   {"u", "p"}, {"a", "t"}, {"Ġs", "at"}};
     for (const auto& [left, right] : pairs) {
       if (pieces.size() + 1 >= o_.vocabulary) break;
       merges.push_back(std::string(left) + " " + right);
@@ -130,7 +133,8 @@ private:
   void add_matrix(const std::string& name, uint64_t rows, uint64_t columns, float deviation) {
     const bool fits = columns % traits_of(o_.type).block_elements == 0;
     const tensor_type type = fits ? o_.type : tensor_type::f32;
-    file_.add_tensor(name, {columns, rows}, uint32_t(type), random_elements(type, rows * columns, deviation, bits_));
+    file_.add_tensor(name, {columns, rows}, uint32_t(type),
+                     random_elements(type, rows * columns, deviation, bits_));
   }
 
   /// Entries about `centre`; norms are about 1, biases about 0.
@@ -186,7 +190,8 @@ private:
   }
 
   void add_tensors() {
-    if (o_.tied && o_.poisoned_token) throw std::logic_error("a poisoned token needs an output matrix of its own");
+    if (o_.tied && o_.poisoned_token)
+      throw std::logic_error("a poisoned token needs an output matrix of its own");
     add_embedding();
     if (is_gpt2()) add_matrix("position_embd.weight", o_.context, o_.width, 0.5f);
     for (uint32_t i = 0; i < o_.layers; ++i) add_layer("blk." + std::to_string(i) + ".");

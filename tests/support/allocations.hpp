@@ -1,0 +1,20 @@
+#pragma once
+// Counts what operator new hands out, in every test program that links this. Mapped files and malloc are not
+// counted.
+#include <cstdint>
+
+namespace troupe::testing {
+
+/// What the calling thread has done with operator new since this object was made.
+class allocation_count {
+public:
+  allocation_count();
+  uint64_t allocations() const; // Calls.
+  uint64_t peak_bytes() const;  // The most that was held at once, beyond what was held at the start.
+
+private:
+  int64_t held_before_;
+  uint64_t allocations_before_;
+};
+
+} // namespace troupe::testing
