@@ -83,8 +83,7 @@ void dequantize_row(const tensor_view& tensor, uint64_t row, std::span<float> ou
     for (uint64_t i = 0; i < out.size() / type::elements; ++i)
       dequantize_block<type>(source + i * type::bytes, out.data() + i * type::elements);
   });
-  if (!has_blocks)
-    dequantize_plain(tensor.type, source, out);
+  if (!has_blocks) dequantize_plain(tensor.type, source, out);
 }
 
 std::vector<float> dequantize(const tensor_view& tensor) {

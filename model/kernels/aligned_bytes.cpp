@@ -15,11 +15,9 @@ aligned_bytes allocate_aligned(uint64_t size) {
   const uint64_t alignment = is_large ? huge_page : cache_line;
   const uint64_t rounded = (size + cache_line - 1) / cache_line * cache_line;
   void* memory = nullptr;
-  if (posix_memalign(&memory, alignment, rounded == 0 ? cache_line : rounded) != 0)
-    throw std::bad_alloc();
+  if (posix_memalign(&memory, alignment, rounded == 0 ? cache_line : rounded) != 0) throw std::bad_alloc();
 #if defined(__linux__)
-  if (is_large)
-    madvise(memory, rounded, MADV_HUGEPAGE); // A wish: without it everything still works.
+  if (is_large) madvise(memory, rounded, MADV_HUGEPAGE); // A wish: without it everything still works.
 #endif
   return aligned_bytes(static_cast<uint8_t*>(memory));
 }

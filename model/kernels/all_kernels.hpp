@@ -1,5 +1,5 @@
-// The kernel_table of one instruction set. Each kernels_*.cpp defines TROUPE_ISA, its tile sizes and its vectors, and then
-// includes this.
+// The kernel_table of one instruction set. Each kernels_*.cpp defines TROUPE_ISA, its tile sizes and its
+// vectors, and then includes this.
 #pragma once
 #include "model/kernels/unroll.hpp"
 // unroll.hpp first.

@@ -19,8 +19,7 @@ void kv_cache::write(uint32_t position, std::span<const float> key, std::span<co
   if (page == pages_.size()) // Zeroed: kernels compute scores for whole pages, and drop those beyond the end.
     pages_.push_back(std::make_unique<float[]>(uint64_t(page_positions) * 2 * head_dim_));
   float* keys_of_vector = pages_[page].get() + uint64_t(within / 16) * head_dim_ * 16;
-  for (uint32_t d = 0; d < head_dim_; ++d)
-    keys_of_vector[d * 16 + within % 16] = key[d];
+  for (uint32_t d = 0; d < head_dim_; ++d) keys_of_vector[d * 16 + within % 16] = key[d];
   std::ranges::copy(value, pages_[page].get() + uint64_t(page_positions + within) * head_dim_);
   length_ = std::max(length_, position + 1);
 }
@@ -38,8 +37,7 @@ void attend(const kv_cache& cache, const_rows queries, uint32_t positions, float
   constexpr uint64_t heads_at_once = 4; // The most that a kernel takes: it may repeat the last one.
   const uint64_t heads = (queries.rows + heads_at_once - 1) / heads_at_once * heads_at_once;
   const uint64_t wanted = heads * ((positions + page - 1) / page * page);
-  if (scratch.size() < wanted)
-    scratch.resize(wanted);
+  if (scratch.size() < wanted) scratch.resize(wanted);
   current_kernels().attend({cache, queries, positions, scale, out, scratch.data(), sums.data()});
 }
 
@@ -52,8 +50,8 @@ float attend(const kv_cache& cache, std::span<const float> query, uint32_t posit
   return sum;
 }
 
-void attend_reference(std::span<const float> keys, std::span<const float> values, std::span<const float> query,
-                      float scale, std::span<float> out) {
+void attend_reference(std::span<const float> keys, std::span<const float> values,
+                      std::span<const float> query, float scale, std::span<float> out) {
   const size_t head_dim = query.size();
   TROUPE_ASSERT(head_dim > 0);
   TROUPE_ASSERT(keys.size() % head_dim == 0);
@@ -66,12 +64,10 @@ void attend_reference(std::span<const float> keys, std::span<const float> values
       weights[p] += double(scale) * double(query[d]) * double(keys[p * head_dim + d]);
   const double top = *std::ranges::max_element(weights);
   double sum = 0;
-  for (double& weight : weights)
-    sum += weight = std::exp(weight - top);
+  for (double& weight : weights) sum += weight = std::exp(weight - top);
   for (size_t d = 0; d < head_dim; ++d) {
     double total = 0;
-    for (size_t p = 0; p < positions; ++p)
-      total += weights[p] / sum * double(values[p * head_dim + d]);
+    for (size_t p = 0; p < positions; ++p) total += weights[p] / sum * double(values[p * head_dim + d]);
     out[d] = float(total);
   }
 }

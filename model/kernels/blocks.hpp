@@ -1,10 +1,12 @@
 #pragma once
-// The quantised block formats of GGUF files, taken apart. One description of each, used for dequantising rows, for
-// packing matrices and for the reference product; the formats are documented by their layout in ggml-common.h.
+// The quantised block formats of GGUF files, taken apart. One description of each, used for dequantising
+// rows, for packing matrices and for the reference product; the formats are documented by their layout in
+// ggml-common.h.
 //
-// Every format is "unsigned code of `code_bits` bits, minus an offset, times a scale, perhaps plus a minimum". They differ
-// in where the scale comes from, see scale_kind. d, m and dmin are binary16; every product below is exact in float32, so
-// that an element has at most one rounding, in the subtraction or addition of the minimum.
+// Every format is "unsigned code of `code_bits` bits, minus an offset, times a scale, perhaps plus a
+// minimum". They differ in where the scale comes from, see scale_kind. d, m and dmin are binary16; every
+// product below is exact in float32, so that an element has at most one rounding, in the subtraction or
+// addition of the minimum.
 #include "model/kernels/half.hpp"
 #include "model/tensor.hpp"
 #include <cstring>
@@ -12,9 +14,10 @@
 namespace troupe {
 
 enum class scale_kind : uint8_t {
-  half,         // Per 32 elements: d * (code - offset).
-  half_minimum, // Per 32 elements: d * code + m.
-  super_minimum, // Per 256 elements d and dmin, per 32 of them 6-bit scale and minimum: d*scale*code - dmin*minimum.
+  half,          // Per 32 elements: d * (code - offset).
+  half_minimum,  // Per 32 elements: d * code + m.
+  super_minimum, // Per 256 elements d and dmin, per 32 of them 6-bit scale and minimum: d*scale*code -
+                 // dmin*minimum.
   super_signed,  // Per 256 elements d, per 16 of them an 8-bit signed scale: d * scale * (code - offset).
 };
 
@@ -54,12 +57,12 @@ inline void unpack_nibbles(const uint8_t* bytes, uint8_t* codes) {
 
 /// The fifth bit of 32 codes: bit i of a 32-bit word belongs to element i.
 inline void add_fifth_bits(uint32_t bits, uint8_t* codes) {
-  for (int i = 0; i < 32; ++i)
-    codes[i] |= uint8_t((bits >> i & 1) << 4);
+  for (int i = 0; i < 32; ++i) codes[i] |= uint8_t((bits >> i & 1) << 4);
 }
 
-/// The eight 6-bit scales and minimums of Q4_K and Q5_K, in 12 bytes: the first four of each are the low six bits of bytes
-/// 0..3 and 4..7; the others have their low nibbles in bytes 8..11 and their top bits above the first four.
+/// The eight 6-bit scales and minimums of Q4_K and Q5_K, in 12 bytes: the first four of each are the low six
+/// bits of bytes 0..3 and 4..7; the others have their low nibbles in bytes 8..11 and their top bits above the
+/// first four.
 inline void unpack_super_scales(const uint8_t* bytes, block_parts& out) {
   for (int i = 0; i < 4; ++i) {
     out.scales[i] = bytes[i] & 63;
@@ -121,8 +124,7 @@ struct block_format<tensor_type::q8_0> { // d, 32 signed bytes.
   static constexpr scale_kind scaling = scale_kind::half;
   static void unpack(const uint8_t* block, block_parts& out) {
     out.d = detail::load_u16(block);
-    for (int i = 0; i < 32; ++i)
-      out.codes[i] = block[2 + i] ^ 128;
+    for (int i = 0; i < 32; ++i) out.codes[i] = block[2 + i] ^ 128;
   }
 };
 
@@ -144,7 +146,8 @@ struct block_format<tensor_type::q4_k> { // d, dmin, 12 bytes of scales, 128 byt
 };
 
 template <>
-struct block_format<tensor_type::q5_k> { // d, dmin, 12 bytes of scales, 32 bytes of fifth bits, 128 of nibbles.
+struct block_format<tensor_type::q5_k> { // d, dmin, 12 bytes of scales, 32 bytes of fifth bits, 128 of
+                                         // nibbles.
   static constexpr uint32_t elements = 256, bytes = 176, code_bits = 5, offset = 0;
   static constexpr scale_kind scaling = scale_kind::super_minimum;
   static void unpack(const uint8_t* block, block_parts& out) {
@@ -187,17 +190,34 @@ struct block_format<tensor_type::q6_k> { // 128 bytes of nibbles, 64 of upper bi
 template <class Function>
 bool with_block_format(tensor_type type, Function&& function) {
   switch (type) {
-  case tensor_type::q4_0: function(block_format<tensor_type::q4_0>{}); return true;
-  case tensor_type::q4_1: function(block_format<tensor_type::q4_1>{}); return true;
-  case tensor_type::q5_0: function(block_format<tensor_type::q5_0>{}); return true;
-  case tensor_type::q5_1: function(block_format<tensor_type::q5_1>{}); return true;
-  case tensor_type::q8_0: function(block_format<tensor_type::q8_0>{}); return true;
-  case tensor_type::q4_k: function(block_format<tensor_type::q4_k>{}); return true;
-  case tensor_type::q5_k: function(block_format<tensor_type::q5_k>{}); return true;
-  case tensor_type::q6_k: function(block_format<tensor_type::q6_k>{}); return true;
+  case tensor_type::q4_0:
+    function(block_format<tensor_type::q4_0>{});
+    return true;
+  case tensor_type::q4_1:
+    function(block_format<tensor_type::q4_1>{});
+    return true;
+  case tensor_type::q5_0:
+    function(block_format<tensor_type::q5_0>{});
+    return true;
+  case tensor_type::q5_1:
+    function(block_format<tensor_type::q5_1>{});
+    return true;
+  case tensor_type::q8_0:
+    function(block_format<tensor_type::q8_0>{});
+    return true;
+  case tensor_type::q4_k:
+    function(block_format<tensor_type::q4_k>{});
+    return true;
+  case tensor_type::q5_k:
+    function(block_format<tensor_type::q5_k>{});
+    return true;
+  case tensor_type::q6_k:
+    function(block_format<tensor_type::q6_k>{});
+    return true;
   case tensor_type::f32:
   case tensor_type::f16:
-  case tensor_type::bf16: break;
+  case tensor_type::bf16:
+    break;
   }
   return false;
 }

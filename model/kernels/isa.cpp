@@ -13,13 +13,11 @@ std::vector<const kernel_table*> available_tables() {
   __builtin_cpu_init();
   const bool has_avx2 =
       __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-  const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-                          __builtin_cpu_supports("avx512vnni");
-  if (has_avx512)
-    tables.push_back(&avx512_kernels);
-  if (has_avx2)
-    tables.push_back(&avx2_kernels);
+  const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") &&
+                          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+  if (has_avx512) tables.push_back(&avx512_kernels);
+  if (has_avx2) tables.push_back(&avx2_kernels);
 #endif
   tables.push_back(&plain_kernels);
   return tables;
@@ -27,23 +25,21 @@ std::vector<const kernel_table*> available_tables() {
 
 std::string names_of(const std::vector<const kernel_table*>& tables) {
   std::string names;
-  for (const kernel_table* table : tables)
-    names += (names.empty() ? "" : ", ") + std::string(table->name);
+  for (const kernel_table* table : tables) names += (names.empty() ? "" : ", ") + std::string(table->name);
   return names;
 }
 
 const kernel_table* find_table(const std::string& name, const std::string& origin) {
   const auto tables = available_tables();
   for (const kernel_table* table : tables)
-    if (table->name == name)
-      return table;
-  throw input_error(origin + ": instruction set '" + name + "' is not available here; there are: " + names_of(tables));
+    if (table->name == name) return table;
+  throw input_error(origin + ": instruction set '" + name +
+                    "' is not available here; there are: " + names_of(tables));
 }
 
 const kernel_table* default_table() {
   const char* wanted = std::getenv("TROUPE_ISA");
-  if (wanted == nullptr || *wanted == 0)
-    return available_tables().front();
+  if (wanted == nullptr || *wanted == 0) return available_tables().front();
   return find_table(wanted, "environment variable TROUPE_ISA");
 }
 
@@ -58,8 +54,7 @@ const kernel_table& current_kernels() { return *current_table().load(std::memory
 
 std::vector<std::string> available_isas() {
   std::vector<std::string> names;
-  for (const kernel_table* table : available_tables())
-    names.emplace_back(table->name);
+  for (const kernel_table* table : available_tables()) names.emplace_back(table->name);
   return names;
 }
 

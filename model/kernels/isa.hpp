@@ -8,7 +8,8 @@ namespace troupe {
 /// The instruction sets this CPU and this build offer, best first: "avx512" (with VNNI), "avx2", "plain".
 std::vector<std::string> available_isas();
 
-/// The one in use. By default the best; the environment variable TROUPE_ISA pins a lower one, read at the first call.
+/// The one in use. By default the best; the environment variable TROUPE_ISA pins a lower one, read at the
+/// first call.
 std::string current_isa();
 
 /// Pins one for the whole process (tests; before any model is packed or any kernel runs concurrently).

@@ -1,7 +1,8 @@
 // The kernels for AVX2 with FMA and F16C.
 #if defined(__x86_64__)
-// Everything that is compiled for the baseline comes before the pragma: what the standard library and our own headers
-// define inline must not be compiled for this instruction set, because the linker may keep that copy for all callers.
+// Everything that is compiled for the baseline comes before the pragma: what the standard library and our own
+// headers define inline must not be compiled for this instruction set, because the linker may keep that copy
+// for all callers.
 #include "model/kernels/kernel_table.hpp"
 #include <algorithm>
 #include <cmath>
@@ -17,8 +18,10 @@
 
 namespace troupe::avx2 {
 // 16 registers of half a vector of 16 lanes each: small tiles.
-constexpr int int8_groups = 1;
-using int8_row_sizes = std::integer_sequence<int, 1, 2>;
+constexpr int int8_groups_few = 1, int8_groups = 1;
+constexpr uint32_t int8_rows_few = 1;
+using int8_row_sizes_few = std::integer_sequence<int, 1>;
+using int8_row_sizes = std::integer_sequence<int, 2>;
 constexpr int float_groups_few = 4, float_groups = 1;
 constexpr uint32_t float_rows_few = 1;
 using float_row_sizes_few = std::integer_sequence<int, 1>;

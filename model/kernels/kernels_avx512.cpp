@@ -1,7 +1,8 @@
 // The kernels for AVX-512 with VNNI.
 #if defined(__x86_64__)
-// Everything that is compiled for the baseline comes before the pragma: what the standard library and our own headers
-// define inline must not be compiled for this instruction set, because the linker may keep that copy for all callers.
+// Everything that is compiled for the baseline comes before the pragma: what the standard library and our own
+// headers define inline must not be compiled for this instruction set, because the linker may keep that copy
+// for all callers.
 #include "model/kernels/kernel_table.hpp"
 #include <algorithm>
 #include <cmath>
@@ -20,9 +21,12 @@
 #include "model/kernels/simd_avx512.hpp"
 
 namespace troupe::avx512 {
-// 32 registers: a tile of int8 needs 2 per group and row, of float 1, and some for weights, activations and scales.
-constexpr int int8_groups = 2;
-using int8_row_sizes = std::integer_sequence<int, 1, 2, 4, 6>;
+// 32 registers: a tile of int8 needs 2 per group and row, of float 1, and some for weights, activations and
+// scales.
+constexpr int int8_groups_few = 1, int8_groups = 2;
+constexpr uint32_t int8_rows_few = 2;
+using int8_row_sizes_few = std::integer_sequence<int, 1, 2>;
+using int8_row_sizes = std::integer_sequence<int, 2, 4, 6>;
 constexpr int float_groups_few = 4, float_groups = 2;
 constexpr uint32_t float_rows_few = 4;
 using float_row_sizes_few = std::integer_sequence<int, 1, 2, 4>;

@@ -1,14 +1,16 @@
 #pragma once
 // How packed matrices lie in memory: what packing writes and the kernels read.
 //
-// Rows are in groups of 16, one per lane. A group of a plain type is [columns][16] elements. A group of a quantised type is
-// two arrays, kept apart so that codes are aligned and both are read in one stream each:
+// Rows are in groups of 16, one per lane. A group of a plain type is [columns][16] elements. A group of a
+// quantised type is two arrays, kept apart so that codes are aligned and both are read in one stream each:
 //
-// Codes, per block of 32 columns, in vectors of 64 bytes = [16 rows][4 columns]. "Word j" is columns 4j..4j+3, j < 8.
+// Codes, per block of 32 columns, in vectors of 64 bytes = [16 rows][4 columns]. "Word j" is columns
+// 4j..4j+3, j < 8.
 //   8 bits: vectors of words 0..7.
 //   4 bits: vectors 0..3; vector v has word v in its low nibbles, word v + 4 in its high ones.
 //   5 bits: those four, then one vector whose bit j is the fifth bit of word j.
-//   6 bits: those four, then two vectors; bits 2j, 2j+1 of the first are the upper bits of word j, of the second of word
+//   6 bits: those four, then two vectors; bits 2j, 2j+1 of the first are the upper bits of word j, of the
+//   second of word
 //           j + 4, j < 4.
 //
 // Scales, per block of 32 columns (half*) or of 256 (super*), binary16 as f16:
@@ -35,10 +37,14 @@ constexpr uint32_t scale_columns(scale_kind kind) {
 /// Of one record of scales of a group.
 constexpr uint64_t packed_scale_bytes(scale_kind kind) {
   switch (kind) {
-  case scale_kind::half: return 32;
-  case scale_kind::half_minimum: return 64;
-  case scale_kind::super_minimum: return 64 + 8 * 32;
-  case scale_kind::super_signed: return 32 + 16 * 16;
+  case scale_kind::half:
+    return 32;
+  case scale_kind::half_minimum:
+    return 64;
+  case scale_kind::super_minimum:
+    return 64 + 8 * 32;
+  case scale_kind::super_signed:
+    return 32 + 16 * 16;
   }
   return 0;
 }

@@ -20,7 +20,8 @@ void operand::assign(const_rows rows, operand_kind kind) {
   blocks_.resize(uint64_t(rows_) * row_blocks_);
   const kernel_table& kernels = current_kernels();
   for (uint32_t row = 0; row < rows_; ++row)
-    kernels.quantize_row(rows.data + row * rows.stride, columns_, blocks_.data() + uint64_t(row) * row_blocks_);
+    kernels.quantize_row(rows.data + row * rows.stride, columns_,
+                         blocks_.data() + uint64_t(row) * row_blocks_);
 }
 
 void multiply(const packed_matrix& w, const operand& x, std::span<const float> bias, mutable_rows out) {
@@ -30,8 +31,7 @@ void multiply(const packed_matrix& w, const operand& x, std::span<const float> b
   TROUPE_ASSERT(out.columns == w.rows());
   TROUPE_ASSERT(out.stride >= out.columns);
   TROUPE_ASSERT(bias.empty() || bias.size() == w.rows());
-  if (out.rows == 0)
-    return;
+  if (out.rows == 0) return;
   current_kernels().multiply({w, x, bias.empty() ? nullptr : bias.data(), out});
 }
 

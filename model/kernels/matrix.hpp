@@ -1,14 +1,15 @@
 #pragma once
 // Matrix products of inference, y = W x, for many rows x at once, and the layout of W that makes them fast.
 //
-// Determinism (docs/determinism.md): an output element is one dot product in one fixed order, whatever the number of
-// rows, the slice of W, the thread or the instruction set: every output element lives in one vector lane, which walks
-// the columns from first to last.
+// Determinism (docs/determinism.md): an output element is one dot product in one fixed order, whatever the
+// number of rows, the slice of W, the thread or the instruction set: every output element lives in one vector
+// lane, which walks the columns from first to last.
 //   float32:      y = fma(w[k], x[k], y) for k = 0, 1, ...; 16-bit weights are widened exactly.
-//   int8_blocks:  within a block of 32 columns (16 for Q6_K) dot = sum of (code - offset) * x code, exact in int32; then
+//   int8_blocks:  within a block of 32 columns (16 for Q6_K) dot = sum of (code - offset) * x code, exact in
+//   int32; then
 //                 y = fma(float(dot), w_scale * x_scale, y), and for formats with minimums
-//                 y = fma(w_minimum, x_scaled_sum, y); blocks in order. w_scale and w_minimum are exact products of what
-//                 the file holds.
+//                 y = fma(w_minimum, x_scaled_sum, y); blocks in order. w_scale and w_minimum are exact
+//                 products of what the file holds.
 // The bias is added last.
 #include "model/tensor.hpp"
 #include <cstdint>
@@ -35,7 +36,8 @@ struct mutable_rows {
   operator const_rows() const { return {data, rows, columns, stride}; }
 };
 
-/// What a packed matrix multiplies: float32 as it is, or blocks of 32 int8 with one float32 scale and their sums.
+/// What a packed matrix multiplies: float32 as it is, or blocks of 32 int8 with one float32 scale and their
+/// sums.
 enum class operand_kind : uint8_t { float32, int8_blocks };
 
 /// 32 quantised activations: x[i] is about scale * codes[i], codes in [-127, 127].
@@ -47,12 +49,13 @@ struct int8_block {
   int8_t codes[32];
 };
 
-/// Activations in the form that products want, prepared once and used for every matrix with that operand_kind.
-/// Owns its buffers; `assign` reuses them. The quantisation of a block of 32, the same bits on every instruction set:
+/// Activations in the form that products want, prepared once and used for every matrix with that
+/// operand_kind. Owns its buffers; `assign` reuses them. The quantisation of a block of 32, the same bits on
+/// every instruction set:
 ///   largest = max|x|;  scale = largest / 127;  code = round(x * (127 / largest)), ties to even.
-/// A block with largest < 2^-100 counts as zeros (its inverse might not be finite). A block with a non-finite x has
-/// codes 0 and a NaN scale, so that poison is never hidden by rounding.
-/// A last block shorter than 32 columns is padded with zeros.
+/// A block with largest < 2^-100 counts as zeros (its inverse might not be finite). A block with a non-finite
+/// x has codes 0 and a NaN scale, so that poison is never hidden by rounding. A last block shorter than 32
+/// columns is padded with zeros.
 class operand {
 public:
   /// float32 keeps a reference to the caller's rows, which must outlive its use; int8_blocks copies.
@@ -72,17 +75,18 @@ private:
   std::vector<int8_block> blocks_;
 };
 
-/// A weight matrix (rows of W are outputs), immutable after `pack`, laid out for the kernels in groups of 16 rows: a vector
-/// holds the same few columns of 16 rows (model/kernels/layout.hpp). Rows beyond the last are zero. Shared freely between
-/// actors and threads. Memory, in bits per weight (rows a multiple of 16):
+/// A weight matrix (rows of W are outputs), immutable after `pack`, laid out for the kernels in groups of 16
+/// rows: a vector holds the same few columns of 16 rows (model/kernels/layout.hpp). Rows beyond the last are
+/// zero. Shared freely between actors and threads. Memory, in bits per weight (rows a multiple of 16):
 ///
 ///   type    F32  F16  BF16  Q4_0  Q4_1  Q5_0  Q5_1  Q8_0  Q4_K   Q5_K   Q6_K
 ///   file    32   16   16    4.5   5     5.5   6     8.5   4.5    5.5    6.5625
 ///   packed  32   16   16    4.5   5     5.5   6     8.5   4.625  5.625  6.5625
 class packed_matrix {
 public:
-  /// Packs a tensor: at least one row and one column. Reads tensor.bytes once, from first to last; they are not needed
-  /// afterwards. Any bit pattern in them is fine: a scale that is not finite makes its rows' outputs so.
+  /// Packs a tensor: at least one row and one column. Reads tensor.bytes once, from first to last; they are
+  /// not needed afterwards. Any bit pattern in them is fine: a scale that is not finite makes its rows'
+  /// outputs so.
   static std::shared_ptr<const packed_matrix> pack(const tensor_view& tensor);
 
   uint32_t rows() const { return rows_; }
@@ -102,12 +106,12 @@ private:
 };
 
 /// out[r][n] = sum_k W[n][k] * x[r][k] (+ bias[n] where bias is not empty), for all rows r of x and n of W.
-/// x.kind() must be w.wants(), x.columns() == w.columns(), out.rows == x.rows(), out.columns == w.rows(); bias: [w.rows()].
-/// Thread-safe: reads w and x, writes out, allocates nothing.
+/// x.kind() must be w.wants(), x.columns() == w.columns(), out.rows == x.rows(), out.columns == w.rows();
+/// bias: [w.rows()]. Thread-safe: reads w and x, writes out, allocates nothing.
 void multiply(const packed_matrix& w, const operand& x, std::span<const float> bias, mutable_rows out);
 
-/// The same in plain C++, straight from the file's tensor, for tests. float32: sums in float64, rounded at the end.
-/// int8_blocks: the scheme that `multiply` follows, step by step, so its result has the same bits.
+/// The same in plain C++, straight from the file's tensor, for tests. float32: sums in float64, rounded at
+/// the end. int8_blocks: the scheme that `multiply` follows, step by step, so its result has the same bits.
 void multiply_reference(const tensor_view& w, const_rows x, operand_kind kind, std::span<const float> bias,
                         mutable_rows out);
 

@@ -1,12 +1,14 @@
-// Matrix products and the quantisation of their operands, on the vectors of one instruction set: simd_*.hpp comes first.
+// Matrix products and the quantisation of their operands, on the vectors of one instruction set: simd_*.hpp
+// comes first.
 //
-// A tile is some groups of 16 weight rows times some activation rows; its sums stay in registers while it walks the
-// columns. Many activation rows: the columns are walked in panels, so that the weights of a panel stay in the nearest
-// cache while all activation rows pass by; between panels the sums rest in the output. Few rows: one panel, so that the
-// weights come in one stream. Either way each sum sees the same operations in the same order.
+// A tile is some groups of 16 weight rows times some activation rows; its sums stay in registers while it
+// walks the columns. Many activation rows: the columns are walked in panels, so that the weights of a panel
+// stay in the nearest cache while all activation rows pass by; between panels the sums rest in the output.
+// Few rows: one panel, so that the weights come in one stream (software prefetches and more streams at once
+// were no faster on Zen 5). Either way each sum sees the same operations in the same order.
 //
-// A tile that reaches beyond the last row or group repeats the last one: it computes and stores the same value twice,
-// which costs little and needs no second version of the kernel.
+// A tile that reaches beyond the last row or group repeats the last one: it computes and stores the same
+// value twice, which costs little and needs no second version of the kernel.
 #pragma once
 #include "model/kernels/kernel_table.hpp"
 #include <algorithm>
@@ -64,7 +66,8 @@ TROUPE_INLINE u8x64 codes_of_word(const uint8_t* block) {
     else if constexpr (CodeBits == 5)
       return low | (shift_pairs<4 - Word>(load_codes(block + 256)) & all_bytes(16));
     else
-      return low | (shift_pairs<4 - 2 * (Word % 4)>(load_codes(block + 256 + 64 * (Word / 4))) & all_bytes(48));
+      return low |
+             (shift_pairs<4 - 2 * (Word % 4)>(load_codes(block + 256 + 64 * (Word / 4))) & all_bytes(48));
   }
 }
 
@@ -116,7 +119,8 @@ TROUPE_INLINE i32x16 start_of_dot(const int8_block& x) {
 
 template <class Format, int Groups, int Rows>
 void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
-  const tile<Groups, Rows, int8_block> t = task; // A copy nobody else can see: its pointers stay in registers.
+  const tile<Groups, Rows, int8_block> t =
+      task; // A copy nobody else can see: its pointers stay in registers.
   constexpr int parts = Format::scaling == scale_kind::super_signed ? 2 : 1;
   constexpr int words = 8 / parts;
   tile_sums<Groups, Rows> sums;
@@ -136,9 +140,8 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
         });
         repeat<Rows>([&](auto r) TROUPE_LAMBDA {
           const i32x16 x = broadcast_codes(t.x[r][block].codes + 4 * (part * words + word));
-          repeat<Groups>([&](auto g) TROUPE_LAMBDA {
-            dots[g][r] = dot_codes<Format::code_bits>(dots[g][r], w[g], x);
-          });
+          repeat<Groups>(
+              [&](auto g) TROUPE_LAMBDA { dots[g][r] = dot_codes<Format::code_bits>(dots[g][r], w[g], x); });
         });
       });
       repeat<Groups>([&](auto g) TROUPE_LAMBDA {
@@ -177,7 +180,8 @@ void multiply_float_tile(const tile<Groups, Rows, float>& task) {
   load_sums(t, sums);
   for (uint64_t column = t.first; column < t.last; ++column) {
     f32x16 w[Groups];
-    repeat<Groups>([&](auto g) TROUPE_LAMBDA { w[g] = load_elements<Type>(t.codes[g] + column * column_bytes); });
+    repeat<Groups>([&](auto g)
+                       TROUPE_LAMBDA { w[g] = load_elements<Type>(t.codes[g] + column * column_bytes); });
     repeat<Rows>([&](auto r) TROUPE_LAMBDA {
       const f32x16 x = all_lanes(t.x[r][column]);
       repeat<Groups>([&](auto g) TROUPE_LAMBDA { sums.v[g][r] = fma(w[g], x, sums.v[g][r]); });
@@ -195,7 +199,8 @@ TROUPE_INLINE const float* activations(const operand& x, uint32_t row, const flo
 
 /// All rows of one panel of some groups. t: everything but the rows is filled in.
 template <int Groups, int Rows, class Activation, class Kernel>
-void multiply_panel(const product& task, tile<Groups, Rows, Activation>& t, uint32_t first_row, Kernel kernel) {
+void multiply_panel(const product& task, tile<Groups, Rows, Activation>& t, uint32_t first_row,
+                    Kernel kernel) {
   for (int r = 0; r < Rows; ++r) {
     const uint32_t row = std::min(first_row + uint32_t(r), task.x.rows() - 1);
     t.x[r] = activations(task.x, row, static_cast<const Activation*>(nullptr));
@@ -217,15 +222,14 @@ void choose_groups(const product& task, uint32_t first_group, tile<Groups, Rows,
   t.bias = task.bias;
 }
 
-/// The loops over groups, panels and tiles of rows. Groups at a time, `length` units of columns in all, `panel` at a time;
-/// kernel(tile) does one tile.
+/// The loops over groups, panels and tiles of rows. Groups at a time, `length` units of columns in all,
+/// `panel` at a time; kernel(tile) does one tile.
 template <int Groups, class Activation, int... RowSizes, class Kernel>
-void multiply_all(const product& task, uint32_t length, uint32_t panel, std::integer_sequence<int, RowSizes...>,
-                  Kernel kernel) {
+void multiply_all(const product& task, uint32_t length, uint32_t panel,
+                  std::integer_sequence<int, RowSizes...>, Kernel kernel) {
   constexpr uint32_t rows_most = std::max({RowSizes...});
   const uint32_t rows = task.x.rows();
-  if (rows <= rows_most)
-    panel = length;
+  if (rows <= rows_most) panel = length;
   for (uint32_t group = 0; group < task.w.get().groups; group += Groups)
     for (uint32_t first = 0; first < length; first += panel)
       for (uint32_t row = 0; row < rows; row += rows_most)
@@ -245,7 +249,10 @@ void multiply_int8(const product& task) {
   const uint32_t blocks = task.w.columns() / 32;
   constexpr uint32_t panel = 16; // Of 32 columns: two groups of 8-bit codes and their scales take 17 KiB.
   const auto kernel = [](const auto& t) { multiply_int8_tile<Format>(t); };
-  multiply_all<int8_groups, int8_block>(task, blocks, panel, int8_row_sizes{}, kernel);
+  if (task.x.rows() <= int8_rows_few) // Bound by memory: one stream of weights.
+    multiply_all<int8_groups_few, int8_block>(task, blocks, panel, int8_row_sizes_few{}, kernel);
+  else
+    multiply_all<int8_groups, int8_block>(task, blocks, panel, int8_row_sizes{}, kernel);
 }
 
 template <tensor_type Type>
@@ -263,8 +270,7 @@ void multiply_any(const product& task) {
   const tensor_type type = task.w.get().type;
   const bool has_blocks =
       with_block_format(type, [&](auto format) { multiply_int8<decltype(format)>(task); });
-  if (has_blocks)
-    return;
+  if (has_blocks) return;
   if (type == tensor_type::f32)
     multiply_float<tensor_type::f32>(task);
   else if (type == tensor_type::f16)
@@ -280,8 +286,7 @@ void quantize_block(f32x16 a, f32x16 b, int8_block& out) {
   const bool is_finite = largest_bits < 0x7f800000;
   if (!is_finite || largest < 0x1p-100f) {
     out = {};
-    if (!is_finite)
-      out.scale = out.scaled_sum = __builtin_nanf("");
+    if (!is_finite) out.scale = out.scaled_sum = __builtin_nanf("");
     return;
   }
   const f32x16 inverse = all_lanes(127.0f / largest);

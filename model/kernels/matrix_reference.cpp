@@ -24,12 +24,10 @@ plain_block quantize(std::span<const float> x) {
     }
     largest = std::max(largest, std::abs(value));
   }
-  if (largest < 0x1p-100f)
-    return block;
+  if (largest < 0x1p-100f) return block;
   block.scale = largest / 127.0f;
   const float inverse = 127.0f / largest;
-  for (size_t i = 0; i < x.size(); ++i)
-    block.codes[i] = int(std::nearbyint(x[i] * inverse));
+  for (size_t i = 0; i < x.size(); ++i) block.codes[i] = int(std::nearbyint(x[i] * inverse));
   return block;
 }
 
@@ -41,8 +39,7 @@ float dot_blocks(const uint8_t* row, std::span<const plain_block> x) {
   block_parts parts;
   for (size_t column = 0; column < x.size() * 32; column += step) {
     const size_t within = column % Format::elements;
-    if (within == 0)
-      Format::unpack(row + column / Format::elements * Format::bytes, parts);
+    if (within == 0) Format::unpack(row + column / Format::elements * Format::bytes, parts);
     const plain_block& block = x[column / 32];
     int dot = 0, code_sum = 0;
     for (size_t i = 0; i < step; ++i) {
@@ -66,8 +63,7 @@ float dot_blocks(const uint8_t* row, std::span<const plain_block> x) {
 
 float dot_floats(std::span<const float> w, std::span<const float> x) {
   double sum = 0;
-  for (size_t i = 0; i < w.size(); ++i)
-    sum += double(w[i]) * double(x[i]);
+  for (size_t i = 0; i < w.size(); ++i) sum += double(w[i]) * double(x[i]);
   return float(sum);
 }
 
@@ -95,8 +91,7 @@ void multiply_reference(const tensor_view& w, const_rows x, operand_kind kind, s
         dequantize_row(w, n, weights);
         y = dot_floats(weights, x.row(r));
       }
-      if (!bias.empty())
-        y += bias[n];
+      if (!bias.empty()) y += bias[n];
     }
   }
 }

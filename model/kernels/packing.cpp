@@ -17,23 +17,19 @@ void pack_codes(const uint8_t* codes, uint32_t lane, uint8_t* block) {
     std::memcpy(block + vector * 64 + lane * 4, &word, sizeof word);
   };
   if constexpr (CodeBits == 8) {
-    for (uint32_t j = 0; j < 8; ++j)
-      put(j, words[j]);
+    for (uint32_t j = 0; j < 8; ++j) put(j, words[j]);
     return;
   }
-  for (uint32_t v = 0; v < 4; ++v)
-    put(v, (words[v] & 15 * ones) | (words[v + 4] & 15 * ones) << 4);
+  for (uint32_t v = 0; v < 4; ++v) put(v, (words[v] & 15 * ones) | (words[v + 4] & 15 * ones) << 4);
   if constexpr (CodeBits == 5) {
     uint32_t fifth = 0;
-    for (uint32_t j = 0; j < 8; ++j)
-      fifth |= (words[j] >> 4 & ones) << j;
+    for (uint32_t j = 0; j < 8; ++j) fifth |= (words[j] >> 4 & ones) << j;
     put(4, fifth);
   }
   if constexpr (CodeBits == 6)
     for (uint32_t half = 0; half < 2; ++half) {
       uint32_t upper = 0;
-      for (uint32_t j = 0; j < 4; ++j)
-        upper |= (words[4 * half + j] >> 4 & 3 * ones) << 2 * j;
+      for (uint32_t j = 0; j < 4; ++j) upper |= (words[4 * half + j] >> 4 & 3 * ones) << 2 * j;
       put(4 + half, upper);
     }
 }
@@ -44,8 +40,7 @@ void put_half(uint8_t* halves, uint32_t lane, uint16_t value) { std::memcpy(halv
 template <scale_kind Kind>
 void pack_scales(const block_parts& parts, uint32_t lane, uint8_t* record) {
   put_half(record, lane, parts.d);
-  if constexpr (Kind == scale_kind::half_minimum)
-    put_half(record + 32, lane, parts.minimum);
+  if constexpr (Kind == scale_kind::half_minimum) put_half(record + 32, lane, parts.minimum);
   if constexpr (Kind == scale_kind::super_minimum) {
     put_half(record + 32, lane, parts.minimum ^ 0x8000); // Negated, so that the kernel adds.
     for (uint32_t i = 0; i < 8; ++i) {
@@ -54,8 +49,7 @@ void pack_scales(const block_parts& parts, uint32_t lane, uint8_t* record) {
     }
   }
   if constexpr (Kind == scale_kind::super_signed)
-    for (uint32_t i = 0; i < 16; ++i)
-      record[32 + 16 * i + lane] = parts.scales[i];
+    for (uint32_t i = 0; i < 16; ++i) record[32 + 16 * i + lane] = parts.scales[i];
 }
 
 /// Packs up to 16 rows, `row_bytes` apart. codes and scales: of the group.
@@ -84,14 +78,14 @@ void pack_group(const uint8_t* rows, uint32_t row_count, uint64_t row_bytes, uin
 
 /// The same for elements of `Word`'s size: [columns][16].
 template <class Word>
-void pack_plain_group(const uint8_t* rows, uint32_t row_count, uint64_t row_bytes, uint64_t columns, uint8_t* out) {
+void pack_plain_group(const uint8_t* rows, uint32_t row_count, uint64_t row_bytes, uint64_t columns,
+                      uint8_t* out) {
   constexpr uint64_t tile = 16; // Columns at a time, so that what is written stays in the nearest cache.
   for (uint64_t first = 0; first < columns; first += tile)
     for (uint32_t lane = 0; lane < group_rows; ++lane)
       for (uint64_t column = first; column < std::min(first + tile, columns); ++column) {
         Word word = 0;
-        if (lane < row_count)
-          std::memcpy(&word, rows + lane * row_bytes + column * sizeof word, sizeof word);
+        if (lane < row_count) std::memcpy(&word, rows + lane * row_bytes + column * sizeof word, sizeof word);
         std::memcpy(out + (column * group_rows + lane) * sizeof word, &word, sizeof word);
       }
 }
@@ -135,12 +129,12 @@ std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tens
     target.codes = allocate_aligned(target.groups * target.code_group_bytes);
     target.scales = allocate_aligned(target.groups * target.scale_group_bytes);
     each_group([&](const uint8_t* rows, uint32_t count, uint32_t group) {
-      pack_group<type>(rows, count, row_bytes, tensor.columns, target.codes.get() + group * target.code_group_bytes,
+      pack_group<type>(rows, count, row_bytes, tensor.columns,
+                       target.codes.get() + group * target.code_group_bytes,
                        target.scales.get() + group * target.scale_group_bytes);
     });
   });
-  if (has_blocks)
-    return matrix;
+  if (has_blocks) return matrix;
 
   const uint64_t element = traits_of(tensor.type).block_bytes;
   target.code_group_bytes = tensor.columns * group_rows * element;

@@ -11,8 +11,7 @@ void normalize(const norm_spec& spec, std::span<const float> weight, std::span<c
   TROUPE_ASSERT(weight.size() == x.size());
   TROUPE_ASSERT(out.size() == x.size());
   TROUPE_ASSERT(bias.empty() || bias.size() == x.size());
-  if (x.empty())
-    return;
+  if (x.empty()) return;
   current_kernels().normalize(spec, weight.data(), bias.empty() ? nullptr : bias.data(), x.data(), out.data(),
                               uint32_t(x.size()));
 }
@@ -35,16 +34,15 @@ bool is_finite(std::span<const float> x) { return current_kernels().is_finite(x.
 
 rope_table::rope_table(const rope_spec& spec, uint32_t positions)
     : kind_(spec.kind), pairs_(spec.dimensions / 2), positions_(positions) {
-  if (kind_ == rope_kind::none)
-    return;
+  if (kind_ == rope_kind::none) return;
   TROUPE_ASSERT(spec.dimensions % 2 == 0);
   TROUPE_ASSERT(spec.factors.empty() || spec.factors.size() == pairs_);
   cosines_.resize(uint64_t(positions) * pairs_);
   sines_.resize(cosines_.size());
   for (uint32_t pair = 0; pair < pairs_; ++pair) {
-    double frequency = std::pow(double(spec.base), -2.0 * pair / spec.dimensions) / double(spec.scaling_factor);
-    if (!spec.factors.empty())
-      frequency /= double(spec.factors[pair]);
+    double frequency =
+        std::pow(double(spec.base), -2.0 * pair / spec.dimensions) / double(spec.scaling_factor);
+    if (!spec.factors.empty()) frequency /= double(spec.factors[pair]);
     for (uint32_t position = 0; position < positions; ++position) {
       const uint64_t at = uint64_t(position) * pairs_ + pair;
       cosines_[at] = float(std::cos(position * frequency));
@@ -54,8 +52,7 @@ rope_table::rope_table(const rope_spec& spec, uint32_t positions)
 }
 
 void rope_table::rotate(std::span<float> head, uint32_t position) const {
-  if (kind_ == rope_kind::none)
-    return;
+  if (kind_ == rope_kind::none) return;
   TROUPE_ASSERT(position < positions_);
   TROUPE_ASSERT(head.size() >= 2 * uint64_t(pairs_));
   const kernel_table& kernels = current_kernels();

@@ -1,6 +1,6 @@
 #pragma once
-// Operations on one row at a time: norms, activations, rotary positions, residual sums. A row's result depends on that
-// row only. Sums run over 16 fixed lanes, added in one fixed order, on every instruction set.
+// Operations on one row at a time: norms, activations, rotary positions, residual sums. A row's result
+// depends on that row only. Sums run over 16 fixed lanes, added in one fixed order, on every instruction set.
 #include "model/kernels/matrix.hpp"
 #include "model/spec.hpp"
 #include <span>
@@ -11,7 +11,8 @@ namespace troupe {
 void normalize(const norm_spec& spec, std::span<const float> weight, std::span<const float> bias,
                std::span<const float> x, std::span<float> out);
 
-/// x = act(x), element by element. gelu_tanh: 0.5x(1 + tanh(sqrt(2/π)(x + 0.044715x³))); silu: x / (1 + e^-x).
+/// x = act(x), element by element. gelu_tanh: 0.5x(1 + tanh(sqrt(2/π)(x + 0.044715x³))); silu: x / (1 +
+/// e^-x).
 void activate(activation_kind kind, std::span<float> x);
 
 /// gate = act(gate) * up.
@@ -20,7 +21,8 @@ void activate_gated(activation_kind kind, std::span<float> gate, std::span<const
 /// x += y.
 void add(std::span<float> x, std::span<const float> y);
 
-/// Sines and cosines of every pair for positions [0, positions): computed once in float64, rounded to float32.
+/// Sines and cosines of every pair for positions [0, positions): computed once in float64, rounded to
+/// float32.
 class rope_table {
 public:
   rope_table() = default;

@@ -8,15 +8,14 @@ namespace troupe::TROUPE_ISA {
 /// Calls function(offset, lanes) for every run of 16 elements; the last may have fewer.
 template <class Function>
 TROUPE_INLINE void each_run(uint32_t count, Function function) {
-  for (uint32_t i = 0; i < count; i += 16)
-    function(i, count - i < 16 ? count - i : 16u);
+  for (uint32_t i = 0; i < count; i += 16) function(i, count - i < 16 ? count - i : 16u);
 }
 
 /// 2^n for n in [-126, 127].
 TROUPE_INLINE f32x16 power_of_two(i32x16 n) { return float_of_bits(shift_left<23>(n + all_lanes(127))); }
 
-/// e^x within about 1 ulp: x = n ln 2 + r, |r| <= ln 2 / 2, e^r by its Taylor series (the first term left out is below
-/// 2^-27). 0 below -104, infinity above 89, subnormals between; NaN stays NaN.
+/// e^x within about 1 ulp: x = n ln 2 + r, |r| <= ln 2 / 2, e^r by its Taylor series (the first term left out
+/// is below 2^-27). 0 below -104, infinity above 89, subnormals between; NaN stays NaN.
 TROUPE_INLINE f32x16 exponential(f32x16 x) {
   x = min(all_lanes(89.0f), max(all_lanes(-104.0f), x)); // In this order of arguments NaN passes.
   const i32x16 n = round_to_int(x * all_lanes(0x1.715476p+0f));
@@ -36,17 +35,18 @@ TROUPE_INLINE f32x16 exponential(f32x16 x) {
   return sum * power_of_two(half) * power_of_two(n - half);
 }
 
-/// erfc(x / √2) for x >= 0. With z = x / √2: erfc(z) = e^(-z²) t P(t), t = 1 / (1 + z / 2), where P is a polynomial fitted
-/// at Chebyshev nodes to erfc(z) e^(z²) / t for t in [0.155, 1] (beyond, erfc is 0 in float32), relative error 6e-9.
+/// erfc(x / √2) for x >= 0. With z = x / √2: erfc(z) = e^(-z²) t P(t), t = 1 / (1 + z / 2), where P is a
+/// polynomial fitted at Chebyshev nodes to erfc(z) e^(z²) / t for t in [0.155, 1] (beyond, erfc is 0 in
+/// float32), relative error 6e-9.
 TROUPE_INLINE f32x16 erfc_of_root_half(f32x16 x) {
   constexpr float coefficients[] = {0.0342794099929f,  -0.182905102796f, 0.362204880136f,  -0.263851005174f,
                                     -0.0434567889477f, 0.0469987187397f, 0.0508370043396f, 0.186478416698f,
                                     0.245066606364f,   0.282259477114f,  0.282088385851f};
   const f32x16 t = all_lanes(1.0f) / fma(x, all_lanes(0.5f * 0.70710678f), all_lanes(1.0f));
   f32x16 sum = zero_floats();
-  for (const float coefficient : coefficients)
-    sum = fma(sum, t, all_lanes(coefficient));
-  // z² = x²/2 in two parts: an error in the exponent is an error of the result. Beyond 15 the result is 0 anyway.
+  for (const float coefficient : coefficients) sum = fma(sum, t, all_lanes(coefficient));
+  // z² = x²/2 in two parts: an error in the exponent is an error of the result. Beyond 15 the result is 0
+  // anyway.
   const f32x16 clamped = min(all_lanes(15.0f), x), half = clamped * all_lanes(0.5f);
   const f32x16 square = half * clamped;
   const f32x16 rest = fma(half, clamped, zero_floats() - square);
@@ -75,8 +75,10 @@ TROUPE_INLINE f32x16 activation(f32x16 x) {
 template <class Function>
 void with_activation(activation_kind kind, Function&& function) {
   switch (kind) {
-  case activation_kind::relu: return function(std::integral_constant<activation_kind, activation_kind::relu>{});
-  case activation_kind::silu: return function(std::integral_constant<activation_kind, activation_kind::silu>{});
+  case activation_kind::relu:
+    return function(std::integral_constant<activation_kind, activation_kind::relu>{});
+  case activation_kind::silu:
+    return function(std::integral_constant<activation_kind, activation_kind::silu>{});
   case activation_kind::gelu_tanh:
     return function(std::integral_constant<activation_kind, activation_kind::gelu_tanh>{});
   case activation_kind::gelu_erf:
@@ -86,9 +88,8 @@ void with_activation(activation_kind kind, Function&& function) {
 
 void activate(activation_kind kind, float* x, uint32_t columns) {
   with_activation(kind, [&](auto fixed) {
-    each_run(columns, [&](uint32_t i, uint32_t n) TROUPE_LAMBDA {
-      store_first(x + i, activation<fixed>(load_first(x + i, n)), n);
-    });
+    each_run(columns, [&](uint32_t i, uint32_t n)
+                          TROUPE_LAMBDA { store_first(x + i, activation<fixed>(load_first(x + i, n)), n); });
   });
 }
 
@@ -117,8 +118,7 @@ TROUPE_INLINE float sum_of_squares(const float* x, uint32_t columns, float mean)
   if (whole < columns) {
     const uint32_t rest = columns - whole;
     float means[16] = {};
-    for (uint32_t i = 0; i < rest; ++i)
-      means[i] = mean;
+    for (uint32_t i = 0; i < rest; ++i) means[i] = mean;
     const f32x16 d = load_first(x + whole, rest) - load(means);
     sum = fma(d, d, sum);
   }
@@ -170,10 +170,8 @@ bool is_finite(const float* x, uint64_t count) {
   i32x16 largest = all_lanes(0);
   const i32x16 magnitudes = all_lanes(0x7fffffff);
   uint64_t i = 0;
-  for (; i + 16 <= count; i += 16)
-    largest = max(largest, bits_of(load(x + i)) & magnitudes);
-  if (i < count)
-    largest = max(largest, bits_of(load_first(x + i, uint32_t(count - i))) & magnitudes);
+  for (; i + 16 <= count; i += 16) largest = max(largest, bits_of(load(x + i)) & magnitudes);
+  if (i < count) largest = max(largest, bits_of(load_first(x + i, uint32_t(count - i))) & magnitudes);
   return max_of_lanes(largest) < 0x7f800000;
 }
 

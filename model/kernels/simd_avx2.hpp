@@ -1,5 +1,6 @@
-// Vectors of 16 lanes on AVX2 with FMA and F16C: two registers each. The same names and the same results, bit for bit, as
-// simd_plain.hpp, which explains them. Included by kernels_avx2.cpp alone, after the target pragma.
+// Vectors of 16 lanes on AVX2 with FMA and F16C: two registers each. The same names and the same results, bit
+// for bit, as simd_plain.hpp, which explains them. Included by kernels_avx2.cpp alone, after the target
+// pragma.
 #pragma once
 #include <cstdint>
 #include <immintrin.h>
@@ -39,10 +40,18 @@ TROUPE_INLINE void store_first(float* p, f32x16 x, uint32_t n) {
   _mm256_maskstore_ps(p, masks_at(16 - n), x.a);
   _mm256_maskstore_ps(p + 8, masks_at(24 - n), x.b);
 }
-TROUPE_INLINE f32x16 operator+(f32x16 x, f32x16 y) { return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
-TROUPE_INLINE f32x16 operator-(f32x16 x, f32x16 y) { return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
-TROUPE_INLINE f32x16 operator*(f32x16 x, f32x16 y) { return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
-TROUPE_INLINE f32x16 operator/(f32x16 x, f32x16 y) { return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
+TROUPE_INLINE f32x16 operator+(f32x16 x, f32x16 y) {
+  return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)};
+}
+TROUPE_INLINE f32x16 operator-(f32x16 x, f32x16 y) {
+  return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)};
+}
+TROUPE_INLINE f32x16 operator*(f32x16 x, f32x16 y) {
+  return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)};
+}
+TROUPE_INLINE f32x16 operator/(f32x16 x, f32x16 y) {
+  return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)};
+}
 TROUPE_INLINE f32x16 fma(f32x16 x, f32x16 y, f32x16 z) {
   return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)};
 }
@@ -57,7 +66,8 @@ TROUPE_INLINE f32x16 load_half(const void* p) {
   return {_mm256_cvtph_ps(load_128(p)), _mm256_cvtph_ps(load_128(bytes_after(p, 16)))};
 }
 TROUPE_INLINE f32x16 load_bfloat(const void* p) {
-  const __m256i a = _mm256_cvtepu16_epi32(load_128(p)), b = _mm256_cvtepu16_epi32(load_128(bytes_after(p, 16)));
+  const __m256i a = _mm256_cvtepu16_epi32(load_128(p)),
+                b = _mm256_cvtepu16_epi32(load_128(bytes_after(p, 16)));
   return {_mm256_castsi256_ps(_mm256_slli_epi32(a, 16)), _mm256_castsi256_ps(_mm256_slli_epi32(b, 16))};
 }
 TROUPE_INLINE f32x16 load_unsigned_bytes(const void* p) {
@@ -100,7 +110,8 @@ TROUPE_INLINE f32x16 float_of_bits(i32x16 x) { return {_mm256_castsi256_ps(x.a),
 TROUPE_INLINE f32x16 select_negative(f32x16 x, f32x16 yes, f32x16 no) {
   return {_mm256_blendv_ps(no.a, yes.a, x.a), _mm256_blendv_ps(no.b, yes.b, x.b)};
 }
-TROUPE_INLINE void store_bytes(int8_t* p, i32x16 x) { // In [-128, 127], so that the saturating packs do not change it.
+TROUPE_INLINE void store_bytes(int8_t* p,
+                               i32x16 x) { // In [-128, 127], so that the saturating packs do not change it.
   const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(x.a, x.b), 0xd8);
   const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
@@ -131,7 +142,9 @@ TROUPE_INLINE int32_t max_of_lanes(i32x16 x) {
   return _mm_cvtsi128_si32(_mm_max_epi32(by2, _mm_shuffle_epi32(by2, 0xb1)));
 }
 
-TROUPE_INLINE f32x16 swap_pairs(f32x16 x) { return {_mm256_permute_ps(x.a, 0xb1), _mm256_permute_ps(x.b, 0xb1)}; }
+TROUPE_INLINE f32x16 swap_pairs(f32x16 x) {
+  return {_mm256_permute_ps(x.a, 0xb1), _mm256_permute_ps(x.b, 0xb1)};
+}
 TROUPE_INLINE f32x16 negate_even(f32x16 x) {
   const __m256 signs = _mm256_castsi256_ps(_mm256_set1_epi64x(0x80000000));
   return {_mm256_xor_ps(x.a, signs), _mm256_xor_ps(x.b, signs)};
@@ -147,8 +160,12 @@ TROUPE_INLINE u8x64 load_codes(const uint8_t* p) {
           _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
 }
 TROUPE_INLINE u8x64 all_bytes(uint8_t x) { return {_mm256_set1_epi8(char(x)), _mm256_set1_epi8(char(x))}; }
-TROUPE_INLINE u8x64 operator&(u8x64 x, u8x64 y) { return {_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)}; }
-TROUPE_INLINE u8x64 operator|(u8x64 x, u8x64 y) { return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
+TROUPE_INLINE u8x64 operator&(u8x64 x, u8x64 y) {
+  return {_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)};
+}
+TROUPE_INLINE u8x64 operator|(u8x64 x, u8x64 y) {
+  return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)};
+}
 template <int Bits>
 TROUPE_INLINE u8x64 shift_pairs(u8x64 x) {
   if constexpr (Bits >= 0)
@@ -163,9 +180,9 @@ TROUPE_INLINE i32x16 broadcast_codes(const int8_t* p) {
   return all_lanes(four);
 }
 
-/// maddubs adds two products in saturating 16 bits. Codes below 64 cannot reach that: 2 * 63 * 127 < 32768. 8-bit codes are
-/// made signed first (so 128 is removed here, not by the caller) and multiplied as |w| times x with w's sign:
-/// 2 * 128 * 127 < 32768.
+/// maddubs adds two products in saturating 16 bits. Codes below 64 cannot reach that: 2 * 63 * 127 < 32768.
+/// 8-bit codes are made signed first (so 128 is removed here, not by the caller) and multiplied as |w| times
+/// x with w's sign: 2 * 128 * 127 < 32768.
 template <int CodeBits>
 TROUPE_INLINE __m256i dot_half(__m256i sum, __m256i w, __m256i x) {
   const __m256i ones = _mm256_set1_epi16(1);
@@ -181,7 +198,5 @@ TROUPE_INLINE i32x16 dot_codes(i32x16 sum, u8x64 w, i32x16 x) {
   return {dot_half<CodeBits>(sum.a, w.a, x.a), dot_half<CodeBits>(sum.b, w.b, x.b)};
 }
 constexpr bool dot_removes_128 = true;
-
-TROUPE_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 
 } // namespace troupe::TROUPE_ISA

@@ -1,5 +1,5 @@
-// Vectors of 16 lanes on AVX-512 with VNNI. The same names and the same results, bit for bit, as simd_plain.hpp, which
-// explains them. Included by kernels_avx512.cpp alone, after the target pragma.
+// Vectors of 16 lanes on AVX-512 with VNNI. The same names and the same results, bit for bit, as
+// simd_plain.hpp, which explains them. Included by kernels_avx512.cpp alone, after the target pragma.
 #pragma once
 #include <cstdint>
 #include <immintrin.h>
@@ -23,9 +23,13 @@ TROUPE_INLINE __mmask16 first_lanes(uint32_t n) { return __mmask16((1u << n) - 1
 TROUPE_INLINE f32x16 zero_floats() { return {_mm512_setzero_ps()}; }
 TROUPE_INLINE f32x16 all_lanes(float x) { return {_mm512_set1_ps(x)}; }
 TROUPE_INLINE f32x16 load(const float* p) { return {_mm512_loadu_ps(p)}; }
-TROUPE_INLINE f32x16 load_first(const float* p, uint32_t n) { return {_mm512_maskz_loadu_ps(first_lanes(n), p)}; }
+TROUPE_INLINE f32x16 load_first(const float* p, uint32_t n) {
+  return {_mm512_maskz_loadu_ps(first_lanes(n), p)};
+}
 TROUPE_INLINE void store(float* p, f32x16 x) { _mm512_storeu_ps(p, x.v); }
-TROUPE_INLINE void store_first(float* p, f32x16 x, uint32_t n) { _mm512_mask_storeu_ps(p, first_lanes(n), x.v); }
+TROUPE_INLINE void store_first(float* p, f32x16 x, uint32_t n) {
+  _mm512_mask_storeu_ps(p, first_lanes(n), x.v);
+}
 TROUPE_INLINE f32x16 operator+(f32x16 a, f32x16 b) { return {_mm512_add_ps(a.v, b.v)}; }
 TROUPE_INLINE f32x16 operator-(f32x16 a, f32x16 b) { return {_mm512_sub_ps(a.v, b.v)}; }
 TROUPE_INLINE f32x16 operator*(f32x16 a, f32x16 b) { return {_mm512_mul_ps(a.v, b.v)}; }
@@ -120,7 +124,5 @@ TROUPE_INLINE i32x16 dot_codes(i32x16 sum, u8x64 w, i32x16 x) {
   return {_mm512_dpbusd_epi32(sum.v, w.v, x.v)};
 }
 constexpr bool dot_removes_128 = false;
-
-TROUPE_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 
 } // namespace troupe::TROUPE_ISA

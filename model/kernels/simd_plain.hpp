@@ -1,5 +1,6 @@
-// Vectors of 16 lanes in plain C++, for any CPU, and the specification of what simd_avx2.hpp and simd_avx512.hpp do: the
-// same names there give the same bits. Every operation is IEEE float32, rounded to nearest even, or 32-bit integer.
+// Vectors of 16 lanes in plain C++, for any CPU, and the specification of what simd_avx2.hpp and
+// simd_avx512.hpp do: the same names there give the same bits. Every operation is IEEE float32, rounded to
+// nearest even, or 32-bit integer.
 #pragma once
 #include "model/kernels/half.hpp"
 #include <bit>
@@ -25,8 +26,7 @@ struct u8x64 {
 template <class Vector, class Function>
 TROUPE_INLINE Vector each_lane(Function function) {
   Vector result;
-  for (int i = 0; i < int(std::size(result.v)); ++i)
-    result.v[i] = function(i);
+  for (int i = 0; i < int(std::size(result.v)); ++i) result.v[i] = function(i);
   return result;
 }
 
@@ -42,8 +42,7 @@ TROUPE_INLINE f32x16 load_first(const float* p, uint32_t n) {
   return each_lane<f32x16>([&](int i) { return uint32_t(i) < n ? p[i] : 0.0f; });
 }
 TROUPE_INLINE void store_first(float* p, f32x16 x, uint32_t n) {
-  for (uint32_t i = 0; i < n; ++i)
-    p[i] = x.v[i];
+  for (uint32_t i = 0; i < n; ++i) p[i] = x.v[i];
 }
 TROUPE_INLINE void store(float* p, f32x16 x) { store_first(p, x, 16); }
 TROUPE_INLINE f32x16 operator+(f32x16 a, f32x16 b) {
@@ -139,8 +138,7 @@ TROUPE_INLINE f32x16 select_negative(f32x16 x, f32x16 yes, f32x16 no) {
 }
 /// 16 values in [-128, 127] as bytes.
 TROUPE_INLINE void store_bytes(int8_t* p, i32x16 x) {
-  for (int i = 0; i < 16; ++i)
-    p[i] = int8_t(x.v[i]);
+  for (int i = 0; i < 16; ++i) p[i] = int8_t(x.v[i]);
 }
 
 /// Lanes i and i + 8 first, then i and i + 4, i + 2, i + 1.
@@ -149,8 +147,7 @@ TROUPE_INLINE Value reduce(const Value (&lanes)[16], Function function) {
   Value values[16];
   std::memcpy(values, lanes, sizeof values);
   for (int half = 8; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i)
-      values[i] = function(values[i], values[i + half]);
+    for (int i = 0; i < half; ++i) values[i] = function(values[i], values[i + half]);
   return values[0];
 }
 TROUPE_INLINE float sum_of_lanes(f32x16 x) {
@@ -190,8 +187,8 @@ TROUPE_INLINE u8x64 operator&(u8x64 a, u8x64 b) {
 TROUPE_INLINE u8x64 operator|(u8x64 a, u8x64 b) {
   return each_lane<u8x64>([&](int i) { return uint8_t(a.v[i] | b.v[i]); });
 }
-/// Shifts bits left (or right, when negative) within pairs of bytes: x86 has no shift of single bytes. Callers mask away
-/// what crosses from one byte to the next.
+/// Shifts bits left (or right, when negative) within pairs of bytes: x86 has no shift of single bytes.
+/// Callers mask away what crosses from one byte to the next.
 template <int Bits>
 TROUPE_INLINE u8x64 shift_pairs(u8x64 x) {
   u8x64 result;
@@ -221,7 +218,5 @@ TROUPE_INLINE i32x16 dot_codes(i32x16 sum, const u8x64& w, i32x16 x) {
   });
 }
 constexpr bool dot_removes_128 = false;
-
-TROUPE_INLINE void prefetch(const void*) {}
 
 } // namespace troupe::TROUPE_ISA

@@ -1,5 +1,5 @@
-// Loops that the compiler must unroll so that arrays of vectors become registers. Included once per instruction set,
-// inside its target pragma.
+// Loops that the compiler must unroll so that arrays of vectors become registers. Included once per
+// instruction set, inside its target pragma.
 #pragma once
 #include <type_traits>
 #include <utility>
@@ -11,7 +11,8 @@ namespace troupe::TROUPE_ISA {
 #define TROUPE_LAMBDA __attribute__((always_inline))
 
 template <class Function, int... Indices>
-inline __attribute__((always_inline)) void repeat_each(Function& function, std::integer_sequence<int, Indices...>) {
+inline __attribute__((always_inline)) void repeat_each(Function& function,
+                                                       std::integer_sequence<int, Indices...>) {
   (function(std::integral_constant<int, Indices>{}), ...);
 }
 template <int Count, class Function>

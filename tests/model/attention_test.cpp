@@ -1,6 +1,6 @@
-#include "model/kernels/attention.hpp"
 #include "kernel_support.hpp"
 #include "model/error.hpp"
+#include "model/kernels/attention.hpp"
 #include "support/catch.hpp"
 
 using namespace troupe;
@@ -15,8 +15,7 @@ struct filled_cache {
   filled_cache(uint32_t head_dim, uint32_t positions, random_bits& random)
       : keys(random.units(head_dim * positions, 2.0f)), values(random.units(head_dim * positions)),
         cache(head_dim) {
-    for (uint32_t p = 0; p < positions; ++p)
-      write(p);
+    for (uint32_t p = 0; p < positions; ++p) write(p);
   }
   void write(uint32_t p) { cache.write(p, key(p), value(p)); }
   std::span<const float> key(uint32_t p) const { return part(keys, p); }
@@ -55,8 +54,7 @@ TEST_CASE("attention agrees with its formula for every head size and around page
         const auto out = attention_of(filled.cache, query, positions, scale);
         for (uint32_t d = 0; d < head_dim; ++d)
           REQUIRE(std::abs(out[d] - expected[d]) < 4e-6f); // Values are below 1; scores below 50.
-        if (first.empty())
-          first = out;
+        if (first.empty()) first = out;
         REQUIRE(same_bits(out, first));
       }
     }
@@ -73,8 +71,7 @@ TEST_CASE("later positions, even poisoned ones, do not change a bit of attention
       filled_cache filled(head_dim, positions, random);
       const std::vector<float> query = random.units(head_dim), poison(head_dim, std::nanf(""));
       const auto before = attention_of(filled.cache, query, positions, 0.2f);
-      for (uint32_t p = positions; p < positions + 70; ++p)
-        filled.cache.write(p, poison, poison);
+      for (uint32_t p = positions; p < positions + 70; ++p) filled.cache.write(p, poison, poison);
       INFO("positions " << positions << " on " << isa);
       REQUIRE(same_bits(attention_of(filled.cache, query, positions, 0.2f), before));
     }
@@ -87,8 +84,7 @@ TEST_CASE("writing an old position again changes nothing", "[kernels]") {
   const std::vector<float> query = random.units(32);
   const auto before = attention_of(filled.cache, query, 130, 0.2f);
   const uint64_t bytes = filled.cache.bytes();
-  for (const uint32_t p : {0u, 63u, 64u, 129u, 100u})
-    filled.write(p);
+  for (const uint32_t p : {0u, 63u, 64u, 129u, 100u}) filled.write(p);
   REQUIRE(filled.cache.length() == 130);
   REQUIRE(filled.cache.bytes() == bytes);
   REQUIRE(bytes == 3 * 64 * 32 * 2 * sizeof(float));
@@ -98,8 +94,7 @@ TEST_CASE("writing an old position again changes nothing", "[kernels]") {
 TEST_CASE("a position written anew replaces the old one", "[kernels]") {
   random_bits random(54);
   filled_cache filled(16, 70, random), other(16, 70, random);
-  for (uint32_t p = 0; p < 70; ++p)
-    filled.cache.write(p, other.key(p), other.value(p));
+  for (uint32_t p = 0; p < 70; ++p) filled.cache.write(p, other.key(p), other.value(p));
   const std::vector<float> query = random.units(16);
   REQUIRE(same_bits(attention_of(filled.cache, query, 70, 0.3f), attention_of(other.cache, query, 70, 0.3f)));
 }
@@ -137,8 +132,7 @@ TEST_CASE("large scores neither overflow nor lose the largest", "[kernels]") {
     for (uint32_t p = 0; p < 100; ++p)
       cache.write(p, std::vector<float>(16, p == 77 ? 1000.0f : -1000.0f), std::vector<float>(16, float(p)));
     const auto out = attention_of(cache, std::vector<float>(16, 1000.0f), 100, 1.0f);
-    for (const float value : out)
-      REQUIRE(value == 77.0f);
+    for (const float value : out) REQUIRE(value == 77.0f);
   }
 }
 
@@ -154,8 +148,7 @@ TEST_CASE("poison in a visible key or in the query makes the output NaN", "[kern
       filled.cache.write(poisoned, key, filled.value(poisoned));
       const std::vector<float> query = random.units(16);
       REQUIRE(std::isnan(attend(filled.cache, query, 70, 0.3f, out, scratch)));
-      for (const float value : out)
-        REQUIRE(std::isnan(value));
+      for (const float value : out) REQUIRE(std::isnan(value));
     }
   }
 }

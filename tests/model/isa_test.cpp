@@ -1,6 +1,6 @@
-#include "model/kernels/isa.hpp"
-#include "model/error.hpp"
 #include "kernel_support.hpp"
+#include "model/error.hpp"
+#include "model/kernels/isa.hpp"
 #include "support/catch.hpp"
 #include <algorithm>
 

@@ -21,8 +21,7 @@ public:
   float unit() { return float(int32_t(next() >> 40) - (1 << 23)) * 0x1p-23f; }
   std::vector<float> units(size_t count, float scale = 1.0f) {
     std::vector<float> values(count);
-    for (float& value : values)
-      value = unit() * scale;
+    for (float& value : values) value = unit() * scale;
     return values;
   }
 
@@ -30,9 +29,10 @@ private:
   std::mt19937_64 generator_;
 };
 
-constexpr tensor_type all_types[] = {tensor_type::f32,  tensor_type::f16,  tensor_type::bf16, tensor_type::q4_0,
-                                     tensor_type::q4_1, tensor_type::q5_0, tensor_type::q5_1, tensor_type::q8_0,
-                                     tensor_type::q4_k, tensor_type::q5_k, tensor_type::q6_k};
+constexpr tensor_type all_types[] = {tensor_type::f32,  tensor_type::f16,  tensor_type::bf16,
+                                     tensor_type::q4_0, tensor_type::q4_1, tensor_type::q5_0,
+                                     tensor_type::q5_1, tensor_type::q8_0, tensor_type::q4_k,
+                                     tensor_type::q5_k, tensor_type::q6_k};
 
 inline bool is_quantized(tensor_type type) { return traits_of(type).block_elements > 1; }
 
@@ -47,8 +47,7 @@ inline owned_tensor wild_tensor(tensor_type type, uint64_t rows, uint64_t column
   owned_tensor tensor;
   tensor.view = {"random", type, rows, columns, {}};
   tensor.bytes.resize(rows * tensor.view.row_bytes());
-  for (std::byte& byte : tensor.bytes)
-    byte = std::byte(random.next() >> 56);
+  for (std::byte& byte : tensor.bytes) byte = std::byte(random.next() >> 56);
   tensor.view.bytes = tensor.bytes;
   return tensor;
 }
@@ -70,8 +69,7 @@ inline owned_tensor random_tensor(tensor_type type, uint64_t rows, uint64_t colu
       tame_half(type == tensor_type::q6_k ? at + 208 : at);
       const bool has_minimum = type == tensor_type::q4_1 || type == tensor_type::q5_1 ||
                                type == tensor_type::q4_k || type == tensor_type::q5_k;
-      if (has_minimum)
-        tame_half(at + 2);
+      if (has_minimum) tame_half(at + 2);
     }
   }
   return tensor;
@@ -82,11 +80,9 @@ inline bool same_bits(float a, float b) {
   return (std::isnan(a) && std::isnan(b)) || std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b);
 }
 inline bool same_bits(std::span<const float> a, std::span<const float> b) {
-  if (a.size() != b.size())
-    return false;
+  if (a.size() != b.size()) return false;
   for (size_t i = 0; i < a.size(); ++i)
-    if (!same_bits(a[i], b[i]))
-      return false;
+    if (!same_bits(a[i], b[i])) return false;
   return true;
 }
 

@@ -1,8 +1,8 @@
-// Claims: products follow their specification to the bit on every instruction set, and do not depend on how many rows
-// there are or how W is cut.
-#include "model/kernels/matrix.hpp"
-#include "model/error.hpp"
+// Claims: products follow their specification to the bit on every instruction set, and do not depend on how
+// many rows there are or how W is cut.
 #include "kernel_support.hpp"
+#include "model/error.hpp"
+#include "model/kernels/matrix.hpp"
 #include "support/catch.hpp"
 
 using namespace troupe;
@@ -12,17 +12,14 @@ namespace {
 
 /// Awkward widths a row of this type may have.
 std::vector<uint32_t> column_counts(tensor_type type) {
-  if (traits_of(type).block_elements == 256)
-    return {256, 768};
-  if (is_quantized(type))
-    return {32, 64, 768, 544};
+  if (traits_of(type).block_elements == 256) return {256, 768};
+  if (is_quantized(type)) return {32, 64, 768, 544};
   return {1, 7, 172, 300};
 }
 
 float exact_scale(std::span<const float> w, std::span<const float> x) {
   double sum = 0;
-  for (size_t i = 0; i < w.size(); ++i)
-    sum += std::abs(double(w[i]) * double(x[i]));
+  for (size_t i = 0; i < w.size(); ++i) sum += std::abs(double(w[i]) * double(x[i]));
   return float(sum);
 }
 
@@ -34,8 +31,7 @@ TEST_CASE("a product of quantised weights equals its specification bit for bit o
   const uint64_t seed = 11;
   INFO("seed " << seed);
   for (const tensor_type type : all_types) {
-    if (!is_quantized(type))
-      continue;
+    if (!is_quantized(type)) continue;
     for (const uint32_t columns : column_counts(type)) {
       random_bits random(seed + columns);
       const uint32_t rows = 13, outputs = 37;
@@ -57,8 +53,7 @@ TEST_CASE("a product of quantised weights equals its specification bit for bit o
 TEST_CASE("a product of int8 blocks is as near to the exact one as 8 bits allow", "[kernels]") {
   random_bits random(5);
   for (const tensor_type type : all_types) {
-    if (!is_quantized(type))
-      continue;
+    if (!is_quantized(type)) continue;
     const uint32_t columns = 512, outputs = 16;
     const owned_tensor w = random_tensor(type, outputs, columns, random);
     const std::vector<float> x = random.units(columns);
@@ -69,8 +64,7 @@ TEST_CASE("a product of int8 blocks is as near to the exact one as 8 bits allow"
     for (uint32_t n = 0; n < outputs; ++n) {
       dequantize_row(w.view, n, row);
       double largest = 0; // An activation is off by at most half of 1/127 of its block's largest, here <= 1.
-      for (const float weight : row)
-        largest += std::abs(double(weight)) * 0.5 / 127;
+      for (const float weight : row) largest += std::abs(double(weight)) * 0.5 / 127;
       INFO(traits_of(type).name << " output " << n);
       REQUIRE(std::abs(y[n] - exact[n]) <= largest + 1e-5 * exact_scale(row, x));
     }
@@ -101,8 +95,7 @@ TEST_CASE("a product of plain weights is within rounding of the exact one, the s
             const float tolerance = float(columns + 2) * 0x1p-24f * magnitude;
             REQUIRE(std::abs(y[r * outputs + n] - exact[r * outputs + n]) <= tolerance);
           }
-        if (first.empty())
-          first = y;
+        if (first.empty()) first = y;
         REQUIRE(same_bits(y, first));
       }
     }
@@ -174,8 +167,7 @@ TEST_CASE("a product writes its columns and nothing else", "[kernels]") {
         std::vector<float> out(rows * stride, 42.0f);
         multiply(*packed, input, {}, {out.data(), rows, outputs, stride});
         for (uint32_t r = 0; r < rows; ++r)
-          for (uint32_t n = outputs; n < stride; ++n)
-            REQUIRE(out[r * stride + n] == 42.0f);
+          for (uint32_t n = outputs; n < stride; ++n) REQUIRE(out[r * stride + n] == 42.0f);
       }
   }
 }
@@ -205,7 +197,8 @@ TEST_CASE("poison in a row of activations reaches all outputs of that row and no
   }
 }
 
-TEST_CASE("any bytes can be packed and multiplied, with the same result on every instruction set", "[kernels]") {
+TEST_CASE("any bytes can be packed and multiplied, with the same result on every instruction set",
+          "[kernels]") {
   const isa_guard guard;
   random_bits random(9);
   for (const tensor_type type : all_types) {
@@ -218,8 +211,7 @@ TEST_CASE("any bytes can be packed and multiplied, with the same result on every
       pin_isa(isa);
       INFO(traits_of(type).name << " on " << isa);
       const auto y = product_of(*packed, rows_of(x, rows));
-      if (first.empty())
-        first = y;
+      if (first.empty()) first = y;
       REQUIRE(same_bits(y, first));
     }
   }
@@ -229,10 +221,12 @@ TEST_CASE("activations are quantised as specified, the same on every instruction
   const isa_guard guard;
   random_bits random(21);
   std::vector<float> x = random.units(10 * 32 + 5);
-  const auto set = [&](size_t block, float value) { std::fill_n(x.begin() + ptrdiff_t(block) * 32, 32, value); };
+  const auto set = [&](size_t block, float value) {
+    std::fill_n(x.begin() + ptrdiff_t(block) * 32, 32, value);
+  };
   set(1, 0.0f);
-  set(2, 1e-42f);   // Too small: zeros.
-  set(3, 3e38f);    // The largest are fine.
+  set(2, 1e-42f); // Too small: zeros.
+  set(3, 3e38f);  // The largest are fine.
   x[4 * 32 + 7] = HUGE_VALF;
   x[5 * 32 + 31] = std::nanf("");
   for (int i = 0; i < 32; ++i) // Ties: 0.5, 1.5, ... go to even.
@@ -256,8 +250,7 @@ TEST_CASE("activations are quantised as specified, the same on every instruction
       REQUIRE(std::isnan(blocks[block].scaled_sum));
     }
     REQUIRE(blocks[6].scale == 1.0f);
-    for (int i = 1; i < 32; ++i)
-      REQUIRE(blocks[6].codes[i] == (i + 1) / 2 * 2);
+    for (int i = 1; i < 32; ++i) REQUIRE(blocks[6].codes[i] == (i + 1) / 2 * 2);
     REQUIRE(blocks[7].codes[31] == -127);
     REQUIRE(blocks[7].negative_sum == 32 * 127);
     REQUIRE(blocks[7].negative_first_half == 16 * 127);
@@ -280,9 +273,10 @@ TEST_CASE("activations are quantised as specified, the same on every instruction
 TEST_CASE("packed weights take the memory that the header states", "[kernels]") {
   random_bits random(2);
   const std::pair<tensor_type, double> stated[] = {
-      {tensor_type::f32, 32},    {tensor_type::f16, 16},    {tensor_type::bf16, 16},   {tensor_type::q4_0, 4.5},
-      {tensor_type::q4_1, 5},    {tensor_type::q5_0, 5.5},  {tensor_type::q5_1, 6},    {tensor_type::q8_0, 8.5},
-      {tensor_type::q4_k, 4.625}, {tensor_type::q5_k, 5.625}, {tensor_type::q6_k, 6.5625}};
+      {tensor_type::f32, 32},     {tensor_type::f16, 16},     {tensor_type::bf16, 16},
+      {tensor_type::q4_0, 4.5},   {tensor_type::q4_1, 5},     {tensor_type::q5_0, 5.5},
+      {tensor_type::q5_1, 6},     {tensor_type::q8_0, 8.5},   {tensor_type::q4_k, 4.625},
+      {tensor_type::q5_k, 5.625}, {tensor_type::q6_k, 6.5625}};
   for (const auto& [type, bits] : stated) {
     const auto packed = packed_matrix::pack(random_tensor(type, 32, 512, random).view);
     REQUIRE(double(packed->bytes()) * 8 == bits * 32 * 512);

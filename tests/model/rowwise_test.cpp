@@ -1,6 +1,6 @@
-#include "model/kernels/rowwise.hpp"
 #include "kernel_support.hpp"
 #include "model/error.hpp"
+#include "model/kernels/rowwise.hpp"
 #include "support/catch.hpp"
 #include <functional>
 #include <limits>
@@ -17,12 +17,15 @@ constexpr double root_half = 0.70710678118654752440;
 /// By the formulas, in float64.
 double activation_of(activation_kind kind, double x) {
   switch (kind) {
-  case activation_kind::relu: return x < 0 ? 0 : x;
+  case activation_kind::relu:
+    return x < 0 ? 0 : x;
   case activation_kind::gelu_tanh:
     // 0.5x(1 + tanh(y)), written so that it does not cancel.
     return x / (1 + std::exp(-2 * std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
-  case activation_kind::gelu_erf: return 0.5 * x * std::erfc(-x * root_half);
-  case activation_kind::silu: return x / (1 + std::exp(-x));
+  case activation_kind::gelu_erf:
+    return 0.5 * x * std::erfc(-x * root_half);
+  case activation_kind::silu:
+    return x / (1 + std::exp(-x));
   }
   return 0;
 }
@@ -42,8 +45,7 @@ void on_every_isa(const std::function<std::vector<float>()>& check) {
     pin_isa(isa);
     INFO("on " << isa);
     const auto result = check();
-    if (isa == available_isas().front())
-      first = result;
+    if (isa == available_isas().front()) first = result;
     REQUIRE(same_bits(result, first));
   }
 }
@@ -51,14 +53,13 @@ void on_every_isa(const std::function<std::vector<float>()>& check) {
 } // namespace
 
 TEST_CASE("activations are within a few units of the last place of their formulas", "[kernels]") {
-  // Where an exponential is tiny its argument's own rounding shows: |2y| is 0.07 |x|³ for gelu_tanh, and every one of five
-  // roundings on the way to it costs up to an ulp for each unit of it.
+  // Where an exponential is tiny its argument's own rounding shows: |2y| is 0.07 |x|³ for gelu_tanh, and
+  // every one of five roundings on the way to it costs up to an ulp for each unit of it.
   on_every_isa([] {
     std::vector<float> all;
     for (const activation_kind kind : all_activations) {
       std::vector<float> x;
-      for (int i = -30000; i <= 30000; ++i)
-        x.push_back(float(i) * 0.5e-3f);
+      for (int i = -30000; i <= 30000; ++i) x.push_back(float(i) * 0.5e-3f);
       std::vector<float> y = x;
       activate(kind, y);
       double worst = 0;
@@ -85,7 +86,8 @@ TEST_CASE("activations keep zero, infinity and NaN in their places", "[kernels]"
     std::vector<float> all;
     for (const activation_kind kind : all_activations) {
       const float huge = std::numeric_limits<float>::max();
-      std::vector<float> x = {0.0f, -0.0f, HUGE_VALF, std::nanf(""), huge, -huge, 1e-40f, -1e-40f, 200, -200, 88.9f, -104.5f};
+      std::vector<float> x = {0.0f,   -0.0f,   HUGE_VALF, std::nanf(""), huge,  -huge,
+                              1e-40f, -1e-40f, 200,       -200,          88.9f, -104.5f};
       activate(kind, x);
       INFO("kind " << int(kind));
       REQUIRE(x[0] == 0);
@@ -118,16 +120,14 @@ TEST_CASE("row-wise operations of every length touch their elements and no other
         std::vector<float> padded(x.begin(), x.end());
         padded.insert(padded.end(), 20, sentinel);
         operation(std::span(padded).first(n));
-        for (uint32_t i = n; i < n + 20; ++i)
-          REQUIRE(padded[i] == sentinel);
+        for (uint32_t i = n; i < n + 20; ++i) REQUIRE(padded[i] == sentinel);
         padded.resize(n);
         all.insert(all.end(), padded.begin(), padded.end());
         return padded;
       };
       const auto sums = guarded([&](std::span<float> to) { add(to, y); });
       const auto active = guarded([&](std::span<float> to) { activate(activation_kind::silu, to); });
-      const auto gated =
-          guarded([&](std::span<float> to) { activate_gated(activation_kind::silu, to, y); });
+      const auto gated = guarded([&](std::span<float> to) { activate_gated(activation_kind::silu, to, y); });
       for (uint32_t i = 0; i < n; ++i) {
         REQUIRE(sums[i] == x[i] + y[i]);
         REQUIRE(ulps_between(active[i], activation_of(activation_kind::silu, x[i])) < 4);
@@ -139,10 +139,8 @@ TEST_CASE("row-wise operations of every length touch their elements and no other
           const norm_spec spec{kind, 1e-5f};
           const auto normal = guarded([&](std::span<float> to) { normalize(spec, weight, bias, to, to); });
           double mean = 0, square = 0;
-          for (const float value : x)
-            mean += kind == norm_kind::layer ? double(value) / n : 0;
-          for (const float value : x)
-            square += (value - mean) * (value - mean) / n;
+          for (const float value : x) mean += kind == norm_kind::layer ? double(value) / n : 0;
+          for (const float value : x) square += (value - mean) * (value - mean) / n;
           for (uint32_t i = 0; i < n; ++i) {
             const double unit = (x[i] - mean) / std::sqrt(square + double(spec.epsilon));
             const double expected = unit * weight[i] + (has_bias ? bias[i] : 0.0f);
@@ -162,8 +160,7 @@ TEST_CASE("a wide row is normalised as exactly as float32 allows", "[kernels]") 
     std::vector<float> out(4096);
     normalize({norm_kind::rms, 1e-6f}, weight, {}, x, out);
     double square = 0;
-    for (const float value : x)
-      square += double(value) * value / 4096;
+    for (const float value : x) square += double(value) * value / 4096;
     for (size_t i = 0; i < x.size(); ++i)
       REQUIRE(std::abs(out[i] - x[i] / std::sqrt(square + 1e-6)) < 1e-6 * std::abs(out[i]) + 1e-9);
     return out;
@@ -174,8 +171,7 @@ TEST_CASE("rope turns pairs by position times frequency, and only the leading di
   for (const rope_kind kind : {rope_kind::interleaved, rope_kind::half_split})
     for (const uint32_t dimensions : {2u, 6u, 16u, 20u, 64u, 80u}) {
       rope_spec spec{kind, dimensions, 10000.0f, 2.0f, {}};
-      for (uint32_t i = 0; i < dimensions / 2; ++i)
-        spec.factors.push_back(1.0f + float(i % 3));
+      for (uint32_t i = 0; i < dimensions / 2; ++i) spec.factors.push_back(1.0f + float(i % 3));
       const rope_table table(spec, 50);
       REQUIRE(table.positions() == 50);
       on_every_isa([&] {
@@ -194,8 +190,7 @@ TEST_CASE("rope turns pairs by position times frequency, and only the leading di
             REQUIRE(std::abs(turned[a] - (head[a] * std::cos(angle) - head[b] * std::sin(angle))) < 3e-7);
             REQUIRE(std::abs(turned[b] - (head[b] * std::cos(angle) + head[a] * std::sin(angle))) < 3e-7);
           }
-          for (uint32_t i = dimensions; i < dimensions + 5; ++i)
-            REQUIRE(turned[i] == head[i]);
+          for (uint32_t i = dimensions; i < dimensions + 5; ++i) REQUIRE(turned[i] == head[i]);
           all.insert(all.end(), turned.begin(), turned.end());
         }
         REQUIRE_THROWS_AS(table.rotate(all, 50), broken_invariant);

@@ -1,8 +1,8 @@
 // Dequantised rows against a second decoding of the formats, written element by element.
-#include "model/tensor.hpp"
 #include "kernel_support.hpp"
 #include "model/error.hpp"
 #include "model/kernels/half.hpp"
+#include "model/tensor.hpp"
 #include "support/catch.hpp"
 
 using namespace troupe;
@@ -14,8 +14,7 @@ namespace {
 double half_value(const uint8_t* p) {
   const int bits = p[0] | p[1] << 8, exponent = bits >> 10 & 31, fraction = bits & 1023;
   const double sign = bits & 0x8000 ? -1 : 1;
-  if (exponent == 31)
-    return fraction == 0 ? sign * HUGE_VAL : std::nan("");
+  if (exponent == 31) return fraction == 0 ? sign * HUGE_VAL : std::nan("");
   return sign * (exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25));
 }
 
@@ -25,8 +24,7 @@ int nibble(const uint8_t* bytes, int i, bool is_high) { return is_high ? bytes[i
 int super_scale(const uint8_t* s, int i) {
   const bool is_minimum = i >= 8;
   const int j = i % 8;
-  if (j < 4)
-    return s[j + (is_minimum ? 4 : 0)] % 64;
+  if (j < 4) return s[j + (is_minimum ? 4 : 0)] % 64;
   const int low = is_minimum ? s[j + 4] / 16 : s[j + 4] % 16;
   return low + s[j - (is_minimum ? 0 : 4)] / 64 * 16;
 }
@@ -41,9 +39,9 @@ double element_of_k(tensor_type type, const uint8_t* b, int i) {
   const bool is_five = type == tensor_type::q5_k;
   const uint8_t* nibbles = b + (is_five ? 48 : 16);
   int code = nibble(nibbles + i / 64 * 32, i % 32, i / 32 % 2 == 1);
-  if (is_five)
-    code += (b[16 + i % 32] >> (i / 32) & 1) * 16;
-  return half_value(b) * super_scale(b + 4, i / 32) * code - half_value(b + 2) * super_scale(b + 4, 8 + i / 32);
+  if (is_five) code += (b[16 + i % 32] >> (i / 32) & 1) * 16;
+  return half_value(b) * super_scale(b + 4, i / 32) * code -
+         half_value(b + 2) * super_scale(b + 4, 8 + i / 32);
 }
 
 /// Element i of a block, exactly.
@@ -56,14 +54,22 @@ double element_of(tensor_type type, const uint8_t* b, int i) {
     std::memcpy(&value, b, sizeof value);
     return value;
   }
-  case tensor_type::f16: return half_value(b);
-  case tensor_type::bf16: return std::bit_cast<float>(uint32_t(b[0] << 16) | uint32_t(b[1]) << 24);
-  case tensor_type::q4_0: return half_value(b) * (nibble_at(2) - 8);
-  case tensor_type::q4_1: return half_value(b) * nibble_at(4) + half_value(b + 2);
-  case tensor_type::q5_0: return half_value(b) * (nibble_at(6) + fifth_at(2) - 16);
-  case tensor_type::q5_1: return half_value(b) * (nibble_at(8) + fifth_at(4)) + half_value(b + 2);
-  case tensor_type::q8_0: return half_value(b) * int8_t(b[2 + i]);
-  default: return element_of_k(type, b, i);
+  case tensor_type::f16:
+    return half_value(b);
+  case tensor_type::bf16:
+    return std::bit_cast<float>(uint32_t(b[0] << 16) | uint32_t(b[1]) << 24);
+  case tensor_type::q4_0:
+    return half_value(b) * (nibble_at(2) - 8);
+  case tensor_type::q4_1:
+    return half_value(b) * nibble_at(4) + half_value(b + 2);
+  case tensor_type::q5_0:
+    return half_value(b) * (nibble_at(6) + fifth_at(2) - 16);
+  case tensor_type::q5_1:
+    return half_value(b) * (nibble_at(8) + fifth_at(4)) + half_value(b + 2);
+  case tensor_type::q8_0:
+    return half_value(b) * int8_t(b[2 + i]);
+  default:
+    return element_of_k(type, b, i);
   }
 }
 
