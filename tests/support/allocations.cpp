@@ -11,13 +11,20 @@ thread_local uint64_t allocations = 0;
 
 } // namespace
 
-// The other forms of new and delete, except those for over-aligned types, come down to these two.
-void* operator new(std::size_t size) {
+// All forms except those for over-aligned types: a sanitizer brings its own for whatever is left out here,
+// and takes it ill when the two are mixed.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   void* block = std::malloc(size == 0 ? 1 : size);
-  if (block == nullptr) throw std::bad_alloc();
+  if (block == nullptr) return nullptr;
   held += int64_t(malloc_usable_size(block));
   peak = std::max(peak, held);
   ++allocations;
+  return block;
+}
+
+void* operator new(std::size_t size) {
+  void* block = operator new(size, std::nothrow);
+  if (block == nullptr) throw std::bad_alloc();
   return block;
 }
 
@@ -26,7 +33,15 @@ void operator delete(void* block) noexcept {
   std::free(block);
 }
 
+void* operator new[](std::size_t size) { return operator new(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  return operator new(size, std::nothrow);
+}
 void operator delete(void* block, std::size_t) noexcept { operator delete(block); }
+void operator delete(void* block, const std::nothrow_t&) noexcept { operator delete(block); }
+void operator delete[](void* block) noexcept { operator delete(block); }
+void operator delete[](void* block, std::size_t) noexcept { operator delete(block); }
+void operator delete[](void* block, const std::nothrow_t&) noexcept { operator delete(block); }
 
 namespace troupe::testing {
 
