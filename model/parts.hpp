@@ -52,7 +52,9 @@ struct part_scratch {
   product_input input;
   std::vector<float> query;      // One head's: [rows, group * head_dim]
   std::vector<float> key, value; // [rows, head_dim]
+  std::vector<float> turn;       // Of one position: rope_table::turn_at()'s.
   std::vector<float> weights;    // attend()'s.
+  std::vector<float> sums;       // Of the weights of each query head: [group]
   std::vector<float> up;         // The ungated half of a feed-forward: [rows, inner_range.count]
   std::vector<float> row;        // One learned position: [width]
 };

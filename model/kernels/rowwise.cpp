@@ -2,6 +2,7 @@
 #include "model/kernels/rowwise.hpp"
 #include "model/error.hpp"
 #include "model/kernels/kernel_table.hpp"
+#include <bit>
 #include <cmath>
 
 namespace troupe {
@@ -11,7 +12,8 @@ void normalize(const norm_spec& spec, std::span<const float> weight, std::span<c
   TROUPE_ASSERT(weight.size() == x.size());
   TROUPE_ASSERT(out.size() == x.size());
   TROUPE_ASSERT(bias.empty() || bias.size() == x.size());
-  if (x.empty()) return;
+  if (x.empty())
+    return;
   current_kernels().normalize(spec, weight.data(), bias.empty() ? nullptr : bias.data(), x.data(), out.data(),
                               uint32_t(x.size()));
 }
@@ -33,33 +35,56 @@ void add(std::span<float> x, std::span<const float> y) {
 bool is_finite(std::span<const float> x) { return current_kernels().is_finite(x.data(), x.size()); }
 
 rope_table::rope_table(const rope_spec& spec, uint32_t positions)
-    : kind_(spec.kind), pairs_(spec.dimensions / 2), positions_(positions) {
-  if (kind_ == rope_kind::none) return;
+    : kind_(spec.kind), pairs_(kind_ == rope_kind::none ? 0 : spec.dimensions / 2), positions_(positions) {
   TROUPE_ASSERT(spec.dimensions % 2 == 0);
-  TROUPE_ASSERT(spec.factors.empty() || spec.factors.size() == pairs_);
-  cosines_.resize(uint64_t(positions) * pairs_);
-  sines_.resize(cosines_.size());
+  TROUPE_ASSERT(spec.factors.empty() || spec.factors.size() == spec.dimensions / 2);
+  fine_bits_ = (std::bit_width(positions) + 1) / 2;
+  const uint64_t step = uint64_t(1) << fine_bits_; // Of the coarse table, in positions.
+  fine_.resize(step * pairs_);
+  coarse_.resize((positions + step - 1) / step * pairs_);
   for (uint32_t pair = 0; pair < pairs_; ++pair) {
-    double frequency =
-        std::pow(double(spec.base), -2.0 * pair / spec.dimensions) / double(spec.scaling_factor);
-    if (!spec.factors.empty()) frequency /= double(spec.factors[pair]);
-    for (uint32_t position = 0; position < positions; ++position) {
-      const uint64_t at = uint64_t(position) * pairs_ + pair;
-      cosines_[at] = float(std::cos(position * frequency));
-      sines_[at] = float(std::sin(position * frequency));
-    }
+    double frequency = std::pow(double(spec.base), -2.0 * pair / spec.dimensions) / double(spec.scaling_factor);
+    if (!spec.factors.empty())
+      frequency /= double(spec.factors[pair]);
+    const auto fill = [&](std::vector<angle>& table, double positions_per_row) {
+      double position = 0;
+      for (uint64_t at = pair; at < table.size(); at += pairs_, position += positions_per_row)
+        table[at] = {std::cos(position * frequency), std::sin(position * frequency)};
+    };
+    fill(fine_, 1);
+    fill(coarse_, double(step));
   }
 }
 
-void rope_table::rotate(std::span<float> head, uint32_t position) const {
-  if (kind_ == rope_kind::none) return;
+void rope_table::turn_at(uint32_t position, std::vector<float>& turn) const {
   TROUPE_ASSERT(position < positions_);
-  TROUPE_ASSERT(head.size() >= 2 * uint64_t(pairs_));
+  turn.resize(2 * uint64_t(pairs_));
+  const angle* fine = fine_.data() + uint64_t(position & ((1u << fine_bits_) - 1)) * pairs_;
+  const angle* coarse = coarse_.data() + uint64_t(position >> fine_bits_) * pairs_;
+  for (uint32_t pair = 0; pair < pairs_; ++pair) { // e^i(a + b) = e^ia e^ib
+    const angle a = fine[pair], b = coarse[pair];
+    turn[pair] = float(a.cosine * b.cosine - a.sine * b.sine);
+    turn[pairs_ + pair] = float(a.sine * b.cosine + a.cosine * b.sine);
+  }
+}
+
+void rope_table::rotate(std::span<float> head, std::span<const float> turn) const {
+  if (kind_ == rope_kind::none)
+    return;
+  TROUPE_ASSERT(turn.size() == 2 * uint64_t(pairs_));
+  TROUPE_ASSERT(head.size() >= turn.size());
   const kernel_table& kernels = current_kernels();
   const auto rotate_kind =
       kind_ == rope_kind::interleaved ? kernels.rotate_interleaved : kernels.rotate_halves;
-  const uint64_t at = uint64_t(position) * pairs_;
-  rotate_kind(head.data(), cosines_.data() + at, sines_.data() + at, pairs_);
+  rotate_kind(head.data(), turn.data(), turn.data() + pairs_, pairs_);
+}
+
+void rope_table::rotate(std::span<float> head, uint32_t position) const {
+  if (kind_ == rope_kind::none)
+    return;
+  std::vector<float> turn;
+  turn_at(position, turn);
+  rotate(head, turn);
 }
 
 } // namespace troupe

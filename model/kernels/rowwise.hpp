@@ -1,9 +1,10 @@
 #pragma once
-// Operations on one row at a time: norms, activations, rotary positions, residual sums. A row's result
-// depends on that row only. Sums run over 16 fixed lanes, added in one fixed order, on every instruction set.
+// Operations on one row at a time: norms, activations, rotary positions, residual sums. A row's result depends on that
+// row only. Sums run over 16 fixed lanes, added in one fixed order, on every instruction set.
 #include "model/kernels/matrix.hpp"
 #include "model/spec.hpp"
 #include <span>
+#include <vector>
 
 namespace troupe {
 
@@ -11,8 +12,7 @@ namespace troupe {
 void normalize(const norm_spec& spec, std::span<const float> weight, std::span<const float> bias,
                std::span<const float> x, std::span<float> out);
 
-/// x = act(x), element by element. gelu_tanh: 0.5x(1 + tanh(sqrt(2/π)(x + 0.044715x³))); silu: x / (1 +
-/// e^-x).
+/// x = act(x), element by element. gelu_tanh: 0.5x(1 + tanh(sqrt(2/π)(x + 0.044715x³))); silu: x / (1 + e^-x).
 void activate(activation_kind kind, std::span<float> x);
 
 /// gate = act(gate) * up.
@@ -21,20 +21,31 @@ void activate_gated(activation_kind kind, std::span<float> gate, std::span<const
 /// x += y.
 void add(std::span<float> x, std::span<const float> y);
 
-/// Sines and cosines of every pair for positions [0, positions): computed once in float64, rounded to
-/// float32.
+/// The turns of every pair for positions [0, positions). A position is fine + coarse * 2^k, and its turn the product of
+/// two turns kept in float64, rounded to float32 at the end (within an ulp of what float64 gives directly): the memory
+/// grows with the square root of `positions`, 2 MB for a million positions of 64 pairs.
 class rope_table {
 public:
   rope_table() = default;
   rope_table(const rope_spec& spec, uint32_t positions);
-  /// Turns one head's vector in place. head: [head_dim], head_dim >= spec.dimensions; position < positions.
-  void rotate(std::span<float> head, uint32_t position) const;
   uint32_t positions() const { return positions_; }
 
+  /// The turn of one position: the cosines, then the sines, of all pairs. position < positions(). `turn` is resized:
+  /// keep it between calls. All heads of a row turn alike.
+  void turn_at(uint32_t position, std::vector<float>& turn) const;
+  /// Turns one head's vector in place. head: at least spec.dimensions.
+  void rotate(std::span<float> head, std::span<const float> turn) const;
+  /// Both at once, for a single head.
+  void rotate(std::span<float> head, uint32_t position) const;
+
 private:
+  struct angle {
+    double cosine, sine;
+  };
   rope_kind kind_ = rope_kind::none;
   uint32_t pairs_ = 0, positions_ = 0;
-  std::vector<float> cosines_, sines_; // [positions, pairs]
+  uint32_t fine_bits_ = 0;
+  std::vector<angle> fine_, coarse_; // [2^fine_bits, pairs], [positions / 2^fine_bits rounded up, pairs]
 };
 
 /// True when no element is NaN or infinite.

@@ -6,20 +6,27 @@
 namespace troupe {
 namespace {
 
-/// What makes a projected vector of a head a query or a key: its norm, then its position.
+/// What makes a projected vector of a head a query or a key: its norm, then the turn of its position.
 void place(std::span<float> head, const std::optional<norm_weights>& norm, const rope_table* rope,
-           uint32_t position) {
+           std::span<const float> turn) {
   if (norm)
     normalize(norm->spec, norm->weight, norm->bias, head, head);
   if (rope != nullptr)
-    rope->rotate(head, position);
+    rope->rotate(head, turn);
 }
 
-/// Normalised weights sum to 1; anything else is broken arithmetic or broken memory. NaN is let through: it
-/// comes from the input, and is seen in the output.
-void check_weights_sum(float sum) {
-  const bool is_wrong = std::abs(sum - 1.0f) > 1e-3f; // False for NaN.
-  TROUPE_ASSERT(!is_wrong);
+/// The weights of a query head sum to 1; anything else is broken arithmetic or broken memory. NaN is let
+/// through: it comes from the input, and is seen in the output.
+void check_weights(std::span<const float> sums) {
+  for (const float sum : sums) {
+    const bool is_wrong = std::abs(sum - 1.0f) > 1e-3f; // False for NaN.
+    TROUPE_ASSERT(!is_wrong);
+  }
+}
+
+/// One row's heads, [group * head_dim], as a matrix [group, head_dim].
+mutable_rows heads_of(std::span<float> row, const attention_spec& spec) {
+  return {row.data(), spec.group(), spec.head_dim, spec.head_dim};
 }
 
 } // namespace
@@ -37,23 +44,28 @@ void attention_head_part::forward(const_rows x, std::span<const head_slice> slic
   key.apply(scratch.input, keys);
   value.apply(scratch.input, values);
 
+  scratch.sums.resize(spec.group());
+
   uint32_t begin = 0; // Of the slice, in rows of x.
   for (const head_slice& slice : slices) {
     TROUPE_ASSERT(slice.cache != nullptr);
     TROUPE_ASSERT(slice.rows <= x.rows - begin);
     for (uint32_t i = 0; i < slice.rows; ++i) {
-      place(keys.row(begin + i), key_norm, rope.get(), slice.first_position + i);
-      slice.cache->write(slice.first_position + i, keys.row(begin + i), values.row(begin + i));
+      const uint32_t row = begin + i, position = slice.first_position + i;
+      if (rope)
+        rope->turn_at(position, scratch.turn);
+      const mutable_rows heads = heads_of(queries.row(row), spec);
+      for (uint32_t head = 0; head < heads.rows; ++head)
+        place(heads.row(head), query_norm, rope.get(), scratch.turn);
+      place(keys.row(row), key_norm, rope.get(), scratch.turn);
+      slice.cache->write(position, keys.row(row), values.row(row));
     }
     for (uint32_t i = 0; i < slice.rows; ++i) {
-      const uint32_t position = slice.first_position + i;
-      const uint32_t visible = spec.causal ? position + 1 : slice.first_position + slice.rows;
-      for (uint32_t column = 0; column < out.columns; column += head_dim) {
-        const std::span<float> head = queries.row(begin + i).subspan(column, head_dim);
-        place(head, query_norm, rope.get(), position);
-        check_weights_sum(attend(*slice.cache, head, visible, spec.scale,
-                                 out.row(begin + i).subspan(column, head_dim), scratch.weights));
-      }
+      const uint32_t row = begin + i;
+      const uint32_t visible = slice.first_position + (spec.causal ? i + 1 : slice.rows);
+      attend(*slice.cache, heads_of(queries.row(row), spec), visible, spec.scale,
+             heads_of(out.row(row), spec), scratch.sums, scratch.weights);
+      check_weights(scratch.sums);
     }
     begin += slice.rows;
   }
