@@ -1,0 +1,121 @@
+#include "apps/troupe/actor_tree.hpp"
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+namespace troupe {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// The length of the number at the front.
+size_t digits(std::string_view text) {
+  return static_cast<size_t>(std::find_if_not(text.begin(), text.end(), is_digit) - text.begin());
+}
+
+/// Whether `path` comes before `other`: "/layer/2" before "/layer/10", and an actor before what is below it.
+bool comes_before(std::string_view path, std::string_view other) {
+  while (!path.empty() && !other.empty()) {
+    const size_t a = digits(path), b = digits(other);
+    if (a > 0 && b > 0) {
+      if (a != b) return a < b; // Our numbers have no leading zeros: the shorter is the smaller.
+      if (const int order = path.substr(0, a).compare(other.substr(0, b)); order != 0) return order < 0;
+      path.remove_prefix(a);
+      other.remove_prefix(b);
+    } else {
+      // '/' ends a name, so that what is below "/layer/1" never mixes with "/layer/10" or "/layers".
+      const auto rank = [](char c) { return c == '/' ? 0 : static_cast<int>(static_cast<unsigned char>(c)); };
+      if (path[0] != other[0]) return rank(path[0]) < rank(other[0]);
+      path.remove_prefix(1);
+      other.remove_prefix(1);
+    }
+  }
+  return path.empty() && !other.empty();
+}
+
+bool leads_to(std::string_view parent, std::string_view path) {
+  if (parent == "/") return path.size() > 1;
+  return path.size() > parent.size() && path.starts_with(parent) && path[parent.size()] == '/';
+}
+
+/// Takes from `next` on all actors below `parent` (all there are, for an empty one).
+std::vector<actor_node> take_children(std::string_view parent, const std::vector<actor_facts>& sorted, size_t& next) {
+  std::vector<actor_node> children;
+  while (next < sorted.size() && (parent.empty() || leads_to(parent, sorted[next].path))) {
+    const actor_facts& facts = sorted[next++];
+    actor_node node;
+    node.path = facts.path;
+    node.label = parent.empty() ? facts.path : facts.path.substr(parent == "/" ? 1 : parent.size() + 1);
+    node.restarts = facts.restarts;
+    node.children = take_children(node.path, sorted, next);
+    children.push_back(std::move(node));
+  }
+  return children;
+}
+
+std::string restarts_text(const actor_node& node) {
+  return node.restarts == 0 ? "" : "  (restarts: " + std::to_string(node.restarts) + ")";
+}
+
+void draw_children(const actor_node& node, const std::string& indent, std::string& out) {
+  for (const actor_node& child : node.children) {
+    const bool last = &child == &node.children.back();
+    out += indent + (last ? "└── " : "├── ") + child.label + restarts_text(child) + "\n";
+    draw_children(child, indent + (last ? "    " : "│   "), out);
+  }
+}
+
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result + "\"";
+}
+
+void dot_node(const actor_node& node, std::string& out) {
+  out += "  " + quoted(node.path) + " [label=" + quoted(node.label + restarts_text(node)) + "];\n";
+  for (const actor_node& child : node.children) {
+    dot_node(child, out);
+    out += "  " + quoted(node.path) + " -> " + quoted(child.path) + ";\n";
+  }
+}
+
+} // namespace
+
+std::vector<actor_node> actor_trees(const std::vector<actor_facts>& actors) {
+  std::vector<actor_facts> sorted = actors;
+  std::stable_sort(sorted.begin(), sorted.end(), [](const actor_facts& a, const actor_facts& b) {
+    return comes_before(a.path, b.path);
+  });
+  size_t next = 0;
+  return take_children("", sorted, next);
+}
+
+std::string draw(const std::vector<actor_node>& trees) {
+  std::string out;
+  for (const actor_node& tree : trees) {
+    out += tree.label + restarts_text(tree) + "\n";
+    draw_children(tree, "", out);
+  }
+  return out;
+}
+
+std::string to_dot(const std::vector<actor_node>& trees) {
+  std::string out = "digraph troupe {\n  rankdir=LR;\n  node [shape=box];\n";
+  for (const actor_node& tree : trees) dot_node(tree, out);
+  return out + "}\n";
+}
+
+json to_json(const std::vector<actor_node>& trees) {
+  json list = json::array();
+  for (const actor_node& tree : trees) {
+    list.push_back({{"path", tree.path}, {"restarts", tree.restarts}, {"children", to_json(tree.children)}});
+  }
+  return list;
+}
+
+} // namespace troupe

@@ -1,0 +1,29 @@
+#pragma once
+// The actors of an engine as a tree, for people and for Graphviz.
+#include "actors/engine.hpp"
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+/// An actor with those whose paths lie directly under its own.
+struct actor_node {
+  std::string path;  // "/replica/0/layer/3"
+  std::string label; // What its path adds to its parent's: "layer/3".
+  uint32_t restarts = 0;
+  std::vector<actor_node> children;
+};
+
+/// The trees that the paths form: an actor's parent is the actor with the longest path that leads to its own. Siblings
+/// stand in the order of their paths, numbers in them by value.
+std::vector<actor_node> actor_trees(const std::vector<actor_facts>& actors);
+
+/// With ├── and └──.
+std::string draw(const std::vector<actor_node>& trees);
+/// A digraph in Graphviz's language.
+std::string to_dot(const std::vector<actor_node>& trees);
+/// [{"path", "restarts", "children": [...]}]
+nlohmann::ordered_json to_json(const std::vector<actor_node>& trees);
+
+} // namespace troupe

@@ -1,0 +1,189 @@
+// troupe bench: how fast is prefill, how fast is decode, and where does a token's time go?
+//
+// Method. Prefill: one request of --prompt-tokens tokens that generates one. Decode: one request of a single prompt token
+// that generates --generate-tokens, greedily, end-of-text ignored: one step for each token. Both are timed from submit to
+// `finished`, so admission and sampling are in; both are run once unmeasured first, then --repetitions times, alternating.
+// Clients: --clients such requests at once, each with a prompt and a text of the given lengths.
+#include "apps/troupe/command.hpp"
+#include "apps/troupe/measurement.hpp"
+#include "apps/troupe/options.hpp"
+#include "apps/troupe/session.hpp"
+#include "apps/troupe/terminal.hpp"
+#include "model/error.hpp"
+#include "model/kernels/isa.hpp"
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace troupe {
+namespace {
+
+using json = nlohmann::ordered_json;
+using steady = std::chrono::steady_clock;
+
+struct bench_options {
+  run_options run;
+  uint32_t prompt_tokens = 512;
+  uint32_t generate_tokens = 64;
+  uint32_t repetitions = 5;
+  uint32_t clients = 0; // 0: do not measure concurrency.
+  bool json = false;
+};
+
+constexpr const char* examples =
+  R"(  troupe bench -m model.gguf --threads 2
+  troupe bench -m model.gguf --prompt-tokens 512 --generate-tokens 64 --threads 2 --repetitions 5 --json
+  troupe bench -m model.gguf --clients 8 --prompt-tokens 128)";
+
+void declare_options(CLI::App& app, bench_options& options) {
+  declare_model(app, options.run);
+  const auto count = [&](const char* name, uint32_t& value, const char* help) {
+    return app.add_option(name, value, help)->check(CLI::Range(1u, 1u << 20))->type_name("N");
+  };
+  count("--prompt-tokens", options.prompt_tokens, "Length of the prompt")->capture_default_str();
+  count("--generate-tokens", options.generate_tokens, "Tokens to generate")->capture_default_str();
+  count("--repetitions", options.repetitions, "Measured runs of each kind")->capture_default_str();
+  count("--clients", options.clients, "Also measure this many generations at once");
+  app.add_flag("--json", options.json, "Print one JSON object");
+  declare_engine(app, options.run);
+  declare_quiet(app, options.run);
+  declare_examples(app, examples);
+}
+
+/// The user pressed Ctrl-C.
+struct interrupted {
+  int signal;
+};
+
+/// What is being measured, and with what.
+struct bench {
+  const bench_options& options;
+  engine& troupe_engine;
+  client& requests;
+};
+
+/// A prompt that repeats from run to run, and differs from client to client. Which tokens does not matter for speed.
+std::vector<uint32_t> make_prompt(const bench& run, uint32_t length, uint32_t client_index) {
+  const uint32_t vocabulary = run.troupe_engine.model().spec.vocabulary;
+  std::vector<uint32_t> tokens(length);
+  for (uint32_t index = 0; index < length; ++index) {
+    tokens[index] = static_cast<uint32_t>(counter_uniform(client_index, index) * vocabulary);
+  }
+  return tokens;
+}
+
+/// Serves `count` requests at once from submit to the last `finished`.
+void run_once(const bench& run, uint32_t count, uint32_t prompt_tokens, uint32_t generate_tokens, measurement& into) {
+  const engine_statistics before = run.troupe_engine.statistics();
+  const auto started = steady::now();
+  for (uint32_t index = 0; index < count; ++index) {
+    generate_request request;
+    request.prompt = make_prompt(run, prompt_tokens, index);
+    request.tokens_max = generate_tokens;
+    request.sampling.temperature = 0;
+    request.ignore_end_of_generation = true;
+    run.requests.submit(std::move(request));
+  }
+  const int signal = take_events(run.requests, [](const generation_event& event) {
+    if (event.reason == finish_reason::error) throw run_error("a request failed: " + event.error);
+  });
+  if (signal != 0) throw interrupted{signal};
+  const auto elapsed = std::chrono::duration<double>(steady::now() - started).count();
+  into.add(elapsed, before, run.troupe_engine.statistics());
+}
+
+struct results {
+  measurement prefill, decode;
+  std::optional<measurement> clients;
+};
+
+results measure(const bench& run) {
+  const bench_options& options = run.options;
+  results all;
+  all.prefill.tokens_per_run = options.prompt_tokens;
+  all.decode.tokens_per_run = options.generate_tokens;
+  if (options.clients > 0) {
+    all.clients.emplace().tokens_per_run = uint64_t{options.clients} * options.generate_tokens;
+  }
+  progress_bar bar{"measuring", !options.run.quiet};
+  for (uint32_t repetition = 0; repetition <= options.repetitions; ++repetition) {
+    bar.advance(static_cast<double>(repetition) / (options.repetitions + 1));
+    measurement unmeasured;
+    const bool warm_up = repetition == 0;
+    run_once(run, 1, options.prompt_tokens, 1, warm_up ? unmeasured : all.prefill);
+    run_once(run, 1, 1, options.generate_tokens, warm_up ? unmeasured : all.decode);
+    if (all.clients && !warm_up) {
+      run_once(run, options.clients, options.prompt_tokens, options.generate_tokens, *all.clients);
+    }
+  }
+  return all;
+}
+
+json to_json(const bench& run, const results& all) {
+  const bench_options& options = run.options;
+  const model_file& model = run.troupe_engine.model();
+  const uint32_t threads = run.troupe_engine.options().threads;
+  json result;
+  result["model"] = {{"file", model.path.string()}, {"name", model.spec.name},
+                     {"architecture", model.spec.architecture}, {"parameters", model.parameters},
+                     {"weight_bytes", run.troupe_engine.weight_bytes()}};
+  result["threads"] = threads;
+  result["shards"] = run.troupe_engine.options().shards;
+  result["instruction_set"] = current_isa();
+  result["prompt_tokens"] = options.prompt_tokens;
+  result["generate_tokens"] = options.generate_tokens;
+  result["repetitions"] = options.repetitions;
+  result["prefill"] = to_json(all.prefill, threads);
+  result["decode"] = to_json(all.decode, threads);
+  if (all.clients) {
+    result["concurrent"] = to_json(*all.clients, threads);
+    result["concurrent"]["clients"] = options.clients;
+  }
+  return result;
+}
+
+std::string to_text(const bench& run, const results& all) {
+  const bench_options& options = run.options;
+  const uint32_t threads = run.troupe_engine.options().threads;
+  std::string out = run.troupe_engine.model().path.filename().string() + ", " + std::to_string(threads) + " threads, "
+                    + current_isa() + ", median of " + std::to_string(options.repetitions) + " runs\n";
+  out += table_head();
+  out += table_line("prefill " + std::to_string(options.prompt_tokens), all.prefill, threads);
+  out += table_line("decode " + std::to_string(options.generate_tokens), all.decode, threads);
+  if (all.clients) out += table_line("clients " + std::to_string(options.clients), *all.clients, threads);
+  return out;
+}
+
+void check_lengths(const bench_options& options, const model_file& model) {
+  const uint32_t context = model.spec.context_length;
+  const uint64_t longest = options.clients > 0 ? uint64_t{options.prompt_tokens} + options.generate_tokens
+                                               : std::max(options.prompt_tokens, options.generate_tokens) + uint64_t{1};
+  if (longest <= context) return;
+  throw usage_error("--prompt-tokens " + std::to_string(options.prompt_tokens) + " and --generate-tokens "
+                    + std::to_string(options.generate_tokens) + " need " + std::to_string(longest)
+                    + " positions, the model has " + std::to_string(context));
+}
+
+int run_bench(const bench_options& options) {
+  auto model = open_model(options.run.model);
+  check_lengths(options, *model);
+  const auto troupe_engine = start_engine(std::move(model), options.run, options.clients);
+  client requests = troupe_engine->connect();
+  const bench run{options, *troupe_engine, requests};
+  try {
+    const results all = measure(run);
+    print(options.json ? to_json(run, all).dump(2, ' ', false, json::error_handler_t::replace) + "\n" : to_text(run, all));
+  } catch (const interrupted& by) {
+    return 128 + by.signal;
+  }
+  return exit_ok;
+}
+
+} // namespace
+
+command_run declare_bench(CLI::App& app) {
+  const auto options = std::make_shared<bench_options>();
+  declare_options(app, *options);
+  return [options] { return run_bench(*options); };
+}
+
+} // namespace troupe

@@ -1,0 +1,101 @@
+// The command `troupe`: one table of subcommands, which prints the help and dispatches.
+#include "apps/troupe/command.hpp"
+#include "apps/troupe/terminal.hpp"
+#include "model/error.hpp"
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <new>
+#include <optional>
+#include <vector>
+
+namespace troupe {
+namespace {
+
+struct command {
+  const char* name;
+  command_run (*declare)(CLI::App&);
+  const char* summary;
+};
+
+constexpr command commands[] = {
+  {"generate", declare_generate, "continue one or several prompts, streaming the text"},
+  {"logits", declare_logits, "write the logits (and hidden states) of given tokens to a safetensors file"},
+  {"tokenize", declare_tokenize, "turn text into token ids, and back"},
+  {"inspect", declare_inspect, "show a model's facts, its tensors, its tree of actors"},
+  {"bench", declare_bench, "measure prefill and decode, and where a token's time goes"},
+};
+
+constexpr const char* footer = R"(
+Results go to stdout, everything else to stderr. `troupe COMMAND --help` shows a command's options with examples.
+
+Exit codes:
+  0    everything asked for was done
+  1    the run failed, or one of its requests did (the others are unaffected)
+  2    wrong usage: the command line is not acceptable
+  3    bad input: a model or another file is missing, damaged, not supported or cannot be written
+  4    a bug in troupe
+  130  cancelled by Ctrl-C (143: by SIGTERM); a second Ctrl-C ends at once
+  141  the reader of the output went away)";
+
+/// Runs `run` and turns what it throws into a message and an exit code.
+int run_guarded(const command& chosen, const command_run& run) {
+  const auto fail = [&](exit_code code, const std::string& text) {
+    note(std::string(chosen.name) + ": " + text);
+    return code;
+  };
+  try {
+    return run();
+  } catch (const usage_error& error) {
+    return fail(exit_usage, error.what() + std::string("\nSee: troupe ") + chosen.name + " --help");
+  } catch (const input_error& error) {
+    return fail(exit_input, error.what());
+  } catch (const output_closed&) {
+    return exit_closed;
+  } catch (const run_error& error) {
+    return fail(exit_failed, error.what());
+  } catch (const output_error& error) {
+    return fail(exit_failed, error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(exit_failed, "not enough memory");
+  } catch (const std::exception& error) {
+    return fail(exit_internal, error.what() + std::string("\nThis is a bug in troupe."));
+  }
+}
+
+int troupe_main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN); // A closed output is noticed at the write, so that the actors stop in order.
+  CLI::App app{"troupe runs transformers as a supervised troupe of actors.", "troupe"};
+  app.set_version_flag("--version", "troupe " TROUPE_VERSION);
+  app.require_subcommand(1);
+  app.footer(footer);
+
+  struct declared {
+    const command* entry;
+    CLI::App* app;
+    command_run run;
+  };
+  std::vector<declared> all;
+  for (const command& entry : commands) {
+    CLI::App* sub = app.add_subcommand(entry.name, entry.summary);
+    all.push_back({&entry, sub, entry.declare(*sub)});
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) { // --help, --version
+    return app.exit(success) == 0 ? exit_ok : exit_internal;
+  } catch (const CLI::ParseError& error) {
+    const auto parsed = app.get_subcommands();
+    const std::string name = parsed.empty() ? "troupe" : "troupe " + parsed.front()->get_name();
+    note(std::string(error.what()) + "\nSee: " + name + " --help");
+    return exit_usage;
+  }
+  for (const declared& one : all) {
+    if (one.app->parsed()) return run_guarded(*one.entry, one.run);
+  }
+  return exit_internal;
+}
+
+} // namespace
+} // namespace troupe
+
+int main(int argc, char** argv) { return troupe::troupe_main(argc, argv); }

@@ -1,0 +1,40 @@
+#include "apps/troupe/session.hpp"
+#include "apps/troupe/terminal.hpp"
+#include <algorithm>
+
+namespace troupe {
+
+std::unique_ptr<engine> start_engine(std::shared_ptr<const model_file> model, const run_options& options,
+                                     uint32_t sequences_min) {
+  engine_options chosen;
+  chosen.threads = options.threads;
+  chosen.shards = options.shards;
+  if (options.chunk > 0) {
+    chosen.prefill_chunk = options.chunk;
+    chosen.step_rows_max = std::max(chosen.step_rows_max, options.chunk);
+  }
+  chosen.sequences_max = std::max(chosen.sequences_max, sequences_min);
+  progress_bar bar{"loading " + std::filesystem::path(options.model).filename().string(), !options.quiet};
+  return std::make_unique<engine>(std::move(model), chosen, [&](double share) { bar.advance(share); });
+}
+
+int take_events(client& from, const std::function<void(const generation_event&)>& take) {
+  // Signals do not wake the client, so it looks for one now and then.
+  constexpr std::chrono::milliseconds look_every{50};
+  interrupt_guard guard;
+  bool cancelled = false;
+  while (true) {
+    const auto event = from.next(look_every);
+    if (!cancelled && interrupt_guard::signal() != 0) {
+      from.cancel_all();
+      cancelled = true;
+    }
+    if (event) {
+      take(*event);
+    } else if (from.pending() == 0) {
+      return interrupt_guard::signal();
+    }
+  }
+}
+
+} // namespace troupe

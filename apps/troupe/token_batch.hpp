@@ -1,0 +1,26 @@
+#pragma once
+// The input of `troupe logits`: token ids in a safetensors file, as Hugging Face's tokenizers pad them.
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+namespace troupe {
+
+/// The tokens of one row that take part: columns [first, first + tokens.size()). Positions count from 0 there.
+struct token_row {
+  uint32_t first = 0;
+  std::vector<uint32_t> tokens; // Empty where the whole row is masked.
+};
+
+struct token_batch {
+  uint32_t length = 0;         // Columns of every row.
+  std::vector<token_row> rows; // At least one.
+  uint64_t tokens() const;     // That take part, in all rows.
+};
+
+/// Reads `input_ids`, [batch, length] or [length] (a batch of one), of any integer type, and where there is one
+/// `attention_mask` of the same shape: 1 takes part, 0 is padding, on either side but not in between.
+/// Throws input_error naming file, tensor, row and reason.
+token_batch read_token_batch(const std::filesystem::path& path);
+
+} // namespace troupe

@@ -1,0 +1,193 @@
+#include "apps/process.hpp"
+#include "support/catch.hpp"
+#include "support/tiny_model.hpp"
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+using namespace troupe::testing;
+using nlohmann::json;
+
+namespace {
+
+std::vector<json> json_lines(const std::string& text) {
+  std::vector<json> objects;
+  std::istringstream in{text};
+  for (std::string line; std::getline(in, line);) objects.push_back(json::parse(line));
+  return objects;
+}
+
+outcome generate(const std::string& model, std::vector<std::string> more, std::string_view input = "") {
+  std::vector<std::string> arguments{"generate", "-m", model, "--threads", "2"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return run_troupe(arguments, input);
+}
+
+/// A model whose texts can go on for long.
+std::string long_model() {
+  tiny_model_options options;
+  options.context = 100000;
+  return write_tiny_model(options);
+}
+
+} // namespace
+
+TEST_CASE("generate --json prints one object with the promised fields") {
+  const outcome result = generate(
+    write_tiny_model(), {"--prompt", "hello", "--max-tokens", "9", "--temperature", "0", "--ignore-eos", "--json"});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  CHECK(result.err.empty());
+  const auto objects = json_lines(result.out);
+  REQUIRE(objects.size() == 1);
+  const json& one = objects[0];
+  CHECK(one.at("prompt") == "hello");
+  CHECK(one.at("text").is_string());
+  CHECK(one.at("tokens").size() == 9);
+  CHECK(one.at("finish_reason") == "length");
+  CHECK(one.at("prompt_tokens") > 1);
+  CHECK(one.at("timings").at("first_token_ms") > 0);
+  CHECK(one.at("timings").at("decode_tokens_per_s") > 0);
+  CHECK(one.at("timings").at("total_ms") >= one.at("timings").at("first_token_ms"));
+  CHECK_FALSE(one.contains("error"));
+}
+
+TEST_CASE("the streamed text is the text of the JSON object") {
+  const std::string model = write_tiny_model();
+  const std::vector<std::string> request{"-p", "hello", "-n", "20", "-s", "7", "--ignore-eos"};
+  auto as_json = request;
+  as_json.push_back("--json");
+  std::string text = json::parse(generate(model, as_json).out).at("text");
+  if (!text.ends_with('\n')) text += '\n';
+  const outcome plain = generate(model, request);
+  CHECK(plain.out == text);
+  CHECK(plain.err.find("20 generated (length)") != std::string::npos);
+  auto quiet = request;
+  quiet.insert(quiet.end(), {"--quiet", "--echo"});
+  const outcome echoed = generate(model, quiet);
+  CHECK(echoed.out == "hello" + text);
+  CHECK(echoed.err.empty());
+}
+
+TEST_CASE("a prompt is the same from an argument, an option, a file and stdin") {
+  const std::string model = write_tiny_model();
+  const std::string file = write_temporary("hello\n", ".txt");
+  const auto tokens = [&](std::vector<std::string> more, std::string_view input = "") {
+    more.insert(more.end(), {"-n", "6", "--json", "--ignore-eos"});
+    const outcome result = generate(model, more, input);
+    INFO(result.err);
+    REQUIRE(result.exit_code == 0);
+    return json::parse(result.out).at("tokens");
+  };
+  const json expected = tokens({"hello"});
+  CHECK(tokens({"--prompt", "hello"}) == expected);
+  CHECK(tokens({"--prompt-file", file}) == expected);
+  CHECK(tokens({}, "hello\n") == expected);
+  CHECK(tokens({"-f", "-"}, "hello") == expected);
+  CHECK(tokens({"--lines"}, "hello\n") == expected);
+}
+
+TEST_CASE("several prompts give one object each, in their order, equal to those alone") {
+  const std::string model = write_tiny_model();
+  const std::vector<std::string> common{"-n", "12", "--json", "--ignore-eos", "--temperature", "0.9", "--seed", "3"};
+  auto all = common;
+  all.insert(all.end(), {"-p", "one", "-p", "and two", "three"});
+  const outcome together = generate(model, all);
+  REQUIRE(together.exit_code == 0);
+  auto objects = json_lines(together.out);
+  REQUIRE(objects.size() == 3);
+  CHECK(objects[0].at("prompt") == "one");
+  CHECK(objects[2].at("prompt") == "three");
+  for (json& object : objects) {
+    auto alone = common;
+    alone.push_back(object.at("prompt").get<std::string>());
+    CHECK(json::parse(generate(model, alone).out).at("tokens") == object.at("tokens"));
+  }
+  const outcome lines = generate(model, {"--lines", "-n", "3", "--quiet"}, "one\ntwo\n");
+  CHECK(lines.out.starts_with("==> 1/2: one <==\n"));
+  CHECK(lines.out.find("\n==> 2/2: two <==\n") != std::string::npos);
+}
+
+TEST_CASE("a prompt that cannot be served fails alone, with 1") {
+  const std::string model = write_tiny_model();
+  const outcome result = generate(model, {"--prompt-ids", "5,6", "--prompt-ids", "7,99999", "--prompt-ids", "5,6", "-n",
+                                          "4", "--json", "--ignore-eos"});
+  CHECK(result.exit_code == 1);
+  const auto objects = json_lines(result.out);
+  REQUIRE(objects.size() == 3);
+  CHECK(objects[0].at("finish_reason") == "length");
+  CHECK(objects[1].at("finish_reason") == "error");
+  CHECK(objects[1].at("error").get<std::string>().find("99999") != std::string::npos);
+  CHECK(objects[2].at("tokens") == objects[0].at("tokens"));
+  CHECK(result.err.find("prompt 2: ") != std::string::npos);
+}
+
+TEST_CASE("a poisoned prompt ends with its error and the others finish") {
+  tiny_model_options options;
+  options.poisoned_token = 9;
+  const std::string model = write_tiny_model(options);
+  const outcome result = generate(model, {"--prompt-ids", "5,6", "--prompt-ids", "7,9", "-n", "4", "--json", "--ignore-eos"});
+  CHECK(result.exit_code == 1);
+  const auto objects = json_lines(result.out);
+  REQUIRE(objects.size() == 2);
+  CHECK(objects[0].at("tokens").size() == 4);
+  CHECK(objects[1].at("finish_reason") == "error");
+  CHECK_FALSE(objects[1].at("error").get<std::string>().empty());
+}
+
+TEST_CASE("a forbidden token is not generated and a stop string ends the text before it") {
+  const std::string model = write_tiny_model();
+  const std::vector<std::string> request{"-p", "hello", "-n", "16", "--temperature", "0", "--ignore-eos", "--json"};
+  const json free = json::parse(generate(model, request).out);
+  const auto first = free.at("tokens").at(0).get<int>();
+  auto biased = request;
+  biased.insert(biased.end(), {"--logit-bias", std::to_string(first) + "=-inf"});
+  for (const json& token : json::parse(generate(model, biased).out).at("tokens")) CHECK(token != first);
+
+  const std::string text = free.at("text");
+  const size_t at = text.find_first_not_of(" \n", 3); // Some ASCII piece within the text, if it has one.
+  if (at == std::string::npos || static_cast<unsigned char>(text[at]) >= 0x80) return;
+  const std::string stop = text.substr(at, 1);
+  auto stopped = request;
+  stopped.insert(stopped.end(), {"--stop", stop});
+  const json ended = json::parse(generate(model, stopped).out);
+  CHECK(ended.at("finish_reason") == "stop");
+  CHECK(ended.at("text") == text.substr(0, text.find(stop)));
+}
+
+TEST_CASE("Ctrl-C cancels: the object is still complete and the exit code is 130") {
+  troupe_process process{{"generate", "-m", long_model(), "-p", "one", "-p", "two", "-n", "90000", "--ignore-eos",
+                          "--threads", "2"}};
+  process.write_and_close("");
+  process.read_out(100); // The first text is under way.
+  process.signal(SIGINT);
+  const outcome text = process.finish();
+  CHECK(text.exit_code == 130);
+  CHECK(text.err.find("(cancelled)") != std::string::npos);
+  CHECK(text.out.find("==> 2/2: two <==") != std::string::npos);
+}
+
+TEST_CASE("after Ctrl-C every JSON object is complete and says cancelled") {
+  // The second, short prompt's object waits for the first's; both must come.
+  troupe_process process{{"generate", "-m", long_model(), "-p", "short", "-p", "two", "-n", "90000", "--ignore-eos", "--json",
+                          "--threads", "2"}};
+  process.write_and_close("");
+  std::this_thread::sleep_for(std::chrono::milliseconds(700)); // Nothing is printed before the end that could be waited for.
+  process.signal(SIGTERM);
+  const outcome result = process.finish();
+  CHECK(result.exit_code == 143);
+  const auto objects = json_lines(result.out);
+  REQUIRE(objects.size() == 2);
+  for (const json& object : objects) CHECK(object.at("finish_reason") == "cancelled");
+}
+
+TEST_CASE("when the reader goes away the program ends by itself, quietly") {
+  troupe_process process{{"generate", "-m", long_model(), "-p", "one", "-n", "90000", "--ignore-eos", "--threads", "2"}};
+  process.write_and_close("");
+  process.read_out(50);
+  process.close_out();
+  const outcome result = process.finish();
+  CHECK(result.exit_code == 141);
+  CHECK(result.err.empty());
+}

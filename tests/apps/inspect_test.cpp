@@ -1,0 +1,80 @@
+#include "apps/process.hpp"
+#include "apps/troupe/actor_tree.hpp"
+#include "support/catch.hpp"
+#include "support/tiny_model.hpp"
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+using namespace troupe;
+using namespace troupe::testing;
+using nlohmann::json;
+
+TEST_CASE("inspect --json states the facts of the model") {
+  tiny_model_options options;
+  options.architecture = "qwen3";
+  options.layers = 3;
+  const std::string model = write_tiny_model(options);
+  const outcome result = run_troupe({"inspect", "-m", model, "--json", "--tensors"});
+  REQUIRE(result.exit_code == 0);
+  const json facts = json::parse(result.out);
+  CHECK(facts.at("architecture") == "qwen3");
+  CHECK(facts.at("file_bytes") == std::filesystem::file_size(model));
+  CHECK(facts.at("layer_count") == 3);
+  CHECK(facts.at("context_length") == options.context);
+  CHECK(facts.at("width") == options.width);
+  CHECK(facts.at("vocabulary") == options.vocabulary);
+  REQUIRE(facts.at("layers").size() == 1);
+  const json& layers = facts.at("layers").at(0);
+  CHECK(layers.at("count") == 3);
+  CHECK(layers.at("attention").at("heads") == options.heads);
+  CHECK(layers.at("attention").at("kv_heads") == options.kv_heads);
+  CHECK(layers.at("attention").at("head_dim") == options.head_dim);
+  CHECK(layers.at("attention").at("query_key_norm") == true);
+  CHECK(layers.at("attention").at("rope").at("kind") == "half_split");
+  CHECK(layers.at("feed_forward").at("width") == options.feed_forward);
+  CHECK(facts.at("tokenizer").at("kind") == "byte_pair");
+  uint64_t bytes = 0, elements = 0;
+  for (const json& tensor : facts.at("tensors")) {
+    bytes += tensor.at("bytes").get<uint64_t>();
+    elements += tensor.at("rows").get<uint64_t>() * tensor.at("columns").get<uint64_t>();
+  }
+  CHECK(bytes == 4 * elements);
+  CHECK(elements == facts.at("parameters").get<uint64_t>());
+}
+
+TEST_CASE("inspect for people has the same facts, one a line") {
+  const outcome result = run_troupe({"inspect", "-m", write_tiny_model()});
+  REQUIRE(result.exit_code == 0);
+  CHECK(result.out.find("\narchitecture ") != std::string::npos);
+  CHECK(result.out.find("attention.kv_heads ") != std::string::npos);
+  CHECK(result.out.find("tokenizer.kind ") != std::string::npos);
+}
+
+TEST_CASE("the tree of actors holds every layer and every head") {
+  const std::string model = write_tiny_model(); // 2 layers, 2 key/value heads.
+  const outcome result = run_troupe({"inspect", "-m", model, "--actors", "--json", "--threads", "2"});
+  REQUIRE(result.exit_code == 0);
+  const std::string tree = json::parse(result.out).at("actors").dump();
+  for (const char* layer : {"/layer/0", "/layer/1"}) {
+    for (const char* part : {"", "/head/0", "/head/1"}) CHECK(tree.find(std::string(layer) + part) != std::string::npos);
+  }
+  CHECK(tree.find("/layer/2") == std::string::npos);
+  const outcome drawn = run_troupe({"inspect", "-m", model, "--actors", "--threads", "2"});
+  CHECK(drawn.out.find("└── ") != std::string::npos);
+  const outcome dot = run_troupe({"inspect", "-m", model, "--dot", "--threads", "2"});
+  CHECK(dot.out.starts_with("digraph troupe {"));
+  CHECK(dot.out.ends_with("}\n"));
+}
+
+TEST_CASE("siblings are drawn in the order of their numbers, each below its own parent") {
+  const std::vector<actor_facts> actors{{"/r", 0},         {"/r/layer/10", 0}, {"/r/layer/2", 3}, {"/r/layer/2/head/0", 0},
+                                        {"/r/layer/1", 0}, {"/r/layers", 0},   {"/r/layer/10/head/0", 0}};
+  CHECK(draw(actor_trees(actors)) == R"(/r
+├── layer/1
+├── layer/2  (restarts: 3)
+│   └── head/0
+├── layer/10
+│   └── head/0
+└── layers
+)");
+}
