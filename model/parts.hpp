@@ -61,7 +61,7 @@ struct part_scratch {
 
 struct norm_weights {
   norm_spec spec;
-  std::vector<float> weight, bias; // [width]; bias may be empty.
+  std::vector<float> weight, bias;                  // [width]; bias may be empty.
   void apply(const_rows x, mutable_rows out) const; // Row by row; out may be x.
 };
 
@@ -94,9 +94,9 @@ struct head_slice {
 /// One key/value head with its query heads.
 struct attention_head_part {
   attention_spec spec;
-  uint32_t index = 0;            // Which key/value head.
-  projection query;              // [group * head_dim, width]
-  projection key, value;         // [head_dim, width]
+  uint32_t index = 0;    // Which key/value head.
+  projection query;      // [group * head_dim, width]
+  projection key, value; // [head_dim, width]
   std::optional<norm_weights> query_norm, key_norm;
   std::shared_ptr<const rope_table> rope; // Null without rotary positions.
 
@@ -114,11 +114,11 @@ struct attention_head_part {
 /// will.
 struct projection_shard_part {
   feed_forward_spec feed_forward;
-  range width_range;       // This shard's columns of the hidden state (outputs of `output` and `down`).
-  range inner_range;       // This shard's columns of the feed-forward's inner activation.
-  projection output;       // [width_range.count, heads * head_dim]
-  projection gate, up;     // [inner_range.count, width]; gate only when gated.
-  projection down;         // [width_range.count, feed_forward.width]
+  range width_range;   // This shard's columns of the hidden state (outputs of `output` and `down`).
+  range inner_range;   // This shard's columns of the feed-forward's inner activation.
+  projection output;   // [width_range.count, heads * head_dim]
+  projection gate, up; // [inner_range.count, width]; gate only when gated.
+  projection down;     // [width_range.count, feed_forward.width]
   /// [rows, heads * head_dim] -> [rows, width_range.count]
   void attention_output(const_rows x, mutable_rows out, part_scratch& scratch) const;
   /// [rows, width] -> [rows, inner_range.count]

@@ -8,7 +8,7 @@ namespace {
 /// A matrix of activations that is its own.
 struct activations {
   activations(size_t row_count, size_t column_count)
-    : rows(uint32_t(row_count)), columns(uint32_t(column_count)), values(row_count * column_count) {}
+      : rows(uint32_t(row_count)), columns(uint32_t(column_count)), values(row_count * column_count) {}
 
   uint32_t rows, columns;
   std::vector<float> values;
@@ -44,8 +44,7 @@ void run_layer(const layer_part& layer, std::vector<kv_cache>& caches, uint32_t 
   add_product(x, delta, layer, attended.all(), scratch, &projection_shard_part::attention_output);
 
   layer.feed_forward_norm.apply(x.all(), normed.all());
-  for (const auto& shard : layer.shards)
-    shard->inner(normed.all(), inner.some(shard->inner_range), scratch);
+  for (const auto& shard : layer.shards) shard->inner(normed.all(), inner.some(shard->inner_range), scratch);
   add_product(x, delta, layer, inner.all(), scratch, &projection_shard_part::outer);
 }
 
@@ -79,12 +78,10 @@ std::vector<float> reference_model::forward(std::span<const uint32_t> tokens,
 
   activations x{tokens.size(), parts.spec.width};
   parts.embedding.forward(tokens, positions, x.all(), scratch_);
-  if (hidden_states != nullptr)
-    hidden_states->assign(1, x.values);
+  if (hidden_states != nullptr) hidden_states->assign(1, x.values);
   for (size_t i = 0; i < parts.layers.size(); ++i) {
     run_layer(*parts.layers[i], caches_[i], length_, x, scratch_);
-    if (hidden_states != nullptr)
-      hidden_states->push_back(x.values);
+    if (hidden_states != nullptr) hidden_states->push_back(x.values);
   }
 
   activations logits{tokens.size(), parts.spec.vocabulary};

@@ -9,10 +9,8 @@ namespace {
 /// What makes a projected vector of a head a query or a key: its norm, then the turn of its position.
 void place(std::span<float> head, const std::optional<norm_weights>& norm, const rope_table* rope,
            std::span<const float> turn) {
-  if (norm)
-    normalize(norm->spec, norm->weight, norm->bias, head, head);
-  if (rope != nullptr)
-    rope->rotate(head, turn);
+  if (norm) normalize(norm->spec, norm->weight, norm->bias, head, head);
+  if (rope != nullptr) rope->rotate(head, turn);
 }
 
 /// The weights of a query head sum to 1; anything else is broken arithmetic or broken memory. NaN is let
@@ -52,8 +50,7 @@ void attention_head_part::forward(const_rows x, std::span<const head_slice> slic
     TROUPE_ASSERT(slice.rows <= x.rows - begin);
     for (uint32_t i = 0; i < slice.rows; ++i) {
       const uint32_t row = begin + i, position = slice.first_position + i;
-      if (rope)
-        rope->turn_at(position, scratch.turn);
+      if (rope) rope->turn_at(position, scratch.turn);
       const mutable_rows heads = heads_of(queries.row(row), spec);
       for (uint32_t head = 0; head < heads.rows; ++head)
         place(heads.row(head), query_norm, rope.get(), scratch.turn);

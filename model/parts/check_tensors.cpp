@@ -11,7 +11,7 @@ public:
   void shape(const tensor_view& tensor, uint64_t rows, uint64_t columns) const {
     require(tensor.rows == rows && tensor.columns == columns, tensor.name,
             "has shape [" + std::to_string(tensor.rows) + ", " + std::to_string(tensor.columns) +
-              "], the model needs [" + std::to_string(rows) + ", " + std::to_string(columns) + "]");
+                "], the model needs [" + std::to_string(rows) + ", " + std::to_string(columns) + "]");
     require(rows <= UINT32_MAX && columns <= UINT32_MAX, tensor.name, "is too large");
     require(tensor.columns % traits_of(tensor.type).block_elements == 0, tensor.name,
             "has rows of no whole number of blocks");
@@ -20,17 +20,14 @@ public:
   }
   void norm(const norm_tensors& norm, uint64_t width) const {
     shape(norm.weight, 1, width);
-    if (norm.bias)
-      shape(*norm.bias, 1, width);
+    if (norm.bias) shape(*norm.bias, 1, width);
   }
   void product(const projection_tensors& product, uint64_t outputs, uint64_t inputs) const {
     shape(product.weight, outputs, inputs);
-    if (product.bias)
-      shape(*product.bias, 1, outputs);
+    if (product.bias) shape(*product.bias, 1, outputs);
   }
   void require(bool holds, const std::string& place, const std::string& otherwise) const {
-    if (!holds)
-      throw input_error(file_.path.string() + ": " + place + ": " + otherwise);
+    if (!holds) throw input_error(file_.path.string() + ": " + place + ": " + otherwise);
   }
 
 private:
@@ -42,7 +39,7 @@ void check_attention(const checker& check, const std::string& place, const atten
   check.require(spec.head_dim > 0, place, "heads are 0 wide");
   check.require(spec.kv_heads > 0 && spec.heads > 0 && spec.heads % spec.kv_heads == 0, place,
                 std::to_string(spec.heads) + " heads cannot share " + std::to_string(spec.kv_heads) +
-                  " key/value heads evenly");
+                    " key/value heads evenly");
   const uint64_t queries = uint64_t(spec.heads) * spec.head_dim;
   const uint64_t keys = uint64_t(spec.kv_heads) * spec.head_dim;
   check.product(tensors.query, queries, width);
@@ -57,22 +54,20 @@ void check_attention(const checker& check, const std::string& place, const atten
     check.norm(*tensors.key_norm, spec.head_dim);
   }
   const rope_spec& rope = spec.rope;
-  if (rope.kind == rope_kind::none)
-    return;
+  if (rope.kind == rope_kind::none) return;
   check.require(rope.dimensions > 0 && rope.dimensions % 2 == 0 && rope.dimensions <= spec.head_dim, place,
                 std::to_string(rope.dimensions) + " rotary dimensions do not fit heads " +
-                  std::to_string(spec.head_dim) + " wide");
+                    std::to_string(spec.head_dim) + " wide");
   check.require(rope.factors.empty() || rope.factors.size() == rope.dimensions / 2, place,
                 std::to_string(rope.factors.size()) + " rotary factors for " +
-                  std::to_string(rope.dimensions) + " dimensions");
+                    std::to_string(rope.dimensions) + " dimensions");
 }
 
 void check_feed_forward(const checker& check, const std::string& place, const feed_forward_spec& spec,
                         const feed_forward_tensors& tensors, uint32_t width) {
   check.require(spec.width > 0, place, "the feed-forward is 0 wide");
   check.require(!spec.gated || tensors.gate.has_value(), place, "the feed-forward's gate is missing");
-  if (spec.gated)
-    check.product(*tensors.gate, spec.width, width);
+  if (spec.gated) check.product(*tensors.gate, spec.width, width);
   check.product(tensors.up, spec.width, width);
   check.product(tensors.down, width, spec.width);
 }
@@ -88,12 +83,11 @@ void check_tensors(const model_file& file) {
   check.require(spec.context_length > 0, "model", "the context length is 0");
   check.require(spec.layers.size() == tensors.layers.size(), "model",
                 "tensors of " + std::to_string(tensors.layers.size()) + " layers, described are " +
-                  std::to_string(spec.layers.size()));
+                    std::to_string(spec.layers.size()));
   check.shape(tensors.embedding, spec.vocabulary, spec.width);
   check.require(!spec.learned_positions || tensors.positions.has_value(), "model",
                 "the learned positions are missing");
-  if (spec.learned_positions)
-    check.shape(*tensors.positions, spec.context_length, spec.width);
+  if (spec.learned_positions) check.shape(*tensors.positions, spec.context_length, spec.width);
   for (size_t i = 0; i < spec.layers.size(); ++i) {
     const std::string place = "layer " + std::to_string(i);
     const layer_spec& layer = spec.layers[i];

@@ -12,8 +12,7 @@ void embedding_part::forward(std::span<const uint32_t> tokens, std::span<const u
   for (uint32_t row = 0; row < out.rows; ++row) {
     TROUPE_ASSERT(tokens[row] < table.rows);
     dequantize_row(table, tokens[row], out.row(row));
-    if (!positions)
-      continue;
+    if (!positions) continue;
     TROUPE_ASSERT(positions_of[row] < positions->rows);
     const mutable_rows position = rows_in(scratch.row, 1, out.columns);
     dequantize_row(*positions, positions_of[row], position.row(0));

@@ -10,8 +10,7 @@ namespace {
 range whole(uint64_t rows) { return {0, uint32_t(rows)}; }
 
 std::vector<float> slice_of(const std::optional<tensor_view>& vector, range elements) {
-  if (!vector)
-    return {};
+  if (!vector) return {};
   const std::vector<float> all = dequantize(*vector);
   const auto first = all.begin() + elements.first;
   return {first, first + elements.count};
@@ -28,8 +27,7 @@ public:
   explicit packing(const progress_callback& progress) : progress_(progress) {}
 
   void add(projection& into, const projection_tensors& source, range rows) {
-    if (rows.count == 0)
-      return;
+    if (rows.count == 0) return;
     into.bias = slice_of(source.bias, rows);
     const tensor_view slice = source.weight.row_slice(rows.first, rows.count);
     bytes_total_ += slice.bytes.size();
@@ -37,8 +35,7 @@ public:
       into.matrix = packed_matrix::pack(slice);
       weight_bytes_ += into.matrix->bytes();
       const uint64_t done = bytes_done_ += slice.bytes.size();
-      if (progress_)
-        progress_(double(done) / double(bytes_total_));
+      if (progress_) progress_(double(done) / double(bytes_total_));
     });
   }
 
@@ -62,11 +59,9 @@ public:
   explicit rope_tables(uint32_t positions) : positions_(positions) {}
 
   std::shared_ptr<const rope_table> get(const rope_spec& spec) {
-    if (spec.kind == rope_kind::none)
-      return nullptr;
+    if (spec.kind == rope_kind::none) return nullptr;
     for (const auto& [known, table] : tables_)
-      if (known == spec)
-        return table;
+      if (known == spec) return table;
     return tables_.emplace_back(spec, std::make_shared<const rope_table>(spec, positions_)).second;
   }
 
@@ -100,8 +95,7 @@ std::shared_ptr<const projection_shard_part> make_shard(packing& work, const lay
   part->width_range = shard_range(width, shards, shard);
   part->inner_range = shard_range(spec.feed_forward.width, shards, shard);
   work.add(part->output, tensors.attention.output, part->width_range);
-  if (spec.feed_forward.gated)
-    work.add(part->gate, *tensors.feed_forward.gate, part->inner_range);
+  if (spec.feed_forward.gated) work.add(part->gate, *tensors.feed_forward.gate, part->inner_range);
   work.add(part->up, tensors.feed_forward.up, part->inner_range);
   work.add(part->down, tensors.feed_forward.down, part->width_range);
   return part;
@@ -114,7 +108,7 @@ std::shared_ptr<const layer_part> make_layer(packing& work, rope_tables& ropes, 
   part->feed_forward_norm = norm_of(spec.norm, tensors.feed_forward_norm);
   for (uint32_t index = 0; index < spec.attention.kv_heads; ++index)
     part->heads.push_back(
-      make_head(work, spec.attention, tensors.attention, index, ropes.get(spec.attention.rope)));
+        make_head(work, spec.attention, tensors.attention, index, ropes.get(spec.attention.rope)));
   for (uint32_t shard = 0; shard < shards; ++shard)
     part->shards.push_back(make_shard(work, spec, tensors, width, shards, shard));
   return part;
@@ -136,8 +130,7 @@ output_part make_output(packing& work, const model_spec& spec, const model_tenso
 } // namespace
 
 void run_in_order(std::vector<std::function<void()>> jobs) {
-  for (const auto& job : jobs)
-    job();
+  for (const auto& job : jobs) job();
 }
 
 std::shared_ptr<const model_parts> make_parts(std::shared_ptr<const model_file> file, partition cut,
@@ -154,14 +147,13 @@ std::shared_ptr<const model_parts> make_parts(std::shared_ptr<const model_file> 
   parts->spec = spec;
   parts->positions_max = std::min(spec.context_length, cut.positions_max);
   parts->embedding.table = tensors.embedding;
-  if (spec.learned_positions)
-    parts->embedding.positions = tensors.positions;
+  if (spec.learned_positions) parts->embedding.positions = tensors.positions;
 
   packing work{progress};
   rope_tables ropes{parts->positions_max};
   for (size_t i = 0; i < spec.layers.size(); ++i)
     parts->layers.push_back(
-      make_layer(work, ropes, spec.layers[i], tensors.layers[i], spec.width, cut.shards));
+        make_layer(work, ropes, spec.layers[i], tensors.layers[i], spec.width, cut.shards));
   parts->output = make_output(work, spec, tensors, cut.shards);
   parts->weight_bytes = work.run(run);
   return parts;

@@ -21,14 +21,12 @@ void norm_weights::apply(const_rows x, mutable_rows out) const {
   TROUPE_ASSERT(x.rows == out.rows);
   TROUPE_ASSERT(x.columns == weight.size());
   TROUPE_ASSERT(out.columns == weight.size());
-  for (uint32_t row = 0; row < x.rows; ++row)
-    normalize(spec, weight, bias, x.row(row), out.row(row));
+  for (uint32_t row = 0; row < x.rows; ++row) normalize(spec, weight, bias, x.row(row), out.row(row));
 }
 
 void projection::apply(product_input& input, mutable_rows out) const {
   TROUPE_ASSERT(out.columns == outputs());
-  if (outputs() == 0 || out.rows == 0)
-    return;
+  if (outputs() == 0 || out.rows == 0) return;
   const operand& x = input.as(matrix->wants());
   TROUPE_ASSERT(x.columns() == matrix->columns());
   TROUPE_ASSERT(x.rows() == out.rows);
@@ -44,8 +42,7 @@ void projection_shard_part::inner(const_rows x, mutable_rows out, part_scratch& 
   scratch.input.assign(x);
   if (!feed_forward.gated) {
     up.apply(scratch.input, out);
-    for (uint32_t row = 0; row < out.rows; ++row)
-      activate(feed_forward.activation, out.row(row));
+    for (uint32_t row = 0; row < out.rows; ++row) activate(feed_forward.activation, out.row(row));
     return;
   }
   const mutable_rows ups = rows_in(scratch.up, x.rows, inner_range.count);

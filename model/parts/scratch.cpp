@@ -5,8 +5,7 @@ namespace troupe {
 
 mutable_rows rows_in(std::vector<float>& buffer, uint32_t rows, uint32_t columns) {
   const uint64_t size = uint64_t(rows) * columns;
-  if (buffer.size() < size)
-    buffer.resize(size);
+  if (buffer.size() < size) buffer.resize(size);
   return {buffer.data(), rows, columns, columns};
 }
 

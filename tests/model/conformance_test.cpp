@@ -1,4 +1,5 @@
-// Published models against results of another implementation, in float64: ../shared/models/gguf, see its README.
+// Published models against results of another implementation, in float64: ../shared/models/gguf, see its
+// README.
 #include "model/formats/safetensors.hpp"
 #include "model/reference.hpp"
 #include "support/catch.hpp"
@@ -19,8 +20,7 @@ std::vector<std::filesystem::path> shared_models() {
   std::vector<std::filesystem::path> paths;
   if (std::filesystem::is_directory(folder))
     for (const auto& entry : std::filesystem::directory_iterator(folder))
-      if (entry.path().extension() == ".gguf")
-        paths.push_back(entry.path());
+      if (entry.path().extension() == ".gguf") paths.push_back(entry.path());
   std::sort(paths.begin(), paths.end());
   return paths;
 }
@@ -45,8 +45,7 @@ double relative_error(std::span<const float> actual, std::span<const float> expe
   REQUIRE(actual.size() == expected.size());
   REQUIRE_FALSE(expected.empty());
   double mean = 0;
-  for (const float value : expected)
-    mean += value / double(expected.size());
+  for (const float value : expected) mean += value / double(expected.size());
   double squares = 0, spread = 0;
   for (size_t i = 0; i < expected.size(); ++i) {
     squares += std::pow(double(actual[i]) - expected[i], 2);
@@ -74,8 +73,7 @@ void compare_prompt(reference_model& model, const safetensors_reader& file, cons
   worst.logits_error = std::max(worst.logits_error, error);
   for (size_t i = 0; i < hidden.size(); ++i) {
     const std::string name = prefix + "hidden_states." + std::to_string(i);
-    if (file.find(name) == nullptr)
-      continue;
+    if (file.find(name) == nullptr) continue;
     worst.hidden_error = std::max(worst.hidden_error, relative_error(hidden[i], file.floats(name)));
     ++worst.hidden_states;
   }
@@ -121,17 +119,14 @@ measured compare(const std::filesystem::path& path, const model_file& file,
 
 TEST_CASE("published models give the recorded logits, hidden states and continuations", "[conformance]") {
   const auto paths = shared_models();
-  if (paths.empty())
-    TROUPE_SKIP("no models in " TROUPE_SHARED_MODELS "/gguf");
-  for (const auto& path : paths)
-    DYNAMIC_SECTION(path.stem().string()) {
+  if (paths.empty()) TROUPE_SKIP("no models in " TROUPE_SHARED_MODELS "/gguf");
+  for (const auto& path : paths) DYNAMIC_SECTION(path.stem().string()) {
       const auto file = open_model(path);
       const promise promised = promise_for(*file);
       const measured worst = compare(path, *file, make_parts(file, {.shards = 2}), promised);
       std::cout << std::left << std::setw(18) << path.stem().string() << " logits off by " << std::setw(12)
                 << worst.logits_error << " (at most " << promised.error_max << ")";
-      if (worst.hidden_states > 0)
-        std::cout << ", hidden states by " << worst.hidden_error;
+      if (worst.hidden_states > 0) std::cout << ", hidden states by " << worst.hidden_error;
       std::cout << ", " << worst.greedy_steps << " greedy steps agree\n";
       CHECK(worst.logits_error <= promised.error_max);
       CHECK(worst.hidden_error <= promised.error_max);

@@ -10,41 +10,37 @@ namespace {
 float64_matrix matrix_of(const tensor_view& tensor) {
   const std::vector<float> values = dequantize(tensor);
   float64_matrix matrix(tensor.rows, tensor.columns);
-  for (Eigen::Index i = 0; i < matrix.size(); ++i)
-    matrix.data()[i] = values[size_t(i)];
+  for (Eigen::Index i = 0; i < matrix.size(); ++i) matrix.data()[i] = values[size_t(i)];
   return matrix;
 }
 
 float64_matrix product(const projection_tensors& tensors, const float64_matrix& x) {
   float64_matrix y = x * matrix_of(tensors.weight).transpose();
-  if (tensors.bias)
-    y.rowwise() += matrix_of(*tensors.bias).row(0);
+  if (tensors.bias) y.rowwise() += matrix_of(*tensors.bias).row(0);
   return y;
 }
 
 float64_matrix norm(const norm_spec& spec, const norm_tensors& tensors, float64_matrix x) {
   const float64_matrix weight = matrix_of(tensors.weight);
   for (Eigen::Index i = 0; i < x.rows(); ++i) {
-    if (spec.kind == norm_kind::layer)
-      x.row(i).array() -= x.row(i).mean();
+    if (spec.kind == norm_kind::layer) x.row(i).array() -= x.row(i).mean();
     x.row(i) /= std::sqrt(x.row(i).squaredNorm() / double(x.cols()) + spec.epsilon);
     x.row(i).array() *= weight.row(0).array();
-    if (tensors.bias)
-      x.row(i) += matrix_of(*tensors.bias).row(0);
+    if (tensors.bias) x.row(i) += matrix_of(*tensors.bias).row(0);
   }
   return x;
 }
 
 double activate_one(activation_kind kind, double x) {
   switch (kind) {
-    case activation_kind::relu:
-      return x > 0 ? x : 0;
-    case activation_kind::gelu_tanh:
-      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
-    case activation_kind::gelu_erf:
-      return 0.5 * x * (1 + std::erf(x / std::numbers::sqrt2));
-    case activation_kind::silu:
-      return x / (1 + std::exp(-x));
+  case activation_kind::relu:
+    return x > 0 ? x : 0;
+  case activation_kind::gelu_tanh:
+    return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+  case activation_kind::gelu_erf:
+    return 0.5 * x * (1 + std::erf(x / std::numbers::sqrt2));
+  case activation_kind::silu:
+    return x / (1 + std::exp(-x));
   }
   throw std::logic_error("no such activation");
 }
@@ -58,10 +54,9 @@ float64_matrix turn(const rope_spec& spec, float64_matrix x) {
       double& re = x(position, interleaved ? 2 * pair : pair);
       double& im = x(position, interleaved ? 2 * pair + 1 : pair + pairs);
       double frequency = std::pow(double(spec.base), -2.0 * pair / spec.dimensions) / spec.scaling_factor;
-      if (!spec.factors.empty())
-        frequency /= spec.factors[pair];
+      if (!spec.factors.empty()) frequency /= spec.factors[pair];
       const std::complex<double> turned =
-        std::complex<double>(re, im) * std::polar(1.0, double(position) * frequency);
+          std::complex<double>(re, im) * std::polar(1.0, double(position) * frequency);
       re = turned.real();
       im = turned.imag();
     }
@@ -102,8 +97,7 @@ float64_matrix feed_forward(const feed_forward_spec& spec, const feed_forward_te
                             const float64_matrix& x) {
   const auto act = [&](double value) { return activate_one(spec.activation, value); };
   const float64_matrix up = product(tensors.up, x);
-  if (!spec.gated)
-    return product(tensors.down, up.unaryExpr(act));
+  if (!spec.gated) return product(tensors.down, up.unaryExpr(act));
   return product(tensors.down, product(*tensors.gate, x).unaryExpr(act).cwiseProduct(up));
 }
 
@@ -114,10 +108,8 @@ float64_matrix float64_logits(const model_file& file, std::span<const uint32_t> 
   const model_tensors& tensors = file.tensors;
   const float64_matrix embedding = matrix_of(tensors.embedding);
   float64_matrix x(tokens.size(), spec.width);
-  for (size_t i = 0; i < tokens.size(); ++i)
-    x.row(Eigen::Index(i)) = embedding.row(tokens[i]);
-  if (spec.learned_positions)
-    x += matrix_of(*tensors.positions).topRows(x.rows());
+  for (size_t i = 0; i < tokens.size(); ++i) x.row(Eigen::Index(i)) = embedding.row(tokens[i]);
+  if (spec.learned_positions) x += matrix_of(*tensors.positions).topRows(x.rows());
   for (size_t i = 0; i < spec.layers.size(); ++i) {
     const layer_spec& layer = spec.layers[i];
     const layer_tensors& parts = tensors.layers[i];
@@ -128,11 +120,9 @@ float64_matrix float64_logits(const model_file& file, std::span<const uint32_t> 
 }
 
 double relative_error(std::span<const float> actual, const float64_matrix& expected) {
-  if (actual.size() != size_t(expected.size()))
-    throw std::logic_error("sizes differ");
+  if (actual.size() != size_t(expected.size())) throw std::logic_error("sizes differ");
   double squares = 0;
-  for (size_t i = 0; i < actual.size(); ++i)
-    squares += std::pow(actual[i] - expected.data()[i], 2);
+  for (size_t i = 0; i < actual.size(); ++i) squares += std::pow(actual[i] - expected.data()[i], 2);
   const double spread = (expected.array() - expected.mean()).matrix().squaredNorm();
   return std::sqrt(squares / spread);
 }

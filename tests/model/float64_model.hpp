@@ -1,6 +1,6 @@
 #pragma once
-// A model once more, in float64, from the formulas: no kernels, no cache, no parts. It shares with troupe only
-// how a file is read and a row dequantised.
+// A model once more, in float64, from the formulas: no kernels, no cache, no parts. It shares with troupe
+// only how a file is read and a row dequantised.
 #include "model/model_file.hpp"
 #include <Eigen/Core>
 #include <span>

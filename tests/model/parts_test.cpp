@@ -1,6 +1,6 @@
 // How a model is cut, and that each part keeps to its own rows.
-#include "model/parts.hpp"
 #include "model/error.hpp"
+#include "model/parts.hpp"
 #include "model/tiny_models.hpp"
 #include "support/catch.hpp"
 #include <cmath>
@@ -15,10 +15,9 @@ namespace {
 /// Activations of its own, filled from the raw bits of a seeded generator.
 struct rows_of_test {
   rows_of_test(uint32_t rows, uint32_t columns, uint64_t seed)
-    : all{nullptr, rows, columns, columns}, values(size_t(rows) * columns) {
+      : all{nullptr, rows, columns, columns}, values(size_t(rows) * columns) {
     raw_bits bits{seed};
-    for (float& value : values)
-      value = bits.uniform(-2.0f, 2.0f);
+    for (float& value : values) value = bits.uniform(-2.0f, 2.0f);
     all.data = values.data();
   }
   rows_of_test(const rows_of_test&) = delete;
@@ -30,7 +29,8 @@ struct rows_of_test {
 };
 
 /// What a head answers to these rows, each group of which continues the sequence of its cache.
-std::vector<float> attend_slices(const attention_head_part& head, const_rows x, std::vector<head_slice> slices) {
+std::vector<float> attend_slices(const attention_head_part& head, const_rows x,
+                                 std::vector<head_slice> slices) {
   part_scratch scratch;
   std::vector<float> out(size_t(x.rows) * head.output_columns());
   head.forward(x, slices, {out.data(), x.rows, head.output_columns(), head.output_columns()}, scratch);
@@ -111,10 +111,10 @@ TEST_CASE("packing jobs may run in any order and report how far they are", "[par
   size_t jobs_seen = 0;
   const job_runner backwards = [&](std::vector<std::function<void()>> jobs) {
     jobs_seen = jobs.size();
-    for (auto job = jobs.rbegin(); job != jobs.rend(); ++job)
-      (*job)();
+    for (auto job = jobs.rbegin(); job != jobs.rend(); ++job) (*job)();
   };
-  const auto parts = make_parts(file, {.shards = 2}, backwards, [&](double share) { shares.push_back(share); });
+  const auto parts =
+      make_parts(file, {.shards = 2}, backwards, [&](double share) { shares.push_back(share); });
   const auto in_order = make_parts(file, {.shards = 2});
   CHECK(parts->weight_bytes == in_order->weight_bytes);
   REQUIRE(shares.size() == jobs_seen);
@@ -142,26 +142,26 @@ TEST_CASE("a tensor of the wrong shape is named with its file", "[parts]") {
   using change = std::function<void(model_file&)>;
   const auto shrink = [](tensor_view& tensor) { tensor = tensor.row_slice(0, tensor.rows - 1); };
   const std::pair<const char*, change> changes[] = {
-    {"has shape", [&](model_file& m) { shrink(m.tensors.embedding); }},
-    {"has shape", [&](model_file& m) { shrink(m.tensors.output.weight); }},
-    {"has shape", [&](model_file& m) { shrink(m.tensors.layers[1].attention.query.weight); }},
-    {"has shape", [&](model_file& m) { shrink(m.tensors.layers[1].attention.key.weight); }},
-    {"has shape", [&](model_file& m) { shrink(m.tensors.layers[1].attention.value.weight); }},
-    {"has shape", [&](model_file& m) { shrink(m.tensors.layers[1].attention.output.weight); }},
-    {"has shape", [&](model_file& m) { shrink(m.tensors.layers[1].feed_forward.up.weight); }},
-    {"has shape", [&](model_file& m) { shrink(m.tensors.layers[1].feed_forward.down.weight); }},
-    {"has shape", [&](model_file& m) { shrink(m.tensors.layers[1].feed_forward.gate->weight); }},
-    {"has shape", [&](model_file& m) { m.tensors.layers[0].attention_norm.weight.columns -= 1; }},
-    {"has shape", [&](model_file& m) { m.tensors.final_norm.weight.columns += 1; }},
-    {"bytes", [&](model_file& m) { m.tensors.embedding.bytes = m.tensors.embedding.bytes.first(8); }},
-    {"gate is missing", [&](model_file& m) { m.tensors.layers[0].feed_forward.gate.reset(); }},
-    {"evenly", [&](model_file& m) { m.spec.layers[0].attention.kv_heads = 3; }},
-    {"0 wide", [&](model_file& m) { m.spec.layers[0].attention.head_dim = 0; }},
-    {"rotary dimensions", [&](model_file& m) { m.spec.layers[0].attention.rope.dimensions = 7; }},
-    {"rotary factors", [&](model_file& m) { m.spec.layers[0].attention.rope.factors = {1.0f}; }},
-    {"context length", [&](model_file& m) { m.spec.context_length = 0; }},
-    {"layers", [&](model_file& m) { m.spec.layers.pop_back(); }},
-    {"learned positions", [&](model_file& m) { m.spec.learned_positions = true; }},
+      {"has shape", [&](model_file& m) { shrink(m.tensors.embedding); }},
+      {"has shape", [&](model_file& m) { shrink(m.tensors.output.weight); }},
+      {"has shape", [&](model_file& m) { shrink(m.tensors.layers[1].attention.query.weight); }},
+      {"has shape", [&](model_file& m) { shrink(m.tensors.layers[1].attention.key.weight); }},
+      {"has shape", [&](model_file& m) { shrink(m.tensors.layers[1].attention.value.weight); }},
+      {"has shape", [&](model_file& m) { shrink(m.tensors.layers[1].attention.output.weight); }},
+      {"has shape", [&](model_file& m) { shrink(m.tensors.layers[1].feed_forward.up.weight); }},
+      {"has shape", [&](model_file& m) { shrink(m.tensors.layers[1].feed_forward.down.weight); }},
+      {"has shape", [&](model_file& m) { shrink(m.tensors.layers[1].feed_forward.gate->weight); }},
+      {"has shape", [&](model_file& m) { m.tensors.layers[0].attention_norm.weight.columns -= 1; }},
+      {"has shape", [&](model_file& m) { m.tensors.final_norm.weight.columns += 1; }},
+      {"bytes", [&](model_file& m) { m.tensors.embedding.bytes = m.tensors.embedding.bytes.first(8); }},
+      {"gate is missing", [&](model_file& m) { m.tensors.layers[0].feed_forward.gate.reset(); }},
+      {"evenly", [&](model_file& m) { m.spec.layers[0].attention.kv_heads = 3; }},
+      {"0 wide", [&](model_file& m) { m.spec.layers[0].attention.head_dim = 0; }},
+      {"rotary dimensions", [&](model_file& m) { m.spec.layers[0].attention.rope.dimensions = 7; }},
+      {"rotary factors", [&](model_file& m) { m.spec.layers[0].attention.rope.factors = {1.0f}; }},
+      {"context length", [&](model_file& m) { m.spec.context_length = 0; }},
+      {"layers", [&](model_file& m) { m.spec.layers.pop_back(); }},
+      {"learned positions", [&](model_file& m) { m.spec.learned_positions = true; }},
   };
   int number = 0;
   for (const auto& [reason, apply] : changes) {
@@ -220,7 +220,8 @@ TEST_CASE("a poisoned row poisons its own sequence only", "[parts]") {
       return attend_slices(head, x.all, {{&a, 0, 3}, {&b, 0, 3}});
     };
     const auto clean = run();
-    for (const float poison : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    for (const float poison :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
       x.all.row(1)[5] = poison;
       const auto poisoned = run();
       const size_t columns = head.output_columns();
@@ -259,11 +260,13 @@ TEST_CASE("wrong shapes are broken invariants", "[parts]") {
   const attention_head_part& head = *parts->layers[0]->heads[0];
   kv_cache cache{head.spec.head_dim};
   rows_of_test attended{2, head.output_columns(), 11};
-  const auto forward = [&](std::vector<head_slice> slices) { head.forward(x.all, slices, attended.all, scratch); };
-  CHECK_THROWS_AS(forward({{&cache, 0, 1}}), broken_invariant);                  // A row too few.
-  CHECK_THROWS_AS(forward({{&cache, 0, 3}}), broken_invariant);                  // A row too many.
+  const auto forward = [&](std::vector<head_slice> slices) {
+    head.forward(x.all, slices, attended.all, scratch);
+  };
+  CHECK_THROWS_AS(forward({{&cache, 0, 1}}), broken_invariant); // A row too few.
+  CHECK_THROWS_AS(forward({{&cache, 0, 3}}), broken_invariant); // A row too many.
   CHECK_THROWS_AS(forward({{nullptr, 0, 2}}), broken_invariant);
-  CHECK_THROWS_AS(forward({{&cache, 7, 2}}), broken_invariant);                  // A gap in the cache.
+  CHECK_THROWS_AS(forward({{&cache, 7, 2}}), broken_invariant); // A gap in the cache.
   const uint32_t tokens[] = {0, file->spec.vocabulary}, positions[] = {0, 1};
   CHECK_THROWS_AS(parts->embedding.forward(tokens, positions, out.all, scratch), broken_invariant);
 }

@@ -202,6 +202,23 @@ TEST_CASE("rope turns pairs by position times frequency, and only the leading di
   REQUIRE(head == std::vector<float>{1, 2});
 }
 
+TEST_CASE("rope turns as exactly at the last of a million positions as at the first", "[kernels]") {
+  const rope_spec spec{rope_kind::half_split, 128, 10000.0f, 1.0f, {}};
+  const rope_table table(spec, 1u << 20);
+  std::vector<float> turn;
+  for (const uint32_t position : {0u, 1u, 1023u, 1024u, 1025u, 4096u, 777'777u, (1u << 20) - 1}) {
+    table.turn_at(position, turn);
+    REQUIRE(turn.size() == 128);
+    for (uint32_t i = 0; i < 64; ++i) {
+      INFO("position " << position << " pair " << i);
+      const double angle = position * std::pow(10000.0, -2.0 * i / 128);
+      REQUIRE(std::abs(turn[i] - std::cos(angle)) < 6e-8);
+      REQUIRE(std::abs(turn[64 + i] - std::sin(angle)) < 6e-8);
+    }
+  }
+  REQUIRE_THROWS_AS(table.turn_at(1u << 20, turn), broken_invariant);
+}
+
 TEST_CASE("one element that is not finite is found at every place", "[kernels]") {
   on_every_isa([] {
     random_bits random(44);

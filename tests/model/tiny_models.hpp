@@ -23,8 +23,8 @@ struct tiny_choice {
   }
 };
 
-/// Every family in a plain and a quantised type; every other type once; and sizes that divide by nothing. The first
-/// is a llama in F32.
+/// Every family in a plain and a quantised type; every other type once; and sizes that divide by nothing. The
+/// first is a llama in F32.
 inline std::vector<tiny_choice> tiny_choices() {
   std::vector<tiny_choice> choices;
   for (const char* family : {"llama", "qwen2", "qwen3", "gpt2"})
@@ -34,10 +34,22 @@ inline std::vector<tiny_choice> tiny_choices() {
     choices.push_back({{.type = type}, ""});
   for (const tensor_type type : {tensor_type::q4_k, tensor_type::q5_k, tensor_type::q6_k})
     choices.push_back({{.type = type, .width = 256, .head_dim = 64, .feed_forward = 512}, ""});
-  choices.push_back({{.width = 84, .heads = 6, .kv_heads = 3, .head_dim = 14, .feed_forward = 131,
-                      .vocabulary = 301, .tied = true, .with_biases = true}, " awkward"});
-  choices.push_back({{.type = tensor_type::q8_0, .heads = 4, .kv_heads = 4, .feed_forward = 172, .tied = true,
-                      .with_biases = true}, " mixed"});
+  choices.push_back({{.width = 84,
+                      .heads = 6,
+                      .kv_heads = 3,
+                      .head_dim = 14,
+                      .feed_forward = 131,
+                      .vocabulary = 301,
+                      .tied = true,
+                      .with_biases = true},
+                     " awkward"});
+  choices.push_back({{.type = tensor_type::q8_0,
+                      .heads = 4,
+                      .kv_heads = 4,
+                      .feed_forward = 172,
+                      .tied = true,
+                      .with_biases = true},
+                     " mixed"});
   return choices;
 }
 
@@ -48,8 +60,7 @@ inline std::shared_ptr<const model_file> open_tiny(const tiny_choice& choice) {
 inline std::vector<uint32_t> random_tokens(const model_file& file, size_t count, uint64_t seed = 42) {
   raw_bits bits{seed};
   std::vector<uint32_t> tokens(count);
-  for (uint32_t& token : tokens)
-    token = uint32_t(bits.below(file.spec.vocabulary));
+  for (uint32_t& token : tokens) token = uint32_t(bits.below(file.spec.vocabulary));
   return tokens;
 }
 
