@@ -30,7 +30,7 @@ TEST_CASE("a message prints as its type and size, not as its values") {
     states.add_values(1.5f);
   auto message = caf::make_message(states);
   CHECK(to_string(message) == "(troupe.v1.HiddenStates(405))");
-  CHECK(to_string(caf::make_message(v1::Shutdown{})) == "(troupe.v1.Shutdown(0))");
+  CHECK(to_string(caf::make_message(v1::ListActors{})) == "(troupe.v1.ListActors(0))");
 }
 
 TEST_CASE("a packed message reaches typed, untyped and anonymous handles") {

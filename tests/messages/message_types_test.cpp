@@ -85,7 +85,7 @@ TEST_CASE("the list of message types holds every message of the schemas") {
   std::ranges::set_difference(in_schemas, in_list, std::back_inserter(missing));
   CHECK(missing == std::vector<std::string>{});
   CHECK(in_list.size() == in_schemas.size());
-  CHECK(in_list.size() >= 37);
+  CHECK(in_list.size() >= 30); // Not two empty lists that agree.
 }
 
 TEST_CASE("every message type is registered under its full protobuf name") {

@@ -1,4 +1,4 @@
-// A program outside of troupe that sends itself one of troupe's messages.
+// A program outside of troupe that knows its messages.
 #include <messages/message_types.hpp>
 
 #include <messages/caf_message.hpp>
