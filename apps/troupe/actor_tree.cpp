@@ -1,6 +1,7 @@
 #include "apps/troupe/actor_tree.hpp"
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string_view>
 
 namespace troupe {
@@ -40,15 +41,39 @@ bool leads_to(std::string_view parent, std::string_view path) {
   return path.size() > parent.size() && path.starts_with(parent) && path[parent.size()] == '/';
 }
 
+/// An actor, or the place of a supervisor.
+struct placed {
+  std::string path;
+  uint32_t restarts = 0;
+  bool is_actor = true;
+};
+
+std::vector<placed> with_places(const std::vector<actor_facts>& actors) {
+  constexpr std::string_view ending = "/supervisor";
+  std::vector<placed> all;
+  std::set<std::string> paths;
+  for (const actor_facts& facts : actors) {
+    all.push_back({facts.path, facts.restarts, true});
+    paths.insert(facts.path);
+  }
+  for (const actor_facts& facts : actors) {
+    if (!facts.path.ends_with(ending) || facts.path.size() == ending.size()) continue;
+    const std::string place = facts.path.substr(0, facts.path.size() - ending.size());
+    if (paths.insert(place).second) all.push_back({place, 0, false});
+  }
+  return all;
+}
+
 /// Takes from `next` on all actors below `parent` (all there are, for an empty one).
-std::vector<actor_node> take_children(std::string_view parent, const std::vector<actor_facts>& sorted, size_t& next) {
+std::vector<actor_node> take_children(std::string_view parent, const std::vector<placed>& sorted, size_t& next) {
   std::vector<actor_node> children;
   while (next < sorted.size() && (parent.empty() || leads_to(parent, sorted[next].path))) {
-    const actor_facts& facts = sorted[next++];
+    const placed& facts = sorted[next++];
     actor_node node;
     node.path = facts.path;
     node.label = parent.empty() ? facts.path : facts.path.substr(parent == "/" ? 1 : parent.size() + 1);
     node.restarts = facts.restarts;
+    node.is_actor = facts.is_actor;
     node.children = take_children(node.path, sorted, next);
     children.push_back(std::move(node));
   }
@@ -77,7 +102,8 @@ std::string quoted(const std::string& text) {
 }
 
 void dot_node(const actor_node& node, std::string& out) {
-  out += "  " + quoted(node.path) + " [label=" + quoted(node.label + restarts_text(node)) + "];\n";
+  const std::string style = node.is_actor ? "" : ", style=dashed";
+  out += "  " + quoted(node.path) + " [label=" + quoted(node.label + restarts_text(node)) + style + "];\n";
   for (const actor_node& child : node.children) {
     dot_node(child, out);
     out += "  " + quoted(node.path) + " -> " + quoted(child.path) + ";\n";
@@ -87,8 +113,8 @@ void dot_node(const actor_node& node, std::string& out) {
 } // namespace
 
 std::vector<actor_node> actor_trees(const std::vector<actor_facts>& actors) {
-  std::vector<actor_facts> sorted = actors;
-  std::stable_sort(sorted.begin(), sorted.end(), [](const actor_facts& a, const actor_facts& b) {
+  std::vector<placed> sorted = with_places(actors);
+  std::stable_sort(sorted.begin(), sorted.end(), [](const placed& a, const placed& b) {
     return comes_before(a.path, b.path);
   });
   size_t next = 0;
@@ -113,7 +139,10 @@ std::string to_dot(const std::vector<actor_node>& trees) {
 json to_json(const std::vector<actor_node>& trees) {
   json list = json::array();
   for (const actor_node& tree : trees) {
-    list.push_back({{"path", tree.path}, {"restarts", tree.restarts}, {"children", to_json(tree.children)}});
+    json node{{"path", tree.path}};
+    if (tree.is_actor) node["restarts"] = tree.restarts;
+    node["children"] = to_json(tree.children);
+    list.push_back(std::move(node));
   }
   return list;
 }

@@ -12,18 +12,19 @@ struct actor_node {
   std::string path;  // "/replica/0/layer/3"
   std::string label; // What its path adds to its parent's: "layer/3".
   uint32_t restarts = 0;
+  bool is_actor = true; // False for a place where a supervisor and its children live, but no actor of that path.
   std::vector<actor_node> children;
 };
 
-/// The trees that the paths form: an actor's parent is the actor with the longest path that leads to its own. Siblings
-/// stand in the order of their paths, numbers in them by value.
+/// The trees that the paths form: an actor's parent is the actor with the longest path that leads to its own, or the
+/// place of a supervisor ("/replica/0" for "/replica/0/supervisor"). Siblings stand in the order of their paths, numbers in them by value.
 std::vector<actor_node> actor_trees(const std::vector<actor_facts>& actors);
 
 /// With ├── and └──.
 std::string draw(const std::vector<actor_node>& trees);
 /// A digraph in Graphviz's language.
 std::string to_dot(const std::vector<actor_node>& trees);
-/// [{"path", "restarts", "children": [...]}]
+/// [{"path", "restarts", "children": [...]}]; what is no actor has no "restarts".
 nlohmann::ordered_json to_json(const std::vector<actor_node>& trees);
 
 } // namespace troupe

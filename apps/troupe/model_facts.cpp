@@ -113,6 +113,16 @@ json tokenizer_facts(const vocabulary& words) {
 void collect_lines(const json& facts, const std::string& prefix, std::vector<std::pair<std::string, std::string>>& out) {
   for (const auto& [key, value] : facts.items()) {
     const std::string name = prefix + key;
+    if (key == "layers") { // Groups of layers; people want to read "layers 0-4".
+      for (const json& group : value) {
+        const auto first = group["first"].get<size_t>(), last = first + group["count"].get<size_t>() - 1;
+        json rest = group;
+        rest.erase("first");
+        rest.erase("count");
+        collect_lines(rest, "layers " + std::to_string(first) + "-" + std::to_string(last) + ": ", out);
+      }
+      continue;
+    }
     if (value.is_object() && value.contains("piece")) {
       out.emplace_back(name, value["id"].dump() + " " + value["piece"].dump(-1, ' ', false, json::error_handler_t::replace));
     } else if (value.is_object() || (value.is_array() && !value.empty() && value.front().is_object())) {

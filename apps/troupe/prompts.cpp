@@ -33,14 +33,15 @@ void read_file(const std::string& name, bool lines, std::vector<prompt>& prompts
 }
 
 bool none_given(const prompt_options& options) {
-  return options.texts.empty() && options.files.empty() && options.ids.empty();
+  return options.texts.empty() && options.words.empty() && options.files.empty() && options.ids.empty();
 }
 
 } // namespace
 
 void declare_prompts(CLI::App& app, prompt_options& options) {
-  app.add_option("-p,--prompt,prompt", options.texts, "A prompt; may be repeated")
+  app.add_option("-p,--prompt", options.texts, "A prompt; may be repeated")
     ->allow_extra_args(false)->type_name("TEXT");
+  app.add_option("text", options.words, "Prompts, as arguments")->type_name("");
   app.add_option("-f,--prompt-file", options.files, "Read a prompt from a file, - for stdin; may be repeated")
     ->allow_extra_args(false)->type_name("FILE");
   app.add_option("--prompt-ids", options.ids, "A prompt as token ids, such as 1,403,407; may be repeated")
@@ -61,6 +62,7 @@ void check(const prompt_options& options) {
 std::vector<prompt> read_prompts(const prompt_options& options) {
   std::vector<prompt> prompts;
   for (const std::string& text : options.texts) prompts.push_back({text, {}});
+  for (const std::string& text : options.words) prompts.push_back({text, {}});
   for (const std::string& name : options.files) read_file(name, options.lines, prompts);
   for (const std::string& ids : options.ids) prompts.push_back({"", parse_ids(ids, "--prompt-ids")});
   if (none_given(options)) read_from(std::cin, "stdin", options.lines, prompts);

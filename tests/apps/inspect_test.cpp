@@ -66,6 +66,16 @@ TEST_CASE("the tree of actors holds every layer and every head") {
   CHECK(dot.out.ends_with("}\n"));
 }
 
+TEST_CASE("the place of a supervisor holds its children together") {
+  const std::vector<actor_facts> actors{{"/", 0}, {"/a/0/x", 0}, {"/a/0/supervisor", 0}, {"/supervisor", 0}};
+  CHECK(draw(actor_trees(actors)) == R"(/
+├── a/0
+│   ├── supervisor
+│   └── x
+└── supervisor
+)");
+}
+
 TEST_CASE("siblings are drawn in the order of their numbers, each below its own parent") {
   const std::vector<actor_facts> actors{{"/r", 0},         {"/r/layer/10", 0}, {"/r/layer/2", 3}, {"/r/layer/2/head/0", 0},
                                         {"/r/layer/1", 0}, {"/r/layers", 0},   {"/r/layer/10/head/0", 0}};
