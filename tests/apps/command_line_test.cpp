@@ -34,7 +34,7 @@ TEST_CASE("every command's help has examples and --threads") {
   }
 }
 
-TEST_CASE("--version prints one line") {
+TEST_CASE("the option --version prints one line") {
   const outcome version = run_troupe({"--version"});
   CHECK(version.exit_code == 0);
   CHECK(version.out.starts_with("troupe 0."));

@@ -27,7 +27,7 @@ TEST_CASE("tokenize --json gives as many pieces as ids") {
   CHECK(object.at("ids").size() == object.at("pieces").size());
 }
 
-TEST_CASE("--no-special adds no begin-of-text") {
+TEST_CASE("the option --no-special adds no begin-of-text") {
   const std::string model = write_tiny_model();
   const auto ids = [&](std::vector<std::string> more) {
     std::vector<std::string> arguments{"tokenize", "-m", model, "--text", "hello", "--json"};
