@@ -28,7 +28,7 @@ void apply(generation& one, const generation_event& event);
 /// The object that `--json` prints; docs/cli.md describes its fields.
 nlohmann::ordered_json to_json(const generation& one);
 
-/// "5 prompt tokens, 64 generated (length); first token after 2.1 ms, then 3210 tokens/s"
+/// "5 prompt tokens, 64 generated (length) in 20.0 ms, 3200.0 tokens/s; the first after 2.1 ms"
 std::string summary(const generation& one);
 
 enum class generation_format { text, json };

@@ -13,11 +13,18 @@ double milliseconds(time_point from, time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
 }
 
-/// Tokens after the first, by the time from the first to the last; null when there is nothing to measure.
+/// Tokens after the first, by the time from the first to the last. Null for less than 10 ms: the tokens of a tiny model
+/// come faster than this thread is woken, so that several are seen at once.
 json decode_rate(const generation& one) {
   const double ms = milliseconds(one.first_token, one.last_token);
-  if (one.tokens.size() < 2 || ms <= 0) return nullptr;
+  if (one.tokens.size() < 2 || ms < 10) return nullptr;
   return 1000.0 * static_cast<double>(one.tokens.size() - 1) / ms;
+}
+
+/// Generated tokens by the time from submit to end: prompt, waiting for others and all.
+double rate(const generation& one) {
+  const double ms = milliseconds(one.started, one.ended);
+  return ms > 0 ? 1000.0 * static_cast<double>(one.tokens.size()) / ms : 0;
 }
 
 json timings(const generation& one) {
@@ -28,6 +35,7 @@ json timings(const generation& one) {
   result["prefill_tokens_per_s"]
     = any && first > 0 ? json(1000.0 * static_cast<double>(one.prompt_ids.size()) / first) : json(nullptr);
   result["decode_tokens_per_s"] = decode_rate(one);
+  result["tokens_per_s"] = rate(one);
   result["total_ms"] = milliseconds(one.started, one.ended);
   return result;
 }
@@ -77,16 +85,11 @@ json to_json(const generation& one) {
 std::string summary(const generation& one) {
   std::string text = std::to_string(one.prompt_ids.size()) + " prompt tokens, " + std::to_string(one.tokens.size())
                      + " generated (" + std::string(to_string(one.reason)) + ")";
-  char buffer[80];
-  if (!one.tokens.empty()) {
-    std::snprintf(buffer, sizeof buffer, "; first token after %.1f ms", milliseconds(one.started, one.first_token));
-    text += buffer;
-  }
-  if (const json rate = decode_rate(one); !rate.is_null()) {
-    std::snprintf(buffer, sizeof buffer, ", then %.1f tokens/s", rate.get<double>());
-    text += buffer;
-  }
-  return text;
+  if (one.tokens.empty()) return text;
+  char buffer[120];
+  std::snprintf(buffer, sizeof buffer, " in %.1f ms, %.1f tokens/s; the first after %.1f ms",
+                milliseconds(one.started, one.ended), rate(one), milliseconds(one.started, one.first_token));
+  return text + buffer;
 }
 
 generation_printer::generation_printer(const std::vector<generation>& all, generation_format format, bool echo)
@@ -118,7 +121,8 @@ void generation_printer::update_text() {
     }
     out += one.text.substr(printed_);
     printed_ = one.text.size();
-    if (one.finished && !one.text.ends_with('\n')) out += '\n';
+    const bool anything = !one.text.empty() || echo_ || all_.size() > 1;
+    if (one.finished && anything && !one.text.ends_with('\n')) out += '\n';
     print(out);
     if (!one.finished) return;
     front_open_ = false;

@@ -48,7 +48,8 @@ TEST_CASE("generate --json prints one object with the promised fields") {
   CHECK(one.at("finish_reason") == "length");
   CHECK(one.at("prompt_tokens") > 1);
   CHECK(one.at("timings").at("first_token_ms") > 0);
-  CHECK(one.at("timings").at("decode_tokens_per_s") > 0);
+  CHECK(one.at("timings").at("tokens_per_s") > 0);
+  CHECK(one.at("timings").contains("decode_tokens_per_s"));
   CHECK(one.at("timings").at("total_ms") >= one.at("timings").at("first_token_ms"));
   CHECK_FALSE(one.contains("error"));
 }
@@ -121,6 +122,9 @@ TEST_CASE("a prompt that cannot be served fails alone, with 1") {
   CHECK(objects[1].at("error").get<std::string>().find("99999") != std::string::npos);
   CHECK(objects[2].at("tokens") == objects[0].at("tokens"));
   CHECK(result.err.find("prompt 2: ") != std::string::npos);
+  const outcome alone = generate(model, {"--prompt-ids", "7,99999"});
+  CHECK(alone.exit_code == 1);
+  CHECK(alone.out.empty());
 }
 
 TEST_CASE("a poisoned prompt ends with its error and the others finish") {
