@@ -147,7 +147,8 @@ TEST_CASE("a forbidden token is not generated and a stop string ends the text be
   const auto first = free.at("tokens").at(0).get<int>();
   auto biased = request;
   biased.insert(biased.end(), {"--logit-bias", std::to_string(first) + "=-inf"});
-  for (const json& token : json::parse(generate(model, biased).out).at("tokens")) CHECK(token != first);
+  const json without_first = json::parse(generate(model, biased).out);
+  for (const json& token : without_first.at("tokens")) CHECK(token != first);
 
   const std::string text = free.at("text");
   const size_t at = text.find_first_not_of(" \n", 3); // Some ASCII piece within the text, if it has one.
