@@ -1,0 +1,284 @@
+#include "actors/workers.hpp"
+
+#include "actors/worker_policy.hpp"
+#include "support/catch.hpp"
+
+#include <caf/all.hpp>
+#include <caf/scheduler/test_coordinator.hpp>
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+namespace {
+
+using clock_type = std::chrono::steady_clock;
+using ping_atom = caf::atom_constant<caf::atom("ping")>;
+
+struct test_system {
+  explicit test_system(workers_options options, std::size_t throughput = 0) {
+    configure_workers(config, options);
+    if (throughput > 0)
+      config.set("scheduler.max-throughput", throughput);
+    system.emplace(config);
+  }
+  caf::actor_system_config config;
+  std::optional<caf::actor_system> system;
+};
+
+// True when it became true within ten seconds: long enough for any machine, and only ever waited for by a
+// bug.
+bool eventually(const std::function<bool()>& condition) {
+  const auto end = clock_type::now() + 10s;
+  while (!condition()) {
+    if (clock_type::now() > end)
+      return false;
+    std::this_thread::sleep_for(100us);
+  }
+  return true;
+}
+
+std::chrono::nanoseconds cpu_time() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto of = [](const timeval& t) {
+    return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec);
+  };
+  return of(usage.ru_utime) + of(usage.ru_stime);
+}
+
+void burn(std::chrono::nanoseconds time) {
+  for (const auto end = clock_type::now() + time; clock_type::now() < end;) {
+  }
+}
+
+// Passes a number on, one lower each time, to the next of its peers.
+struct relay_state {
+  std::vector<caf::actor> peers;
+  std::size_t next = 0;
+};
+
+using relay_actor = caf::stateful_actor<relay_state>;
+
+caf::behavior relay(relay_actor* self, std::atomic<uint64_t>* handled, std::atomic<uint64_t>* over) {
+  return {[=](std::vector<caf::actor> peers) { self->state.peers = std::move(peers); },
+          [=](int hops) {
+            ++*handled;
+            auto& state = self->state;
+            if (hops == 0)
+              ++*over;
+            else
+              self->send(state.peers[state.next++ % state.peers.size()], hops - 1);
+          }};
+}
+
+} // namespace
+
+TEST_CASE("every message is handled, with any number of threads", "[workers]") {
+  const auto threads = GENERATE(1u, 2u, 4u);
+  const auto pin = GENERATE(false, true);
+  INFO(threads << " threads, pin " << pin);
+  constexpr int actors = 40, tokens = 100, hops = 200;
+  std::atomic<uint64_t> handled{0}, over{0};
+  {
+    test_system t{{.threads = threads, .pin = pin}};
+    std::vector<caf::actor> relays;
+    for (int i = 0; i < actors; ++i)
+      relays.push_back(t.system->spawn(relay, &handled, &over));
+    for (const auto& r : relays)
+      caf::anon_send(r, relays);
+    for (int i = 0; i < tokens; ++i)
+      caf::anon_send(relays[static_cast<std::size_t>(i % actors)], hops); // From outside while they run.
+    CHECK(eventually([&] { return over == tokens; }));
+    for (const auto& r : relays)
+      caf::anon_send_exit(r, caf::exit_reason::user_shutdown); // They hold each other.
+  }
+  CHECK(handled == uint64_t{tokens} * (hops + 1));
+}
+
+TEST_CASE("no wake-up is lost: whoever comes while the threads fall asleep is answered", "[workers]") {
+  test_system t{{.threads = 2, .spin = 20us}};
+  auto echo = t.system->spawn([]() -> caf::behavior { return {[](int x) { return x; }}; });
+  caf::scoped_actor self{*t.system};
+  for (int i = 0; i < 2000; ++i) {
+    int answer = -1;
+    self->request(echo, 10s, i).receive([&](int x) { answer = x; }, [](const caf::error&) {});
+    REQUIRE(answer == i);
+    burn(std::chrono::microseconds(i % 50)); // Ends before, while and after they go to sleep.
+  }
+}
+
+TEST_CASE("jobs and sleepers always find each other", "[workers]") {
+  // The same protocol as worker_policy, without CAF around it: here a sanitizer sees everything.
+  constexpr int consumers = 3, producers = 2, jobs_each = 3000;
+  caf::detail::double_ended_queue<int> queue;
+  job_market market;
+  std::atomic<int> taken{0};
+  int job = 0;
+  const auto add = [&](int* what) {
+    const auto seen = market.announce_job();
+    queue.append(what);
+    market.wake(seen);
+  };
+  const auto next = [&] {
+    market.start_looking();
+    for (;; market.sleep()) {
+      for (int i = 0; i < 20; ++i) {
+        if (auto* found = market.has_jobs() ? queue.take_head() : nullptr) {
+          market.took_job();
+          market.stop_looking();
+          return found;
+        }
+      }
+    }
+  };
+  int stop = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < consumers; ++i)
+    threads.emplace_back([&] {
+      while (next() != &stop)
+        ++taken;
+    });
+  for (int p = 0; p < producers; ++p)
+    threads.emplace_back([&, p] {
+      for (int i = 0; i < jobs_each; ++i) {
+        add(&job);
+        if (i % 7 == p)
+          burn(std::chrono::microseconds(i % 30));
+      }
+    });
+  CHECK(eventually([&] { return taken == producers * jobs_each; }));
+  for (int i = 0; i < consumers; ++i)
+    add(&stop);
+  for (auto& thread : threads)
+    thread.join();
+}
+
+TEST_CASE("what one actor sends to several runs at the same time", "[workers]") {
+  const auto threads = GENERATE(2, 4);
+  test_system t{{.threads = static_cast<uint32_t>(threads)}};
+  for (int round = 0; round < 20; ++round) {
+    std::atomic<int> arrived{0};
+    std::atomic<int> met{0};
+    auto meet = [&]() -> caf::behavior {
+      return {[&](ping_atom) {
+        ++arrived;
+        for (const auto end = clock_type::now() + 5s; arrived < threads && clock_type::now() < end;)
+          std::this_thread::yield();
+        if (arrived == threads)
+          ++met;
+      }};
+    };
+    t.system->spawn([&](caf::event_based_actor* self) {
+      for (int i = 0; i < threads; ++i)
+        self->send(self->spawn(meet), ping_atom::value);
+    });
+    CHECK(eventually([&] { return met == threads; }));
+  }
+}
+
+TEST_CASE("nobody starves, and an actor handles at most max-throughput messages in a row", "[workers]") {
+  test_system t{{.threads = 1}, 1};
+  std::vector<char> order;
+  std::atomic<int> ended{0};
+  const auto writer = [&](char name) {
+    return t.system->spawn([&order, name]() -> caf::behavior {
+      return {[&order, name](ping_atom) { order.push_back(name); }}; // One thread: no race.
+    });
+  };
+  t.system->spawn([&ended, a = writer('a'), b = writer('b')](caf::event_based_actor* self) {
+    self->set_down_handler([&ended](caf::down_msg&) { ++ended; });
+    for (const auto& w : {a, b}) {
+      self->monitor(w);
+      for (int i = 0; i < 10; ++i)
+        self->send(w, ping_atom::value);
+      self->send_exit(w, caf::exit_reason::user_shutdown);
+    }
+    return caf::behavior{[](ping_atom) {}};
+  });
+  REQUIRE(eventually([&] { return ended == 2; }));
+  t.system.reset();
+  REQUIRE(order.size() == 20);
+  std::string text(order.begin(), order.end());
+  CHECK(text == "abababababababababab");
+}
+
+TEST_CASE("idle workers leave the CPU alone", "[workers]") {
+  test_system t{{.threads = 2}};
+  auto echo = t.system->spawn([]() -> caf::behavior { return {[](int x) { return x; }}; });
+  caf::scoped_actor self{*t.system};
+  self->request(echo, 10s, 1).receive([](int) {}, [](const caf::error&) {}); // All threads have started.
+  auto least = std::chrono::nanoseconds::max();
+  for (int i = 0; i < 5 && least > 3ms;
+       ++i) { // Other threads of this process may stir: the quietest window counts.
+    const auto before = cpu_time();
+    std::this_thread::sleep_for(300ms);
+    least = std::min(least, cpu_time() - before);
+  }
+  CHECK(least < 60ms); // A fifth of one CPU; two spinning threads would burn 600 ms. Measured: 0.2 ms.
+}
+
+TEST_CASE("busy time is the time inside actors", "[workers]") {
+  test_system t{{.threads = 2}};
+  const auto worker = [&] {
+    return t.system->spawn([]() -> caf::behavior {
+      return {[](int ms) {
+        burn(std::chrono::milliseconds(ms));
+        return ms;
+      }};
+    });
+  };
+  auto a = worker(), b = worker();
+  caf::scoped_actor self{*t.system};
+  const auto before = busy_time(*t.system);
+  auto first = self->request(a, 10s, 30);
+  auto second = self->request(b, 10s, 30);
+  first.receive([](int) {}, [](const caf::error&) {});
+  second.receive([](int) {}, [](const caf::error&) {});
+  CHECK(eventually(
+    [&] { return busy_time(*t.system) - before >= 60ms; })); // The last job counts once it is over.
+  const auto idle_from = busy_time(*t.system);
+  std::this_thread::sleep_for(50ms);
+  CHECK(busy_time(*t.system) - idle_from < 25ms);
+}
+
+TEST_CASE("an actor system with these workers ends cleanly, also in the middle of things", "[workers]") {
+  for (int i = 0; i < 100; ++i) {
+    std::atomic<uint64_t> handled{0}, over{0};
+    test_system t{
+      {.threads = static_cast<uint32_t>(1 + i % 4), .spin = std::chrono::microseconds(i % 3 * 25)}};
+    std::vector<caf::actor> relays;
+    for (int k = 0; k < 4; ++k)
+      relays.push_back(t.system->spawn(relay, &handled, &over));
+    for (const auto& r : relays)
+      caf::anon_send(r, relays);
+    for (int k = 0; k < 8; ++k)
+      caf::anon_send(relays[static_cast<std::size_t>(k % 4)], 1'000'000); // Never over by itself.
+    if (i % 2 == 0)
+      std::this_thread::sleep_for(200us);
+    for (const auto& r : relays)
+      caf::anon_send_exit(r, caf::exit_reason::kill);
+    relays.clear();
+    t.system.reset();
+  }
+  SUCCEED("no actor system hung");
+}
+
+TEST_CASE("simulations keep their own scheduler", "[workers]") {
+  caf::actor_system_config config;
+  config.set("scheduler.policy", caf::atom("testing"));
+  configure_workers(config, {.threads = 2});
+  caf::actor_system system{config};
+  CHECK(dynamic_cast<caf::scheduler::test_coordinator*>(&system.scheduler()));
+  CHECK(busy_time(system) == 0ns);
+}
