@@ -158,8 +158,7 @@ caf::actor_system& engine::system() { return state_->system; }
 std::vector<actor_facts> engine::actors() const {
   caf::scoped_actor self{state_->system};
   const auto list = state_->list(self);
-  // The root's own children come before there is a directory that could know them.
-  std::vector<actor_facts> facts{{paths::root, 0}, {paths::directory, 0}, {paths::runtime, 0}};
+  std::vector<actor_facts> facts{{paths::root, 0}, {paths::directory, 0}}; // Who the directory cannot know of.
   for (int i = 0; i < list.paths_size(); ++i) facts.push_back({list.paths(i), list.restarts(i)});
   return facts;
 }

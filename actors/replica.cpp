@@ -72,7 +72,7 @@ std::vector<std::string> stage_paths(const replica_config& config) {
 }
 
 size_t actor_count(const model_parts& model) {
-  size_t count = 2 + 1 + 1; // Scheduler and sequences; the replica's supervisor and its embedding.
+  size_t count = 3 + 1 + 1; // /supervisor, scheduler, sequences; the replica's supervisor and its embedding.
   for (const auto& layer : model.layers) count += 2 + layer->heads.size() + layer->shards.size();
   return count + 2 + model.output.shards.size();
 }

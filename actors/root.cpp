@@ -44,7 +44,11 @@ std::vector<child_spec> root_children(root_pointer self, const troupe_config& co
     }};
   auto runtime = runtime_child(config, {});
   runtime.start = [self, config](caf::scheduled_actor* parent, const std::string& path, const caf::message& args) {
-    return runtime_child(config, self->state.directory).start(parent, path, args);
+    const auto handle = runtime_child(config, self->state.directory).start(parent, path, args);
+    v1::ActorStarted news; // The root knew no directory when it was made, so this child is published by hand.
+    news.set_path(path);
+    self->send(self->state.directory, std::move(news), handle);
+    return handle;
   };
   return {std::move(directory_child), std::move(runtime)};
 }

@@ -174,7 +174,9 @@ void on_hidden_states(sequence_pointer self, const v1::HiddenStates& states) {
   rows.set_layer(states.layer());
   rows.set_position(place->position);
   rows.set_width(states.width());
-  rows.mutable_values()->Add(first, first + uint64_t(place->rows) * states.width());
+  // A replay may run past the prompt.
+  const uint32_t count = std::min(place->rows, self->state.prompt_size() - place->position);
+  rows.mutable_values()->Add(first, first + uint64_t(count) * states.width());
   tell_client(self, std::move(rows));
 }
 
