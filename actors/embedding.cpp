@@ -41,7 +41,7 @@ embedding_actor::behavior_type embedding(embedding_actor::stateful_pointer<embed
       auto states = st.embed(step);
       const auto suspects = non_finite_sequences(states.plan(), states.values(), states.width());
       if (suspects.empty()) st.next.pass(self, std::move(states), st.scheduler);
-      else self->send(st.scheduler, make_non_finite_fault(states.plan(), st.config.path, suspects));
+      else st.scheduler.send(self, make_non_finite_fault(states.plan(), st.config.path, suspects));
     },
     [self](const v1::ReportProgress& query) {
       if (const auto to = asker_of<v1::StepProgress>(self))
@@ -49,7 +49,7 @@ embedding_actor::behavior_type embedding(embedding_actor::stateful_pointer<embed
     },
     [self](const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
       auto& st = self->state;
-      if (started.path() == paths::scheduler) st.scheduler = caf::actor_cast<scheduler_actor>(handle);
+      if (started.path() == paths::scheduler) st.scheduler.replace(self, handle);
       else st.next.replace(self, started.path(), handle, st.scheduler);
     },
   };

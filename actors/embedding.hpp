@@ -22,7 +22,7 @@ struct embedding_state {
   static inline const char* name = "embedding";
   embedding_config config;
   hand_over next{""};
-  scheduler_actor scheduler;
+  scheduler_line scheduler;
   step_gate gate;
   part_scratch scratch;
 

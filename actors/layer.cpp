@@ -16,7 +16,7 @@ void give_up(layer_pointer self, v1::StepFault fault) {
   st.heads.abandon();
   st.shards.abandon();
   st.step.reset();
-  if (st.scheduler) self->send(st.scheduler, std::move(fault));
+  st.scheduler.send(self, std::move(fault));
 }
 
 /// Checks an answer's shape and values; reports the fault about `path` and says false when they are wrong.
@@ -217,7 +217,7 @@ layer_actor::behavior_type layer(layer_pointer self, layer_config config) {
     [self](const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
       auto& st = self->state;
       const auto& path = started.path();
-      if (path == paths::scheduler) st.scheduler = caf::actor_cast<scheduler_actor>(handle);
+      if (path == paths::scheduler) st.scheduler.replace(self, handle);
       else if (!st.next.replace(self, path, handle, st.scheduler) && !st.heads.replace(self, path, handle))
         st.shards.replace(self, path, handle);
     },

@@ -35,7 +35,7 @@ struct layer_state {
   fan_out<attention_head_actor> heads{{}};
   fan_out<projection_shard_actor> shards{{}};
   hand_over next{""};
-  scheduler_actor scheduler;
+  scheduler_line scheduler;
   step_gate gate;
 
   struct step_under_way {

@@ -14,15 +14,15 @@ using output_pointer = output_actor::stateful_pointer<output_state>;
 void give_up(output_pointer self, v1::StepFault fault) {
   self->state.shards.abandon();
   self->state.step.reset();
-  if (self->state.scheduler) self->send(self->state.scheduler, std::move(fault));
+  self->state.scheduler.send(self, std::move(fault));
 }
 
 /// The result is built once and shared: the scheduler passes the same message to all sequences of the step.
 void finish(output_pointer self) {
   auto& st = self->state;
-  const packed<v1::LogitsResult> result{std::move(st.step->result)};
+  auto result = std::move(st.step->result);
   st.step.reset();
-  send_packed(self, st.scheduler, result);
+  st.scheduler.send(self, std::move(result));
 }
 
 /// Normalises the rows that want logits, side by side.
@@ -127,7 +127,7 @@ output_actor::behavior_type output(output_pointer self, output_config config) {
     [self](const v1::ProjectResult& answer) { on_project_result(self, answer); },
     [self](const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
       auto& st = self->state;
-      if (started.path() == paths::scheduler) st.scheduler = caf::actor_cast<scheduler_actor>(handle);
+      if (started.path() == paths::scheduler) st.scheduler.replace(self, handle);
       else st.shards.replace(self, started.path(), handle);
     },
   };

@@ -24,7 +24,7 @@ struct output_state {
 
   output_config config;
   fan_out<projection_shard_actor> shards{{}};
-  scheduler_actor scheduler;
+  scheduler_line scheduler;
   step_gate gate;
 
   struct step_under_way {

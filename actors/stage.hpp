@@ -8,32 +8,55 @@
 
 namespace troupe {
 
+/// The way to the scheduler. Holds the newest message back while nobody is known there: a stage that was just started
+/// may get its first step before it hears who the scheduler is.
+class scheduler_line {
+public:
+  template <class Message> void send(caf::local_actor* self, Message message) {
+    static_assert(accepts<scheduler_actor, Message>, "the scheduler has no handler for this message");
+    post(self, caf::make_message(std::move(message)));
+  }
+  void post(caf::local_actor* self, caf::message message) {
+    if (handle_) pass_on(self, handle_, message);
+    else held_back_ = std::move(message);
+  }
+  void replace(caf::local_actor* self, const caf::strong_actor_ptr& handle) {
+    handle_ = caf::actor_cast<scheduler_actor>(handle);
+    if (held_back_.empty()) return;
+    pass_on(self, handle_, held_back_);
+    held_back_.reset();
+  }
+
+private:
+  scheduler_actor handle_;
+  caf::message held_back_;
+};
+
 /// Where a stage's finished hidden states go. Holds them back while the next stage is unknown. When the next stage is
 /// replaced while the newest step may have been with it, says so to the scheduler: nobody else can know.
 class hand_over {
 public:
   hand_over(std::string next_path) : next_path_(std::move(next_path)) {}
 
-  void pass(caf::local_actor* self, v1::HiddenStates states, const scheduler_actor& scheduler) {
+  void pass(caf::local_actor* self, v1::HiddenStates states, scheduler_line& scheduler) {
     last_ = id_of(states.plan());
     const bool observed = states.plan().observe_hidden_states();
     auto message = caf::make_message(std::move(states));
-    if (observed) pass_on(self, scheduler, message);
+    if (observed) scheduler.post(self, message);
     if (next_) pass_on(self, next_, message);
     else held_back_ = std::move(message);
   }
 
   /// False: `path` is not the next stage.
-  template <class Self>
-  bool replace(Self* self, const std::string& path, const caf::strong_actor_ptr& handle,
-               const scheduler_actor& scheduler) {
+  bool replace(caf::local_actor* self, const std::string& path, const caf::strong_actor_ptr& handle,
+               scheduler_line& scheduler) {
     if (path != next_path_) return false;
     next_ = caf::actor_cast<stage_actor>(handle);
     if (!held_back_.empty()) {
       pass_on(self, next_, held_back_);
       held_back_.reset();
-    } else if (last_ != step_id{} && scheduler) {
-      self->send(scheduler, make_fault(last_, v1::FAULT_KIND_LOST, path));
+    } else if (last_ != step_id{}) {
+      scheduler.send(self, make_fault(last_, v1::FAULT_KIND_LOST, path));
     }
     return true;
   }

