@@ -3,6 +3,7 @@
 #include "model/error.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 namespace troupe {
@@ -36,7 +37,11 @@ void batch_policy::append(uint64_t sequence, uint32_t position, uint32_t token) 
 }
 
 void batch_policy::remove(uint64_t id) {
-  if (entries_.erase(id) > 0) released_.push_back(id);
+  if (entries_.erase(id) > 0) release(id);
+}
+
+void batch_policy::release(uint64_t id) {
+  if (std::find(released_.begin(), released_.end(), id) == released_.end()) released_.push_back(id);
 }
 
 void batch_policy::leave(uint64_t sequence) { remove(sequence); }
@@ -72,35 +77,28 @@ bool batch_policy::comes_before(const entry& a, const entry& b) const {
   return std::make_pair(-int64_t(a.priority), a.arrival) < std::make_pair(-int64_t(b.priority), b.arrival);
 }
 
-uint64_t batch_policy::positions_held() const {
-  uint64_t held = 0;
-  for (const auto& [id, e] : entries_) held += e.cached;
-  return held;
-}
-
-/// Frees memory for `rows` more positions of a sequence, from those that come after it, last first. False: not possible,
-/// and nothing was taken.
-bool batch_policy::make_room(uint64_t for_sequence, uint32_t rows, const planned_step& step) {
-  uint64_t wanted = positions_held() + step.tokens.size() + rows;
+/// Makes room for all of a sequence's tokens, from those that come after it, last first. False: not possible, and nothing
+/// was taken. Counted is what everyone will hold who has begun: who begins without room for the rest computes for nothing.
+bool batch_policy::make_room(uint64_t for_sequence, const planned_step& step) {
   const auto& own = entries_.at(for_sequence);
-  std::vector<entry_map::iterator> victims;
-  while (wanted > limits_.cache_positions_max) {
-    auto last = entries_.end();
-    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-      const auto& [id, e] = *it;
-      const bool is_planned = std::any_of(step.slices.begin(), step.slices.end(),
-                                          [i = id](const planned_slice& s) { return s.sequence == i; });
-      const bool is_chosen = std::find(victims.begin(), victims.end(), it) != victims.end();
-      if (e.cached == 0 || is_planned || is_chosen || id == for_sequence || !comes_before(own, e)) continue;
-      if (last == entries_.end() || comes_before(last->second, e)) last = it;
-    }
-    if (last == entries_.end()) return false;
-    wanted -= last->second.cached;
-    victims.push_back(last);
+  uint64_t wanted = own.tokens.size();
+  std::vector<entry_map::iterator> others;
+  for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+    const auto& [id, e] = *it;
+    const bool is_planned = std::any_of(step.slices.begin(), step.slices.end(),
+                                        [i = id](const planned_slice& s) { return s.sequence == i; });
+    if (id == for_sequence || (e.cached == 0 && !is_planned)) continue;
+    wanted += e.tokens.size();
+    if (!is_planned && comes_before(own, e)) others.push_back(it);
   }
-  for (const auto& it : victims) {
-    it->second.cached = 0;
-    released_.push_back(it->first);
+  const auto comes_later = [this](auto a, auto b) { return comes_before(b->second, a->second); };
+  std::sort(others.begin(), others.end(), comes_later);
+  auto last = others.begin();
+  for (; last != others.end() && wanted > limits_.cache_positions_max; ++last) wanted -= (*last)->second.tokens.size();
+  if (wanted > limits_.cache_positions_max) return false;
+  for (auto it = others.begin(); it != last; ++it) {
+    (*it)->second.cached = 0;
+    release((*it)->first);
   }
   return true;
 }
@@ -113,7 +111,7 @@ void batch_policy::add_slice(uint64_t id, planned_step& step) {
   uint32_t rows = std::min({size - e.cached, limits_.prefill_chunk, limits_.step_rows_max - uint32_t(step.tokens.size())});
   const uint32_t without_logits = e.logits_from > e.cached ? e.logits_from - e.cached : 0;
   rows = std::min(rows, without_logits + logits_left);
-  if (rows == 0 || !make_room(id, rows, step)) return;
+  if (rows == 0 || !make_room(id, step)) return;
   const uint32_t end = e.cached + rows;
   const uint32_t logits_rows = end > e.logits_from ? end - std::max(e.logits_from, e.cached) : 0;
   step.slices.push_back({id, e.cached, rows, logits_rows});
@@ -122,19 +120,26 @@ void batch_policy::add_slice(uint64_t id, planned_step& step) {
   step.has_prefill |= size - e.cached > 1;
 }
 
+void batch_policy::add_all(const std::vector<uint64_t>& ids, planned_step& step) {
+  for (const uint64_t id : ids) {
+    if (step.tokens.size() >= limits_.step_rows_max) break;
+    add_slice(id, step);
+  }
+}
+
 std::optional<planned_step> batch_policy::plan() {
   planned_step step;
-  const auto order = order_of_service();
-  const auto in_doubt =
-    std::find_if(order.begin(), order.end(), [&](uint64_t id) { return entries_.at(id).failures >= failures_alone; });
-  if (in_doubt != order.end()) {
-    add_slice(*in_doubt, step);
-  } else {
-    for (const uint64_t id : order) {
-      if (step.tokens.size() >= limits_.step_rows_max) break;
-      add_slice(id, step);
-    }
-  }
+  auto healthy = order_of_service();
+  std::vector<uint64_t> doubtful;
+  const auto is_doubtful = [&](uint64_t id) { return entries_.at(id).failures >= failures_alone; };
+  std::copy_if(healthy.begin(), healthy.end(), std::back_inserter(doubtful), is_doubtful);
+  std::erase_if(healthy, is_doubtful);
+  // By turns, so that neither the doubtful nor the others wait for long.
+  if (doubted_last_) add_all(healthy, step);
+  for (const uint64_t id : doubtful)
+    if (step.slices.empty()) add_slice(id, step);
+  doubted_last_ = !step.slices.empty() && is_doubtful(step.slices.front().sequence);
+  if (step.slices.empty()) add_all(healthy, step);
   for (const uint64_t id : released_) {
     const auto runs = [id](const planned_slice& s) { return s.sequence == id; }; // Preempted and back again.
     if (std::none_of(step.slices.begin(), step.slices.end(), runs)) step.released.push_back(id);
@@ -193,6 +198,7 @@ std::vector<uint64_t> batch_policy::failed(const planned_step& step) {
     const auto it = entries_.find(slice.sequence);
     if (it == entries_.end()) continue;
     const uint32_t failures = ++it->second.failures;
+    it->second.last_served = steps_; // It had its turn.
     if (step.slices.size() == 1 && failures >= failures_max) given_up.push_back(slice.sequence);
   }
   for (const uint64_t id : given_up) remove(id);

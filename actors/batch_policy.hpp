@@ -45,10 +45,12 @@ struct planned_step {
 /// - A sequence is ready when it has tokens whose positions are not cached and nobody waits for its next token.
 /// - Order of service: priority, raised by one for every 64 steps a ready sequence was left out; then one-row slices
 ///   (decode) before longer ones (prefill); then the one served longest ago; then the one that came first.
-/// - Memory: a sequence may take positions away from sequences of lower priority, or of the same priority that came later;
-///   those lose their caches and are replayed. The first in that order always fits, so there is always progress.
-/// - A step that fails without anyone to blame counts against all its sequences. After two in a row a sequence runs alone;
-///   after failures_max in a row it is the one to blame and is given up. A step that ends well clears the count.
+/// - Memory: a sequence runs when there is room for all its tokens beside those of everyone who has begun. For that it may
+///   take the caches of sequences of lower priority, or of the same priority that came later; those are replayed when
+///   there is room for them again. The first in that order always fits, so there is always progress.
+/// - A step that fails without anyone to blame counts against all its sequences. After two in a row a sequence is
+///   doubtful and runs alone, every other step, so that the others go on; after failures_max in a row it is the one to
+///   blame and is given up. A step that ends well clears the count.
 /// - A sequence whose rows came out non-finite poisonings_max times in a row is given up.
 class batch_policy {
 public:
@@ -103,15 +105,17 @@ private:
 
   std::vector<uint64_t> order_of_service() const;
   bool comes_before(const entry& a, const entry& b) const; // In the order of memory.
-  bool make_room(uint64_t for_sequence, uint32_t rows, const planned_step& step);
+  bool make_room(uint64_t for_sequence, const planned_step& step);
   void add_slice(uint64_t id, planned_step& step);
-  uint64_t positions_held() const;
+  void add_all(const std::vector<uint64_t>& ids, planned_step& step);
   void remove(uint64_t id);
+  void release(uint64_t id);
 
   batch_limits limits_;
   entry_map entries_;
   std::vector<uint64_t> released_; // Not yet seen by a step that ended well.
   uint64_t arrivals_ = 0, steps_ = 0, rows_replayed_ = 0;
+  bool doubted_last_ = false; // The last step was a doubtful sequence's alone.
 };
 
 } // namespace troupe
