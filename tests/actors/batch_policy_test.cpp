@@ -68,6 +68,17 @@ TEST_CASE("a step mixes decode rows and prefill chunks, decode first, within the
   CHECK(step.tokens == rows);
 }
 
+TEST_CASE("who wants one row goes before who wants many, even if it was served later", "[batch_policy]") {
+  auto limits = roomy;
+  limits.step_rows_max = 8;
+  batch_policy policy(limits);
+  policy.join(generation(1, 50));
+  policy.join(generation(2, 1));
+  CHECK(run(policy).slices == slices{{2, 0, 1, 1}, {1, 0, 7, 0}});
+  policy.append(2, 1, 0);
+  CHECK(run(policy).slices == slices{{2, 1, 1, 1}, {1, 7, 7, 0}});
+}
+
 TEST_CASE("a prompt is cut into chunks; only its last row wants logits; then its token is awaited", "[batch_policy]") {
   batch_policy policy(roomy);
   policy.join(generation(7, 18));
@@ -78,6 +89,7 @@ TEST_CASE("a prompt is cut into chunks; only its last row wants logits; then its
   CHECK(policy.awaits_tokens());
   CHECK_FALSE(policy.plan());
   policy.append(7, 17, 5); // Not the next index,
+  policy.append(7, 19, 5);
   policy.append(8, 18, 5); // nobody,
   CHECK(policy.awaits_tokens());
   policy.append(7, 18, 5); // the next token,
@@ -186,6 +198,17 @@ TEST_CASE("a release is repeated until a step succeeded, and never concerns a se
   CHECK_FALSE(policy.plan());
 }
 
+TEST_CASE("a release that comes while a step is under way waits for the next", "[batch_policy]") {
+  batch_policy policy(roomy);
+  prefill(policy, 1, 4);
+  policy.join(generation(2, 4));
+  const auto step = next(policy);
+  policy.leave(1);
+  policy.succeeded(step);
+  CHECK(run(policy).released == ids{1});
+  CHECK_FALSE(policy.plan());
+}
+
 TEST_CASE("missing positions are run again, and only those", "[batch_policy]") {
   batch_policy policy(roomy);
   prefill(policy, 1, 6);
@@ -243,6 +266,14 @@ TEST_CASE("after two failures in a row sequences run alone, and the one that kee
   CHECK(std::count(healthy.begin(), healthy.end(), 3u) > 0);
   CHECK(policy.sequences() == 2);
   CHECK(run(policy).released == ids{2});
+}
+
+TEST_CASE("only who fails alone is given up", "[batch_policy]") {
+  batch_policy policy(roomy);
+  for (const uint64_t id : {1, 2}) policy.join(generation(id, 4));
+  const auto together = next(policy);
+  REQUIRE(together.slices.size() == 2);
+  for (uint32_t i = 0; i < 2 * batch_policy::failures_max; ++i) CHECK(policy.failed(together).empty());
 }
 
 TEST_CASE("a step that ends well clears the count of failures", "[batch_policy]") {
