@@ -13,6 +13,13 @@ void tell(directory_ptr self, const caf::weak_actor_ptr& subscriber, const direc
   send_packed(self, subscriber.lock(), known.news);
 }
 
+void tell_all(directory_ptr self, const std::string& path, const directory_state::entry& known) {
+  const auto waiting = self->state.subscribers.find(path);
+  if (waiting != self->state.subscribers.end())
+    for (const auto& subscriber : waiting->second)
+      tell(self, subscriber, known);
+}
+
 // Once for each actor, whatever parts it plays: as somebody's path, as a subscriber.
 void watch(directory_ptr self, const caf::strong_actor_ptr& actor) {
   if (self->state.watched.insert(actor->address()).second)
@@ -24,14 +31,11 @@ void started(directory_ptr self, const v1::ActorStarted& news, const caf::strong
     return;
   auto& state = self->state;
   watch(self, actor);
-  state.entries.erase(news.path());
+  auto& players = state.entries[news.path()];
+  std::erase_if(players, [&](const auto& player) { return player.actor == actor; });
   const auto supervisor = caf::actor_cast<caf::weak_actor_ptr>(self->current_sender());
-  const directory_state::entry entry{packed(news, actor), actor, supervisor, news.restarts()};
-  state.entries.emplace(news.path(), entry);
-  const auto waiting = state.subscribers.find(news.path());
-  if (waiting != state.subscribers.end())
-    for (const auto& subscriber : waiting->second)
-      tell(self, subscriber, entry);
+  players.push_back({packed(news, actor), actor, supervisor, news.restarts()});
+  tell_all(self, news.path(), players.back());
 }
 
 void subscribe(directory_ptr self, const v1::Subscribe& wish, const caf::strong_actor_ptr& who) {
@@ -46,16 +50,20 @@ void subscribe(directory_ptr self, const v1::Subscribe& wish, const caf::strong_
       subscribers.push_back(subscriber);
     const auto known = state.entries.find(path);
     if (known != state.entries.end())
-      tell(self, subscriber, known->second);
+      tell(self, subscriber, known->second.back());
   }
 }
 
-// An actor that was replaced before its end is nobody's entry any more: only its subscriptions are left to
-// forget.
 void forget(directory_ptr self, const caf::actor_addr& ended) {
   auto& state = self->state;
   state.watched.erase(ended);
-  std::erase_if(state.entries, [&](const auto& e) { return e.second.actor->address() == ended; });
+  for (auto& [path, players] : state.entries) {
+    const bool counted = players.back().actor->address() == ended;
+    std::erase_if(players, [&](const auto& player) { return player.actor->address() == ended; });
+    if (counted && !players.empty())
+      tell_all(self, path, players.back());
+  }
+  std::erase_if(state.entries, [](const auto& e) { return e.second.empty(); });
   for (auto& [path, subscribers] : state.subscribers)
     std::erase_if(subscribers, [&](const auto& s) { return caf::actor_cast<caf::actor_addr>(s) == ended; });
   std::erase_if(state.subscribers, [](const auto& s) { return s.second.empty(); });
@@ -72,14 +80,14 @@ void abandon(directory_ptr self, const v1::AbandonActor& order) {
   const auto known = self->state.entries.find(order.path());
   if (known == self->state.entries.end())
     return;
-  send_packed(self, known->second.supervisor.lock(), packed(order));
+  send_packed(self, known->second.back().supervisor.lock(), packed(order));
 }
 
 v1::ActorList list(const directory_state& state) {
   v1::ActorList result;
-  for (const auto& [path, entry] : state.entries) {
+  for (const auto& [path, players] : state.entries) {
     result.add_paths(path);
-    result.add_restarts(entry.restarts);
+    result.add_restarts(players.back().restarts);
   }
   for (const auto& decision : state.decisions)
     *result.add_decisions() = decision;

@@ -26,10 +26,11 @@ using directory_actor =
 using subscriber_actor = caf::typed_actor<caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>>;
 
 /// Forgets subscribers and actors that ended: between the end of an actor and the start of its replacement
-/// its path is unknown. Remembers the last 256 decisions. It does not keep subscribers alive. A supervisor is
-/// who published a path last; AbandonActor goes to it, and nowhere when the path is unknown. No message ends
-/// the directory, however wrong: there is one for all, and its knowledge comes from messages that are sent
-/// once.
+/// its path is unknown. Of several at one path the one published last plays the part, and when it ends the
+/// one before it again: a supervisor that is about to die may publish children after those of its
+/// replacement. Remembers the last 256 decisions. It does not keep subscribers alive. A supervisor is who
+/// published a path last; AbandonActor goes to it, and nowhere when the path is unknown. No message ends the
+/// directory, however wrong: there is one for all, and its knowledge comes from messages that are sent once.
 struct directory_state {
   static constexpr std::size_t decisions_max = 256;
 
@@ -40,7 +41,7 @@ struct directory_state {
     uint32_t restarts = 0;
   };
 
-  std::map<std::string, entry> entries;                                // By path.
+  std::map<std::string, std::vector<entry>> entries;                   // By path; the last one counts.
   std::map<std::string, std::vector<caf::weak_actor_ptr>> subscribers; // By path, in order of subscription.
   std::set<caf::actor_addr> watched;                                   // Who of them is monitored: once each.
   std::deque<v1::SupervisorDecision> decisions;                        // Oldest first.

@@ -68,6 +68,23 @@ TEST_CASE("subscribing twice tells the present once more and the future once", "
   log.actors.clear();
 }
 
+TEST_CASE("who was published last plays the part, and when it ends whoever did before", "[directory]") {
+  heard log;
+  stage st;
+  auto listener = spawn_listener(st, log);
+  subscribe(st, listener, {"/s/a"});
+  st.supervise({}, {st.obedient("/s/a")});
+  st.supervise({}, {st.obedient("/s/a")}); // Of a supervisor that was given up, but has not ended yet.
+  REQUIRE(log.actors.size() == 2);
+  CHECK(st.paths() == strings{"/s/a"});
+  caf::anon_send_exit(st.supervisors.back(), caf::exit_reason::kill);
+  st.sim.run_now();
+  REQUIRE(log.actors.size() == 3);
+  CHECK(log.actors[2] == log.actors[0]);
+  CHECK(st.paths() == strings{"/s/a"});
+  log.actors.clear();
+}
+
 TEST_CASE("a subscriber is not kept alive and is forgotten when it ends", "[directory]") {
   heard log;
   stage st;
