@@ -2,6 +2,8 @@
 
 #include "actors/paths.hpp"
 
+#include <utility>
+
 namespace troupe {
 
 client_desk::client_desk(caf::actor_system& system, root_actor root) : self_(system), root_(std::move(root)) {
@@ -78,8 +80,12 @@ void client_desk::on_started(const v1::ActorStarted& started, const caf::strong_
     request.add_paths(paths::sequences);
     self_->send(directory_, std::move(request), caf::strong_actor_ptr(self_.ptr()->ctrl()));
   } else {
-    sequences_ = caf::actor_cast<sequences_actor>(handle);
+    const auto before = std::exchange(sequences_, caf::actor_cast<sequences_actor>(handle));
+    if (before == sequences_) return;
     self_->monitor(sequences_);
+    // What its predecessor did not accept is lost; this may be heard before its end, or instead of it.
+    for (auto& [id, state] : requests_)
+      if (state.sent && !state.sequence) lose(state);
     send_waiting();
   }
 }
@@ -89,6 +95,7 @@ void client_desk::on_accepted(const v1::GenerateAccepted& accepted, const caf::s
   const bool is_wanted = it != requests_.end() && it->second.sent && !it->second.sequence;
   if (is_wanted) {
     it->second.sequence = sequence;
+    it->second.request.set_was_admitted(true);
     self_->monitor(caf::actor_cast<caf::actor>(sequence));
   }
   if (it != requests_.end() && it->second.sequence == sequence) {
@@ -141,16 +148,14 @@ void client_desk::on_down(const caf::down_msg& down) {
     sequences_ = nullptr;
     if (root_) self_->send(root_, v1::FindDirectory{});
   }
-  const bool all = sequences_ && down.source == sequences_->address();
-  if (all) sequences_ = nullptr;
-  for (auto& [id, state] : requests_) {
-    const bool is_lost = state.sequence ? state.sequence->address() == down.source : all && state.sent;
-    if (is_lost) lose(state);
-  }
+  if (sequences_ && down.source == sequences_->address()) sequences_ = nullptr;
+  for (auto& [id, state] : requests_)
+    if (state.sequence && state.sequence->address() == down.source) lose(state);
   send_waiting();
 }
 
 bool client_desk::receive(std::chrono::milliseconds timeout) {
+  if (timeout <= std::chrono::milliseconds(0) && self_.ptr()->mailbox().empty()) return false; // CAF would wait a moment.
   bool received = true;
   auto rows_event = [this](event_kind kind, uint32_t layer, uint32_t width, auto& rows) {
     if (!accept(rows.request_id())) return;
