@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <tuple>
+#include <utility>
 
 namespace troupe {
 
@@ -163,7 +164,7 @@ void batch_policy::succeeded(const planned_step& step) {
     e.cached = end;
     e.computed_most = std::max(e.computed_most, end);
     e.last_served = steps_;
-    e.failures = e.poisonings = 0;
+    e.failures = e.poisonings = e.poisonings_here = 0;
     e.awaits_token = end == e.tokens.size();
   }
 }
@@ -175,18 +176,21 @@ void batch_policy::missed(const std::vector<std::pair<uint64_t, uint32_t>>& miss
   }
 }
 
-bool batch_policy::is_known_poisoned(const std::vector<uint64_t>& suspects) const {
+bool batch_policy::is_known_poisoned(const std::vector<uint64_t>& suspects, const std::string& path) const {
   return std::all_of(suspects.begin(), suspects.end(), [&](uint64_t id) {
     const auto it = entries_.find(id);
-    return it == entries_.end() || it->second.poisonings > 0;
+    return it == entries_.end() || (it->second.poisonings > 0 && it->second.poisoned_at == path);
   });
 }
 
-std::vector<uint64_t> batch_policy::poisoned(const std::vector<uint64_t>& suspects) {
+std::vector<uint64_t> batch_policy::poisoned(const std::vector<uint64_t>& suspects, const std::string& path) {
   std::vector<uint64_t> given_up;
   for (const uint64_t id : suspects) {
     const auto it = entries_.find(id);
-    if (it != entries_.end() && ++it->second.poisonings >= poisonings_max) given_up.push_back(id);
+    if (it == entries_.end()) continue;
+    auto& e = it->second;
+    if (std::exchange(e.poisoned_at, path) != path) e.poisonings_here = 0;
+    if (++e.poisonings_here >= poisonings_max || ++e.poisonings >= failures_max) given_up.push_back(id);
   }
   for (const uint64_t id : given_up) remove(id);
   return given_up;

@@ -51,7 +51,8 @@ struct planned_step {
 /// - A step that fails without anyone to blame counts against all its sequences. After two in a row a sequence is
 ///   doubtful and runs alone, every other step, so that the others go on; after failures_max in a row it is the one to
 ///   blame and is given up. A step that ends well clears the count.
-/// - A sequence whose rows came out non-finite poisonings_max times in a row is given up.
+/// - A sequence whose rows came out non-finite poisonings_max times in a row at the same actor is given up. Elsewhere it is
+///   another fault; but failures_max in a row are too many wherever they were.
 class batch_policy {
 public:
   static constexpr uint32_t failures_alone = 2, failures_max = 8, poisonings_max = 3;
@@ -78,10 +79,10 @@ public:
   void succeeded(const planned_step& step);
   /// The step ended because positions are missing: each (sequence, positions it still has).
   void missed(const std::vector<std::pair<uint64_t, uint32_t>>& misses);
-  /// True when all of these were to blame before, in an unbroken row.
-  bool is_known_poisoned(const std::vector<uint64_t>& suspects) const;
-  /// The step ended, the rows of these sequences are to blame. Returns those given up: they have left.
-  std::vector<uint64_t> poisoned(const std::vector<uint64_t>& suspects);
+  /// True when all of these were to blame before at `path`, the last time that they ran.
+  bool is_known_poisoned(const std::vector<uint64_t>& suspects, const std::string& path) const;
+  /// The step ended, rows of these sequences were not finite at `path`. Returns those given up: they have left.
+  std::vector<uint64_t> poisoned(const std::vector<uint64_t>& suspects, const std::string& path);
   /// The step ended, nobody knows why. Returns those given up: they have left.
   std::vector<uint64_t> failed(const planned_step& step);
 
@@ -98,7 +99,9 @@ private:
     bool awaits_token = false;
     int32_t priority = 0;
     uint64_t arrival = 0, last_served = 0;
-    uint32_t failures = 0, poisonings = 0;
+    uint32_t failures = 0;
+    uint32_t poisonings = 0, poisonings_here = 0; // In a row, and in a row at the same actor.
+    std::string poisoned_at;
     bool is_ready() const { return !awaits_token && cached < tokens.size(); }
   };
   using entry_map = std::map<uint64_t, entry>;

@@ -85,7 +85,8 @@ void account(scheduler_state& st, const v1::LogitsResult& result, caf::timespan 
   const auto& step = *st.step;
   const uint64_t wall_ns = step.watch.elapsed_ns(), rows = step.plan.tokens.size();
   if (rows == 0) return;
-  st.row_ns_usual = std::max(double(took.count()) / double(rows), st.row_ns_usual.value_or(0) * 0.95);
+  st.step_ns_usual = std::max(double(took.count()), st.step_ns_usual.value_or(0) * 0.95);
+  st.row_ns_usual = std::max(double(took.count()) / double(rows), st.row_ns_usual * 0.95);
   auto& totals = *(step.plan.has_prefill ? st.stats.mutable_prefill() : st.stats.mutable_decode());
   totals.set_steps(totals.steps() + 1);
   totals.set_rows(totals.rows() + rows);
@@ -100,6 +101,7 @@ void on_logits_result(scheduler_pointer self, const v1::LogitsResult& result) {
   account(st, result, self->clock().now() - st.step->started);
   const auto planned = std::move(st.step->plan);
   st.step.reset();
+  st.late_in_a_row = 0;
   st.policy.succeeded(planned);
   st.awaiting_since = self->clock().now();
   const auto message = self->current_mailbox_element()->copy_content_to_message(); // Shared, not copied.
@@ -134,10 +136,10 @@ void on_step_fault(scheduler_pointer self, const v1::StepFault& fault) {
   }
   case v1::FAULT_KIND_NON_FINITE: {
     std::vector<uint64_t> suspects(fault.suspect_sequence_ids().begin(), fault.suspect_sequence_ids().end());
-    if (!st.policy.is_known_poisoned(suspects)) replace(self, fault.path(), "its answer was not finite");
+    if (!st.policy.is_known_poisoned(suspects, fault.path())) replace(self, fault.path(), "its answer was not finite");
     st.step.reset();
     st.stats.set_faults(st.stats.faults() + 1);
-    fail(self, st.policy.poisoned(suspects),
+    fail(self, st.policy.poisoned(suspects, fault.path()),
          "this request produced values that are not finite, first at " + fault.path());
     return pump(self);
   }
@@ -147,14 +149,17 @@ void on_step_fault(scheduler_pointer self, const v1::StepFault& fault) {
 }
 
 caf::timespan deadline(const scheduler_state& st) {
-  if (!st.row_ns_usual) return st.config.deadline_unknown;
-  const double ns = st.config.deadline_factor * *st.row_ns_usual * double(std::max<size_t>(st.step->plan.tokens.size(), 1));
-  return std::max(st.config.deadline_min, caf::timespan(int64_t(ns)));
+  if (!st.step_ns_usual) return st.config.deadline_unknown;
+  const double rows = double(st.step->plan.tokens.size());
+  const double ns = st.config.deadline_factor * std::max(*st.step_ns_usual, st.row_ns_usual * rows);
+  // Who cannot do it in time must not be replaced for ever: then nothing would ever be finished.
+  return std::max(st.config.deadline_min, caf::timespan(int64_t(ns))) * (int64_t(1) << std::min(st.late_in_a_row, 10u));
 }
 
 /// The step is late and all stages were asked about it a tick ago: replaces whoever holds it up.
 void blame(scheduler_pointer self) {
   auto& st = self->state;
+  ++st.late_in_a_row;
   std::vector<std::string> late, silent;
   for (const auto& path : st.config.stages) {
     const auto answer = st.step->answers.find(path);

@@ -16,7 +16,8 @@ struct scheduler_config {
   directory_actor directory;
   caf::timespan deadline_min = std::chrono::milliseconds(350); // A step is never called late before this,
   double deadline_factor = 3;                                  // nor before this multiple of the usual time;
-  caf::timespan deadline_unknown = std::chrono::seconds(60);   // used until there is a usual time.
+  caf::timespan deadline_unknown = std::chrono::seconds(60);   // used until there is a usual time. Doubled for every step
+                                                               // in a row that was late: the machine may be slow.
   caf::timespan tick = std::chrono::milliseconds(50);          // How often it looks, while there is something to look at.
 };
 
@@ -52,7 +53,10 @@ struct scheduler_state {
   std::map<std::string, caf::strong_actor_ptr> stages;
   std::optional<step_under_way> step;
   uint64_t steps = 0;
-  std::optional<double> row_ns_usual; // The slowest rows of late, on the actor system's clock.
+  // The slowest of late, on the actor system's clock. A step costs no less for having few rows, so both count.
+  std::optional<double> step_ns_usual;
+  double row_ns_usual = 0;
+  uint32_t late_in_a_row = 0;
   caf::actor_clock::time_point awaiting_since;
   bool ticking = false;
   v1::SchedulerStats stats;

@@ -328,27 +328,38 @@ TEST_CASE("doubtful sequences and the others take turns", "[batch_policy]") {
 TEST_CASE("a sequence whose rows are not finite three times in a row is poisoned, the others are not", "[batch_policy]") {
   batch_policy policy(roomy);
   for (const uint64_t id : {1, 2}) policy.join(generation(id, 4));
-  CHECK_FALSE(policy.is_known_poisoned({2}));
+  CHECK_FALSE(policy.is_known_poisoned({2}, "/a"));
   next(policy);
-  CHECK(policy.poisoned({2}).empty());
-  CHECK(policy.is_known_poisoned({2}));
-  CHECK_FALSE(policy.is_known_poisoned({1, 2}));
+  CHECK(policy.poisoned({2}, "/a").empty());
+  CHECK(policy.is_known_poisoned({2}, "/a"));
+  CHECK_FALSE(policy.is_known_poisoned({1, 2}, "/a"));
   next(policy);
-  CHECK(policy.poisoned({2}).empty());
+  CHECK(policy.poisoned({2}, "/a").empty());
   next(policy);
-  CHECK(policy.poisoned({2}) == ids{2});
+  CHECK(policy.poisoned({2}, "/a") == ids{2});
   const auto rest = run(policy);
   CHECK(rest.slices == slices{{1, 0, 4, 1}});
   CHECK(rest.released == ids{2});
 
+  batch_policy elsewhere(roomy); // Faults of other actors are not the sequence's, up to a point.
+  elsewhere.join(generation(1, 4));
+  for (uint32_t i = 0; i + 1 < batch_policy::failures_max; ++i) {
+    const std::string path = i % 2 == 0 ? "/a" : "/b";
+    CHECK_FALSE(elsewhere.is_known_poisoned({1}, path));
+    next(elsewhere);
+    CHECK(elsewhere.poisoned({1}, path).empty());
+  }
+  next(elsewhere);
+  CHECK(elsewhere.poisoned({1}, "/c") == ids{1});
+
   batch_policy cured(roomy);
   cured.join(generation(1, 4));
   for (uint32_t position = 4; position < 10; ++position) {
-    CHECK_FALSE(cured.is_known_poisoned({1}));
+    CHECK_FALSE(cured.is_known_poisoned({1}, "/a"));
     next(cured);
-    CHECK(cured.poisoned({1}).empty());
+    CHECK(cured.poisoned({1}, "/a").empty());
     next(cured);
-    CHECK(cured.poisoned({1}).empty());
+    CHECK(cured.poisoned({1}, "/a").empty());
     run(cured);
     cured.append(1, position, 0);
   }
