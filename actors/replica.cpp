@@ -15,10 +15,13 @@ constexpr supervisor_policy stage_policy{.strategy = restart_strategy::one_for_o
 constexpr supervisor_policy replica_policy{.strategy = restart_strategy::one_for_one, .restarts_max = 20};
 
 /// A child that runs `behavior` with `config`, both copied for every start.
-template <class Behavior, class Config> child_spec actor_child(std::string path, Behavior behavior, Config config) {
-  return {std::move(path), [=](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
-            return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(behavior, config));
-          }};
+template <class Behavior, class Config>
+child_spec actor_child(const replica_config& of, std::string path, Behavior behavior, Config config) {
+  return hooked({std::move(path),
+                 [=](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
+                   return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(behavior, config));
+                 }},
+                of.hook);
 }
 
 std::string path_after(const replica_config& config, uint32_t layer_index) {
@@ -31,14 +34,14 @@ child_spec layer_group(const replica_config& config, uint32_t index, const direc
   const auto path = paths::layer(config.index, index);
   std::vector<child_spec> children;
   for (uint32_t i = 0; i < part.heads.size(); ++i)
-    children.push_back(actor_child(paths::head(path, i), attention_head,
+    children.push_back(actor_child(config, paths::head(path, i), attention_head,
                                    attention_head_config{part.heads[i], index, config.cache_positions_max}));
   for (uint32_t i = 0; i < part.shards.size(); ++i)
     children.push_back(
-      actor_child(paths::shard(path, i), projection_shard, projection_shard_config{i, part.shards[i]}));
+      actor_child(config, paths::shard(path, i), projection_shard, projection_shard_config{i, part.shards[i]}));
   children.push_back(
-    actor_child(path, layer, layer_config{path, index, config.model, path_after(config, index), directory}));
-  return supervisor_child(paths::supervisor(path), stage_policy, std::move(children), directory);
+    actor_child(config, path, layer, layer_config{path, index, config.model, path_after(config, index), directory}));
+  return hooked(supervisor_child(paths::supervisor(path), stage_policy, std::move(children), directory), config.hook);
 }
 
 child_spec output_group(const replica_config& config, const directory_actor& directory) {
@@ -46,9 +49,9 @@ child_spec output_group(const replica_config& config, const directory_actor& dir
   const auto path = paths::output(config.index);
   std::vector<child_spec> children;
   for (uint32_t i = 0; i < shards.size(); ++i)
-    children.push_back(actor_child(paths::shard(path, i), projection_shard, projection_shard_config{i, shards[i]}));
-  children.push_back(actor_child(path, output, output_config{path, config.model, directory}));
-  return supervisor_child(paths::supervisor(path), stage_policy, std::move(children), directory);
+    children.push_back(actor_child(config, paths::shard(path, i), projection_shard, projection_shard_config{i, shards[i]}));
+  children.push_back(actor_child(config, path, output, output_config{path, config.model, directory}));
+  return hooked(supervisor_child(paths::supervisor(path), stage_policy, std::move(children), directory), config.hook);
 }
 
 } // namespace
@@ -57,11 +60,11 @@ child_spec replica_child(const replica_config& config, const directory_actor& di
   const auto path = paths::embedding(config.index);
   std::vector<child_spec> children;
   children.push_back(
-    actor_child(path, embedding, embedding_config{path, config.model, paths::layer(config.index, 0), directory}));
+    actor_child(config, path, embedding, embedding_config{path, config.model, paths::layer(config.index, 0), directory}));
   for (uint32_t i = 0; i < config.model->layers.size(); ++i) children.push_back(layer_group(config, i, directory));
   children.push_back(output_group(config, directory));
-  return supervisor_child(paths::supervisor(paths::replica(config.index)), replica_policy, std::move(children),
-                          directory);
+  const auto own_path = paths::supervisor(paths::replica(config.index));
+  return hooked(supervisor_child(own_path, replica_policy, std::move(children), directory), config.hook);
 }
 
 std::vector<std::string> stage_paths(const replica_config& config) {

@@ -12,6 +12,7 @@ struct replica_config {
   uint32_t index = 0;
   std::shared_ptr<const model_parts> model;
   uint64_t cache_positions_max = 0; // Of each attention head.
+  child_hook hook = {};
 };
 
 /// The supervisor of a replica as a child spec. Below it, one_for_one: the embedding; for each layer a supervisor of its

@@ -17,7 +17,7 @@ struct root_state {
 using root_pointer = root_actor::stateful_pointer<root_state>;
 
 child_spec runtime_child(const troupe_config& config, const directory_actor& directory) {
-  const replica_config replica{0, config.model, config.limits.cache_positions_max};
+  const replica_config replica{0, config.model, config.limits.cache_positions_max, config.hook};
   scheduler_config scheduling;
   scheduling.limits = config.limits;
   scheduling.stages = stage_paths(replica);
@@ -26,13 +26,15 @@ child_spec runtime_child(const troupe_config& config, const directory_actor& dir
   generation.each = {config.words, config.model->file->words.end_of_generation, config.model->spec.vocabulary,
                      config.model->positions_max, directory};
   generation.sequences_max = config.sequences_max;
+  generation.hook = config.hook;
   child_spec scheduler_child{paths::scheduler,
                              [scheduling](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
                                return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(scheduler, scheduling));
                              }};
-  return supervisor_child(
-    paths::runtime, {.strategy = restart_strategy::one_for_one, .restarts_max = 20},
-    {std::move(scheduler_child), sequences_child(std::move(generation)), replica_child(replica, directory)}, directory);
+  return supervisor_child(paths::runtime, {.strategy = restart_strategy::one_for_one, .restarts_max = 20},
+                          {hooked(std::move(scheduler_child), config.hook), sequences_child(std::move(generation)),
+                           replica_child(replica, directory)},
+                          directory);
 }
 
 /// Both children's start functions run inside the root, one after the other: the second gets what the first left.
@@ -50,7 +52,7 @@ std::vector<child_spec> root_children(root_pointer self, const troupe_config& co
     self->send(self->state.directory, std::move(news), handle);
     return handle;
   };
-  return {std::move(directory_child), std::move(runtime)};
+  return {hooked(std::move(directory_child), config.hook), hooked(std::move(runtime), config.hook)};
 }
 
 root_actor::behavior_type root(root_pointer self, troupe_config config) {

@@ -13,6 +13,7 @@ struct troupe_config {
   std::shared_ptr<const tokenizer> words; // May be null.
   batch_limits limits;
   uint32_t sequences_max = 256;
+  child_hook hook = {}; // For everyone below the root.
 };
 
 /// The root supervisor. It takes no part in the work; it answers the one question that needs a place that never moves:

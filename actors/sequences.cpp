@@ -33,11 +33,13 @@ void refuse(sequences_pointer self, uint64_t request_id, const caf::strong_actor
 
 sequences_actor::behavior_type sequences(sequences_pointer self, std::string path, sequences_config config) {
   self->state.sequences_max = config.sequences_max;
-  child_spec each{path,
+  child_spec each{path + "/*",
                   [config](caf::scheduled_actor* parent, const std::string&, const caf::message& args) {
                     return start_sequence(parent, config.each, args);
                   },
                   restart_kind::temporary};
+  if (config.hook) config.hook(each);
+  each.path = path; // Each gets a name of its own below it.
   auto& core = self->state.core.emplace(
     self, path, supervisor_policy{.strategy = restart_strategy::simple_one_for_one}, std::vector{std::move(each)},
     config.each.directory);
@@ -47,7 +49,9 @@ sequences_actor::behavior_type sequences(sequences_pointer self, std::string pat
           [self](const v1::SupervisorTick& tick) { self->state.core->on_tick(tick); },
           [self](const v1::GenerateRequest& request, const caf::strong_actor_ptr& client) {
             auto& st = self->state;
-            if (st.core->stopping() || st.core->alive() >= st.sequences_max)
+            // Who is sent again may come before the end of its earlier life is known here: it had its place.
+            const bool has_room = request.was_admitted() || st.core->alive() < st.sequences_max;
+            if (st.core->stopping() || !has_room)
               return refuse(self, request.request_id(), client,
                             "too many requests: " + std::to_string(st.sequences_max) +
                               " are under way; try again when some have finished");
@@ -60,9 +64,11 @@ sequences_actor::behavior_type sequences(sequences_pointer self, std::string pat
 } // namespace
 
 child_spec sequences_child(sequences_config config) {
-  return {paths::sequences, [config](caf::scheduled_actor* parent, const std::string& path, const caf::message&) {
-            return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(sequences, path, config));
-          }};
+  return hooked({paths::sequences,
+                 [config](caf::scheduled_actor* parent, const std::string& path, const caf::message&) {
+                   return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(sequences, path, config));
+                 }},
+                config.hook);
 }
 
 } // namespace troupe

@@ -14,6 +14,7 @@ using sequences_actor = supervisor_actor::extend<caf::reacts_to<v1::GenerateRequ
 struct sequences_config {
   sequence_config each;
   uint32_t sequences_max = 0;
+  child_hook hook = {}; // Sees the supervisor's spec, and the sequences' as path "/sequences/*".
 };
 
 child_spec sequences_child(sequences_config config);

@@ -41,6 +41,16 @@ struct child_spec {
   caf::timespan shutdown_max = std::chrono::milliseconds(500);
 };
 
+/// Sees every child spec of a troupe before its supervisor gets it, and may change it: most of all wrap `start`, so that
+/// another actor stands between a child and all others. The one place where faults are injected; empty: nothing happens.
+/// Runs inside whichever actor makes the spec.
+using child_hook = std::function<void(child_spec&)>;
+
+inline child_spec hooked(child_spec spec, const child_hook& hook) {
+  if (hook) hook(spec);
+  return spec;
+}
+
 struct supervisor_policy {
   restart_strategy strategy = restart_strategy::one_for_one;
   uint32_t restarts_max = 10; // More within `period`: escalate.
