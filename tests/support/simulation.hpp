@@ -14,11 +14,13 @@
 
 namespace troupe::testing {
 
-/// Seeds 1 to `count`, or only the one that TROUPE_SEED in the environment names. Print the seed with INFO:
-/// it replays the failure.
+/// Seeds 1 to `count` (or to TROUPE_SEEDS from the environment, for a long hunt), or only the one that
+/// TROUPE_SEED names. Print the seed with INFO: it replays the failure.
 inline std::vector<std::uint64_t> seeds(std::uint64_t count) {
   if (const char* only = std::getenv("TROUPE_SEED"))
     return {std::strtoull(only, nullptr, 0)};
+  if (const char* more = std::getenv("TROUPE_SEEDS"))
+    count = std::strtoull(more, nullptr, 0);
   std::vector<std::uint64_t> result;
   for (std::uint64_t seed = 1; seed <= count; ++seed)
     result.push_back(seed);
