@@ -34,6 +34,10 @@ caf::error make_error(failure code, std::string text) {
   return caf::error{static_cast<std::uint8_t>(code), failure_category, caf::make_message(std::move(text))};
 }
 
+bool is_failure(const caf::error& reason, failure code) {
+  return reason && reason.category() == failure_category && reason.code() == static_cast<std::uint8_t>(code);
+}
+
 std::string reason_text(const caf::error& reason) {
   if (!reason)
     return "normal";

@@ -19,6 +19,9 @@ enum class failure : std::uint8_t {
 
 caf::error make_error(failure code, std::string text);
 
+/// Whether `reason` was made by make_error with this code.
+bool is_failure(const caf::error& reason, failure code);
+
 /// For a person: the text of a failure, "user_shutdown" or "kill" for CAF's exit reasons, else whatever CAF
 /// says.
 std::string reason_text(const caf::error& reason);

@@ -53,7 +53,7 @@ inline child_spec hooked(child_spec spec, const child_hook& hook) {
 
 struct supervisor_policy {
   restart_strategy strategy = restart_strategy::one_for_one;
-  uint32_t restarts_max = 10; // More within `period`: escalate.
+  uint32_t restarts_max = 10; // More within `period`: escalate. Of a supervisor that gave up: a third of it.
   caf::timespan period = std::chrono::seconds(10);
   // Before the second restart of the same child within `period`; doubles with each further one up to the
   // maximum. The first restart is immediate.

@@ -132,7 +132,13 @@ bool supervisor_core::restarts_after(const child& which, const caf::error& reaso
 
 bool supervisor_core::count_restart(child& which, const caf::error& reason) {
   const auto time = now();
-  if (restarts_.record(time) <= policy_.restarts_max) {
+  // A child supervisor that gave up has tried already: three of those are enough. Else the levels of a tree would
+  // multiply, and an actor that cannot be started would be tried a hundred thousand times before the root gave up.
+  auto count = restarts_.record(time);
+  if (is_failure(reason, failure::restarts_exceeded))
+    for (uint32_t i = 0; i < policy_.restarts_max / 3; ++i)
+      count = restarts_.record(time);
+  if (count <= policy_.restarts_max) {
     which.now = phase::waiting;
     which.due =
       time + restart_backoff(which.restarts.record(time), policy_.backoff_first, policy_.backoff_max);

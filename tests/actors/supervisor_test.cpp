@@ -232,6 +232,20 @@ TEST_CASE("a start that always fails escalates", "[supervisor]") {
 
 // -- the tree ----------------------------------------------------------------
 
+TEST_CASE("a supervisor that gives up for the third time is given up, however many restarts it may have", "[supervisor]") {
+  stage st;
+  auto inner = supervisor_child("/top/s", {.restarts_max = 0}, three(st), st.directory);
+  st.supervise({.restarts_max = 10}, {inner, st.obedient("/top/x")}, "/top");
+  for (int i = 0; i < 2; ++i) {
+    st.tell("/s/a", throw_atom::value);
+    CHECK(st.paths().size() == 5);
+  }
+  st.tell("/s/a", throw_atom::value);
+  CHECK(st.last_decision().supervisor() == "/top");
+  CHECK(st.last_decision().directive() == v1::DIRECTIVE_ESCALATE);
+  CHECK(st.paths().empty());
+}
+
 TEST_CASE("what is too much for a supervisor is its own supervisor's to decide", "[supervisor]") {
   stage st;
   auto inner = supervisor_child("/top/s", {.restarts_max = 1}, three(st), st.directory);
