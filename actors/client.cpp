@@ -18,6 +18,7 @@ client_desk::~client_desk() {
 uint64_t client_desk::submit(v1::GenerateRequest request) {
   request.set_request_id(++last_request_);
   requests_[last_request_].request = std::move(request);
+  if (!root_) finish(last_request_, finish_reason::error, "the engine has stopped", {});
   send_waiting();
   return last_request_;
 }

@@ -153,7 +153,7 @@ caf::timespan deadline(const scheduler_state& st) {
   const double rows = double(st.step->plan.tokens.size());
   const double ns = st.config.deadline_factor * std::max(*st.step_ns_usual, st.row_ns_usual * rows);
   // Who cannot do it in time must not be replaced for ever: then nothing would ever be finished.
-  return std::max(st.config.deadline_min, caf::timespan(int64_t(ns))) * (int64_t(1) << std::min(st.late_in_a_row, 10u));
+  return std::max(st.config.deadline_min, caf::timespan(int64_t(ns))) * (int64_t(1) << std::min(st.late_in_a_row, 4u));
 }
 
 /// The step is late and all stages were asked about it a tick ago: replaces whoever holds it up.

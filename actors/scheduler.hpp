@@ -16,8 +16,8 @@ struct scheduler_config {
   directory_actor directory;
   caf::timespan deadline_min = std::chrono::milliseconds(350); // A step is never called late before this,
   double deadline_factor = 3;                                  // nor before this multiple of the usual time;
-  caf::timespan deadline_unknown = std::chrono::seconds(60);   // used until there is a usual time. Doubled for every step
-                                                               // in a row that was late: the machine may be slow.
+  caf::timespan deadline_unknown = std::chrono::seconds(60);   // used until there is a usual time.
+  // All of these double with every step in a row that was late, up to four times: the machine may have become slow.
   caf::timespan tick = std::chrono::milliseconds(50);          // How often it looks, while there is something to look at.
 };
 

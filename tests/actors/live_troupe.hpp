@@ -23,7 +23,7 @@ struct live_config : caf::actor_system_config {
 
 class live_troupe {
 public:
-  explicit live_troupe(std::shared_ptr<const model_parts> model)
+  explicit live_troupe(std::shared_ptr<const model_parts> model, child_hook hook = {})
       : config_(2), system_(config_), running_before_(system_.registry().running()) {
     troupe_config config{model, model->file->words.kind == tokenizer_kind::none ? nullptr
                                                                               : make_tokenizer(model->file->words),
@@ -31,6 +31,7 @@ public:
     config.limits.step_rows_max = 16; // Small, so that prefill takes several steps.
     config.limits.prefill_chunk = 5;
     config.limits.cache_positions_max = 16ull * model->positions_max;
+    config.hook = std::move(hook);
     root_ = spawn_root(system_, std::move(config));
     desk_ = std::make_unique<client_desk>(system_, root_);
   }

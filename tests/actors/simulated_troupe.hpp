@@ -70,8 +70,9 @@ public:
       const bool moved = sim.step();
       if (moved && sim.draw(8) != 0) continue; // The client has other things to do, too.
       const bool received = receive();
-      if (!moved && !received) return desk_->pending().empty();
+      if (!moved && !received) break;
     }
+    receive();
     return desk_->pending().empty();
   }
   bool run() {
@@ -83,6 +84,9 @@ public:
 
   /// Everyone that was ever started, newest life: path, or path/id for sequences.
   std::map<std::string, caf::weak_actor_ptr> cast;
+
+  /// How often each path was started; all sequences count as one.
+  std::map<std::string, uint32_t> starts;
 
   caf::strong_actor_ptr find(const std::string& path) {
     const auto it = cast.find(path);
@@ -128,6 +132,7 @@ private:
     const bool is_sequence = spec.restart == restart_kind::temporary;
     spec.start = [this, start = spec.start, is_sequence](caf::scheduled_actor* parent, const std::string& path,
                                                          const caf::message& args) {
+      ++starts[path];
       auto handle = start(parent, path, args);
       if (handle) cast[is_sequence ? path + "/" + std::to_string(handle->id()) : path] =
                     caf::actor_cast<caf::weak_actor_ptr>(handle);

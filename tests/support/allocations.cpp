@@ -7,7 +7,7 @@
 namespace {
 
 thread_local int64_t held = 0, peak = 0;
-thread_local uint64_t allocations = 0;
+thread_local uint64_t allocations = 0, large_allocations = 0, large_from = UINT64_MAX;
 
 } // namespace
 
@@ -19,6 +19,7 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   held += int64_t(malloc_usable_size(block));
   peak = std::max(peak, held);
   ++allocations;
+  if (size >= large_from) ++large_allocations;
   return block;
 }
 
@@ -45,9 +46,15 @@ void operator delete[](void* block, const std::nothrow_t&) noexcept { operator d
 
 namespace troupe::testing {
 
-allocation_count::allocation_count() : held_before_(held), allocations_before_(::allocations) { peak = held; }
+allocation_count::allocation_count(uint64_t large)
+    : held_before_(held), allocations_before_(::allocations), large_before_(::large_allocations) {
+  peak = held;
+  large_from = large;
+}
 
 uint64_t allocation_count::allocations() const { return ::allocations - allocations_before_; }
+
+uint64_t allocation_count::large_allocations() const { return ::large_allocations - large_before_; }
 
 uint64_t allocation_count::peak_bytes() const { return uint64_t(peak - held_before_); }
 

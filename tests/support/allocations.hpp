@@ -8,13 +8,15 @@ namespace troupe::testing {
 /// What the calling thread has done with operator new since this object was made.
 class allocation_count {
 public:
-  allocation_count();
-  uint64_t allocations() const; // Calls.
+  /// `large`: from how many bytes on an allocation is counted as a large one, for the latest such object.
+  explicit allocation_count(uint64_t large = UINT64_MAX);
+  uint64_t allocations() const;       // Calls.
+  uint64_t large_allocations() const; // Those of at least `large` bytes.
   uint64_t peak_bytes() const;  // The most that was held at once, beyond what was held at the start.
 
 private:
   int64_t held_before_;
-  uint64_t allocations_before_;
+  uint64_t allocations_before_, large_before_;
 };
 
 } // namespace troupe::testing
