@@ -18,6 +18,10 @@ void count_tensors(const gguf& file, model_file& model) {
 
 } // namespace
 
+void model_file::release(const tensor_view& tensor) const {
+  if (mapping) mapping->release(tensor.bytes);
+}
+
 std::shared_ptr<const model_file> open_model(const std::filesystem::path& path) {
   const auto mapping = std::make_shared<const mapped_file>(path);
   const gguf file(mapping);

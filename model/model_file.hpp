@@ -1,5 +1,6 @@
 #pragma once
 // A model as it comes from a file: its spec, its tensors, its tokenizer's vocabulary.
+#include "model/formats/mapped_file.hpp"
 #include "model/spec.hpp"
 #include "model/tokenizer/vocabulary.hpp"
 #include <filesystem>
@@ -16,7 +17,10 @@ struct model_file {
   uint64_t file_bytes = 0;
   uint64_t parameters = 0;
   std::vector<std::pair<std::string, uint64_t>> tensor_types; // "Q8_0" -> how many tensors.
-  std::shared_ptr<const void> mapping;                        // What the views point into.
+  std::shared_ptr<const mapped_file> mapping;                 // What the views point into.
+
+  /// The tensor has been packed, and what is in the file is hardly needed again: see mapped_file::release.
+  void release(const tensor_view& tensor) const;
 };
 
 /// Opens a GGUF file, checks all of it that is used later, and lets its family describe it.

@@ -43,4 +43,12 @@ mapped_file::~mapped_file() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
+void mapped_file::release(std::span<const std::byte> part) const {
+  if (part.empty()) return;
+  const auto page = uintptr_t(::sysconf(_SC_PAGESIZE)); // Whole pages only; neighbours may share the others.
+  const auto first = (reinterpret_cast<uintptr_t>(part.data()) + page - 1) / page * page;
+  const auto last = reinterpret_cast<uintptr_t>(part.data() + part.size()) / page * page;
+  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
 } // namespace troupe

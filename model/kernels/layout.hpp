@@ -18,9 +18,9 @@
 //   half_minimum:   f16 d[16], f16 m[16].
 //   super_minimum:  f16 d[16], f16 -dmin[16], then 8 times: u8 scale[16], u8 minimum[16].
 //   super_signed:   f16 d[16], then 16 times i8 scale[16].
-#include "model/kernels/aligned_bytes.hpp"
 #include "model/kernels/blocks.hpp"
 #include "model/kernels/matrix.hpp"
+#include "model/kernels/weight_memory.hpp"
 
 namespace troupe {
 
@@ -54,7 +54,9 @@ struct packed_matrix::layout {
   uint32_t groups = 0;
   uint64_t code_group_bytes = 0;  // Of plain types: the elements.
   uint64_t scale_group_bytes = 0; // 0 for plain types.
-  aligned_bytes codes, scales;    // [groups][..._group_bytes]
+  weight_memory memory;           // Holds both:
+  const uint8_t* codes = nullptr; // [groups][code_group_bytes]
+  const uint8_t* scales = nullptr; // [groups][scale_group_bytes]
 };
 
 } // namespace troupe

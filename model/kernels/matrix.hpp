@@ -11,6 +11,7 @@
 //                 y = fma(w_minimum, x_scaled_sum, y); blocks in order. w_scale and w_minimum are exact
 //                 products of what the file holds.
 // The bias is added last.
+#include "model/kernels/weight_memory.hpp"
 #include "model/tensor.hpp"
 #include <cstdint>
 #include <memory>
@@ -84,16 +85,20 @@ private:
 ///   packed  32   16   16    4.5   5     5.5   6     8.5   4.625  5.625  6.5625
 class packed_matrix {
 public:
-  /// Packs a tensor: at least one row and one column. Reads tensor.bytes once, from first to last; they are
-  /// not needed afterwards. Any bit pattern in them is fine: a scale that is not finite makes its rows'
-  /// outputs so.
+  /// Memory that a packed tensor takes, a multiple of 64. At least one row and one column.
+  static uint64_t packed_bytes(const tensor_view& tensor);
+  /// Packs a tensor into `memory`: packed_bytes(tensor) zeros, aligned to 64, which belong to the matrix from then on.
+  /// Reads tensor.bytes once, from first to last; they are not needed afterwards. Any bit pattern in them is fine: a
+  /// scale that is not finite makes its rows' outputs so.
+  static std::shared_ptr<const packed_matrix> pack(const tensor_view& tensor, weight_memory memory);
+  /// The same in memory of its own.
   static std::shared_ptr<const packed_matrix> pack(const tensor_view& tensor);
 
   uint32_t rows() const { return rows_; }
   uint32_t columns() const { return columns_; }
   /// float32 for F32, F16 and BF16; int8_blocks for the quantised types.
   operand_kind wants() const;
-  uint64_t bytes() const; // Memory held.
+  uint64_t bytes() const; // What a product reads.
 
   struct layout; // Defined for the kernels in model/kernels/layout.hpp.
   ~packed_matrix();

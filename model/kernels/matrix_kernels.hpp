@@ -214,8 +214,8 @@ void choose_groups(const product& task, uint32_t first_group, tile<Groups, Rows,
   const packed_matrix::layout& w = task.w.get();
   for (uint32_t g = 0; g < uint32_t(Groups); ++g) {
     const uint32_t group = std::min(first_group + g, w.groups - 1);
-    t.codes[g] = w.codes.get() + group * w.code_group_bytes;
-    t.scales[g] = w.scales.get() + group * w.scale_group_bytes;
+    t.codes[g] = w.codes + group * w.code_group_bytes;
+    t.scales[g] = w.scales + group * w.scale_group_bytes;
     t.column[g] = group * group_rows;
     t.lanes[g] = std::min(group_rows, task.w.rows() - group * group_rows);
   }
@@ -247,7 +247,7 @@ void multiply_all(const product& task, uint32_t length, uint32_t panel,
 template <class Format>
 void multiply_int8(const product& task) {
   const uint32_t blocks = task.w.columns() / 32;
-  constexpr uint32_t panel = 16; // Of 32 columns: two groups of 8-bit codes and their scales take 17 KiB.
+  constexpr uint32_t panel = 64; // Of 32 columns: two groups of 8-bit codes and their scales take 17 KiB.
   const auto kernel = [](const auto& t) { multiply_int8_tile<Format>(t); };
   if (task.x.rows() <= int8_rows_few) // Bound by memory: one stream of weights.
     multiply_all<int8_groups_few, int8_block>(task, blocks, panel, int8_row_sizes_few{}, kernel);

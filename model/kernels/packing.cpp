@@ -103,49 +103,64 @@ uint64_t packed_matrix::bytes() const {
   return layout_->groups * (layout_->code_group_bytes + layout_->scale_group_bytes);
 }
 
-std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tensor) {
+namespace {
+
+/// The sizes of a packed tensor; everything but where it lies.
+packed_matrix::layout measure(const tensor_view& tensor) {
   TROUPE_ASSERT(tensor.rows > 0 && tensor.rows <= UINT32_MAX - group_rows);
   TROUPE_ASSERT(tensor.columns > 0 && tensor.columns <= UINT32_MAX - 31);
+  packed_matrix::layout target;
+  target.type = tensor.type;
+  target.groups = uint32_t((tensor.rows + group_rows - 1) / group_rows);
+  const bool has_blocks = with_block_format(tensor.type, [&](auto format) {
+    using type = decltype(format);
+    target.code_group_bytes = tensor.columns / 32 * packed_code_bytes(type::code_bits);
+    target.scale_group_bytes = tensor.columns / type::elements * packed_scale_bytes(type::scaling);
+  });
+  if (!has_blocks) target.code_group_bytes = tensor.columns * group_rows * traits_of(tensor.type).block_bytes;
+  return target;
+}
+
+} // namespace
+
+uint64_t packed_matrix::packed_bytes(const tensor_view& tensor) {
+  const layout sizes = measure(tensor);
+  return (sizes.groups * (sizes.code_group_bytes + sizes.scale_group_bytes) + 63) / 64 * 64;
+}
+
+std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tensor) {
+  return pack(tensor, allocate_weights(packed_bytes(tensor)));
+}
+
+std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tensor, weight_memory memory) {
   const uint64_t row_bytes = tensor.row_bytes();
   TROUPE_ASSERT(tensor.bytes.size() >= tensor.rows * row_bytes);
+  TROUPE_ASSERT(reinterpret_cast<uintptr_t>(memory.get()) % 64 == 0);
   const auto* source = reinterpret_cast<const uint8_t*>(tensor.bytes.data());
 
   std::shared_ptr<packed_matrix> matrix(new packed_matrix);
   matrix->rows_ = uint32_t(tensor.rows);
   matrix->columns_ = uint32_t(tensor.columns);
   layout& target = *matrix->layout_;
-  target.type = tensor.type;
-  target.groups = (matrix->rows_ + group_rows - 1) / group_rows;
-  const auto each_group = [&](auto function) {
-    for (uint32_t group = 0; group < target.groups; ++group) {
-      const uint32_t first = group * group_rows;
-      function(source + first * row_bytes, std::min(group_rows, matrix->rows_ - first), group);
-    }
-  };
-  const bool has_blocks = with_block_format(tensor.type, [&](auto format) {
-    using type = decltype(format);
-    target.code_group_bytes = tensor.columns / 32 * packed_code_bytes(type::code_bits);
-    target.scale_group_bytes = tensor.columns / type::elements * packed_scale_bytes(type::scaling);
-    target.codes = allocate_aligned(target.groups * target.code_group_bytes);
-    target.scales = allocate_aligned(target.groups * target.scale_group_bytes);
-    each_group([&](const uint8_t* rows, uint32_t count, uint32_t group) {
-      pack_group<type>(rows, count, row_bytes, tensor.columns,
-                       target.codes.get() + group * target.code_group_bytes,
-                       target.scales.get() + group * target.scale_group_bytes);
+  target = measure(tensor);
+  target.memory = std::move(memory);
+  uint8_t* codes = target.memory.get(); // A multiple of 64 bytes where there are scales.
+  uint8_t* scales = codes + target.groups * target.code_group_bytes;
+  target.codes = codes;
+  target.scales = scales;
+  for (uint32_t group = 0; group < target.groups; ++group) {
+    const uint32_t first = group * group_rows, count = std::min(group_rows, matrix->rows_ - first);
+    const uint8_t* rows = source + first * row_bytes;
+    const bool has_blocks = with_block_format(tensor.type, [&](auto format) {
+      pack_group<decltype(format)>(rows, count, row_bytes, tensor.columns, codes, scales);
     });
-  });
-  if (has_blocks) return matrix;
-
-  const uint64_t element = traits_of(tensor.type).block_bytes;
-  target.code_group_bytes = tensor.columns * group_rows * element;
-  target.codes = allocate_aligned(target.groups * target.code_group_bytes);
-  each_group([&](const uint8_t* rows, uint32_t count, uint32_t group) {
-    uint8_t* out = target.codes.get() + group * target.code_group_bytes;
-    if (element == 4)
-      pack_plain_group<uint32_t>(rows, count, row_bytes, tensor.columns, out);
-    else
-      pack_plain_group<uint16_t>(rows, count, row_bytes, tensor.columns, out);
-  });
+    if (!has_blocks && traits_of(tensor.type).block_bytes == 4)
+      pack_plain_group<uint32_t>(rows, count, row_bytes, tensor.columns, codes);
+    else if (!has_blocks)
+      pack_plain_group<uint16_t>(rows, count, row_bytes, tensor.columns, codes);
+    codes += target.code_group_bytes;
+    scales += target.scale_group_bytes;
+  }
   return matrix;
 }
 

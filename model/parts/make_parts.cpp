@@ -1,4 +1,5 @@
 #include "model/error.hpp"
+#include "model/kernels/weight_memory.hpp"
 #include "model/parts.hpp"
 #include "model/parts/check_tensors.hpp"
 #include <algorithm>
@@ -21,19 +22,22 @@ norm_weights norm_of(const norm_spec& spec, const norm_tensors& tensors) {
 }
 
 /// Collects one job per matrix to pack. Jobs write into projections that must stay where they are, and count
-/// what they have done; they share nothing else.
+/// what they have done; they share nothing else. All matrices lie in one piece of memory, in the order of `add`, which is
+/// the order of use.
 class packing {
 public:
-  explicit packing(const progress_callback& progress) : progress_(progress) {}
+  packing(const model_file& file, const progress_callback& progress) : file_(file), progress_(progress) {}
 
   void add(projection& into, const projection_tensors& source, range rows) {
     if (rows.count == 0) return;
     into.bias = slice_of(source.bias, rows);
     const tensor_view slice = source.weight.row_slice(rows.first, rows.count);
     bytes_total_ += slice.bytes.size();
-    jobs_.push_back([this, &into, slice] {
-      into.matrix = packed_matrix::pack(slice);
-      weight_bytes_ += into.matrix->bytes();
+    const uint64_t offset = weight_bytes_;
+    weight_bytes_ += packed_matrix::packed_bytes(slice);
+    jobs_.push_back([this, &into, slice, offset] {
+      into.matrix = packed_matrix::pack(slice, cut(memory_, offset));
+      file_.release(slice);
       const uint64_t done = bytes_done_ += slice.bytes.size();
       if (progress_) progress_(double(done) / double(bytes_total_));
     });
@@ -41,16 +45,20 @@ public:
 
   /// Returns the memory that the packed matrices take.
   uint64_t run(const job_runner& run_jobs) {
+    memory_ = allocate_weights(weight_bytes_);
     run_jobs(std::move(jobs_));
     TROUPE_ASSERT(bytes_done_ == bytes_total_);
     return weight_bytes_;
   }
 
 private:
+  const model_file& file_;
   const progress_callback& progress_;
   std::vector<std::function<void()>> jobs_;
-  uint64_t bytes_total_ = 0; // Of the file's tensors; fixed before the first job runs.
-  std::atomic<uint64_t> bytes_done_{0}, weight_bytes_{0};
+  // Of the file's tensors, and of the packed ones; fixed before the first job runs.
+  uint64_t bytes_total_ = 0, weight_bytes_ = 0;
+  weight_memory memory_;
+  std::atomic<uint64_t> bytes_done_{0};
 };
 
 /// Layers mostly turn by the same angles: one table for each rope_spec that differs.
@@ -149,7 +157,7 @@ std::shared_ptr<const model_parts> make_parts(std::shared_ptr<const model_file> 
   parts->embedding.table = tensors.embedding;
   if (spec.learned_positions) parts->embedding.positions = tensors.positions;
 
-  packing work{progress};
+  packing work{*file, progress};
   rope_tables ropes{parts->positions_max};
   for (size_t i = 0; i < spec.layers.size(); ++i)
     parts->layers.push_back(

@@ -44,7 +44,7 @@ private:
   void check_matrix(const tensor_view& tensor, uint64_t rows, uint64_t columns) const {
     require(tensor.rows == rows && tensor.columns == columns, "shape of " + tensor.name);
     require(tensor.bytes.size() == rows * tensor.row_bytes(), "bytes of " + tensor.name);
-    const auto file = static_cast<const mapped_file*>(model_.mapping.get())->bytes();
+    const auto file = model_.mapping->bytes();
     const bool is_within = tensor.bytes.data() >= file.data() &&
                            tensor.bytes.data() + tensor.bytes.size() <= file.data() + file.size();
     require(is_within, "place of " + tensor.name);

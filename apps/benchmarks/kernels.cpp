@@ -1,0 +1,119 @@
+// Micro-benchmarks of model/kernels, one thread: what a kernel reaches by itself, without actors around it.
+//
+//   build/release/kernel_benchmarks --benchmark_filter='multiply/Q8_0/.*'
+//
+// Names: multiply/TYPE/ROWSxOUTPUTSxCOLUMNS/WHERE; attend/HEAD_DIM/HEADS/POSITIONS/ROWS. Counters: op/s are
+// multiplications and additions; B/s are the weights (or the cache) read. WHERE the weights are: in `memory`, a pool of
+// matrices larger than the last cache, walked through as decoding does; or one matrix that stays in the `cache`, which
+// shows the speed of the arithmetic.
+// TROUPE_ISA pins an instruction set.
+#include "model/kernels/attention.hpp"
+#include "model/kernels/matrix.hpp"
+#include "model/kernels/rowwise.hpp"
+#include <benchmark/benchmark.h>
+#include <cstring>
+#include <string>
+
+namespace troupe {
+namespace {
+
+/// Any bytes will do, as long as they are numbers of a sane size: the speed does not depend on them.
+std::vector<std::shared_ptr<const packed_matrix>> make_matrices(tensor_type type, uint64_t rows, uint64_t columns,
+                                                                uint64_t bytes_wanted) {
+  const auto& traits = traits_of(type);
+  const std::vector<std::byte> bytes(rows * columns / traits.block_elements * traits.block_bytes, std::byte{0x2c});
+  const tensor_view tensor{"weights", type, rows, columns, bytes};
+  const uint64_t each = packed_matrix::packed_bytes(tensor), count = bytes_wanted / each + 1;
+  const weight_memory memory = allocate_weights(count * each);
+  std::vector<std::shared_ptr<const packed_matrix>> matrices;
+  for (uint64_t i = 0; i < count; ++i) matrices.push_back(packed_matrix::pack(tensor, cut(memory, i * each)));
+  return matrices;
+}
+
+std::vector<float> make_values(uint64_t count) {
+  std::vector<float> values(count);
+  for (uint64_t i = 0; i < count; ++i) values[i] = float(int(i * 7919 % 257) - 128) / 128;
+  return values;
+}
+
+enum class weights_in : uint8_t { memory, cache };
+
+void multiply_rows(benchmark::State& state, tensor_type type, uint32_t rows, uint32_t outputs, uint32_t columns,
+                   weights_in where) {
+  const uint64_t pool_bytes = where == weights_in::cache ? 0 : 256 << 20; // Several times the last cache.
+  const auto pool = make_matrices(type, outputs, columns, pool_bytes);
+  const auto values = make_values(uint64_t(rows) * columns);
+  std::vector<float> out(uint64_t(rows) * outputs);
+  operand x;
+  x.assign({values.data(), rows, columns, columns}, pool.front()->wants());
+  size_t next = 0;
+  for (auto _ : state) {
+    multiply(*pool[next], x, {}, {out.data(), rows, outputs, outputs});
+    benchmark::ClobberMemory();
+    next = (next + 1) % pool.size();
+  }
+  using benchmark::Counter;
+  const double each = 2.0 * rows * outputs * columns;
+  state.counters["op/s"] = Counter(each, Counter::kIsIterationInvariantRate);
+  state.SetBytesProcessed(int64_t(state.iterations() * pool.front()->bytes()));
+}
+
+void quantize_rows(benchmark::State& state, uint32_t rows, uint32_t columns) {
+  const auto values = make_values(uint64_t(rows) * columns);
+  operand x;
+  for (auto _ : state) {
+    x.assign({values.data(), rows, columns, columns}, operand_kind::int8_blocks);
+    benchmark::ClobberMemory();
+  }
+  state.SetBytesProcessed(int64_t(state.iterations() * values.size() * sizeof(float)));
+}
+
+/// The last `rows` positions of a prompt of `positions`, each of them with `heads` query heads.
+void attend_rows(benchmark::State& state, uint32_t head_dim, uint32_t heads, uint32_t positions, uint32_t rows) {
+  kv_cache cache(head_dim);
+  const auto values = make_values(uint64_t(rows) * heads * head_dim);
+  for (uint32_t p = 0; p < positions; ++p) cache.write(p, {values.data(), head_dim}, {values.data(), head_dim});
+  std::vector<float> out(values.size()), sums(heads), scratch;
+  const uint32_t columns = heads * head_dim;
+  for (auto _ : state)
+    for (uint32_t r = 0; r < rows; ++r)
+      attend(cache, {values.data() + uint64_t(r) * columns, heads, head_dim, head_dim}, positions - rows + r + 1,
+             0.125f, {out.data() + uint64_t(r) * columns, heads, head_dim, head_dim}, sums, scratch);
+  using benchmark::Counter;
+  state.counters["op/s"] = Counter(4.0 * rows * heads * head_dim * positions, Counter::kIsIterationInvariantRate);
+  state.SetBytesProcessed(int64_t(state.iterations() * cache.bytes()));
+}
+
+void register_all() {
+  constexpr tensor_type types[]{tensor_type::q8_0, tensor_type::q4_0, tensor_type::q4_1, tensor_type::q5_0,
+                                tensor_type::q5_1, tensor_type::q4_k, tensor_type::q5_k, tensor_type::q6_k,
+                                tensor_type::f16,  tensor_type::bf16, tensor_type::f32};
+  for (const tensor_type type : types) {
+    const std::string name = "multiply/" + std::string(traits_of(type).name) + "/";
+    for (const uint32_t rows : {1u, 2u, 4u, 8u})
+      benchmark::RegisterBenchmark((name + std::to_string(rows) + "x1024x2048/memory").c_str(), multiply_rows, type, rows,
+                                   1024u, 2048u, weights_in::memory);
+    for (const uint32_t rows : {1u, 8u, 32u, 256u})
+      benchmark::RegisterBenchmark((name + std::to_string(rows) + "x128x2048/cache").c_str(), multiply_rows, type, rows,
+                                   128u, 2048u, weights_in::cache);
+  }
+  for (const uint32_t rows : {1u, 256u})
+    benchmark::RegisterBenchmark(("quantize/" + std::to_string(rows) + "x2048").c_str(), quantize_rows, rows, 2048u);
+  for (const uint32_t positions : {512u, 4096u})
+    for (const uint32_t rows : {1u, 64u}) {
+      const std::string size = std::to_string(positions) + "/" + std::to_string(rows);
+      benchmark::RegisterBenchmark(("attend/64/8/" + size).c_str(), attend_rows, 64u, 8u, positions, rows);
+      benchmark::RegisterBenchmark(("attend/64/1/" + size).c_str(), attend_rows, 64u, 1u, positions, rows);
+    }
+}
+
+} // namespace
+} // namespace troupe
+
+int main(int argc, char** argv) {
+  troupe::register_all();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+}
