@@ -18,7 +18,7 @@ struct workers_options {
   // How long a thread looks for work before it sleeps. At least the usual pause between two steps on the path of a token;
   // each pause longer than that costs one wake-up, and this much of burnt CPU per thread. With more threads than CPUs
   // nobody looks: a thread that spins would keep a thread with work off the CPU.
-  std::chrono::nanoseconds spin = std::chrono::microseconds(50);
+  std::chrono::nanoseconds spin = std::chrono::microseconds(200);
   // Ties thread i to the i-th CPU this process may use. Off, the kernel may run two threads on one CPU while another
   // idles; on, a thread waits for its CPU while another process uses it. Detached actors inherit the tie of their parent.
   bool pin = false;

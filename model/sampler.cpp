@@ -1,6 +1,7 @@
 #include "model/sampler.hpp"
 #include "model/error.hpp"
 #include "model/exponential.hpp"
+#include "model/kernels/rowwise.hpp"
 #include "model/philox.hpp"
 #include <algorithm>
 #include <cmath>
@@ -52,9 +53,17 @@ void penalise(const sampling_options& options, std::span<float> logits, std::spa
   }
 }
 
+/// The lowest id of those that are equally likely.
 uint32_t likeliest(std::span<const float> logits) {
-  // max_element gives the first of equals: the lowest id.
-  return static_cast<uint32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  constexpr size_t run = 512;
+  size_t first = 0;
+  float best = -infinity;
+  for (size_t begin = 0; begin < logits.size(); begin += run)
+    if (const float most = largest(logits.subspan(begin, std::min(run, logits.size() - begin))); most > best) {
+      best = most;
+      first = begin;
+    }
+  return static_cast<uint32_t>(std::find(logits.begin() + ptrdiff_t(first), logits.end(), best) - logits.begin());
 }
 
 /// The k likeliest tokens, sorted. One pass; almost every logit meets only the comparison with the k-th best
@@ -208,10 +217,7 @@ std::string invalid(const sampling_options& options, uint32_t vocabulary) {
 uint32_t sample(const sampling_options& options, std::span<const float> logits, std::span<const uint32_t> log,
                 uint64_t position) {
   TROUPE_ASSERT(!logits.empty());
-  bool finite = true;
-  for (const float logit : logits)
-    finite &= std::fabs(logit) < infinity;
-  TROUPE_ASSERT(finite);
+  TROUPE_ASSERT(is_finite(logits));
   const bool penalised = penalises(options) && !log.empty();
   if (options.logit_bias.empty() && !penalised)
     return choose(options, logits, position);

@@ -4,13 +4,19 @@
 // that generates --generate-tokens, greedily, end-of-text ignored: one step for each token. Both are timed from submit to
 // `finished`, so admission and sampling are in; both are run once unmeasured first, then --repetitions times, alternating.
 // Clients: --clients such requests at once, each with a prompt and a text of the given lengths.
+// Limits: what the machine can do at best is measured first, and after the runs once more; the better counts.
+// Compare: after each repetition the other command runs once; ratios are taken pair by pair.
 #include "apps/troupe/command.hpp"
+#include "apps/troupe/machine_limits.hpp"
 #include "apps/troupe/measurement.hpp"
 #include "apps/troupe/options.hpp"
+#include "apps/troupe/peer.hpp"
 #include "apps/troupe/session.hpp"
 #include "apps/troupe/terminal.hpp"
 #include "model/error.hpp"
 #include "model/kernels/isa.hpp"
+#include <algorithm>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -26,13 +32,15 @@ struct bench_options {
   uint32_t generate_tokens = 64;
   uint32_t repetitions = 5;
   uint32_t clients = 0; // 0: do not measure concurrency.
+  std::string compare;  // A command; empty: none.
   bool json = false;
 };
 
 constexpr const char* examples =
   R"(  troupe bench -m model.gguf --threads 2
   troupe bench -m model.gguf --prompt-tokens 512 --generate-tokens 64 --threads 2 --repetitions 5 --json
-  troupe bench -m model.gguf --clients 8 --prompt-tokens 128)";
+  troupe bench -m model.gguf --clients 8 --prompt-tokens 128
+  troupe bench -m model.gguf --compare "llama-bench -m model.gguf -p 512 -n 64 -t 2 -r 1 -o json")";
 
 void declare_options(CLI::App& app, bench_options& options) {
   declare_model(app, options.run);
@@ -43,6 +51,10 @@ void declare_options(CLI::App& app, bench_options& options) {
   count("--generate-tokens", options.generate_tokens, "Tokens to generate")->capture_default_str();
   count("--repetitions", options.repetitions, "Measured runs of each kind")->capture_default_str();
   count("--clients", options.clients, "Also measure this many generations at once");
+  app.add_option("--compare", options.compare,
+                 "Run this command after every repetition and print ratios; it prints llama-bench's JSON, or an object "
+                 "with prefill_tokens_per_s and decode_tokens_per_s")
+    ->type_name("COMMAND");
   app.add_flag("--json", options.json, "Print one JSON object");
   declare_engine(app, options.run);
   declare_quiet(app, options.run);
@@ -94,7 +106,14 @@ void run_once(const bench& run, uint32_t count, uint32_t prompt_tokens, uint32_t
 struct results {
   measurement prefill, decode;
   std::optional<measurement> clients;
+  std::vector<peer_rates> peers; // One for each repetition, if there is a command to compare with.
+  machine_limits limits;
 };
+
+machine_limits better_of(const machine_limits& a, const machine_limits& b) {
+  return {std::max(a.read_bytes_per_s, b.read_bytes_per_s), std::max(a.int8_operations_per_s, b.int8_operations_per_s),
+          std::max(a.float_operations_per_s, b.float_operations_per_s)};
+}
 
 results measure(const bench& run) {
   const bench_options& options = run.options;
@@ -105,6 +124,8 @@ results measure(const bench& run) {
     all.clients.emplace().tokens_per_run = uint64_t{options.clients} * options.generate_tokens;
   }
   progress_bar bar{"measuring", !options.run.quiet};
+  const uint32_t threads = run.troupe_engine.options().threads;
+  all.limits = measure_limits(threads);
   for (uint32_t repetition = 0; repetition <= options.repetitions; ++repetition) {
     bar.advance(static_cast<double>(repetition) / (options.repetitions + 1));
     measurement unmeasured;
@@ -114,8 +135,66 @@ results measure(const bench& run) {
     if (all.clients && !warm_up) {
       run_once(run, options.clients, options.prompt_tokens, options.generate_tokens, *all.clients);
     }
+    if (!options.compare.empty() && !warm_up) all.peers.push_back(run_peer(options.compare));
   }
+  all.limits = better_of(all.limits, measure_limits(threads));
   return all;
+}
+
+/// A rate as a share of what the limit allows; what it is a share of.
+struct fraction {
+  double share;
+  std::string of;
+};
+
+std::string rounded(double value, int decimals) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f", decimals, value);
+  return text;
+}
+
+token_cost cost_of(const bench& run) {
+  return cost_of_token(run.troupe_engine.model(), run.troupe_engine.weight_bytes());
+}
+
+fraction prefill_fraction(const bench& run, const results& all) {
+  const token_cost cost = cost_of(run);
+  const double limit = cost.is_int8 ? all.limits.int8_operations_per_s : all.limits.float_operations_per_s;
+  return {median(rates(all.prefill)) * cost.operations / limit,
+          rounded(limit / 1e9, 0) + (cost.is_int8 ? " int8 Gop/s" : " float Gop/s")};
+}
+
+fraction decode_fraction(const bench& run, const results& all) {
+  return {median(rates(all.decode)) * cost_of(run).bytes / all.limits.read_bytes_per_s,
+          rounded(all.limits.read_bytes_per_s / 1e9, 1) + " GB/s of reading"};
+}
+
+/// Ours divided by the peer's, repetition by repetition; empty where the peer does not say.
+std::vector<double> ratios(const measurement& ours, const std::vector<peer_rates>& peers,
+                           std::optional<double> peer_rates::*which) {
+  std::vector<double> result;
+  const auto samples = rates(ours);
+  for (size_t i = 0; i < peers.size(); ++i)
+    if (peers[i].*which) result.push_back(samples[i] / *(peers[i].*which));
+  return result;
+}
+
+std::vector<double> peer_samples(const std::vector<peer_rates>& peers, std::optional<double> peer_rates::*which) {
+  std::vector<double> result;
+  for (const auto& peer : peers)
+    if (peer.*which) result.push_back(*(peer.*which));
+  return result;
+}
+
+json comparison(const results& all, const measurement& ours, std::optional<double> peer_rates::*which) {
+  const auto theirs = peer_samples(all.peers, which);
+  if (theirs.empty()) return nullptr;
+  const auto each = ratios(ours, all.peers, which);
+  return {{"tokens_per_s", median(theirs)},
+          {"samples", theirs},
+          {"ratio", median(each)},
+          {"ratio_spread",
+           {{"min", *std::min_element(each.begin(), each.end())}, {"max", *std::max_element(each.begin(), each.end())}}}};
 }
 
 json to_json(const bench& run, const results& all) {
@@ -138,7 +217,28 @@ json to_json(const bench& run, const results& all) {
     result["concurrent"] = to_json(*all.clients, threads);
     result["concurrent"]["clients"] = options.clients;
   }
+  result["limits"] = {{"read_bytes_per_s", all.limits.read_bytes_per_s},
+                      {"int8_operations_per_s", all.limits.int8_operations_per_s},
+                      {"float_operations_per_s", all.limits.float_operations_per_s}};
+  result["prefill"]["of_limit"] = prefill_fraction(run, all).share;
+  result["decode"]["of_limit"] = decode_fraction(run, all).share;
+  if (!all.peers.empty()) {
+    result["compare"] = {{"command", options.compare},
+                         {"prefill", comparison(all, all.prefill, &peer_rates::prefill)},
+                         {"decode", comparison(all, all.decode, &peer_rates::decode)}};
+  }
   return result;
+}
+
+std::string limit_line(const char* kind, const fraction& reached) {
+  return std::string(kind) + " reaches " + rounded(100 * reached.share, 1) + " % of the machine's " + reached.of + "\n";
+}
+
+std::string comparison_line(const char* kind, const json& facts) {
+  if (facts.is_null()) return {};
+  return std::string(kind) + ": " + rounded(facts["ratio"], 2) + " times the other command's "
+         + rounded(facts["tokens_per_s"], 1) + " tokens/s (" + rounded(facts["ratio_spread"]["min"], 2) + " .. "
+         + rounded(facts["ratio_spread"]["max"], 2) + ")\n";
 }
 
 std::string to_text(const bench& run, const results& all) {
@@ -150,6 +250,10 @@ std::string to_text(const bench& run, const results& all) {
   out += table_line("prefill " + std::to_string(options.prompt_tokens), all.prefill, threads);
   out += table_line("decode " + std::to_string(options.generate_tokens), all.decode, threads);
   if (all.clients) out += table_line("clients " + std::to_string(options.clients), *all.clients, threads);
+  out += limit_line("prefill", prefill_fraction(run, all)) + limit_line("decode", decode_fraction(run, all));
+  if (!all.peers.empty())
+    out += comparison_line("prefill", comparison(all, all.prefill, &peer_rates::prefill)) +
+           comparison_line("decode", comparison(all, all.decode, &peer_rates::decode));
   return out;
 }
 

@@ -12,15 +12,15 @@ using json = nlohmann::ordered_json;
 
 double seconds_of(std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); }
 
+double total_seconds(const measurement& all) { return std::accumulate(all.seconds.begin(), all.seconds.end(), 0.0); }
+
+} // namespace
+
 std::vector<double> rates(const measurement& all) {
   std::vector<double> result;
   for (const double seconds : all.seconds) result.push_back(static_cast<double>(all.tokens_per_run) / seconds);
   return result;
 }
-
-double total_seconds(const measurement& all) { return std::accumulate(all.seconds.begin(), all.seconds.end(), 0.0); }
-
-} // namespace
 
 double median(std::vector<double> values) {
   TROUPE_ASSERT(!values.empty());

@@ -10,6 +10,10 @@ namespace troupe {
 /// The middle value; the mean of the two middle ones for an even number. values: at least one.
 double median(std::vector<double> values);
 
+struct measurement;
+/// Tokens per second of each run.
+std::vector<double> rates(const measurement& all);
+
 /// Several runs of one kind of work. Times are sums over the runs.
 struct measurement {
   uint64_t tokens_per_run = 0;           // What tokens_per_s counts.

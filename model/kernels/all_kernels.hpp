@@ -7,6 +7,7 @@
 #include "model/kernels/rowwise_kernels.hpp"
 // attention_kernels.hpp needs exponential() of rowwise_kernels.hpp.
 #include "model/kernels/attention_kernels.hpp"
+#include "model/kernels/limits_kernels.hpp"
 
 namespace troupe::TROUPE_ISA {
 
@@ -20,8 +21,12 @@ constexpr kernel_table make_table(const char* name) {
           .add = add,
           .rotate_interleaved = rotate_interleaved,
           .rotate_halves = rotate_halves,
+          .largest = largest,
           .is_finite = is_finite,
-          .attend = attend};
+          .attend = attend,
+          .read_all = read_all,
+          .multiply_int8_only = multiply_int8_only,
+          .multiply_float_only = multiply_float_only};
 }
 
 } // namespace troupe::TROUPE_ISA

@@ -38,8 +38,13 @@ struct kernel_table {
   /// Turns pairs of elements: (2i, 2i+1), or (i, i + pairs). cosines, sines: [pairs].
   void (*rotate_interleaved)(float* head, const float* cosines, const float* sines, uint32_t pairs);
   void (*rotate_halves)(float* head, const float* cosines, const float* sines, uint32_t pairs);
+  float (*largest)(const float* x, uint64_t count);
   bool (*is_finite)(const float* x, uint64_t count);
   void (*attend)(const attention_task& task);
+  // See limits.hpp.
+  void (*read_all)(const uint8_t* bytes, uint64_t count);
+  uint64_t (*multiply_int8_only)(uint64_t operations);
+  uint64_t (*multiply_float_only)(uint64_t operations);
 };
 
 extern const kernel_table plain_kernels;

@@ -32,6 +32,11 @@ void add(std::span<float> x, std::span<const float> y) {
   current_kernels().add(x.data(), y.data(), uint32_t(x.size()));
 }
 
+float largest(std::span<const float> x) {
+  TROUPE_ASSERT(!x.empty());
+  return current_kernels().largest(x.data(), x.size());
+}
+
 bool is_finite(std::span<const float> x) { return current_kernels().is_finite(x.data(), x.size()); }
 
 rope_table::rope_table(const rope_spec& spec, uint32_t positions)

@@ -48,6 +48,9 @@ private:
   std::vector<angle> fine_, coarse_; // [2^fine_bits, pairs], [positions / 2^fine_bits rounded up, pairs]
 };
 
+/// The largest element. x: at least one element, none of them NaN.
+float largest(std::span<const float> x);
+
 /// True when no element is NaN or infinite.
 bool is_finite(std::span<const float> x);
 

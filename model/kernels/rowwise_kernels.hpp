@@ -166,6 +166,14 @@ void rotate_halves(float* head, const float* cosines, const float* sines, uint32
   });
 }
 
+float largest(const float* x, uint64_t count) {
+  f32x16 most = all_lanes(x[0]);
+  uint64_t i = 0;
+  for (; i + 16 <= count; i += 16) most = max(most, load(x + i));
+  for (; i < count; ++i) most = max(most, all_lanes(x[i]));
+  return max_of_lanes(most);
+}
+
 bool is_finite(const float* x, uint64_t count) {
   i32x16 largest = all_lanes(0);
   const i32x16 magnitudes = all_lanes(0x7fffffff);

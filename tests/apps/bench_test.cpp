@@ -1,5 +1,6 @@
 #include "apps/process.hpp"
 #include "apps/troupe/measurement.hpp"
+#include "apps/troupe/peer.hpp"
 #include "support/catch.hpp"
 #include "support/tiny_model.hpp"
 #include <nlohmann/json.hpp>
@@ -73,4 +74,48 @@ TEST_CASE("bench refuses lengths beyond the model's context") {
   const outcome result = run_troupe({"bench", "-m", write_tiny_model()}); // 512 tokens; the model has 128.
   CHECK(result.exit_code == 2);
   CHECK(result.err.find("128") != std::string::npos);
+}
+
+TEST_CASE("what another program printed is understood, or nothing is") {
+  const auto llama = parse_peer(R"([{"n_prompt": 512, "n_gen": 0, "avg_ts": 68.5}, {"n_prompt": 0, "n_gen": 64, "avg_ts": 30.25}])");
+  CHECK(llama.prefill == 68.5);
+  CHECK(llama.decode == 30.25);
+  const auto line = parse_peer("loading...\n{\"model\": \"m\", \"decode_tokens_per_s\": 12.5}\n");
+  CHECK_FALSE(line.prefill);
+  CHECK(line.decode == 12.5);
+  for (const char* nonsense : {"", "no JSON", "[]", "{\"avg_ts\": 3}", "[{\"n_prompt\": 512, \"n_gen\": 64, \"avg_ts\": 68.5}]",
+                               "{\"prefill_tokens_per_s\": \"fast\"}"}) {
+    INFO(nonsense);
+    CHECK_FALSE(parse_peer(nonsense).prefill);
+    CHECK_FALSE(parse_peer(nonsense).decode);
+  }
+}
+
+TEST_CASE("bench compares with another command, repetition by repetition, and names the machine's limits") {
+  const std::string peer = R"(echo '{"prefill_tokens_per_s": 1000, "decode_tokens_per_s": 0.5}')";
+  const outcome result = run_troupe({"bench", "-m", write_tiny_model(), "--prompt-tokens", "8", "--generate-tokens", "4",
+                                     "--threads", "1", "--repetitions", "3", "--compare", peer, "--json"});
+  REQUIRE(result.exit_code == 0);
+  const json facts = json::parse(result.out);
+  for (const char* kind : {"prefill", "decode"}) {
+    INFO(kind);
+    const json& one = facts.at("compare").at(kind);
+    CHECK(one.at("samples").size() == 3);
+    const double ours = facts.at(kind).at("tokens_per_s"), theirs = one.at("tokens_per_s");
+    CHECK(one.at("ratio") == Approx(ours / theirs));
+    const double share = facts.at(kind).at("of_limit");
+    CHECK(share > 0);
+    CHECK(share < 1);
+  }
+  for (const char* limit : {"read_bytes_per_s", "int8_operations_per_s", "float_operations_per_s"})
+    CHECK(facts.at("limits").at(limit) > 1e8);
+}
+
+TEST_CASE("bench ends with 1 when the other command fails or says nothing") {
+  for (const char* peer : {"false", "echo hello"}) {
+    const outcome result = run_troupe({"bench", "-m", write_tiny_model(), "--prompt-tokens", "8", "--generate-tokens", "4",
+                                       "--threads", "1", "--repetitions", "1", "--compare", peer});
+    CHECK(result.exit_code == 1);
+    CHECK(result.err.find("--compare") != std::string::npos);
+  }
 }

@@ -252,3 +252,22 @@ TEST_CASE("poison in a row stays visible after its norm", "[kernels]") {
     return all;
   });
 }
+
+TEST_CASE("the largest element is found at every place, beside infinities too", "[kernels]") {
+  on_every_isa([] {
+    random_bits random(46);
+    std::vector<float> all;
+    for (uint32_t n = 1; n <= 40; ++n) {
+      std::vector<float> x = random.units(n, 3e38f);
+      REQUIRE(largest(x) == *std::max_element(x.begin(), x.end()));
+      for (uint32_t i = 0; i < n; ++i)
+        for (const float value : {HUGE_VALF, -HUGE_VALF, 3.2e38f}) {
+          const float before = std::exchange(x[i], value);
+          REQUIRE(largest(x) == *std::max_element(x.begin(), x.end()));
+          x[i] = before;
+        }
+      all.push_back(largest(x));
+    }
+    return all;
+  });
+}

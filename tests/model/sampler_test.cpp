@@ -107,6 +107,17 @@ TEST_CASE("greedy takes the largest logit, the lowest id on a tie, whatever the 
   CHECK(sample(options, row{1, 3, 2, 3, -1}, {}, 0) == 3);
 }
 
+TEST_CASE("greedy takes the lowest id of a tie in a large vocabulary, wherever the two are") {
+  sampling_options options;
+  options.temperature = 0;
+  for (const size_t first : {0u, 1u, 511u, 512u, 700u, 1023u, 1024u, 1300u})
+    for (const size_t second : {0u, 510u, 512u, 513u, 1025u, 1331u}) {
+      std::vector<float> logits(1332, -3.5f);
+      logits[first] = logits[second] = -0.25f;
+      CHECK(sample(options, logits, {}, 0) == std::min(first, second));
+    }
+}
+
 TEST_CASE("what the filters keep and how often it is drawn follows their definitions") {
   const std::vector<std::tuple<float, uint32_t, float, float>> settings{
       {1.0f, 0, 1.0f, 0.0f}, {0.7f, 5, 1.0f, 0.0f},   {1.3f, 0, 0.8f, 0.0f},
