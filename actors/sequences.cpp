@@ -51,7 +51,8 @@ sequences_actor::behavior_type sequences(sequences_pointer self, std::string pat
             auto& st = self->state;
             // Who is sent again may come before the end of its earlier life is known here: it had its place.
             const bool has_room = request.was_admitted() || st.core->alive() < st.sequences_max;
-            if (st.core->stopping() || !has_room)
+            if (st.core->stopping()) return; // The client sends it to our successor, or learns that there is none.
+            if (!has_room)
               return refuse(self, request.request_id(), client,
                             "too many requests: " + std::to_string(st.sequences_max) +
                               " are under way; try again when some have finished");

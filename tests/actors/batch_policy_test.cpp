@@ -1,7 +1,7 @@
 // Goal: who runs in the next step follows the rules of batch_policy.hpp, and whatever happens every sequence finishes.
 #include "actors/batch_policy.hpp"
 #include "support/catch.hpp"
-#include "support/tiny_model.hpp"
+#include "model/testing/tiny_model.hpp"
 
 #include <algorithm>
 #include <map>

@@ -1,7 +1,7 @@
 #include "apps/process.hpp"
 #include "apps/troupe/measurement.hpp"
 #include "support/catch.hpp"
-#include "support/tiny_model.hpp"
+#include "model/testing/tiny_model.hpp"
 #include <nlohmann/json.hpp>
 
 using namespace troupe;
