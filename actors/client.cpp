@@ -128,10 +128,16 @@ void client_desk::on_end(v1::GenerateEnd& end) {
                                               finish_reason::cancelled, finish_reason::error};
   const auto it = requests_.find(end.request_id());
   if (it == requests_.end()) return;
-  // Either from the sequence, or from its supervisor that refuses to start one.
-  if (it->second.sequence && !accept(end.request_id())) return;
-  if (it->second.sequence && end.tokens() != uint32_t(it->second.request.generated_tokens_size())) {
-    lose(it->second); // Tokens were lost on the way.
+  // Either from the sequence, or from its supervisor that refuses to start one: from nobody else, or a late word from a life
+  // that was given up would end the request before its time.
+  const bool is_refusal = !it->second.sequence && self_->current_sender() == caf::actor_cast<caf::strong_actor_ptr>(sequences_);
+  if (!is_refusal && !accept(end.request_id())) return;
+  // Tokens were lost on the way, or this is a second sequence for the same request that was cancelled as one too many, and
+  // taken up when the first had died.
+  const bool is_missing = it->second.sequence && end.tokens() != uint32_t(it->second.request.generated_tokens_size());
+  const bool is_stray = end.finish_reason() == v1::FINISH_REASON_CANCELLED && !it->second.cancelled;
+  if (is_missing || is_stray) {
+    lose(it->second);
     return send_waiting();
   }
   finish(end.request_id(), reasons[end.finish_reason()], end.error(), std::move(*end.mutable_text()));

@@ -18,7 +18,7 @@ template <class Rows> const char* rows_difference(const Rows& got, const Rows& w
 
 } // namespace
 
-void take(outcome& result, const generation_event& event) {
+void take(request_outcome& result, const generation_event& event) {
   result.text += event.text;
   if (event.kind == event_kind::token) {
     result.in_order = result.in_order && event.index == result.tokens.size();
@@ -37,13 +37,13 @@ void take(outcome& result, const generation_event& event) {
   }
 }
 
-outcome by_reference(const std::shared_ptr<const model_parts>& model, const v1::GenerateRequest& request) {
+request_outcome by_reference(const std::shared_ptr<const model_parts>& model, const v1::GenerateRequest& request) {
   reference_model reference(model);
   std::vector<uint32_t> log(request.prompt_tokens().begin(), request.prompt_tokens().end());
   std::vector<std::vector<float>> hidden;
   auto logits = reference.forward(log, &hidden);
   const size_t vocabulary = model->spec.vocabulary, width = model->spec.width;
-  outcome result;
+  request_outcome result;
   for (uint32_t p = 0; p < log.size() && request.want_logits(); ++p)
     result.logits[p].assign(logits.begin() + int64_t(p * vocabulary), logits.begin() + int64_t((p + 1) * vocabulary));
   for (uint32_t layer = 0; layer < hidden.size() && request.want_hidden_states(); ++layer)
@@ -62,7 +62,7 @@ outcome by_reference(const std::shared_ptr<const model_parts>& model, const v1::
   return result;
 }
 
-std::string difference(const outcome& got, const outcome& wanted, bool finished) {
+std::string difference(const request_outcome& got, const request_outcome& wanted, bool finished) {
   for (size_t i = 0; i < got.tokens.size(); ++i) {
     if (i >= wanted.tokens.size()) return "more tokens than there should be";
     if (got.tokens[i] != wanted.tokens[i])

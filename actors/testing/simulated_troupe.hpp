@@ -75,7 +75,7 @@ public:
   bool step();
 
   /// Outcomes so far, by request.
-  std::map<uint64_t, outcome> outcomes;
+  std::map<uint64_t, request_outcome> outcomes;
 
   /// Everyone that was ever started, newest life, as others know it: path, or path/id for sequences.
   std::map<std::string, caf::weak_actor_ptr> cast;

@@ -42,6 +42,7 @@ observers storm::eyes() {
   };
   eyes.ended = [this](const player& one, const caf::error& reason) {
     harmed_.erase(one.id);
+    lies_.erase(one.id);
     if (troupe_) troupe_->sim.thaw(one.id);
     if (trace_ && troupe_) note("-- ended", one.name() + ": " + reason_text(reason));
   };
@@ -73,9 +74,15 @@ fate storm::on_letter(letter& here) {
 void storm::look(const letter& here) {
   const auto& content = here.element->content();
   if (here.facts.kind == letter_kind::forward_step) newest_step_ = std::max(newest_step_, here.facts.step);
+  if (here.facts.kind == letter_kind::append_token) {
+    const auto& append = content.get_as<v1::AppendToken>(0);
+    const auto told = lies_.find(append.sequence_id());
+    if (told != lies_.end() && append.position() > told->second.position) told->second = {0, append.position()};
+  }
   if (here.facts.kind != letter_kind::join_batch) return;
   const auto& join = content.get_as<v1::JoinBatch>(0);
   harmed_.emplace(join.sequence_id(), 0);
+  lies_.emplace(join.sequence_id(), lied_to{});
   if (int64_t(join.logits_from()) < join.tokens_size() - 1 || join.want_hidden_states()) scoring_.insert(join.sequence_id());
 }
 
@@ -152,14 +159,15 @@ void storm::postpone(letter& here) {
 
 bool storm::lie(letter& here, strike kind) {
   // The same sequence three times in a row would be its end.
-  if (lies_ >= 2 || !may_harm(2)) return false;
+  const bool is_enough = std::any_of(lies_.begin(), lies_.end(), [](const auto& one) { return one.second.lies >= 2; });
+  if (is_enough || !may_harm(2)) return false;
   const auto how = kind == strike::nan        ? spoiling::nan
                    : kind == strike::infinity ? spoiling::infinity
                                               : spoiling::shape;
   const bool is_request = here.facts.kind == letter_kind::attend_step || here.facts.kind == letter_kind::project_step;
   if (is_request && kind != strike::shape) return false; // A lie is told by who answers.
   if (!spoil(here.element, how, troupe_->sim.draw(1 << 20))) return false;
-  ++lies_;
+  for (auto& [id, told] : lies_) ++told.lies;
   harm(2);
   count(kind);
   effect_ = "spoiled: " + std::string(to_string(kind));
@@ -169,7 +177,7 @@ bool storm::lie(letter& here, strike kind) {
 // -- what a sequence can bear --------------------------------------------------
 
 bool storm::may_harm(uint32_t weight) const {
-  constexpr uint32_t bearable = 6;
+  constexpr uint32_t bearable = 4; // Of eight: the rest is for what follows from a strike, such as a stage replaced for nothing.
   if (wounds_ + weight > bearable) return false;
   return std::all_of(harmed_.begin(), harmed_.end(), [&](const auto& one) { return one.second + weight <= bearable; });
 }
@@ -187,7 +195,6 @@ void storm::got_on(const v1::StepPlan& plan) {
   for (const auto sequence : plan.sequence_ids())
     if (const auto it = harmed_.find(sequence); it != harmed_.end()) it->second = 0;
   wounds_ = 0;
-  if (std::all_of(harmed_.begin(), harmed_.end(), [](const auto& one) { return one.second == 0; })) lies_ = 0;
 }
 
 // -- actors --------------------------------------------------------------------
@@ -220,7 +227,7 @@ void storm::strike_actor(strike kind) {
   const auto* victim = troupe_->find_player(it->first);
   if (!victim || !victim->alive || troupe_->sim.is_frozen(victim->id)) return;
   if (kind == strike::hang && !is_missed(victim->path)) return; // Nobody would miss it: see freeze.
-  const uint32_t weight = is_supervisor(victim->path) || victim->path == paths::directory ? 4 : 2;
+  const uint32_t weight = is_supervisor(victim->path) || victim->path == paths::directory ? 3 : 2;
   if (!may_harm(weight)) return;
   harm(weight);
   ++blows_;

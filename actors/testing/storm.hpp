@@ -77,7 +77,12 @@ private:
   simulated_troupe* troupe_ = nullptr;
   bool on_ = false;
   uint64_t step_ = 0, recovery_until_ = 0;
-  uint32_t blows_ = 0, lies_ = 0, wounds_ = 0;
+  struct lied_to {
+    uint32_t lies = 0, position = 0; // Since its log was that long.
+  };
+
+  uint32_t blows_ = 0, wounds_ = 0;
+  std::map<uint64_t, lied_to> lies_;     // By sequence.
   std::map<uint64_t, uint32_t> harmed_;  // By sequence: what was done since it last got on.
   std::set<uint64_t> scoring_;           // Sequences whose clients want rows by position.
   step_id newest_step_, newest_result_;

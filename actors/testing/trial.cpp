@@ -138,7 +138,7 @@ private:
   storm storm_; // Outlives the troupe.
   simulated_troupe troupe_;
   caf::actor_clock::time_point start_;
-  std::map<uint64_t, const outcome*> chosen_; // By request: what must come out.
+  std::map<uint64_t, const request_outcome*> chosen_; // By request: what must come out.
   uint64_t seen_ = 0;
 };
 

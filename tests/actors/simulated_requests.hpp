@@ -8,6 +8,8 @@
 
 namespace troupe::testing {
 
+using outcome = request_outcome;
+
 inline std::shared_ptr<const model_parts> tiny_parts() {
   static const auto parts = make_parts(
     open_model(write_tiny_model(
