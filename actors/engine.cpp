@@ -207,36 +207,8 @@ std::vector<uint32_t> client::encode(std::string_view text) const {
   return state_->home.words->encode(text);
 }
 
-namespace {
-
-void check(const generate_request& request, const model_parts& model) {
-  if (request.prompt.empty()) throw input_error("the prompt is empty: at least one token is needed");
-  for (const uint32_t token : request.prompt)
-    if (token >= model.spec.vocabulary)
-      throw input_error("the prompt has token " + std::to_string(token) + ", but the vocabulary ends at " +
-                        std::to_string(model.spec.vocabulary - 1));
-  const uint64_t room = model.positions_max - (request.tokens_max > 0 ? 1 : 0);
-  if (request.prompt.size() > room)
-    throw input_error("the prompt has " + std::to_string(request.prompt.size()) +
-                      " tokens, but the model's context holds " + std::to_string(model.positions_max));
-  if (const auto reason = invalid(request.sampling, model.spec.vocabulary); !reason.empty())
-    throw input_error(reason);
-}
-
-} // namespace
-
 uint64_t client::submit(generate_request request) {
-  check(request, *state_->home.model);
-  v1::GenerateRequest message;
-  message.mutable_prompt_tokens()->Add(request.prompt.begin(), request.prompt.end());
-  message.set_tokens_max(request.tokens_max);
-  *message.mutable_sampling() = to_message(request.sampling);
-  for (auto& stop : request.stop_strings) message.add_stop_strings(std::move(stop));
-  message.set_ignore_end_of_generation(request.ignore_end_of_generation);
-  message.set_want_logits(request.want_logits);
-  message.set_want_hidden_states(request.want_hidden_states);
-  message.set_priority(request.priority);
-  return state_->desk.submit(std::move(message));
+  return state_->desk.submit(to_message(std::move(request), *state_->home.model));
 }
 
 std::optional<generation_event> client::next() {

@@ -106,8 +106,11 @@ size_t simulated_troupe::close() {
 bool simulated_troupe::receive() {
   bool any = false;
   while (desk_->receive(std::chrono::milliseconds(0))) any = true;
-  for (; !desk_->events().empty(); desk_->events().pop_front())
-    take(outcomes[desk_->events().front().request], desk_->events().front());
+  for (; !desk_->events().empty(); desk_->events().pop_front()) {
+    const auto& event = desk_->events().front();
+    take(outcomes[event.request], event);
+    if (watch_.event) watch_.event(event);
+  }
   return any;
 }
 

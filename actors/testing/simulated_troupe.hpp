@@ -42,6 +42,7 @@ struct observers {
   std::function<fate(letter&)> traffic = {};
   std::function<void(const player&)> started = {};
   std::function<void(const player&, const caf::error& reason)> ended = {};
+  std::function<void(const generation_event&)> event = {}; // As the client hands it out.
 };
 
 class simulated_troupe {

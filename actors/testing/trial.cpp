@@ -1,5 +1,6 @@
 #include "actors/testing/trial.hpp"
 
+#include "actors/testing/simulated_engine.hpp"
 #include "model/model_file.hpp"
 #include "model/testing/tiny_model.hpp"
 
@@ -161,11 +162,7 @@ trial_world make_world(std::shared_ptr<const model_parts> model, uint32_t reques
   return world;
 }
 
-trial_world make_tiny_world(uint32_t requests_per_trial) {
-  const auto path = write_tiny_model(
-    {.layers = 2, .width = 32, .heads = 4, .kv_heads = 2, .head_dim = 8, .feed_forward = 64, .context = 64});
-  return make_world(make_parts(open_model(path), {.shards = 2}), requests_per_trial);
-}
+trial_world make_tiny_world(uint32_t requests_per_trial) { return make_world(make_tiny_parts(), requests_per_trial); }
 
 trial_report run_trial(const trial_world& world, uint64_t seed, const trace_sink& trace, const trial_bounds& bounds) {
   return run_trial(world, seed, draw_weather(seed), trace, bounds);
