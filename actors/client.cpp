@@ -128,8 +128,9 @@ void client_desk::on_end(v1::GenerateEnd& end) {
                                               finish_reason::cancelled, finish_reason::error};
   const auto it = requests_.find(end.request_id());
   if (it == requests_.end()) return;
-  // Either from the sequence, or from its supervisor that refuses to start one.
-  if (it->second.sequence && !accept(end.request_id())) return;
+  // Either from the sequence, or from its supervisor that refuses to start one; not from an earlier life that was given up.
+  const bool is_refused = !it->second.sequence && self_->current_sender() == caf::actor_cast<caf::strong_actor_ptr>(sequences_);
+  if (!is_refused && !accept(end.request_id())) return;
   if (it->second.sequence && end.tokens() != uint32_t(it->second.request.generated_tokens_size())) {
     lose(it->second); // Tokens were lost on the way.
     return send_waiting();

@@ -21,7 +21,7 @@ fault_injector_actor::behavior_type injector(injector_pointer self, injector_con
   report_exceptions(self);
   self->state.core.emplace(self, std::move(config));
   self->set_exit_handler([self](const caf::exit_msg& order) {
-    self->state.core->kill_the_hung();
+    self->state.core->end_all();
     self->quit(order.reason);
   });
   return {[self](const start_begun&) { self->state.core->on_start_begun(); },
@@ -72,7 +72,7 @@ child_hook hook_of(const fault_injector_actor& injector) {
       news.path = is_one_of_many ? path + "/" + std::to_string(stand_in->id()) : path;
       note_request(args, news);
       caf::anon_send(injector, std::move(news));
-      end_together(target, stand_in, injector);
+      report_end(target, injector);
       return stand_in;
     };
   };

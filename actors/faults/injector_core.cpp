@@ -105,8 +105,10 @@ void injector_core::on_life_ended(const life_ended& news) {
   const auto it = members_.find(news.target);
   if (it == members_.end()) return;
   journal_.actor_ended(it->second.path, it->second.life, reason_text(news.reason), journal_ms());
-  former_[it->second.path] = it->second.target;
+  auto ended = std::move(it->second);
   members_.erase(it);
+  end_stand_in(ended.stand_in, news.reason);
+  former_[ended.path] = std::move(ended.target);
 }
 
 /// A client asks for the first time: what its sequences send to it shall pass here too.
@@ -118,7 +120,7 @@ void injector_core::add_client(const caf::strong_actor_ptr& client) {
   one.target = client;
   const auto injector = caf::actor_cast<fault_injector_actor>(caf::strong_actor_ptr{self_->ctrl()});
   one.stand_in = make_stand_in(client, injector);
-  end_together(client, one.stand_in, injector);
+  report_end(client, injector);
   for (auto& trigger : triggers_) trigger.actor_started(one.path, false);
 }
 
@@ -172,7 +174,7 @@ void injector_core::route(caf::actor_id target, caf::mailbox_element_ptr element
   }
   if (rows.empty() && from && from->request != 0) rows.push_back({from->request, 0, 0});
   const passing_message message{type, from ? std::string_view(from->path) : std::string_view(), to->path, rows};
-  if (!ceased_ && !type.empty() && element->mid.is_async() && strike(message, *to, element)) return;
+  if (began_ && !ceased_ && !type.empty() && element->mid.is_async() && strike(message, *to, element)) return;
   if (type == "GenerateEnd" && from) journal_.request_ended(from->request);
   if (const double ms = from ? slowed_ms(*from) : 0; ms > 0) return deliver_after(ms, target, std::move(element));
   deliver(*to, std::move(element));
@@ -248,9 +250,11 @@ void injector_core::cease() {
   }
 }
 
-void injector_core::kill_the_hung() {
-  for (auto& [id, one] : members_)
+void injector_core::end_all() {
+  for (auto& [id, one] : members_) {
     if (one.hung) send_end(one, caf::exit_reason::kill, true);
+    end_stand_in(one.stand_in, caf::exit_reason::user_shutdown);
+  }
 }
 
 v1::FaultLog injector_core::log() const {

@@ -23,7 +23,7 @@ public:
   void on_alarm(uint64_t number);
   void cease();
   v1::FaultLog log() const;
-  void kill_the_hung();
+  void end_all(); // Kills whoever hangs, and lets all stand-ins end.
 
 private:
   struct slowness {

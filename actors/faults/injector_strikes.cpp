@@ -110,7 +110,7 @@ void injector_core::strike_actor(trigger_state& trigger, const passing_message* 
   note_strike(trigger, message, victim);
   switch (effect.kind_case()) {
   case v1::Effect::kThrow:
-    if (message && message->to == victim.path && make_it_throw(*element)) return;
+    if (message && message->to == victim.path && make_it_throw(*element, victim.path)) return;
     return send_end(victim, make_error(failure::exception, "thrown by a fault plan"), true);
   case v1::Effect::kAllocationFailure: return send_end(victim, make_error(failure::exception, "std::bad_alloc"), true);
   case v1::Effect::kExit: return send_end(victim, caf::exit_reason::user_shutdown, false);

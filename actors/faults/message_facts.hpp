@@ -35,7 +35,8 @@ bool is_possible(const v1::Effect& effect, const caf::type_erased_tuple& content
 void corrupt(caf::mailbox_element_ptr& element, const v1::Effect& effect, fault_dice& dice);
 
 /// Puts a copy in its place that breaks an invariant of the receiver, so that its handler throws. False: nobody knows how.
-bool make_it_throw(caf::mailbox_element_ptr& element);
+/// `to`: the receiver's path.
+bool make_it_throw(caf::mailbox_element_ptr& element, std::string_view to);
 
 /// A worthless copy: of a message of a step one of a step long past, else the same.
 caf::message worthless_copy(const caf::mailbox_element& element);

@@ -31,6 +31,10 @@ void check_time(const std::string& field, double ms) {
   if (!std::isfinite(ms) || ms < 0 || ms > 1e9) fail(field, number(ms) + " is no time in milliseconds between 0 and 1e9");
 }
 
+void check_stars(const std::string& field, const std::string& glob) {
+  if (std::count(glob.begin(), glob.end(), '*') > 12) fail(field, "more than 12 stars");
+}
+
 void check_selector(const std::string& field, const v1::Selector& selector, bool upon_actors) {
   if (selector.path().empty() && selector.from().empty() && selector.to().empty())
     fail(field, "whom? Give a path, or from, or to");
@@ -39,12 +43,14 @@ void check_selector(const std::string& field, const v1::Selector& selector, bool
   if (upon_actors && selector.path().empty() && selector.to().empty())
     fail(field, "from alone does not say who is struck: give a path or to");
   for (const auto& [name, glob] : {std::pair{".path", selector.path()}, {".from", selector.from()}, {".to", selector.to()}})
-    if (!glob.empty() && glob[0] != '/' && glob[0] != '*') fail(field + name, "\"" + glob + "\" is no path: those begin with /");
+    if (check_stars(field + name, glob); !glob.empty() && glob[0] != '/' && glob[0] != '*') fail(field + name, "\"" + glob + "\" is no path: those begin with /");
+  check_stars(field + ".message", selector.message());
   if (selector.message().find('/') != std::string::npos)
     fail(field + ".message", "\"" + selector.message() + "\" is no name of a message type, such as AttendResult");
 }
 
 void check_trigger(const std::string& field, const v1::Trigger& trigger, const std::set<std::string>& names_before) {
+  check_stars(field + ".after_restart_of", trigger.after_restart_of());
   check_time(field + ".after_ms", trigger.after_ms());
   check_time(field + ".every_ms", trigger.every_ms());
   check_time(field + ".duration_ms", trigger.duration_ms());
@@ -194,6 +200,25 @@ v1::FaultPlan read_fault_plan(const std::filesystem::path& file) {
     return plan;
   } catch (const input_error& error) {
     throw input_error(file.string() + ": " + error.what());
+  }
+}
+
+void check_reachable(const v1::FaultPlan& plan, const std::vector<std::string>& paths) {
+  const auto check = [&](const std::string& field, const std::string& glob) {
+    const auto fits = [&](const std::string& path) { return matches_glob(glob, path); };
+    // Sequences are named by numbers, and so are clients: any will do.
+    if (glob.empty() || glob.starts_with("/sequences/") || glob.starts_with("/client/") || fits("/sequences/1") || fits("/client/1") ||
+        std::any_of(paths.begin(), paths.end(), fits))
+      return;
+    fail(field, "\"" + glob + "\" fits no actor of this model");
+  };
+  for (int i = 0; i < plan.faults_size(); ++i) {
+    const auto field = "faults[" + std::to_string(i) + "].";
+    const auto& fault = plan.faults(i);
+    check(field + "selector.path", fault.selector().path());
+    check(field + "selector.from", fault.selector().from());
+    check(field + "selector.to", fault.selector().to());
+    check(field + "trigger.after_restart_of", fault.trigger().after_restart_of());
   }
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace troupe {
 
@@ -19,6 +20,9 @@ v1::FaultPlan parse_fault_plan(const std::string& json);
 
 /// The same from a file; every error begins with the file's name.
 v1::FaultPlan read_fault_plan(const std::filesystem::path& file);
+
+/// Throws input_error for a selector that fits none of `paths` (all actors of a troupe), and nobody who comes with requests.
+void check_reachable(const v1::FaultPlan& plan, const std::vector<std::string>& paths);
 
 /// For people and for `read_fault_plan`.
 std::string to_json(const v1::FaultPlan& plan);

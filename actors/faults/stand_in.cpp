@@ -35,14 +35,13 @@ caf::strong_actor_ptr make_stand_in(const caf::strong_actor_ptr& target, const f
   return caf::actor_cast<caf::strong_actor_ptr>(made);
 }
 
-void end_together(const caf::strong_actor_ptr& target, const caf::strong_actor_ptr& stand_in,
-                  const fault_injector_actor& injector) {
-  const auto on_end = [id = target->id(), weak = caf::actor_cast<caf::weak_actor_ptr>(stand_in), injector](const caf::error& why) {
-    caf::anon_send(injector, life_ended{id, why});
-    if (const auto strong = weak.lock())
-      static_cast<stand_in_actor*>(caf::actor_cast<caf::abstract_actor*>(strong))->cleanup(caf::error{why}, nullptr);
-  };
-  caf::actor_cast<caf::abstract_actor*>(target)->attach_functor(on_end);
+void report_end(const caf::strong_actor_ptr& target, const fault_injector_actor& injector) {
+  caf::actor_cast<caf::abstract_actor*>(target)->attach_functor(
+    [id = target->id(), injector](const caf::error& why) { caf::anon_send(injector, life_ended{id, why}); });
+}
+
+void end_stand_in(const caf::strong_actor_ptr& stand_in, const caf::error& reason) {
+  static_cast<stand_in_actor*>(caf::actor_cast<caf::abstract_actor*>(stand_in))->cleanup(caf::error{reason}, nullptr);
 }
 
 } // namespace troupe

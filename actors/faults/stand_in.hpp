@@ -42,14 +42,15 @@ using fault_injector_actor =
                    caf::reacts_to<passage>, caf::reacts_to<injector_alarm>, caf::reacts_to<v1::CeaseFaults>,
                    caf::replies_to<v1::GetFaultLog>::with<v1::FaultLog>>;
 
-/// Stands for `target`: hands every message for it to the injector, in order, and ends when it ends. It owns nothing and
-/// decides nothing.
+/// Stands for `target`: hands every message for it to the injector, in order. It owns nothing and decides nothing.
 caf::strong_actor_ptr make_stand_in(const caf::strong_actor_ptr& target, const fault_injector_actor& injector);
 
-/// Lets the stand-in end with its target, and the injector know. Apart from making it, so that the injector first hears of
-/// the start.
-void end_together(const caf::strong_actor_ptr& target, const caf::strong_actor_ptr& stand_in,
-                  const fault_injector_actor& injector);
+/// Lets the injector know when `target` ends. Apart from making the stand-in, so that the injector first hears of the start.
+void report_end(const caf::strong_actor_ptr& target, const fault_injector_actor& injector);
+
+/// Ends a stand-in: whoever monitors it hears that its target ended. Done by the injector, when it has passed on all that the
+/// target sent before: who hears of an end has heard everything else.
+void end_stand_in(const caf::strong_actor_ptr& stand_in, const caf::error& reason);
 
 } // namespace troupe
 

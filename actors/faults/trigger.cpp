@@ -26,8 +26,9 @@ bool trigger_state::fits(const passing_message& message) const {
   // Without a link, what goes to `path` is the chance.
   const auto& to = !s.to().empty() ? s.to() : !s.from().empty() && strikes_actors(fault_->effect()) ? s.to() : s.path();
   if (!to.empty() && (message.to.empty() || !matches_glob(to, message.to))) return false;
-  // A look at hidden states that was lost is not repeated: it is no part of the step.
-  return !s.message().empty() || strikes_actors(fault_->effect()) || message.type != "HiddenStates" || message.to != "/scheduler";
+  // A look at hidden states that was lost is not repeated: it is no part of the step, which stays among the stages.
+  return !s.message().empty() || strikes_actors(fault_->effect()) || message.type != "HiddenStates" ||
+         message.to.starts_with("/replica/");
 }
 
 bool trigger_state::is_due(const passing_message& message, double now_ms, bool other_struck, fault_dice& dice) {

@@ -1,6 +1,7 @@
 #pragma once
 // A whole troupe in one thread, in an order that a seed decides, with a client and a list of who can be struck.
 #include "actors/client.hpp"
+#include "actors/faults/injector.hpp"
 #include "actors/paths.hpp"
 #include "actors/root.hpp"
 #include "model/model_file.hpp"
@@ -47,8 +48,13 @@ class simulated_troupe {
 public:
   simulation sim; // First, so that it goes last.
 
-  /// `config.hook` may wrap starts; each start, wrapped or not, is noted in `cast` under its path.
-  simulated_troupe(uint64_t seed, troupe_config config) : sim(seed) {
+  /// `config.hook` may wrap starts; each start, wrapped or not, is noted in `cast` under its path. With a plan an injector
+  /// disturbs the troupe.
+  simulated_troupe(uint64_t seed, troupe_config config, std::shared_ptr<const v1::FaultPlan> plan = nullptr) : sim(seed) {
+    if (plan) {
+      injector_ = spawn_fault_injector(sim.system(), {plan, [this](caf::timespan span) { sim.jump(span); }});
+      config.hook = hook_of(injector_);
+    }
     config.hook = [this, inner = config.hook](child_spec& spec) {
       if (inner) inner(spec);
       note_starts(spec);
@@ -109,11 +115,24 @@ public:
     return result;
   }
 
+  /// What the injector has done so far.
+  v1::FaultLog fault_log() {
+    caf::scoped_actor self{sim.system()};
+    v1::FaultLog log;
+    auto request = self->request(injector_, caf::infinite, v1::GetFaultLog{});
+    sim.run_now();
+    request.receive([&](v1::FaultLog& answer) { log.Swap(&answer); }, [](const caf::error&) {});
+    return log;
+  }
+
   /// Stops everything. How many actors are left over.
   size_t close() {
     desk_.reset();
     caf::anon_send_exit(root_, caf::exit_reason::user_shutdown);
     root_ = nullptr;
+    sim.run_to_idle();
+    if (injector_) caf::anon_send_exit(injector_, caf::exit_reason::user_shutdown);
+    injector_ = nullptr;
     sim.run_to_idle();
     cast.clear();
     return sim.actors_running();
@@ -140,6 +159,7 @@ private:
     };
   }
 
+  fault_injector_actor injector_;
   root_actor root_;
   std::unique_ptr<client_desk> desk_;
 };
