@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint32_t flood_messages = 10'000;
 constexpr double answer_late_ms = 1000;
-constexpr double reorder_longest_ms = 200; // If nobody else comes to be passed by.
+constexpr double reorder_longest_ms = 20; // If nobody else comes to be passed by.
 
 } // namespace
 
