@@ -20,6 +20,8 @@ child_spec runtime_child(const troupe_config& config, const directory_actor& dir
   const replica_config replica{0, config.model, config.limits.cache_positions_max, config.hook};
   scheduler_config scheduling;
   scheduling.limits = config.limits;
+  // Two operations for each parameter, at 0.2 of them in a nanosecond.
+  scheduling.row_longest = caf::timespan(int64_t(config.model->file->parameters) * 10);
   scheduling.stages = stage_paths(replica);
   scheduling.directory = directory;
   sequences_config generation;

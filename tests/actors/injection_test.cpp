@@ -115,6 +115,16 @@ TEST_CASE("slow actors, a clock that jumps, two faults at once, a fault during r
                    upon("/scheduler", R"("throw": {})", R"("after_restart_of": "/replica/0/layer/1/head/0")"), 2);
 }
 
+TEST_CASE("requests that reach the sequences' supervisor while it is told to end are not refused", "[simulation][faults]") {
+  // Its sequences die first, so that their clients ask again; a sequence that hangs keeps it from ending at once.
+  check_survived("{\"selector\": {\"path\": \"/sequences/*\", \"to\": \"/scheduler\"}, \"trigger\": {\"nth_message\": 6}, "
+                 "\"effect\": {\"hang\": {}}},"
+                 "{\"selector\": {\"path\": \"/sequences\"}, \"trigger\": {\"after_fault\": \"hang\", \"every_messages\": 0}, "
+                 "\"effect\": {\"exit\": {}}},"
+                 "{\"selector\": {\"path\": \"/sequences/*\", \"to\": \"/scheduler\"}, \"trigger\": {\"after_fault\": \"exit\"}, "
+                 "\"effect\": {\"kill\": {}}}", 1, 40);
+}
+
 TEST_CASE("under a storm of all kinds of faults all requests finish with the reference's bytes", "[simulation][faults]") {
   const std::string storm =
     on_link(R"("to": "/**")", R"("drop": {})", R"("probability": 0.002)") + "," +
