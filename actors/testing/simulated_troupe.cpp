@@ -8,6 +8,19 @@ namespace troupe::testing {
 
 simulated_troupe::simulated_troupe(uint64_t seed, troupe_config config, observers watch)
     : watch_(std::move(watch)), sim(seed) {
+  start(std::move(config));
+}
+
+simulated_troupe::simulated_troupe(uint64_t seed, troupe_config config, std::shared_ptr<const v1::FaultPlan> plan)
+    : sim(seed) {
+  if (plan) {
+    injector_ = spawn_fault_injector(sim.system(), {plan, [this](caf::timespan span) { sim.jump(span); }});
+    config.hook = hook_of(injector_);
+  }
+  start(std::move(config));
+}
+
+void simulated_troupe::start(troupe_config config) {
   config.hook = [this, inner = config.hook](child_spec& spec) {
     if (inner) inner(spec);
     note_starts(spec);
@@ -67,6 +80,15 @@ v1::SchedulerStats simulated_troupe::statistics() {
   return result;
 }
 
+v1::FaultLog simulated_troupe::fault_log() {
+  caf::scoped_actor self{sim.system()};
+  v1::FaultLog log;
+  auto request = self->request(injector_, caf::infinite, v1::GetFaultLog{});
+  sim.run_now();
+  request.receive([&](v1::FaultLog& answer) { log.Swap(&answer); }, [](const caf::error&) {});
+  return log;
+}
+
 std::vector<std::string> simulated_troupe::listed_paths() {
   caf::scoped_actor self{sim.system()};
   std::vector<std::string> result;
@@ -98,6 +120,9 @@ size_t simulated_troupe::close() {
   caf::anon_send_exit(root_, caf::exit_reason::user_shutdown);
   root_ = nullptr;
   sim.thaw_all();
+  sim.run_to_idle();
+  if (injector_) caf::anon_send_exit(injector_, caf::exit_reason::user_shutdown);
+  injector_ = nullptr;
   sim.run_to_idle();
   cast.clear();
   return sim.actors_running();

@@ -2,6 +2,7 @@
 // A whole troupe in one thread, in an order that a seed decides, with a client, and with everything that tests need to
 // see and to strike.
 #include "actors/client.hpp"
+#include "actors/faults/injector.hpp"
 #include "actors/paths.hpp"
 #include "actors/root.hpp"
 #include "actors/testing/interposer.hpp"
@@ -55,6 +56,8 @@ public:
 
   /// `config.hook` may wrap starts, as in any troupe.
   simulated_troupe(uint64_t seed, troupe_config config, observers watch = {});
+  /// Disturbed by a fault plan, as an engine would be.
+  simulated_troupe(uint64_t seed, troupe_config config, std::shared_ptr<const v1::FaultPlan> plan);
   ~simulated_troupe();
 
   client_desk& desk() { return *desk_; }
@@ -93,6 +96,8 @@ public:
   void abandon(const std::string& path);
 
   v1::SchedulerStats statistics();
+  /// What the plan's injector has done so far.
+  v1::FaultLog fault_log();
   /// What the directory knows. Runs everything that can run without time passing.
   std::vector<std::string> listed_paths();
   /// Who has unread messages now.
@@ -102,6 +107,7 @@ public:
   size_t close();
 
 private:
+  void start(troupe_config config);
   bool receive();
   void note_starts(child_spec& spec);
   caf::strong_actor_ptr enter(player& one, const caf::strong_actor_ptr& actor);
@@ -109,6 +115,7 @@ private:
   fate pass(const player& to, caf::mailbox_element_ptr& element);
 
   caf::strong_actor_ptr client_stand_in_;
+  fault_injector_actor injector_;
   root_actor root_;
   std::unique_ptr<client_desk> desk_;
 };
