@@ -47,26 +47,29 @@ public:
   /// `now`: which faults to expect. The default draws them from the seed; fair_weather() has none.
   simulated_engine(std::shared_ptr<const model_parts> model, uint64_t seed);
   simulated_engine(std::shared_ptr<const model_parts> model, uint64_t seed, const weather& now, trace_sink trace = {});
+  /// Under a fault plan (actors/faults/plan.hpp reads one) in place of the weather.
+  simulated_engine(std::shared_ptr<const model_parts> model, uint64_t seed, v1::FaultPlan plan);
   simulated_client connect() { return simulated_client(*this); }
 
   /// From now on nothing strikes any more.
   void calm_down() { storm_.end(); }
   const tally& struck() const { return storm_.struck(); }
   /// Everything else that there is to see and to strike.
-  simulated_troupe& troupe() { return troupe_; }
+  simulated_troupe& troupe() { return *troupe_; }
   /// Stops the troupe. How many actors are left over: none, or it is a bug.
-  size_t close() { return troupe_.close(); }
+  size_t close() { return troupe_->close(); }
 
 private:
   friend class simulated_client;
   troupe_config config_of(const std::shared_ptr<const model_parts>& model);
-  observers eyes();
+  observers eyes();     // The storm's, and ours.
+  observers listener(); // Ours.
 
   std::shared_ptr<const model_parts> model_;
   std::shared_ptr<const tokenizer> words_;
   std::deque<generation_event> events_;
   storm storm_; // Outlives the troupe.
-  simulated_troupe troupe_;
+  std::unique_ptr<simulated_troupe> troupe_;
 };
 
 } // namespace troupe::testing

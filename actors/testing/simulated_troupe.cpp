@@ -1,6 +1,7 @@
 #include "actors/testing/simulated_troupe.hpp"
 
 #include "actors/failure.hpp"
+#include "model/error.hpp"
 
 #include <algorithm>
 
@@ -11,8 +12,10 @@ simulated_troupe::simulated_troupe(uint64_t seed, troupe_config config, observer
   start(std::move(config));
 }
 
-simulated_troupe::simulated_troupe(uint64_t seed, troupe_config config, std::shared_ptr<const v1::FaultPlan> plan)
-    : sim(seed) {
+simulated_troupe::simulated_troupe(uint64_t seed, troupe_config config, std::shared_ptr<const v1::FaultPlan> plan,
+                                   observers watch)
+    : watch_(std::move(watch)), sim(seed) {
+  TROUPE_ASSERT(!watch_.traffic);
   if (plan) {
     injector_ = spawn_fault_injector(sim.system(), {plan, [this](caf::timespan span) { sim.jump(span); }});
     config.hook = hook_of(injector_);

@@ -56,8 +56,8 @@ public:
 
   /// `config.hook` may wrap starts, as in any troupe.
   simulated_troupe(uint64_t seed, troupe_config config, observers watch = {});
-  /// Disturbed by a fault plan, as an engine would be.
-  simulated_troupe(uint64_t seed, troupe_config config, std::shared_ptr<const v1::FaultPlan> plan);
+  /// Disturbed by a fault plan, as an engine would be; nobody may look at its traffic then.
+  simulated_troupe(uint64_t seed, troupe_config config, std::shared_ptr<const v1::FaultPlan> plan, observers watch = {});
   ~simulated_troupe();
 
   client_desk& desk() { return *desk_; }

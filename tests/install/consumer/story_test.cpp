@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #endif
 #include "story.hpp"
+#include <actors/faults/plan.hpp>
 #include <actors/testing/matchers.hpp>
 #include <actors/testing/simulated_engine.hpp>
 
@@ -27,6 +28,16 @@ TEST_CASE("whatever strikes the actors, the stories stay the same") {
     struck.add(engine.struck());
   }
   CHECK(struck.struck[size_t(strike::kill)] > 0);
+}
+
+TEST_CASE("nor does a fault plan change them") {
+  const auto plan = troupe::parse_fault_plan(R"({"seed": 1, "faults": [
+    {"name": "a head dies", "selector": {"path": "/replica/0/layer/*/head/0"}, "trigger": {"nth_message": 7}, "effect": {"kill": {}}}]})");
+  const auto model = make_tiny_parts();
+  simulated_engine calm(model, 1, fair_weather()), disturbed(model, 1, plan);
+  auto first = calm.connect(), second = disturbed.connect();
+  CHECK(continuations(second, "Once upon a time", 2) == continuations(first, "Once upon a time", 2));
+  CHECK(disturbed.troupe().fault_log().strikes_size() > 0);
 }
 
 TEST_CASE("the troupe itself survives a storm") {
