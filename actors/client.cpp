@@ -162,7 +162,8 @@ void client_desk::on_end(v1::GenerateEnd& end) {
   if (it == requests_.end()) return;
   // Either from the sequence, or from its supervisor that refuses to start one: from nobody else, or a late word from a life
   // that was given up would end the request before its time.
-  const bool is_refusal = !it->second.sequence && self_->current_sender() == caf::actor_cast<caf::strong_actor_ptr>(sequences_);
+  const bool is_refusal =
+    !it->second.sequence && self_->current_sender() == caf::actor_cast<caf::strong_actor_ptr>(sequences_);
   if (!is_refusal && !accept(end.request_id())) return;
   // Tokens were lost on the way, or this is a second sequence for the same request that was cancelled as one too many, and
   // taken up when the first had died.

@@ -92,6 +92,11 @@ letter_facts read_letter(const caf::type_erased_tuple& content) {
   return {found->second.kind, found->second.name, found->second.step(content.get(0))};
 }
 
+bool may_be_lost(letter_kind kind) {
+  return (kind >= letter_kind::forward_step && kind <= letter_kind::append_token) || kind == letter_kind::token_event ||
+         kind == letter_kind::generate_end;
+}
+bool may_come_twice(letter_kind kind) { return kind >= letter_kind::forward_step; }
 bool spoil(caf::mailbox_element_ptr& letter, spoiling how, uint64_t draw) {
   return spoil_as<v1::AttendResult>(letter, how, draw) || spoil_as<v1::ProjectResult>(letter, how, draw) ||
          spoil_as<v1::HiddenStates>(letter, how, draw) || spoil_as<v1::AttendStep>(letter, how, draw) ||

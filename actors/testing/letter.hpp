@@ -41,6 +41,10 @@ struct letter_facts {
 };
 letter_facts read_letter(const caf::type_erased_tuple& content);
 
+/// Whether troupe recovers when a message of this kind is lost, or comes twice.
+bool may_be_lost(letter_kind kind);
+bool may_come_twice(letter_kind kind);
+
 /// How values are spoiled.
 enum class spoiling : uint8_t { nan, infinity, shape };
 

@@ -51,7 +51,8 @@ template <> struct StringMaker<troupe::testing::trial_report> {
 };
 template <> struct StringMaker<troupe::testing::request_outcome> {
   static std::string convert(const troupe::testing::request_outcome& got) {
-    return std::to_string(got.tokens.size()) + " tokens, ended with " + got.end + (got.error.empty() ? "" : ": " + got.error);
+    return std::to_string(got.tokens.size()) + " tokens, ended with " + got.end +
+           (got.error.empty() ? "" : ": " + got.error);
   }
 };
 

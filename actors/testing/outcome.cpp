@@ -66,7 +66,8 @@ std::string difference(const request_outcome& got, const request_outcome& wanted
   for (size_t i = 0; i < got.tokens.size(); ++i) {
     if (i >= wanted.tokens.size()) return "more tokens than there should be";
     if (got.tokens[i] != wanted.tokens[i])
-      return "token " + std::to_string(i) + " is " + std::to_string(got.tokens[i]) + ", not " + std::to_string(wanted.tokens[i]);
+      return "token " + std::to_string(i) + " is " + std::to_string(got.tokens[i]) + ", not " +
+             std::to_string(wanted.tokens[i]);
   }
   if (!got.error.empty()) return "error: " + got.error;
   if (!got.in_order) return "an event came out of order, or again with other values";

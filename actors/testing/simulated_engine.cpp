@@ -25,7 +25,8 @@ simulated_engine::simulated_engine(std::shared_ptr<const model_parts> model, uin
 
 simulated_engine::simulated_engine(std::shared_ptr<const model_parts> model, uint64_t seed, const weather& now,
                                    trace_sink trace)
-    : model_(std::move(model)), words_(words_of(*model_)), storm_(now, std::move(trace)), troupe_(std::make_unique<simulated_troupe>(seed, config_of(model_), eyes())) {
+    : model_(std::move(model)), words_(words_of(*model_)), storm_(now, std::move(trace)),
+      troupe_(std::make_unique<simulated_troupe>(seed, config_of(model_), eyes())) {
   storm_.begin(*troupe_);
 }
 

@@ -3,7 +3,6 @@
 #include "actors/failure.hpp"
 
 #include <algorithm>
-#include <cstdio>
 
 namespace troupe::testing {
 namespace {
@@ -20,11 +19,6 @@ bool is_for_client(const letter& here) {
   return here.facts.kind == letter_kind::hidden_states && (here.to.path == paths::scheduler || is_sequence(here.to.path));
 }
 
-bool may_be_lost(letter_kind kind) {
-  return (kind >= letter_kind::forward_step && kind <= letter_kind::append_token) || kind == letter_kind::token_event ||
-         kind == letter_kind::generate_end;
-}
-bool may_come_twice(letter_kind kind) { return kind >= letter_kind::forward_step; }
 /// Without it the step under way fails.
 bool is_needed(const letter& here) {
   const auto kind = here.facts.kind;
@@ -101,7 +95,8 @@ fate storm::strike_letter(letter& here) {
     return fate::pass;
   };
   if (!weather_.windy[size_t(kind)] || !may_come_twice(kind)) return arrives();
-  const bool for_scoring = is_sequence(here.to.path) && kind == letter_kind::logits_result && scoring_.contains(here.to.id);
+  const bool for_scoring =
+    is_sequence(here.to.path) && kind == letter_kind::logits_result && scoring_.contains(here.to.id);
   const bool is_steady = is_for_client(here) || for_scoring;
   const uint32_t weight = is_needed(here);
   ++tally_.windy_letters;
@@ -294,26 +289,6 @@ void storm::end() {
   if (trace_) note("** the storm is over", "");
   troupe_->sim.early_timers(0);
   stir();
-}
-
-// -- what a person reads ---------------------------------------------------------
-
-std::string storm::clock() {
-  const double ms = double((troupe_->sim.now().time_since_epoch()).count()) / 1e6;
-  char text[32];
-  std::snprintf(text, sizeof text, "%6llu %11.3f ms  ", static_cast<unsigned long long>(step_), ms);
-  return text;
-}
-
-void storm::note(std::string_view what, const std::string& whom) {
-  if (trace_) trace_(clock() + std::string(what) + (whom.empty() ? "" : " ") + whom);
-}
-
-void storm::note(const letter& here, std::string_view effect) {
-  std::string line = clock() + (here.from ? here.from->name() : "/") + " -> " + here.to.name() + "  " + std::string(here.facts.name);
-  if (here.facts.step != step_id{})
-    line += " " + std::to_string(here.facts.step.epoch) + "." + std::to_string(here.facts.step.step);
-  trace_(effect.empty() ? line : line + "  [" + std::string(effect) + "]");
 }
 
 } // namespace troupe::testing

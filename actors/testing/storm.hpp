@@ -10,7 +10,8 @@
 // GenerateEnd. Sent once and relied upon, as messages inside a process are: what supervisors, directory and subscribers
 // tell each other; JoinBatch and GenerateRequest (they may be repeated); logits and hidden states for a client that wants
 // them by position, on their way to the sequence and from there.
-// A letter is not spoiled on the way from the output to the scheduler: nobody checks it there, as the output checked its parts.
+// A letter is not spoiled on the way from the output to the scheduler: nobody checks it there, as the output has checked
+// its parts.
 #include "actors/testing/simulated_troupe.hpp"
 #include "actors/testing/weather.hpp"
 #include <deque>

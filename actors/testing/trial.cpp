@@ -64,7 +64,8 @@ public:
     report_.struck = storm_.struck();
     for (const auto& [path, starts] : troupe_.starts) report_.restarts += path == paths::sequences ? 0 : starts - 1;
     const auto left = troupe_.close();
-    if (report_.problem.empty() && left > 0) fail("at the end", std::to_string(left) + " actors are left after the troupe was stopped");
+    if (report_.problem.empty() && left > 0)
+      fail("at the end", std::to_string(left) + " actors are left after the troupe was stopped");
     return report_;
   }
 
@@ -82,7 +83,8 @@ private:
 
   uint64_t events_seen() const {
     uint64_t events = 0;
-    for (const auto& [id, out] : troupe_.outcomes) events += out.tokens.size() + out.logits.size() + out.hidden.size() + !out.end.empty();
+    for (const auto& [id, out] : troupe_.outcomes)
+      events += out.tokens.size() + out.logits.size() + out.hidden.size() + !out.end.empty();
     return events;
   }
 
@@ -107,10 +109,11 @@ private:
       if (!step("calm")) break;
     report_.liveness = troupe_.sim.now() - calm;
     if (!report_.problem.empty()) return;
-    if (!all_done()) return fail("calm", "stuck: " + std::to_string(troupe_.desk().pending().size()) + " requests do not finish");
+    if (!all_done())
+      return fail("calm", "stuck: " + std::to_string(troupe_.desk().pending().size()) + " requests do not finish");
     report_.resubmitted = troupe_.desk().resubmitted();
     if (report_.liveness > bounds_.time)
-      return fail("calm", "it took " + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(report_.liveness).count()) + " s (virtual)");
+      return fail("calm", "it took " + std::to_string(report_.liveness / std::chrono::seconds(1)) + " s (virtual)");
     check("calm");
     if (!report_.problem.empty()) return;
     check_order();
@@ -128,7 +131,8 @@ private:
     if (listed == world_.standing) return;
     std::string who;
     std::vector<std::string> odd;
-    std::set_symmetric_difference(listed.begin(), listed.end(), world_.standing.begin(), world_.standing.end(), std::back_inserter(odd));
+    const auto& wanted = world_.standing;
+    std::set_symmetric_difference(listed.begin(), listed.end(), wanted.begin(), wanted.end(), std::back_inserter(odd));
     for (const auto& path : odd) who += ' ' + path;
     fail("idle", "in the directory, missing or one too many:" + who);
   }

@@ -44,7 +44,8 @@ struct trial_report {
 };
 
 /// The same world and seed give the same trial, to the message. `trace`: see storm.
-trial_report run_trial(const trial_world& world, uint64_t seed, const trace_sink& trace = {}, const trial_bounds& bounds = {});
+trial_report run_trial(const trial_world& world, uint64_t seed, const trace_sink& trace = {},
+                       const trial_bounds& bounds = {});
 /// The same in weather of the caller's choice.
 trial_report run_trial(const trial_world& world, uint64_t seed, const weather& now, const trace_sink& trace = {},
                        const trial_bounds& bounds = {});

@@ -31,7 +31,8 @@ enum class strike : uint8_t {
 constexpr size_t strike_kinds = size_t(strike::two_at_once) + 1;
 std::string_view to_string(strike kind);
 
-/// What is on, and how likely. Rates are per mille: for letters, of each letter of a windy kind; for the others, of each step.
+/// What is on, and how likely. Rates are per mille: for letters, of each letter of a windy kind; for the others, of each
+/// step.
 struct weather {
   std::array<uint32_t, strike_kinds> rate{};
   std::array<bool, letter_kinds> windy{};

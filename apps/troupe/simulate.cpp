@@ -73,7 +73,8 @@ std::vector<std::string> never_struck(const seed_totals& totals) {
 }
 
 std::string replay_command(const simulate_options& options, uint64_t seed) {
-  std::string command = "troupe simulate --seeds " + std::to_string(seed) + " --requests " + std::to_string(options.requests);
+  std::string command = "troupe simulate --seeds " + std::to_string(seed);
+  command += " --requests " + std::to_string(options.requests);
   if (!options.run.model.empty()) command += " --model " + options.run.model;
   if (options.run.shards > 0) command += " --shards " + std::to_string(options.run.shards);
   return command + " --trace";
@@ -87,7 +88,8 @@ json to_json(const simulate_options& options, const seed_range& seeds, const see
   result["requests"] = options.requests;
   result["failed"] = json::array();
   for (const auto& one : totals.failed)
-    result["failed"].push_back({{"seed", one.seed}, {"problem", one.problem}, {"replay", replay_command(options, one.seed)}});
+    result["failed"].push_back(
+      {{"seed", one.seed}, {"problem", one.problem}, {"replay", replay_command(options, one.seed)}});
   result["seconds"] = totals.seconds;
   result["seeds_per_s"] = double(totals.seeds) / std::max(totals.seconds, 1e-9);
   result["steps"] = totals.steps;
@@ -105,13 +107,15 @@ json to_json(const simulate_options& options, const seed_range& seeds, const see
 
 std::string to_text(const seed_totals& totals) {
   char head[200];
-  std::snprintf(head, sizeof head, "%llu seeds, %zu failed; %.1f seeds/s, %.1f million steps, %llu actors replaced, %llu requests sent again\n",
+  std::snprintf(head, sizeof head,
+                "%llu seeds, %zu failed; %.1f seeds/s, %.1f million steps, %llu actors replaced, %llu requests sent again\n",
                 static_cast<unsigned long long>(totals.seeds), totals.failed.size(),
                 double(totals.seeds) / std::max(totals.seconds, 1e-9), double(totals.steps) / 1e6,
                 static_cast<unsigned long long>(totals.restarts), static_cast<unsigned long long>(totals.resubmitted));
   std::string text = head + std::string("strikes:");
   for (size_t kind = 0; kind < testing::strike_kinds; ++kind)
-    text += (kind == 0 ? " " : ", ") + std::string(to_string(testing::strike(kind))) + " " + std::to_string(totals.struck.struck[kind]);
+    text += (kind == 0 ? " " : ", ") + std::string(to_string(testing::strike(kind))) + " " +
+            std::to_string(totals.struck.struck[kind]);
   text += "\nvictims:";
   const char* separator = " ";
   for (const auto& [part, count] : totals.struck.victims) {
@@ -124,9 +128,10 @@ std::string to_text(const seed_totals& totals) {
 /// Runs one seed here, and prints all that happens.
 int run_traced(const testing::trial_world& world, uint64_t seed) {
   const auto report = testing::run_trial(world, seed, [](const std::string& line) { print(line + "\n"); });
-  char print_of[32];
-  std::snprintf(print_of, sizeof print_of, "%016llx", static_cast<unsigned long long>(report.fingerprint));
-  note("seed " + std::to_string(seed) + ": " + (report.problem.empty() ? "passed" : report.problem) + "; fingerprint " + print_of);
+  char fingerprint[32];
+  std::snprintf(fingerprint, sizeof fingerprint, "%016llx", static_cast<unsigned long long>(report.fingerprint));
+  note("seed " + std::to_string(seed) + ": " + (report.problem.empty() ? "passed" : report.problem) + "; fingerprint " +
+       fingerprint);
   return report.problem.empty() ? exit_ok : exit_failed;
 }
 
@@ -152,7 +157,8 @@ int run_simulate(const simulate_options& options) {
   progress_bar bar{"simulating", !options.run.quiet};
   const auto totals = run_seeds(world, seeds, options.jobs, !options.all, [&](const seed_totals& so_far) {
     char rate[64];
-    std::snprintf(rate, sizeof rate, "%.0f seeds/s, %zu failed", double(so_far.seeds) / std::max(so_far.seconds, 1e-9), so_far.failed.size());
+    const double per_second = double(so_far.seeds) / std::max(so_far.seconds, 1e-9);
+    std::snprintf(rate, sizeof rate, "%.0f seeds/s, %zu failed", per_second, so_far.failed.size());
     bar.advance(double(so_far.seeds) / double(seeds.count()), rate);
   });
   bar.finish();

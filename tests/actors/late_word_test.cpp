@@ -1,5 +1,5 @@
-// Goal: words that come late, twice, or to somebody who is just leaving end no request before its time. Each case was found by
-// `troupe simulate`. Method: a simulated troupe whose letters the test holds back, repeats, or sends at a bad moment.
+// Goal: words that come late, twice, or to somebody who is just leaving end no request before its time. Each case was found
+// by `troupe simulate`. Method: a simulated troupe whose letters the test holds back, repeats, or sends at a bad moment.
 #include "simulated_requests.hpp"
 
 namespace troupe {

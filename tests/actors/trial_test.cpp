@@ -1,5 +1,6 @@
 // Goal: in any storm nothing wrong is ever handed to a client, and after it everything finishes and all is as it was.
-// Method: the real actors in one thread; each seed draws its own order of events and its own weather (actors/testing/storm.hpp).
+// Method: the real actors in one thread; each seed draws its own order of events and its own weather: see
+// actors/testing/storm.hpp.
 // TROUPE_SEED=n runs one seed alone, TROUPE_SEEDS=n seeds 1 to n.
 #include "actors/testing/trial.hpp"
 #include "support/catch.hpp"
