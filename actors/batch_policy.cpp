@@ -13,6 +13,7 @@ void batch_policy::join(joining_sequence sequence) {
   TROUPE_ASSERT(!sequence.tokens.empty());
   auto [it, is_new] = entries_.try_emplace(sequence.id);
   auto& e = it->second;
+  if (sequence.tokens.size() < e.tokens.size()) return; // Logs only grow: an older word that comes late.
   if (is_new) {
     e.arrival = ++arrivals_;
     e.last_served = steps_;
@@ -164,7 +165,8 @@ void batch_policy::succeeded(const planned_step& step) {
     e.cached = end;
     e.computed_most = std::max(e.computed_most, end);
     e.last_served = steps_;
-    e.failures = e.poisonings = e.poisonings_here = 0;
+    e.failures = 0;
+    if (end > e.poisoned_from) e.poisonings = e.poisonings_here = 0;
     e.awaits_token = end == e.tokens.size();
   }
 }
@@ -190,7 +192,9 @@ std::vector<uint64_t> batch_policy::poisoned(const std::vector<uint64_t>& suspec
     if (it == entries_.end()) continue;
     auto& e = it->second;
     if (std::exchange(e.poisoned_at, path) != path) e.poisonings_here = 0;
+    e.poisoned_from = std::max(e.poisonings > 0 ? e.poisoned_from : 0, e.cached);
     if (++e.poisonings_here >= poisonings_max || ++e.poisonings >= failures_max) given_up.push_back(id);
+    if (e.poisonings >= 2) e.cached = 0;
   }
   for (const uint64_t id : given_up) remove(id);
   return given_up;

@@ -52,14 +52,15 @@ struct planned_step {
 ///   doubtful and runs alone, every other step, so that the others go on; after failures_max in a row it is the one to
 ///   blame and is given up. A step that ends well clears the count.
 /// - A sequence whose rows came out non-finite poisonings_max times in a row at the same actor is given up. Elsewhere it is
-///   another fault; but failures_max in a row are too many wherever they were.
+///   another fault; but failures_max in a row are too many wherever they were. In a row means: without getting past that
+///   position. After the second it runs again from its first token, since what was not finite may be in the caches.
 class batch_policy {
 public:
   static constexpr uint32_t failures_alone = 2, failures_max = 8, poisonings_max = 3;
 
   explicit batch_policy(batch_limits limits) : limits_(limits) {}
 
-  /// A new sequence, or a known one again with what it knows now.
+  /// A new sequence, or a known one again with what it knows now. With fewer tokens than are known: ignored.
   void join(joining_sequence sequence);
   /// The token at index `position` of the sequence's log. Repeated or unknown: ignored.
   void append(uint64_t sequence, uint32_t position, uint32_t token);
@@ -101,6 +102,7 @@ private:
     uint64_t arrival = 0, last_served = 0;
     uint32_t failures = 0;
     uint32_t poisonings = 0, poisonings_here = 0; // In a row, and in a row at the same actor.
+    uint32_t poisoned_from = 0;                   // The first position that did not come out finite of late.
     std::string poisoned_at;
     bool is_ready() const { return !awaits_token && cached < tokens.size(); }
   };

@@ -1,10 +1,42 @@
 #include "actors/client.hpp"
 
 #include "actors/paths.hpp"
+#include "model/error.hpp"
 
 #include <utility>
 
 namespace troupe {
+namespace {
+
+void check(const generate_request& request, const model_parts& model) {
+  if (request.prompt.empty()) throw input_error("the prompt is empty: at least one token is needed");
+  for (const uint32_t token : request.prompt)
+    if (token >= model.spec.vocabulary)
+      throw input_error("the prompt has token " + std::to_string(token) + ", but the vocabulary ends at " +
+                        std::to_string(model.spec.vocabulary - 1));
+  const uint64_t room = model.positions_max - (request.tokens_max > 0 ? 1 : 0);
+  if (request.prompt.size() > room)
+    throw input_error("the prompt has " + std::to_string(request.prompt.size()) +
+                      " tokens, but the model's context holds " + std::to_string(model.positions_max));
+  if (const auto reason = invalid(request.sampling, model.spec.vocabulary); !reason.empty())
+    throw input_error(reason);
+}
+
+} // namespace
+
+v1::GenerateRequest to_message(generate_request request, const model_parts& model) {
+  check(request, model);
+  v1::GenerateRequest message;
+  message.mutable_prompt_tokens()->Add(request.prompt.begin(), request.prompt.end());
+  message.set_tokens_max(request.tokens_max);
+  *message.mutable_sampling() = to_message(request.sampling);
+  for (auto& stop : request.stop_strings) message.add_stop_strings(std::move(stop));
+  message.set_ignore_end_of_generation(request.ignore_end_of_generation);
+  message.set_want_logits(request.want_logits);
+  message.set_want_hidden_states(request.want_hidden_states);
+  message.set_priority(request.priority);
+  return message;
+}
 
 client_desk::client_desk(caf::actor_system& system, root_actor root) : self_(system), root_(std::move(root)) {
   self_->monitor(root_);
@@ -128,10 +160,17 @@ void client_desk::on_end(v1::GenerateEnd& end) {
                                               finish_reason::cancelled, finish_reason::error};
   const auto it = requests_.find(end.request_id());
   if (it == requests_.end()) return;
-  // Either from the sequence, or from its supervisor that refuses to start one.
-  if (it->second.sequence && !accept(end.request_id())) return;
-  if (it->second.sequence && end.tokens() != uint32_t(it->second.request.generated_tokens_size())) {
-    lose(it->second); // Tokens were lost on the way.
+  // Either from the sequence, or from its supervisor that refuses to start one: from nobody else, or a late word from a life
+  // that was given up would end the request before its time.
+  const bool is_refusal =
+    !it->second.sequence && self_->current_sender() == caf::actor_cast<caf::strong_actor_ptr>(sequences_);
+  if (!is_refusal && !accept(end.request_id())) return;
+  // Tokens were lost on the way, or this is a second sequence for the same request that was cancelled as one too many, and
+  // taken up when the first had died.
+  const bool is_missing = it->second.sequence && end.tokens() != uint32_t(it->second.request.generated_tokens_size());
+  const bool is_stray = end.finish_reason() == v1::FINISH_REASON_CANCELLED && !it->second.cancelled;
+  if (is_missing || is_stray) {
+    lose(it->second);
     return send_waiting();
   }
   finish(end.request_id(), reasons[end.finish_reason()], end.error(), std::move(*end.mutable_text()));

@@ -10,6 +10,9 @@
 
 namespace troupe {
 
+/// What a request looks like on its way. Throws input_error for one that this model can never serve.
+v1::GenerateRequest to_message(generate_request request, const model_parts& model);
+
 /// Keeps every unfinished request with the tokens it has received, so that it can be sent again from there when the
 /// sequence that served it is lost. Everything below the root may be lost at any moment.
 ///

@@ -2,6 +2,7 @@
 
 #include "actors/client.hpp"
 #include "actors/failure.hpp"
+#include "actors/faults/injector.hpp"
 #include "actors/paths.hpp"
 #include "actors/root.hpp"
 #include "actors/workers.hpp"
@@ -81,9 +82,11 @@ struct engine::state {
   std::shared_ptr<const model_parts> model;
   system_config config;
   caf::actor_system system;
+  size_t running_before;
+  fault_injector_actor injector; // Null without a plan.
   root_actor root;
 
-  explicit state(const engine_options& asked) : options(asked), config(asked), system(config) {}
+  explicit state(const engine_options& asked) : options(asked), config(asked), system(config), running_before(system.registry().running()) {}
 
   /// The present handle of the actor at `path`; null when it does not appear in time.
   caf::strong_actor_ptr find(caf::scoped_actor& self, const std::string& path);
@@ -135,18 +138,48 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   config.limits.prefill_chunk = st.options.prefill_chunk;
   config.limits.logits_rows_max = std::max<uint32_t>(1, (16u << 20) / std::max(1u, st.model->spec.vocabulary));
   config.limits.cache_positions_max = st.options.cache_positions_max;
+  if (st.options.fault_plan) {
+    st.injector = spawn_fault_injector(st.system, {st.options.fault_plan});
+    config.hook = hook_of(st.injector);
+  }
   st.root = spawn_root(st.system, std::move(config));
 
   caf::scoped_actor self{st.system};
   while (st.list(self).paths_size() < int(actor_count(*st.model))) std::this_thread::sleep_for(1ms);
 }
 
-engine::~engine() {
+engine::~engine() { stop(); }
+
+size_t engine::stop() {
+  auto& st = *state_;
+  if (st.root) {
+    caf::scoped_actor self{st.system};
+    const auto end = [&](const caf::strong_actor_ptr& who) {
+      self->monitor(who);
+      self->send_exit(who, caf::exit_reason::user_shutdown);
+      self->receive([](const caf::down_msg&) {});
+    };
+    end(caf::actor_cast<caf::strong_actor_ptr>(st.root));
+    if (st.injector) end(caf::actor_cast<caf::strong_actor_ptr>(st.injector));
+    st.root = nullptr;
+    st.injector = nullptr;
+  }
+  const auto& registry = st.system.registry();
+  for (int i = 0; i < 2000 && registry.running() > st.running_before; ++i) std::this_thread::sleep_for(1ms);
+  return registry.running() - std::min(registry.running(), st.running_before);
+}
+
+v1::FaultLog engine::fault_log() const {
+  v1::FaultLog log;
+  if (!state_->injector) return log;
   caf::scoped_actor self{state_->system};
-  self->monitor(state_->root);
-  self->send_exit(state_->root, caf::exit_reason::user_shutdown);
-  state_->root = nullptr;
-  self->receive([](const caf::down_msg&) {});
+  self->request(state_->injector, 5s, v1::GetFaultLog{})
+    .receive([&](v1::FaultLog& answer) { log.Swap(&answer); }, [](caf::error&) {});
+  return log;
+}
+
+void engine::cease_faults() {
+  if (state_->injector) caf::anon_send(state_->injector, v1::CeaseFaults{});
 }
 
 const model_file& engine::model() const { return *state_->model->file; }
@@ -207,36 +240,8 @@ std::vector<uint32_t> client::encode(std::string_view text) const {
   return state_->home.words->encode(text);
 }
 
-namespace {
-
-void check(const generate_request& request, const model_parts& model) {
-  if (request.prompt.empty()) throw input_error("the prompt is empty: at least one token is needed");
-  for (const uint32_t token : request.prompt)
-    if (token >= model.spec.vocabulary)
-      throw input_error("the prompt has token " + std::to_string(token) + ", but the vocabulary ends at " +
-                        std::to_string(model.spec.vocabulary - 1));
-  const uint64_t room = model.positions_max - (request.tokens_max > 0 ? 1 : 0);
-  if (request.prompt.size() > room)
-    throw input_error("the prompt has " + std::to_string(request.prompt.size()) +
-                      " tokens, but the model's context holds " + std::to_string(model.positions_max));
-  if (const auto reason = invalid(request.sampling, model.spec.vocabulary); !reason.empty())
-    throw input_error(reason);
-}
-
-} // namespace
-
 uint64_t client::submit(generate_request request) {
-  check(request, *state_->home.model);
-  v1::GenerateRequest message;
-  message.mutable_prompt_tokens()->Add(request.prompt.begin(), request.prompt.end());
-  message.set_tokens_max(request.tokens_max);
-  *message.mutable_sampling() = to_message(request.sampling);
-  for (auto& stop : request.stop_strings) message.add_stop_strings(std::move(stop));
-  message.set_ignore_end_of_generation(request.ignore_end_of_generation);
-  message.set_want_logits(request.want_logits);
-  message.set_want_hidden_states(request.want_hidden_states);
-  message.set_priority(request.priority);
-  return state_->desk.submit(std::move(message));
+  return state_->desk.submit(to_message(std::move(request), *state_->home.model));
 }
 
 std::optional<generation_event> client::next() {

@@ -22,6 +22,11 @@ namespace caf { class actor_system; }
 
 namespace troupe {
 
+namespace v1 {
+class FaultPlan; // troupe/v1/faults.pb.h
+class FaultLog;
+} // namespace v1
+
 struct engine_options {
   uint32_t threads = 0;           // Worker threads; 0: one per core.
   uint32_t shards = 0;            // Projection shards of a layer; 0: as many as threads. Never changes a bit of the result.
@@ -31,6 +36,9 @@ struct engine_options {
                                   // by a quarter of the machine's memory. Beyond it sequences are preempted.
   uint32_t sequences_max = 256;   // Admitted at once; more are refused with a reason.
   bool pin_threads = false;
+  /// What is to go wrong, for chaos runs (actors/faults/plan.hpp reads one). Null, the usual case: nothing is in the way of
+  /// any message.
+  std::shared_ptr<const v1::FaultPlan> fault_plan = nullptr;
 };
 
 /// What a client asks for. Everything is checked by client::submit.
@@ -122,7 +130,8 @@ private:
   std::unique_ptr<state> state_;
 };
 
-/// Runs a model in an actor system of its own. The constructor returns when every actor stands; the destructor stops
+/// Runs a model in an actor system of its own. The constructor returns when every actor stands (input_error for a model or a
+/// fault plan that cannot be run); the destructor stops
 /// them in order and leaves nothing behind. Clients must be gone before their engine.
 class engine {
 public:
@@ -139,6 +148,13 @@ public:
   std::vector<actor_facts> actors() const;
   engine_statistics statistics() const;
   uint64_t weight_bytes() const;
+  /// What the fault plan has done so far. Empty without one.
+  v1::FaultLog fault_log() const;
+  /// From now on nothing of the fault plan strikes.
+  void cease_faults();
+  /// Stops all actors in order, as the destructor does; nothing else may be called afterwards. How many did not end within two
+  /// seconds: 0, or there is a bug. Clients must be gone.
+  size_t stop();
   /// For programs that know CAF: the actor system and the root supervisor live here (actors/root.hpp).
   caf::actor_system& system();
 

@@ -20,6 +20,8 @@ child_spec runtime_child(const troupe_config& config, const directory_actor& dir
   const replica_config replica{0, config.model, config.limits.cache_positions_max, config.hook};
   scheduler_config scheduling;
   scheduling.limits = config.limits;
+  // Two operations for each parameter, at 0.2 of them in a nanosecond.
+  scheduling.row_longest = caf::timespan(int64_t(config.model->file->parameters) * 10);
   scheduling.stages = stage_paths(replica);
   scheduling.directory = directory;
   sequences_config generation;
@@ -37,22 +39,35 @@ child_spec runtime_child(const troupe_config& config, const directory_actor& dir
                           directory);
 }
 
-/// Both children's start functions run inside the root, one after the other: the second gets what the first left.
+/// Both children's start functions run inside the root, one after the other: the second gets what the first left. What the
+/// root tells others of them is what the hook made of their starts.
 std::vector<child_spec> root_children(root_pointer self, const troupe_config& config) {
-  child_spec directory_child{
-    paths::directory, [self](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
-      self->state.directory = parent->spawn(directory);
-      return caf::actor_cast<caf::strong_actor_ptr>(self->state.directory);
-    }};
+  auto directory_child =
+    hooked({paths::directory,
+            [](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
+              return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(directory));
+            }},
+           config.hook);
+  directory_child.start = [self, start = directory_child.start](caf::scheduled_actor* parent, const std::string& path,
+                                                                const caf::message& args) {
+    auto handle = start(parent, path, args);
+    self->state.directory = caf::actor_cast<directory_actor>(handle);
+    return handle;
+  };
   auto runtime = runtime_child(config, {});
   runtime.start = [self, config](caf::scheduled_actor* parent, const std::string& path, const caf::message& args) {
-    const auto handle = runtime_child(config, self->state.directory).start(parent, path, args);
+    return runtime_child(config, self->state.directory).start(parent, path, args);
+  };
+  runtime = hooked(std::move(runtime), config.hook);
+  runtime.start = [self, start = runtime.start](caf::scheduled_actor* parent, const std::string& path,
+                                                const caf::message& args) {
+    auto handle = start(parent, path, args);
     v1::ActorStarted news; // The root knew no directory when it was made, so this child is published by hand.
     news.set_path(path);
     self->send(self->state.directory, std::move(news), handle);
     return handle;
   };
-  return {hooked(std::move(directory_child), config.hook), hooked(std::move(runtime), config.hook)};
+  return {std::move(directory_child), std::move(runtime)};
 }
 
 root_actor::behavior_type root(root_pointer self, troupe_config config) {

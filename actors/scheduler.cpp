@@ -149,11 +149,15 @@ void on_step_fault(scheduler_pointer self, const v1::StepFault& fault) {
 }
 
 caf::timespan deadline(const scheduler_state& st) {
-  if (!st.step_ns_usual) return st.config.deadline_unknown;
+  const auto& config = st.config;
+  const int64_t patience = int64_t(1) << std::min(st.late_in_a_row, 4u);
+  if (!st.step_ns_usual)
+    return std::clamp(config.row_longest * int64_t(st.step->plan.tokens.size()) * patience, config.deadline_unknown_min * patience,
+                      config.deadline_unknown);
   const double rows = double(st.step->plan.tokens.size());
-  const double ns = st.config.deadline_factor * std::max(*st.step_ns_usual, st.row_ns_usual * rows);
+  const double ns = config.deadline_factor * std::max(*st.step_ns_usual, st.row_ns_usual * rows);
   // Who cannot do it in time must not be replaced for ever: then nothing would ever be finished.
-  return std::max(st.config.deadline_min, caf::timespan(int64_t(ns))) * (int64_t(1) << std::min(st.late_in_a_row, 4u));
+  return std::max(config.deadline_min, caf::timespan(int64_t(ns))) * patience;
 }
 
 /// The step is late and all stages were asked about it a tick ago: replaces whoever holds it up.

@@ -16,7 +16,10 @@ struct scheduler_config {
   directory_actor directory;
   caf::timespan deadline_min = std::chrono::milliseconds(350); // A step is never called late before this,
   double deadline_factor = 3;                                  // nor before this multiple of the usual time;
-  caf::timespan deadline_unknown = std::chrono::seconds(60);   // used until there is a usual time.
+  // Until there is a usual time (a new scheduler has none): what the rows take on a machine far slower than any we know of,
+  caf::timespan row_longest = std::chrono::hours(1);           // which is this for each row,
+  caf::timespan deadline_unknown_min = std::chrono::seconds(1); // but within these bounds.
+  caf::timespan deadline_unknown = std::chrono::seconds(60);
   // All of these double with every step in a row that was late, up to four times: the machine may have become slow.
   caf::timespan tick = std::chrono::milliseconds(50);          // How often it looks, while there is something to look at.
 };

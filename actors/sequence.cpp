@@ -90,13 +90,14 @@ std::optional<v1::FinishReason> append(sequence_state& st, uint32_t token, std::
   return std::nullopt;
 }
 
-void join_batch(sequence_pointer self) {
+/// `cached`: how many positions the heads probably hold, and need not run again.
+void join_batch(sequence_pointer self, uint32_t cached) {
   const auto& st = self->state;
   v1::JoinBatch join;
   join.set_sequence_id(self->id());
   join.mutable_tokens()->Add(st.log.begin(), st.log.end());
-  join.set_cached_positions(st.cached);
-  join.set_logits_from(st.request.want_logits() ? st.cached : uint32_t(st.log.size()) - 1);
+  join.set_cached_positions(cached);
+  join.set_logits_from(st.request.want_logits() ? cached : uint32_t(st.log.size()) - 1);
   join.set_want_hidden_states(st.request.want_hidden_states());
   join.set_priority(st.request.priority());
   self->send(st.scheduler, std::move(join));
@@ -158,6 +159,9 @@ void on_logits_result(sequence_pointer self, const v1::LogitsResult& result) {
     rows.set_vocabulary(result.vocabulary());
     rows.mutable_values()->Add(logits, logits + place->logits_rows * vocabulary);
     tell_client(self, std::move(rows));
+    // Rows before these got lost on the way: once more from there.
+    if (end - place->logits_rows > st.scored) return join_batch(self, st.scored);
+    st.scored = std::max(st.scored, end);
   }
   if (end > st.log.size() || end < st.prompt_size()) return;
   st.cached = std::max(st.cached, end);
@@ -217,7 +221,7 @@ sequence_actor::behavior_type sequence(sequence_pointer self, sequence_config co
     [self](const v1::CancelRequest&) { finish(self, v1::FINISH_REASON_CANCELLED); },
     [self](const v1::ActorStarted&, const caf::strong_actor_ptr& handle) {
       self->state.scheduler = caf::actor_cast<scheduler_actor>(handle);
-      join_batch(self);
+      join_batch(self, self->state.cached);
     },
   };
 }

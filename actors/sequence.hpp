@@ -41,6 +41,7 @@ struct sequence_state {
   sampling_options sampling;
   std::vector<uint32_t> log;
   uint32_t cached = 0; // Positions whose logits came, so that the heads probably hold them.
+  uint32_t scored = 0; // Of the prompt, when all logits are wanted: so many came without a gap.
   utf8_stream utf8;
   stop_filter stops;
 

@@ -49,9 +49,11 @@ sequences_actor::behavior_type sequences(sequences_pointer self, std::string pat
           [self](const v1::SupervisorTick& tick) { self->state.core->on_tick(tick); },
           [self](const v1::GenerateRequest& request, const caf::strong_actor_ptr& client) {
             auto& st = self->state;
+            // No answer: the client hears of our end and of our successor, and asks again there. A refusal would be final.
+            if (st.core->stopping()) return;
             // Who is sent again may come before the end of its earlier life is known here: it had its place.
             const bool has_room = request.was_admitted() || st.core->alive() < st.sequences_max;
-            if (st.core->stopping() || !has_room)
+            if (!has_room)
               return refuse(self, request.request_id(), client,
                             "too many requests: " + std::to_string(st.sequences_max) +
                               " are under way; try again when some have finished");

@@ -2,6 +2,7 @@
 // The one list of all message types. Registration for the wire and the tests go through it; a test fails when a message
 // of the schemas is missing here. Expensive to include: the .pb.h of a conversation is enough to handle its messages.
 #include "troupe/v1/attention.pb.h"
+#include "troupe/v1/faults.pb.h"
 #include "troupe/v1/generation.pb.h"
 #include "troupe/v1/projection.pb.h"
 #include "troupe/v1/scheduling.pb.h"
@@ -28,7 +29,12 @@
   X(StepTotals) X(SchedulerStats) \
   /* supervision.proto */ \
   X(ActorStarted) X(Subscribe) X(AbandonActor) X(SupervisorDecision) X(ListActors) X(ActorList) \
-  X(SupervisorTick) X(FindDirectory)
+  X(SupervisorTick) X(FindDirectory) \
+  /* faults.proto */ \
+  X(FaultPlan) X(Fault) X(Selector) X(Trigger) X(Effect) X(Throw) X(Exit) X(Kill) X(Hang) X(SlowDown) \
+  X(AllocationFailure) X(FlipCacheBit) X(FlipWeightBit) X(Delay) X(Drop) X(Duplicate) X(Reorder) X(AnswerLate) \
+  X(NotANumber) X(Infinite) X(FlipBit) X(WrongShape) X(StaleHandle) X(Flood) X(ClockJump) X(SteadyState) X(Probe) \
+  X(GetFaultLog) X(CeaseFaults) X(FaultStrike) X(ActorLife) X(FaultLog)
 // clang-format on
 
 namespace troupe {

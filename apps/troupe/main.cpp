@@ -23,6 +23,8 @@ constexpr command commands[] = {
   {"tokenize", declare_tokenize, "turn text into token ids, and back"},
   {"inspect", declare_inspect, "show a model's facts, its tensors, its tree of actors"},
   {"bench", declare_bench, "measure prefill and decode, and where a token's time goes"},
+  {"simulate", declare_simulate, "run the actors in thousands of simulated storms, each replayable by its seed"},
+  {"chaos", declare_chaos, "disturb the actors by a plan, and see whether every request gets the same bytes"},
 };
 
 constexpr const char* footer = R"(

@@ -5,8 +5,9 @@
 namespace troupe {
 
 std::unique_ptr<engine> start_engine(std::shared_ptr<const model_file> model, const run_options& options,
-                                     uint32_t sequences_min) {
+                                     uint32_t sequences_min, std::shared_ptr<const v1::FaultPlan> plan) {
   engine_options chosen;
+  chosen.fault_plan = std::move(plan);
   chosen.threads = options.threads;
   chosen.shards = options.shards;
   if (options.chunk > 0) {

@@ -51,7 +51,7 @@ progress_bar::progress_bar(std::string label, bool enabled)
 
 progress_bar::~progress_bar() { finish(); }
 
-void progress_bar::advance(double share) {
+void progress_bar::advance(double share, std::string_view remark) {
   if (!enabled_) return;
   const int percent = static_cast<int>(100 * std::clamp(share, 0.0, 1.0));
   int before = percent_.load();
@@ -63,7 +63,7 @@ void progress_bar::advance(double share) {
   const int full = percent * cells / 100;
   std::string line = "\r\x1b[K" + label_ + " [";
   line.append(static_cast<size_t>(full), '#').append(static_cast<size_t>(cells - full), '.');
-  line += "] " + std::to_string(percent) + " %";
+  line += "] " + std::to_string(percent) + " % " + std::string(remark);
   drawn_ = true;
   write_all(STDERR_FILENO, line); // One write: lines of several threads never mix.
 }

@@ -31,8 +31,9 @@ public:
   ~progress_bar();
   progress_bar(const progress_bar&) = delete;
   progress_bar& operator=(const progress_bar&) = delete;
-  void advance(double share); // In [0, 1]; going back is ignored.
-  void finish();              // Wipes it; the destructor does so too.
+  /// `share` in [0, 1]; going back is ignored. `remark` stands behind the bar.
+  void advance(double share, std::string_view remark = {});
+  void finish(); // Wipes it; the destructor does so too.
 
 private:
   std::string label_;

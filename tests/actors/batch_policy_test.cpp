@@ -1,7 +1,7 @@
 // Goal: who runs in the next step follows the rules of batch_policy.hpp, and whatever happens every sequence finishes.
 #include "actors/batch_policy.hpp"
 #include "support/catch.hpp"
-#include "support/tiny_model.hpp"
+#include "model/testing/tiny_model.hpp"
 
 #include <algorithm>
 #include <map>
@@ -231,6 +231,18 @@ TEST_CASE("a sequence that joins again goes on from what it knows, and is asked 
   CHECK(policy.sequences() == 1);
 }
 
+TEST_CASE("an older word of a sequence that comes late is ignored", "[batch_policy]") {
+  batch_policy policy(roomy);
+  policy.join(generation(1, 4));
+  run(policy);
+  policy.append(1, 4, 99);
+  const auto under_way = next(policy); // The row of position 4.
+  policy.join(generation(1, 4));       // Sent before that token was known.
+  policy.succeeded(under_way);
+  policy.append(1, 5, 99);
+  CHECK(run(policy).slices == slices{{1, 5, 1, 1}});
+}
+
 TEST_CASE("who does not answer in time is asked by its newest row once more", "[batch_policy]") {
   batch_policy policy(roomy);
   prefill(policy, 1, 5);
@@ -362,6 +374,21 @@ TEST_CASE("a sequence whose rows are not finite three times in a row is poisoned
     CHECK(cured.poisoned({1}, "/a").empty());
     run(cured);
     cured.append(1, position, 0);
+  }
+}
+
+TEST_CASE("what is not finite may be in the caches: after the second time all is run again", "[batch_policy]") {
+  batch_policy policy(roomy);
+  prefill(policy, 1, 12); // Two chunks.
+  policy.append(1, 12, 99);
+  for (uint32_t time = 1; time <= batch_policy::poisonings_max; ++time) {
+    if (time > 2) {
+      CHECK(run(policy).slices == slices{{1, 0, 8, 0}});
+      CHECK(next(policy).slices == slices{{1, 8, 5, 1}}); // It is not cured by what came before.
+    } else {
+      CHECK(next(policy).slices == slices{{1, 12, 1, 1}});
+    }
+    CHECK(policy.poisoned({1}, "/a") == (time == batch_policy::poisonings_max ? ids{1} : ids{}));
   }
 }
 

@@ -6,7 +6,7 @@
 #include "live_troupe.hpp"
 #include "simulated_requests.hpp"
 #include "support/allocations.hpp"
-#include "support/interposer.hpp"
+#include "actors/testing/interposer.hpp"
 
 #include <limits>
 #include <set>
@@ -221,9 +221,9 @@ TEST_CASE("a lost result or token costs time, nothing else", "[faults]") {
       config.hook = [&](child_spec& spec) {
         if (spec.path != paths::scheduler) return;
         spec.start = [&, start = spec.start](caf::scheduled_actor* parent, const std::string& path, const caf::message& args) {
-          return interpose(start(parent, path, args), [&](const caf::mailbox_element& element) {
-            const bool is_it = token ? element.content().match_elements<v1::AppendToken>()
-                                     : element.content().match_elements<v1::LogitsResult>();
+          return interpose(start(parent, path, args), [&](const caf::mailbox_element_ptr& element) {
+            const bool is_it = token ? element->content().match_elements<v1::AppendToken>()
+                                     : element->content().match_elements<v1::LogitsResult>();
             return is_it && ++seen == 2 + seed % 9 ? fate::drop : fate::pass;
           });
         };
@@ -294,8 +294,8 @@ TEST_CASE("what a step carries is built once and read in place", "[faults]") {
   config.hook = [&](child_spec& spec) {
     if (spec.path.ends_with("supervisor") || !spec.path.starts_with("/replica")) return;
     spec.start = [&, start = spec.start](caf::scheduled_actor* parent, const std::string& path, const caf::message& args) {
-      return interpose(start(parent, path, args), [&, path](const caf::mailbox_element& element) {
-        const auto& content = element.content();
+      return interpose(start(parent, path, args), [&, path](const caf::mailbox_element_ptr& element) {
+        const auto& content = element->content();
         const auto note = [&](const auto& request, uint64_t step, int kind) {
           const step_and_layer key{step, uint32_t(path[std::string("/replica/0/layer/").size()]), kind};
           requests[key].insert(&request);

@@ -5,7 +5,7 @@
 #include "model/kernels/isa.hpp"
 #include "model/reference.hpp"
 #include "support/catch.hpp"
-#include "support/tiny_model.hpp"
+#include "model/testing/tiny_model.hpp"
 
 #include <cstring>
 #include <limits>

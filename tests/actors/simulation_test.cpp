@@ -3,7 +3,7 @@
 // TROUPE_SEED=n runs one seed alone.
 #include "simulated_requests.hpp"
 #include "support/catch.hpp"
-#include "support/interposer.hpp"
+#include "actors/testing/interposer.hpp"
 
 #include <set>
 
@@ -92,8 +92,8 @@ TEST_CASE("messages of a step may be lost or come twice, and actors killed meanw
   for (const uint64_t seed : seeds(600)) {
     auto config = small_troupe();
     simulated_troupe* home = nullptr; // The hook is used once there is one.
-    const auto decide = [&](const std::string& path, const caf::mailbox_element& element) {
-      const auto& content = element.content();
+    const auto decide = [&](const std::string& path, const caf::mailbox_element_ptr& element) {
+      const auto& content = element->content();
       const bool is_of_a_step = content.match_elements<v1::ForwardStep>() || content.match_elements<v1::HiddenStates>() ||
                                 content.match_elements<v1::AttendStep>() || content.match_elements<v1::ProjectStep>() ||
                                 content.match_elements<v1::LogitsResult>() || content.match_elements<v1::StepFault>() ||

@@ -5,7 +5,7 @@
 #include "actors/failure.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/supervisor_core.hpp"
-#include "support/simulation.hpp"
+#include "actors/testing/simulation.hpp"
 
 #include <stdexcept>
 

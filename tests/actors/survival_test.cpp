@@ -3,7 +3,7 @@
 // so many tokens; the outcome is compared with the undisturbed one. For each kind of actor, by kill and by exception.
 #include "live_troupe.hpp"
 #include "support/catch.hpp"
-#include "support/tiny_model.hpp"
+#include "model/testing/tiny_model.hpp"
 
 #include <algorithm>
 #include <atomic>

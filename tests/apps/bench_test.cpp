@@ -2,7 +2,7 @@
 #include "apps/troupe/measurement.hpp"
 #include "apps/troupe/peer.hpp"
 #include "support/catch.hpp"
-#include "support/tiny_model.hpp"
+#include "model/testing/tiny_model.hpp"
 #include <nlohmann/json.hpp>
 
 using namespace troupe;

@@ -1,7 +1,7 @@
 // What a user meets before any model runs: help, versions, refusals.
 #include "apps/process.hpp"
 #include "support/catch.hpp"
-#include "support/tiny_model.hpp"
+#include "model/testing/tiny_model.hpp"
 
 using namespace troupe::testing;
 

@@ -1,7 +1,7 @@
 #include "apps/process.hpp"
 #include "apps/troupe/actor_tree.hpp"
 #include "support/catch.hpp"
-#include "support/tiny_model.hpp"
+#include "model/testing/tiny_model.hpp"
 #include <filesystem>
 #include <nlohmann/json.hpp>
 

@@ -1,7 +1,7 @@
 #include "apps/process.hpp"
 #include "model/formats/safetensors.hpp"
 #include "support/catch.hpp"
-#include "support/tiny_model.hpp"
+#include "model/testing/tiny_model.hpp"
 #include <fstream>
 #include <iterator>
 

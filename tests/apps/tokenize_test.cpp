@@ -1,6 +1,6 @@
 #include "apps/process.hpp"
 #include "support/catch.hpp"
-#include "support/tiny_model.hpp"
+#include "model/testing/tiny_model.hpp"
 #include <nlohmann/json.hpp>
 #include <sstream>
 

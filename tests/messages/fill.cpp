@@ -101,6 +101,10 @@ void fill(Message& message, random_bits& random, std::uint64_t repeats_max) {
   for (int i = 0; i < type.field_count(); ++i) {
     const auto* field = type.field(i);
     const bool is_message = field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
+    // Only one of a oneof stays: now an earlier one, now a later one.
+    const auto* choice = field->real_containing_oneof();
+    if (choice && access.HasOneof(message, choice) && random() % 4 != 0)
+      continue;
     if (!field->is_repeated()) {
       if (is_message)
         fill(*access.MutableMessage(&message, field), random, repeats_max);
@@ -123,6 +127,9 @@ bool is_full(const Message& message) {
   for (int i = 0; i < type.field_count(); ++i) {
     const auto* field = type.field(i);
     const bool is_message = field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
+    const auto* choice = field->real_containing_oneof();
+    if (choice && access.HasOneof(message, choice) && !access.HasField(message, field))
+      continue;
     if (!field->is_repeated()) {
       if (!access.HasField(message, field) || (is_message && !is_full(access.GetMessage(message, field))))
         return false;

@@ -8,8 +8,8 @@
 #include "model/model_file.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
-#include "support/gguf_builder.hpp"
-#include "support/tiny_model.hpp"
+#include "model/testing/gguf_builder.hpp"
+#include "model/testing/tiny_model.hpp"
 #include <cmath>
 #include <cstdlib>
 #include <fstream>

@@ -4,8 +4,8 @@
 #include "model/families/family.hpp"
 #include "model/model_file.hpp"
 #include "support/catch.hpp"
-#include "support/gguf_builder.hpp"
-#include "support/tiny_model.hpp"
+#include "model/testing/gguf_builder.hpp"
+#include "model/testing/tiny_model.hpp"
 #include <cmath>
 
 using namespace troupe;

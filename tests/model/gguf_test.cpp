@@ -4,8 +4,8 @@
 #include "model/formats/gguf.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
-#include "support/gguf_builder.hpp"
-#include "support/tiny_model.hpp"
+#include "model/testing/gguf_builder.hpp"
+#include "model/testing/tiny_model.hpp"
 #include <functional>
 
 using namespace troupe;

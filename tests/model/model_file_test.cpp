@@ -4,7 +4,7 @@
 #include "model/error.hpp"
 #include "model/model_file.hpp"
 #include "support/catch.hpp"
-#include "support/tiny_model.hpp"
+#include "model/testing/tiny_model.hpp"
 #include <filesystem>
 #include <fstream>
 #include <map>

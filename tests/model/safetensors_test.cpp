@@ -3,8 +3,8 @@
 #include "model/error.hpp"
 #include "model/formats/safetensors.hpp"
 #include "support/catch.hpp"
-#include "support/gguf_builder.hpp"
-#include "support/tiny_model.hpp"
+#include "model/testing/gguf_builder.hpp"
+#include "model/testing/tiny_model.hpp"
 #include <fstream>
 #include <numeric>
 

@@ -1,7 +1,7 @@
 #pragma once
 // The tiny models that the tests of parts and of the reference run through.
 #include "model/model_file.hpp"
-#include "support/tiny_model.hpp"
+#include "model/testing/tiny_model.hpp"
 #include <vector>
 
 namespace troupe {

@@ -1,7 +1,7 @@
 // Random tensor data in every format: random codes with sane scales, so that all bit patterns of the codes
 // occur.
-#include "support/gguf_builder.hpp"
-#include "support/tiny_model.hpp"
+#include "model/testing/gguf_builder.hpp"
+#include "model/testing/tiny_model.hpp"
 #include <bit>
 #include <cmath>
 #include <stdexcept>

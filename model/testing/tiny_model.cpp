@@ -1,5 +1,5 @@
-#include "support/tiny_model.hpp"
-#include "support/gguf_builder.hpp"
+#include "model/testing/tiny_model.hpp"
+#include "model/testing/gguf_builder.hpp"
 #include <cmath>
 #include <fstream>
 #include <stdexcept>

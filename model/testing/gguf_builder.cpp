@@ -1,4 +1,4 @@
-#include "support/gguf_builder.hpp"
+#include "model/testing/gguf_builder.hpp"
 
 namespace troupe::testing {
 namespace {

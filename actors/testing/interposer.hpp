@@ -1,6 +1,8 @@
 #pragma once
 // Stands between an actor and all who write to it, and decides what becomes of each message. It keeps the sender, so that
 // answers go straight back, and it ends with the actor behind it.
+//
+// Its decision runs in the thread of whoever sends: for simulations, where there is only one.
 #include <caf/all.hpp>
 
 #include <functional>
@@ -12,16 +14,17 @@ enum class fate { pass, drop, duplicate };
 
 class interposer : public caf::monitorable_actor {
 public:
-  /// Called in the thread of whoever sends.
-  using policy = std::function<fate(const caf::mailbox_element&)>;
+  /// May change the element, or replace it by another, or take it away (then nothing is passed on, whatever is returned).
+  /// What an element holds may be shared with other receivers: change a copy.
+  using policy = std::function<fate(caf::mailbox_element_ptr&)>;
 
   interposer(caf::actor_config& config, caf::strong_actor_ptr target, policy decide)
       : monitorable_actor(config), target_(std::move(target)), decide_(std::move(decide)) {}
 
   using caf::monitorable_actor::enqueue;
   void enqueue(caf::mailbox_element_ptr element, caf::execution_unit* host) override {
-    const auto what = decide_(*element);
-    if (what == fate::drop) return;
+    const auto what = decide_(element);
+    if (!element || what == fate::drop) return;
     if (what == fate::duplicate)
       target_->enqueue(caf::make_mailbox_element(element->sender, element->mid, element->stages,
                                                  element->copy_content_to_message()),

@@ -1,0 +1,50 @@
+#pragma once
+// What the injector remembers for reports: strikes and what came of them, lives of actors, rows that were run again. Pure.
+#include "actors/faults/trigger.hpp"
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+class fault_journal {
+public:
+  /// A life begins; returns its number at this path, from 0.
+  uint32_t actor_started(const std::string& path, uint64_t request, double now_ms);
+  void actor_ended(const std::string& path, uint32_t life, const std::string& reason, double now_ms);
+
+  /// `needs_replacement`: whoever is at `path` has to be started again before this strike is over. `request`: of a sequence.
+  void struck(const v1::Fault& fault, const std::string& path, const passing_message* message, uint64_t request,
+              bool needs_replacement, double now_ms);
+  /// Whoever hung there goes on.
+  void released(const std::string& path);
+  /// A request is over: nothing of it has to be replaced any more.
+  void request_ended(uint64_t request);
+  /// The results of a step reached the scheduler: whatever is replaced has recovered.
+  void step_came_through(double now_ms);
+
+  void rows_were_sent(const std::vector<request_rows>& rows);
+  void message_passed() { ++messages_; }
+
+  /// Without `unmatched`.
+  v1::FaultLog log() const;
+
+private:
+  static constexpr size_t lives_max = 4096;
+  struct open_strike {
+    int index; // In strikes_.
+    std::string path;
+    uint64_t request;
+    bool replaced;
+  };
+
+  std::vector<v1::FaultStrike> strikes_;
+  std::vector<open_strike> open_;
+  std::vector<v1::ActorLife> lives_;
+  std::map<std::string, uint32_t> started_; // Lives so far, by path.
+  std::map<uint64_t, uint32_t> sent_;       // Positions so far, by request.
+  uint64_t restarts_ = 0, messages_ = 0, rows_ = 0, rows_replayed_ = 0;
+};
+
+} // namespace troupe

@@ -1,0 +1,200 @@
+#include "actors/testing/simulated_troupe.hpp"
+
+#include "actors/failure.hpp"
+#include "model/error.hpp"
+
+#include <algorithm>
+
+namespace troupe::testing {
+
+simulated_troupe::simulated_troupe(uint64_t seed, troupe_config config, observers watch)
+    : watch_(std::move(watch)), sim(seed) {
+  start(std::move(config));
+}
+
+simulated_troupe::simulated_troupe(uint64_t seed, troupe_config config, std::shared_ptr<const v1::FaultPlan> plan,
+                                   observers watch)
+    : watch_(std::move(watch)), sim(seed) {
+  TROUPE_ASSERT(!watch_.traffic);
+  if (plan) {
+    injector_ = spawn_fault_injector(sim.system(), {plan, [this](caf::timespan span) { sim.jump(span); }});
+    config.hook = hook_of(injector_);
+  }
+  start(std::move(config));
+}
+
+void simulated_troupe::start(troupe_config config) {
+  config.hook = [this, inner = config.hook](child_spec& spec) {
+    if (inner) inner(spec);
+    note_starts(spec);
+  };
+  root_ = spawn_root(sim.system(), std::move(config));
+  desk_ = std::make_unique<client_desk>(sim.system(), root_);
+}
+
+simulated_troupe::~simulated_troupe() {
+  if (root_) close();
+}
+
+bool simulated_troupe::step() {
+  const bool moved = sim.step();
+  if (moved && sim.draw(8) != 0) return true; // The client has other things to do, too.
+  return receive() || moved;
+}
+
+caf::strong_actor_ptr simulated_troupe::find(const std::string& path) {
+  const auto it = cast.find(path);
+  return it == cast.end() ? nullptr : it->second.lock();
+}
+
+const player* simulated_troupe::find_player(const std::string& path) const {
+  const player* found = nullptr;
+  for (const auto& [id, one] : players_)
+    if (one->path == path && (!found || one->life > found->life)) found = one.get();
+  return found;
+}
+
+void simulated_troupe::kill(const caf::strong_actor_ptr& victim, bool urgently) {
+  if (!victim) return;
+  const auto id = caf::make_message_id(urgently ? caf::message_priority::high : caf::message_priority::normal);
+  victim->enqueue(nullptr, id, caf::make_message(caf::exit_msg{victim->address(), caf::exit_reason::kill}), nullptr);
+}
+
+void simulated_troupe::crash(const caf::strong_actor_ptr& victim, const std::string& what) {
+  if (!victim) return;
+  victim->enqueue(nullptr, caf::make_message_id(),
+                  caf::make_message(caf::exit_msg{victim->address(), make_error(failure::exception, what)}), nullptr);
+}
+
+void simulated_troupe::abandon(const std::string& path) {
+  v1::AbandonActor order;
+  order.set_path(path);
+  if (const auto directory = find(paths::directory))
+    caf::anon_send(caf::actor_cast<directory_actor>(directory), order);
+}
+
+v1::SchedulerStats simulated_troupe::statistics() {
+  caf::scoped_actor self{sim.system()};
+  v1::SchedulerStats result;
+  auto request =
+    self->request(caf::actor_cast<scheduler_actor>(find(paths::scheduler)), caf::infinite, v1::GetSchedulerStats{});
+  sim.run_now();
+  request.receive([&](const v1::SchedulerStats& stats) { result = stats; }, [](const caf::error&) {});
+  return result;
+}
+
+v1::FaultLog simulated_troupe::fault_log() {
+  caf::scoped_actor self{sim.system()};
+  v1::FaultLog log;
+  auto request = self->request(injector_, caf::infinite, v1::GetFaultLog{});
+  sim.run_now();
+  request.receive([&](v1::FaultLog& answer) { log.Swap(&answer); }, [](const caf::error&) {});
+  return log;
+}
+
+std::vector<std::string> simulated_troupe::listed_paths() {
+  caf::scoped_actor self{sim.system()};
+  std::vector<std::string> result;
+  const auto directory = find(paths::directory);
+  if (!directory) return result;
+  auto request = self->request(caf::actor_cast<directory_actor>(directory), caf::infinite, v1::ListActors{});
+  sim.run_now();
+  request.receive([&](const v1::ActorList& list) { result.assign(list.paths().begin(), list.paths().end()); },
+                  [](const caf::error&) {});
+  return result;
+}
+
+std::vector<std::string> simulated_troupe::unread() {
+  std::vector<std::string> names;
+  for (const auto& [id, one] : players_) {
+    const auto handle = one->alive ? one->actor.lock() : nullptr;
+    if (!handle) continue;
+    auto* local = dynamic_cast<caf::scheduled_actor*>(caf::actor_cast<caf::abstract_actor*>(handle));
+    // Who has read everything waits, blocked. Looking closer would wake it for CAF.
+    if (local && !local->mailbox().blocked() && !local->mailbox().empty()) names.push_back(one->name());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+size_t simulated_troupe::close() {
+  desk_.reset();
+  client_stand_in_ = nullptr;
+  caf::anon_send_exit(root_, caf::exit_reason::user_shutdown);
+  root_ = nullptr;
+  sim.thaw_all();
+  sim.run_to_idle();
+  if (injector_) caf::anon_send_exit(injector_, caf::exit_reason::user_shutdown);
+  injector_ = nullptr;
+  sim.run_to_idle();
+  cast.clear();
+  return sim.actors_running();
+}
+
+bool simulated_troupe::receive() {
+  bool any = false;
+  while (desk_->receive(std::chrono::milliseconds(0))) any = true;
+  for (; !desk_->events().empty(); desk_->events().pop_front()) {
+    const auto& event = desk_->events().front();
+    take(outcomes[event.request], event);
+    if (watch_.event) watch_.event(event);
+  }
+  return any;
+}
+
+void simulated_troupe::note_starts(child_spec& spec) {
+  const bool is_sequence = spec.restart == restart_kind::temporary;
+  spec.start = [this, start = spec.start, is_sequence](caf::scheduled_actor* parent, const std::string& path,
+                                                       const caf::message& args) {
+    ++starts[path];
+    auto handle = start(parent, path, args);
+    if (!handle) return handle;
+    auto& one = *(players_[handle->id()] = std::make_unique<player>());
+    one.life = is_sequence ? 1 : starts[path];
+    handle = enter(one, handle);
+    one.path = is_sequence ? path + "/" + std::to_string(handle->id()) : path; // As its supervisor publishes it.
+    cast[one.path] = one.stand_in;
+    if (watch_.started) watch_.started(one);
+    return handle;
+  };
+}
+
+/// Makes the actor a player. Returns the handle by which others shall know it.
+caf::strong_actor_ptr simulated_troupe::enter(player& one, const caf::strong_actor_ptr& actor) {
+  one.id = actor->id();
+  one.actor = caf::actor_cast<caf::weak_actor_ptr>(actor);
+  auto handle = actor;
+  if (watch_.traffic)
+    handle = interpose(actor, [this, &one](caf::mailbox_element_ptr& element) { return pass(one, element); });
+  one.stand_in = caf::actor_cast<caf::weak_actor_ptr>(handle);
+  caf::actor_cast<caf::abstract_actor*>(actor)->attach_functor([this, &one](const caf::error& reason) {
+    one.alive = false;
+    if (watch_.ended) watch_.ended(one, reason);
+  });
+  return handle;
+}
+
+/// Whoever is one of us is known by its stand-in, also as a sender: so answers are seen as well. The client appears here
+/// for the first time.
+caf::strong_actor_ptr simulated_troupe::known_as(const caf::strong_actor_ptr& actor) {
+  if (!actor) return nullptr;
+  const auto found = players_.find(actor->id());
+  return found == players_.end() ? nullptr : found->second->stand_in.lock();
+}
+
+fate simulated_troupe::pass(const player& to, caf::mailbox_element_ptr& element) {
+  const auto facts = read_letter(element->content());
+  if (facts.kind == letter_kind::other) return fate::pass;
+  if (facts.kind == letter_kind::generate_request && !client_stand_in_) {
+    const auto& client = element->content().get_as<caf::strong_actor_ptr>(1);
+    auto& one = *(players_[client->id()] = std::make_unique<player>());
+    one.path = "client";
+    client_stand_in_ = enter(one, client);
+  }
+  const auto sender = element->sender ? players_.find(element->sender->id()) : players_.end();
+  translate_handles(element, [this](const caf::strong_actor_ptr& actor) { return known_as(actor); });
+  letter here{sender == players_.end() ? nullptr : sender->second.get(), to, facts, element};
+  return watch_.traffic(here);
+}
+
+} // namespace troupe::testing

@@ -1,0 +1,33 @@
+#pragma once
+// The reports of `troupe chaos`: a table for the terminal, JSON, JUnit XML, an HTML page. Pure.
+#include "apps/troupe/chaos_verdict.hpp"
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace troupe {
+
+struct chaos_result {
+  v1::FaultPlan plan;
+  std::string model; // The file's name.
+  std::vector<chaos_request> requests;
+  run_record calm, disturbed;
+  chaos_verdict verdict;
+};
+
+/// "fault never struck: its selector fitted nobody", "requests: 8 identical" and so on, line by line; the last one is the
+/// verdict.
+std::string to_text(const chaos_result& result);
+
+/// docs/faults.md describes its fields.
+nlohmann::ordered_json to_json(const chaos_result& result);
+
+/// A test suite with a case for each request, each probe and each fault.
+std::string to_junit(const chaos_result& result);
+
+/// One self-contained page with a picture of the run: actors, faults, recoveries over time.
+std::string to_html(const chaos_result& result);
+
+/// For text between tags and in quoted attributes; what XML 1.0 cannot hold becomes '?'.
+std::string xml_text(std::string_view text);
+
+} // namespace troupe

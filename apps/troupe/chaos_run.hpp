@@ -1,0 +1,44 @@
+#pragma once
+// One run of `troupe chaos`: some requests, at once, on an engine that may have a fault plan; and what came of each.
+#include "actors/engine.hpp"
+#include "troupe/v1/faults.pb.h"
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+struct chaos_request {
+  std::string prompt; // For reports.
+  generate_request request;
+};
+
+/// What a client saw of its request. Times are milliseconds since all requests were sent.
+struct request_record {
+  std::vector<uint32_t> tokens;
+  std::string text;
+  std::vector<double> event_ms; // Of each token and of the end.
+  bool finished = false;
+  finish_reason reason = finish_reason::error;
+  std::string error;
+};
+
+struct run_record {
+  std::vector<request_record> requests;
+  v1::FaultLog log; // Empty for the undisturbed run.
+  double wall_ms = 0;
+  uint64_t resubmitted = 0;
+  size_t left_over = 0; // Actors that did not end with the engine.
+  bool ended_early = false; // `go_on` said so, or nothing happened for too long.
+  int signal = 0;           // Ctrl-C.
+};
+
+/// Called now and then with what there is so far; false: that is enough, the run ends.
+using run_watcher = std::function<bool(const run_record& so_far)>;
+
+/// Sends all requests and takes their events until all have finished, nothing has come for `silence_max`, or `go_on` ends
+/// it; then stops the engine. The engine is of no use afterwards.
+run_record run_requests(engine& on, const std::vector<chaos_request>& requests, std::chrono::milliseconds silence_max,
+                        const run_watcher& go_on);
+
+} // namespace troupe

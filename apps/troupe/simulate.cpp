@@ -1,0 +1,181 @@
+// troupe simulate: the real actors in simulated storms, one for each seed; a seed that fails is replayed to the message.
+#include "apps/troupe/command.hpp"
+#include "apps/troupe/options.hpp"
+#include "apps/troupe/seed_run.hpp"
+#include "apps/troupe/terminal.hpp"
+#include "model/model_file.hpp"
+#include <algorithm>
+#include <cstdio>
+#include <deque>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+namespace troupe {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+struct simulate_options {
+  run_options run; // model: empty means the built-in tiny one.
+  std::string seeds = "1..1000";
+  uint32_t requests = 3;
+  uint32_t jobs = std::max(1u, std::thread::hardware_concurrency());
+  bool all = false, trace = false, as_json = false;
+};
+
+constexpr const char* examples =
+  R"(  troupe simulate --seeds 1..10000
+  troupe simulate -m model.gguf --seeds 1..500 --requests 5 --jobs 8 --json
+  troupe simulate --seeds 4711 --trace
+
+Each seed draws its own order of events, its own requests and its own weather: which faults strike (messages lost,
+repeated, overtaken, late or spoiled; actors that throw, are killed, hang or stall; jumps of the clock), how often and
+where. While they strike nothing wrong may come out; afterwards everything must finish, and all must be as it was.
+The exit code is 0 when every seed passed, 1 when one did not, or when over 1000 or more seeds some kind of fault never
+struck.)";
+
+/// A run of fewer seeds may miss a kind of fault by chance.
+constexpr uint64_t seeds_for_all_kinds = 1000;
+/// Lines of the trace shown of a seed that failed.
+constexpr size_t lines_shown = 60;
+
+void declare_options(CLI::App& app, simulate_options& options) {
+  app.add_option("-m,--model", options.run.model, "Model file (GGUF; default: a built-in tiny one with random weights)")
+    ->type_name("FILE");
+  app.add_option("-s,--seeds", options.seeds, "Which seeds: A..B, or one alone (default: 1..1000)")->type_name("A..B");
+  app.add_option("-r,--requests", options.requests, "Requests of each seed (default: 3)")
+    ->check(CLI::Range(1u, 32u))->type_name("N");
+  app.add_option("-j,--jobs", options.jobs, "Processes (default: one per core); never changes a seed's run")
+    ->check(CLI::Range(1u, 1024u))->type_name("N");
+  app.add_option("--shards", options.run.shards, "Projection shards of a layer (default: 2)")
+    ->check(CLI::Range(1, 1024))->type_name("N");
+  app.add_flag("--all", options.all, "Go on after a seed that failed");
+  app.add_flag("--trace", options.trace, "Print every message and strike of one seed, on stdout");
+  app.add_flag("--json", options.as_json, "The result as a JSON object");
+  declare_quiet(app, options.run);
+  declare_examples(app, examples);
+}
+
+testing::trial_world make_world(const simulate_options& options) {
+  if (options.run.model.empty()) return testing::make_tiny_world(options.requests);
+  const uint32_t shards = options.run.shards > 0 ? options.run.shards : 2;
+  return testing::make_world(make_parts(open_model(options.run.model), {.shards = shards}), options.requests);
+}
+
+std::vector<std::string> never_struck(const seed_totals& totals) {
+  std::vector<std::string> names;
+  if (totals.seeds < seeds_for_all_kinds) return names;
+  for (size_t kind = 0; kind < testing::strike_kinds; ++kind)
+    if (totals.struck.struck[kind] == 0) names.emplace_back(to_string(testing::strike(kind)));
+  for (const auto part : testing::all_parts())
+    if (!totals.struck.victims.contains(std::string(part))) names.push_back("a strike at " + std::string(part));
+  return names;
+}
+
+std::string replay_command(const simulate_options& options, uint64_t seed) {
+  std::string command = "troupe simulate --seeds " + std::to_string(seed);
+  command += " --requests " + std::to_string(options.requests);
+  if (!options.run.model.empty()) command += " --model " + options.run.model;
+  if (options.run.shards > 0) command += " --shards " + std::to_string(options.run.shards);
+  return command + " --trace";
+}
+
+json to_json(const simulate_options& options, const seed_range& seeds, const seed_totals& totals) {
+  json result;
+  result["seeds"] = totals.seeds;
+  result["first"] = seeds.first;
+  result["last"] = seeds.last;
+  result["requests"] = options.requests;
+  result["failed"] = json::array();
+  for (const auto& one : totals.failed)
+    result["failed"].push_back(
+      {{"seed", one.seed}, {"problem", one.problem}, {"replay", replay_command(options, one.seed)}});
+  result["seconds"] = totals.seconds;
+  result["seeds_per_s"] = double(totals.seeds) / std::max(totals.seconds, 1e-9);
+  result["steps"] = totals.steps;
+  result["restarts"] = totals.restarts;
+  result["resubmitted"] = totals.resubmitted;
+  result["liveness_max_ms"] = double(totals.liveness_max.count()) / 1e6;
+  result["messages"] = totals.struck.letters;
+  result["messages_on_links_that_may_lose"] = totals.struck.windy_letters;
+  for (size_t kind = 0; kind < testing::strike_kinds; ++kind)
+    result["strikes"][std::string(to_string(testing::strike(kind)))] = totals.struck.struck[kind];
+  for (const auto& [part, count] : totals.struck.victims) result["victims"][part] = count;
+  result["never_struck"] = never_struck(totals);
+  return result;
+}
+
+std::string to_text(const seed_totals& totals) {
+  char head[200];
+  std::snprintf(head, sizeof head,
+                "%llu seeds, %zu failed; %.1f seeds/s, %.1f million steps, %llu actors replaced, %llu requests sent again\n",
+                static_cast<unsigned long long>(totals.seeds), totals.failed.size(),
+                double(totals.seeds) / std::max(totals.seconds, 1e-9), double(totals.steps) / 1e6,
+                static_cast<unsigned long long>(totals.restarts), static_cast<unsigned long long>(totals.resubmitted));
+  std::string text = head + std::string("strikes:");
+  for (size_t kind = 0; kind < testing::strike_kinds; ++kind)
+    text += (kind == 0 ? " " : ", ") + std::string(to_string(testing::strike(kind))) + " " +
+            std::to_string(totals.struck.struck[kind]);
+  text += "\nvictims:";
+  const char* separator = " ";
+  for (const auto& [part, count] : totals.struck.victims) {
+    text += separator + part + " " + std::to_string(count);
+    separator = ", ";
+  }
+  return text + "\n";
+}
+
+/// Runs one seed here, and prints all that happens.
+int run_traced(const testing::trial_world& world, uint64_t seed) {
+  const auto report = testing::run_trial(world, seed, [](const std::string& line) { print(line + "\n"); });
+  char fingerprint[32];
+  std::snprintf(fingerprint, sizeof fingerprint, "%016llx", static_cast<unsigned long long>(report.fingerprint));
+  note("seed " + std::to_string(seed) + ": " + (report.problem.empty() ? "passed" : report.problem) + "; fingerprint " +
+       fingerprint);
+  return report.problem.empty() ? exit_ok : exit_failed;
+}
+
+void show_failure(const simulate_options& options, const testing::trial_world& world, const failed_seed& failed) {
+  note("seed " + std::to_string(failed.seed) + " failed: " + failed.problem);
+  if (!failed.problem.starts_with("the process ended")) {
+    std::deque<std::string> last;
+    testing::run_trial(world, failed.seed, [&](const std::string& line) {
+      last.push_back(line);
+      if (last.size() > lines_shown) last.pop_front();
+    });
+    note("the last " + std::to_string(last.size()) + " lines of its trace:");
+    for (const auto& line : last) note("  " + line);
+  }
+  note("replay it with: " + replay_command(options, failed.seed));
+}
+
+int run_simulate(const simulate_options& options) {
+  const auto seeds = parse_seeds(options.seeds);
+  if (options.trace && seeds.count() > 1) throw usage_error("--trace shows one seed: give one with --seeds");
+  const auto world = make_world(options);
+  if (options.trace) return run_traced(world, seeds.first);
+  progress_bar bar{"simulating", !options.run.quiet};
+  const auto totals = run_seeds(world, seeds, options.jobs, !options.all, [&](const seed_totals& so_far) {
+    char rate[64];
+    const double per_second = double(so_far.seeds) / std::max(so_far.seconds, 1e-9);
+    std::snprintf(rate, sizeof rate, "%.0f seeds/s, %zu failed", per_second, so_far.failed.size());
+    bar.advance(double(so_far.seeds) / double(seeds.count()), rate);
+  });
+  bar.finish();
+  print(options.as_json ? to_json(options, seeds, totals).dump() + "\n" : to_text(totals));
+  if (totals.signal != 0) return 128 + totals.signal;
+  if (!totals.failed.empty()) show_failure(options, world, totals.failed.front());
+  const auto missing = never_struck(totals);
+  for (const auto& name : missing) note("in " + std::to_string(totals.seeds) + " seeds this never happened: " + name);
+  return totals.failed.empty() && missing.empty() ? exit_ok : exit_failed;
+}
+
+} // namespace
+
+command_run declare_simulate(CLI::App& app) {
+  const auto options = std::make_shared<simulate_options>();
+  declare_options(app, *options);
+  return [options] { return run_simulate(*options); };
+}
+
+} // namespace troupe

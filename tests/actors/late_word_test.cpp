@@ -1,0 +1,89 @@
+// Goal: words that come late, twice, or to somebody who is just leaving end no request before its time. Each case was found
+// by `troupe simulate`. Method: a simulated troupe whose letters the test holds back, repeats, or sends at a bad moment.
+#include "simulated_requests.hpp"
+
+namespace troupe {
+
+using namespace testing;
+
+TEST_CASE("the end of an earlier life, late, does not end the request that went on without it", "[late]") {
+  for (const uint64_t seed : seeds(20)) {
+    INFO("TROUPE_SEED=" << seed);
+    caf::mailbox_element_ptr end;
+    int requests = 0, tokens = 0;
+    bool came_late = false;
+    const auto traffic = [&](letter& here) {
+      const auto kind = here.facts.kind;
+      if (kind == letter_kind::token_event && ++tokens == 4) return fate::drop; // So that the rest is dropped, too.
+      if (kind == letter_kind::generate_end && requests == 1) end = std::move(here.element);
+      if (kind == letter_kind::generate_request && ++requests == 2 && end) {
+        came_late = true;
+        here.from->actor.lock()->enqueue(std::move(end), nullptr); // Before the new sequence is known.
+      }
+      return fate::pass;
+    };
+    simulated_troupe troupe(seed, small_troupe(), {traffic});
+    const auto request = make_request(2, 9, 12);
+    troupe.desk().submit(request);
+    REQUIRE(troupe.run());
+    CHECK(came_late);
+    CHECK(difference(troupe.outcomes.begin()->second, by_reference(tiny_parts(), request), true) == "");
+    CHECK(troupe.close() == 0);
+  }
+}
+
+TEST_CASE("a request that arrives twice is served once, whoever dies meanwhile", "[late]") {
+  for (const uint64_t seed : seeds(300)) {
+    INFO("TROUPE_SEED=" << seed);
+    const auto traffic = [](letter& here) {
+      return here.facts.kind == letter_kind::generate_request ? fate::duplicate : fate::pass;
+    };
+    auto config = small_troupe();
+    config.sequences_max = 64;
+    simulated_troupe troupe(seed, config, {traffic});
+    submit_all(troupe);
+    int kills = 6;
+    REQUIRE(troupe.run([&] {
+      if (kills == 0 || troupe.sim.draw(15) != 0) return;
+      for (const auto& [path, who] : troupe.cast)
+        if (path.starts_with("/sequences/") && who.lock() && troupe.sim.draw(3) == 0) {
+          --kills;
+          return troupe.kill(who.lock(), true);
+        }
+    }));
+    check_outcomes(troupe.outcomes);
+    CHECK(troupe.close() == 0);
+  }
+}
+
+TEST_CASE("a request that reaches the sequences' supervisor while it stops goes to its successor", "[late]") {
+  int met = 0;
+  for (const uint64_t seed : seeds(300)) {
+    INFO("TROUPE_SEED=" << seed);
+    bool stopping = false;
+    observers watch;
+    watch.traffic = [&](letter& here) {
+      met += stopping && here.facts.kind == letter_kind::generate_request;
+      return fate::pass;
+    };
+    watch.started = [&](const player& one) { stopping = stopping && one.path != paths::sequences; };
+    simulated_troupe troupe(seed, small_troupe(), watch);
+    int stops = 3;
+    submit_all(troupe);
+    REQUIRE(troupe.run([&] {
+      if (stops == 0 || troupe.sim.draw(20) != 0) return;
+      const auto victim = troupe.find(paths::sequences);
+      if (!victim || stopping) return;
+      --stops;
+      stopping = true;
+      troupe.crash(victim, "told to");
+      for (const auto& [path, who] : troupe.cast) // Its client sends that request again: to whoever is there.
+        if (path.starts_with("/sequences/") && who.lock()) return troupe.kill(who.lock(), true);
+    }));
+    check_outcomes(troupe.outcomes);
+    CHECK(troupe.close() == 0);
+  }
+  if (seeds(300).size() > 1) CHECK(met > 0);
+}
+
+} // namespace troupe

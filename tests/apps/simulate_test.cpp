@@ -1,0 +1,61 @@
+#include "apps/process.hpp"
+#include "apps/troupe/command.hpp"
+#include "apps/troupe/seed_run.hpp"
+#include "model/testing/tiny_model.hpp"
+#include "support/catch.hpp"
+#include <nlohmann/json.hpp>
+
+using namespace troupe;
+using namespace troupe::testing;
+using nlohmann::json;
+
+TEST_CASE("simulate reports what struck, the same for any number of processes") {
+  const auto run = [](const char* jobs) {
+    const auto result = run_troupe({"simulate", "--seeds", "1..1000", "--jobs", jobs, "--json"});
+    CHECK(result.err == "");
+    REQUIRE(result.exit_code == 0);
+    auto report = json::parse(result.out);
+    for (const char* timing : {"seconds", "seeds_per_s"}) {
+      CHECK(report.at(timing) > 0);
+      report.erase(timing);
+    }
+    return report;
+  };
+  const auto report = run("1");
+  CHECK(report == run("3"));
+  CHECK(report.at("seeds") == 1000);
+  CHECK(report.at("failed").empty());
+  CHECK(report.at("never_struck").empty());
+  CHECK(report.at("strikes").at("lose") > 0);
+  CHECK(report.at("victims").at("head") > 0);
+}
+
+TEST_CASE("simulate --trace prints a seed's run, each time the same") {
+  const auto once = run_troupe({"simulate", "--seeds", "7", "--trace"});
+  REQUIRE(once.exit_code == 0);
+  CHECK(once.out.find(" -> /replica/0/embedding  ForwardStep ") != std::string::npos);
+  CHECK(once.err.find("seed 7: passed; fingerprint ") != std::string::npos);
+  const auto again = run_troupe({"simulate", "--seeds", "7", "--trace"});
+  CHECK(once.out == again.out);
+  CHECK(once.err == again.err);
+}
+
+TEST_CASE("simulate runs any model") {
+  tiny_model_options options;
+  options.architecture = "gpt2";
+  options.layers = 1;
+  const auto result = run_troupe({"simulate", "-m", write_tiny_model(options), "--seeds", "1..20", "--requests", "2"});
+  CHECK(result.exit_code == 0);
+  CHECK(result.out.starts_with("20 seeds, 0 failed; "));
+}
+
+TEST_CASE("simulate refuses what it cannot run") {
+  for (const char* range : {"", "x", "9..3", "1..", "..4", "1-3", "1..2..3", "-1", "18446744073709551615"}) {
+    INFO(range);
+    CHECK_THROWS_AS(parse_seeds(range), usage_error);
+  }
+  CHECK(parse_seeds("5").count() == 1);
+  CHECK(parse_seeds("5..7").count() == 3);
+  CHECK(run_troupe({"simulate", "--seeds", "1..2", "--trace"}).exit_code == exit_usage);
+  CHECK(run_troupe({"simulate", "-m", "no.gguf"}).exit_code == exit_input);
+}
