@@ -49,8 +49,10 @@ embedding_actor::behavior_type embedding(embedding_actor::stateful_pointer<embed
     },
     [self](const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
       auto& st = self->state;
-      if (started.path() == paths::scheduler) st.scheduler.replace(self, handle);
-      else st.next.replace(self, started.path(), handle, st.scheduler);
+      if (started.path() == paths::scheduler) {
+        st.scheduler.replace(self, handle);
+        st.next.scheduler_is_known(self);
+      } else st.next.replace(self, started.path(), handle, st.scheduler);
     },
   };
 }

@@ -217,8 +217,10 @@ layer_actor::behavior_type layer(layer_pointer self, layer_config config) {
     [self](const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
       auto& st = self->state;
       const auto& path = started.path();
-      if (path == paths::scheduler) st.scheduler.replace(self, handle);
-      else if (!st.next.replace(self, path, handle, st.scheduler) && !st.heads.replace(self, path, handle))
+      if (path == paths::scheduler) {
+        st.scheduler.replace(self, handle);
+        st.next.scheduler_is_known(self);
+      } else if (!st.next.replace(self, path, handle, st.scheduler) && !st.heads.replace(self, path, handle))
         st.shards.replace(self, path, handle);
     },
   };

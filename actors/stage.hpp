@@ -5,6 +5,7 @@
 #include "actors/roles.hpp"
 #include "actors/step.hpp"
 #include <caf/all.hpp>
+#include <utility>
 
 namespace troupe {
 
@@ -20,6 +21,7 @@ public:
     if (handle_) pass_on(self, handle_, message);
     else held_back_ = std::move(message);
   }
+  bool is_known() const { return handle_ != nullptr; }
   void replace(caf::local_actor* self, const caf::strong_actor_ptr& handle) {
     handle_ = caf::actor_cast<scheduler_actor>(handle);
     if (held_back_.empty()) return;
@@ -32,7 +34,8 @@ private:
   caf::message held_back_;
 };
 
-/// Where a stage's finished hidden states go. Holds them back while the next stage is unknown. When the next stage is
+/// Where a stage's finished hidden states go. Holds them back while the next stage is unknown, or the scheduler that is to see
+/// them, too: the step must not end before it has. When the next stage is
 /// replaced while the newest step may have been with it, says so to the scheduler: nobody else can know.
 class hand_over {
 public:
@@ -43,8 +46,14 @@ public:
     const bool observed = states.plan().observe_hidden_states();
     auto message = caf::make_message(std::move(states));
     if (observed) scheduler.post(self, message);
-    if (next_) pass_on(self, next_, message);
+    for_scheduler_ = observed && !scheduler.is_known();
+    if (next_ && !for_scheduler_) pass_on(self, next_, message);
     else held_back_ = std::move(message);
+  }
+
+  /// To be told after scheduler_line::replace.
+  void scheduler_is_known(caf::local_actor* self) {
+    if (std::exchange(for_scheduler_, false) && next_) release(self);
   }
 
   /// False: `path` is not the next stage.
@@ -53,8 +62,7 @@ public:
     if (path != next_path_) return false;
     next_ = caf::actor_cast<stage_actor>(handle);
     if (!held_back_.empty()) {
-      pass_on(self, next_, held_back_);
-      held_back_.reset();
+      if (!for_scheduler_) release(self);
     } else if (last_ != step_id{}) {
       scheduler.send(self, make_fault(last_, v1::FAULT_KIND_LOST, path));
     }
@@ -62,9 +70,15 @@ public:
   }
 
 private:
+  void release(caf::local_actor* self) {
+    pass_on(self, next_, held_back_);
+    held_back_.reset();
+  }
+
   std::string next_path_;
   stage_actor next_;
   caf::message held_back_;
+  bool for_scheduler_ = false; // Held back for its sake.
   step_id last_;
 };
 

@@ -93,6 +93,9 @@ void injector_core::on_start_done(start_done& news) {
     }
     one.life = journal_.actor_started(one.path, one.request, journal_ms());
     for (auto& trigger : triggers_) trigger.actor_started(one.path, one.life > 0);
+    // A kill is urgent: it may have overtaken the news of the start.
+    if (auto early = early_.extract(one.id))
+      for (auto& element : early.mapped()) route(early.key(), std::move(element));
   }
   if (--starts_under_way_ > 0) return;
   for (auto held = std::exchange(unknown_, {}); !held.empty(); held.pop_front())
@@ -106,6 +109,7 @@ void injector_core::on_life_ended(const life_ended& news) {
   if (it == members_.end()) return;
   journal_.actor_ended(it->second.path, it->second.life, reason_text(news.reason), journal_ms());
   auto ended = std::move(it->second);
+  ended_.insert(news.target);
   members_.erase(it);
   end_stand_in(ended.stand_in, news.reason);
   former_[ended.path] = std::move(ended.target);
@@ -142,7 +146,8 @@ void injector_core::on_passage(passage& one) { route(one.target, std::move(*one.
 
 void injector_core::route(caf::actor_id target, caf::mailbox_element_ptr element) {
   auto* to = find(target);
-  if (!to) { // It has ended.
+  if (!to && !ended_.contains(target)) return early_[target].push_back(std::move(element));
+  if (!to) {
     if (element->mid.is_request()) caf::detail::sync_request_bouncer{caf::exit_reason::unknown}(element->sender, element->mid);
     return;
   }

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -98,6 +99,8 @@ private:
   std::vector<trigger_state> triggers_;
   std::map<caf::actor_id, member> members_;                   // By the id of the target.
   std::unordered_map<uint64_t, uint64_t> sequences_;          // From a sequence's id, which never comes back, to its request.
+  std::unordered_set<caf::actor_id> ended_;                   // Ids of those that were members,
+  std::map<caf::actor_id, std::vector<caf::mailbox_element_ptr>> early_; // and messages for those that are none yet.
   std::map<std::string, caf::strong_actor_ptr> former_;       // The latest life that ended at a path.
   std::map<std::pair<caf::actor_id, uint64_t>, uint64_t> requests_; // (client, its number) to ours.
   std::deque<delayed_message> unknown_; // Kept while actors are being started.

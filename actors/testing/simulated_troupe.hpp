@@ -38,8 +38,8 @@ struct letter {
 
 /// Who looks at a simulated troupe while it runs. All of it is optional.
 struct observers {
-  /// Decides what becomes of every message between two actors of the troupe and its client. Not seen: what is sent to the
-  /// directory, what the directory sends, and timers. Without it nobody stands between actors, and letters go unseen.
+  /// Decides what becomes of every message between two actors of the troupe and its client. Not seen: what the
+  /// directory tells its subscribers, and timers. Without it nobody stands between actors, and letters go unseen.
   std::function<fate(letter&)> traffic = {};
   std::function<void(const player&)> started = {};
   std::function<void(const player&, const caf::error& reason)> ended = {};

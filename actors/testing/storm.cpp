@@ -172,7 +172,7 @@ bool storm::lie(letter& here, strike kind) {
 // -- what a sequence can bear --------------------------------------------------
 
 bool storm::may_harm(uint32_t weight) const {
-  constexpr uint32_t bearable = 4; // Of eight: the rest is for what follows from a strike, such as a stage replaced for nothing.
+  constexpr uint32_t bearable = 4; // Of eight; the rest is for what follows, such as a stage replaced for nothing.
   if (wounds_ + weight > bearable) return false;
   return std::all_of(harmed_.begin(), harmed_.end(), [&](const auto& one) { return one.second + weight <= bearable; });
 }

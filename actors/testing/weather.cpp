@@ -7,9 +7,9 @@
 namespace troupe::testing {
 
 std::string_view to_string(strike kind) {
-  static constexpr std::string_view names[] = {"lose",  "duplicate", "delay",      "late",          "nan",         "infinity",
-                                               "shape", "crash",     "kill",       "hang",          "freeze",      "abandon",
-                                               "clock jump", "at supervisor", "in recovery", "two at once"};
+  static constexpr std::string_view names[] = {
+    "lose", "duplicate", "delay",  "late",    "nan",        "infinity",      "shape",       "crash",
+    "kill", "hang",      "freeze", "abandon", "clock jump", "at supervisor", "in recovery", "two at once"};
   return names[size_t(kind)];
 }
 

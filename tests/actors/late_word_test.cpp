@@ -86,4 +86,38 @@ TEST_CASE("a request that reaches the sequences' supervisor while it stops goes 
   if (seeds(300).size() > 1) CHECK(met > 0);
 }
 
+TEST_CASE("a stage that hears late who the scheduler is still shows it its hidden states", "[late]") {
+  for (const uint64_t seed : seeds(20)) {
+    INFO("TROUPE_SEED=" << seed);
+    caf::mailbox_element_ptr held;
+    caf::strong_actor_ptr directory;
+    int held_back = 0;
+    const auto release = [&] {
+      if (held) directory->enqueue(std::move(held), nullptr);
+    };
+    const auto traffic = [&](letter& here) {
+      const auto is_subscription = here.from && here.from->path == paths::embedding(0) && here.facts.name == "Subscribe";
+      if (is_subscription && ++held_back == 1) {
+        directory = here.to.actor.lock();
+        v1::Subscribe next_only;
+        next_only.add_paths(paths::layer(0, 0));
+        held = std::move(here.element);
+        here.element = caf::make_mailbox_element(held->sender, held->mid, held->stages, std::move(next_only),
+                                                 caf::strong_actor_ptr(held->content().get_as<caf::strong_actor_ptr>(1)));
+      }
+      if (here.facts.kind == letter_kind::logits_result) release();
+      return fate::pass;
+    };
+    simulated_troupe troupe(seed, small_troupe(), {traffic});
+    const auto request = three_requests()[2];
+    troupe.desk().submit(request);
+    REQUIRE(troupe.run([&] {
+      if (!troupe.sim.can_run()) release();
+    }));
+    CHECK(held_back == 1);
+    CHECK(difference(troupe.outcomes.begin()->second, by_reference(tiny_parts(), request), true) == "");
+    CHECK(troupe.close() == 0);
+  }
+}
+
 } // namespace troupe
