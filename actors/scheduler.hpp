@@ -5,6 +5,7 @@
 #include <caf/all.hpp>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct scheduler_config {
   caf::timespan row_longest = std::chrono::hours(1);           // which is this for each row,
   caf::timespan deadline_unknown_min = std::chrono::seconds(1); // but within these bounds.
   caf::timespan deadline_unknown = std::chrono::seconds(60);
-  // All of these double with every step in a row that was late, up to four times: the machine may have become slow.
+  // All of these double, up to four times, when the same actors are late again or nobody is: the machine may have become slow.
   caf::timespan tick = std::chrono::milliseconds(50);          // How often it looks, while there is something to look at.
 };
 
@@ -59,7 +60,8 @@ struct scheduler_state {
   // The slowest of late, on the actor system's clock. A step costs no less for having few rows, so both count.
   std::optional<double> step_ns_usual;
   double row_ns_usual = 0;
-  uint32_t late_in_a_row = 0;
+  uint32_t late_in_a_row = 0;        // Late steps since one came through, but for the first time somebody new was to blame,
+  std::set<std::string> late_paths; // and all who were.
   caf::actor_clock::time_point awaiting_since;
   bool ticking = false;
   v1::SchedulerStats stats;
