@@ -69,6 +69,13 @@ void replace(scheduler_pointer self, const std::string& path, const std::string&
   self->send(self->state.config.directory, std::move(message));
 }
 
+/// The step will not be finished, and no request of it can be to blame.
+void step_lost(scheduler_pointer self) {
+  self->state.step.reset();
+  self->state.stats.set_faults(self->state.stats.faults() + 1);
+  pump(self);
+}
+
 /// The step will not be finished, and nobody in particular is to blame.
 void step_failed(scheduler_pointer self) {
   auto& st = self->state;
@@ -174,10 +181,11 @@ void blame(scheduler_pointer self) {
   // Whoever waits for somebody is well; a stage that does not even say so is not. With neither, a message was lost.
   const auto& blamed = late.empty() ? silent : late;
   for (const auto& path : blamed) replace(self, path, "it holds up a step beyond its deadline");
-  // Others than last time: several hang, and the machine is no slower for that.
-  const bool is_known = std::any_of(blamed.begin(), blamed.end(), [&](const auto& path) { return st.late_paths.contains(path); });
+  const auto was_late = [&](const std::string& path) { return st.late_paths.contains(path); };
+  const bool are_new = !blamed.empty() && std::none_of(blamed.begin(), blamed.end(), was_late);
   st.late_paths.insert(blamed.begin(), blamed.end());
-  st.late_in_a_row += is_known || blamed.empty();
+  if (are_new) return step_lost(self); // Several hang: the machine is no slower for that, and no request is to blame.
+  ++st.late_in_a_row;
   step_failed(self);
 }
 
