@@ -7,7 +7,7 @@
 // Few rows: one panel, so that the weights come in one stream. Either way each sum sees the same operations in the same order.
 //
 // With few rows arithmetic and memory take about the same time, and the hardware fetches too little ahead while a tile
-// computes: so each tile asks for a share of the weights of the groups after its own (up to twice as fast on Zen 4). A
+// computes: so each tile asks for a share of the weights of the groups after its own (up to 1.6 times as fast on Zen 4). A
 // single row is bound by memory alone and only slowed down by that.
 //
 // A tile that reaches beyond the last row or group repeats the last one: it computes and stores the same
