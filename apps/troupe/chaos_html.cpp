@@ -1,8 +1,6 @@
 #include "apps/troupe/chaos_report.hpp"
 #include <algorithm>
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
 #include <map>
 #include <set>
 
@@ -11,15 +9,6 @@ namespace {
 
 constexpr double left = 250, width = 860, lane_height = 20; // Of the picture, in pixels.
 constexpr size_t lanes_max = 60;
-
-[[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...) {
-  char line[1024];
-  va_list values;
-  va_start(values, pattern);
-  std::vsnprintf(line, sizeof line, pattern, values);
-  va_end(values);
-  return line;
-}
 
 constexpr const char* style = R"(
 :root { --ink: #1c2330; --soft: #5b6473; --line: #d9dee6; --paper: #ffffff; --life: #b9cbe4; --request: #cfe6d4;

@@ -8,18 +8,19 @@
 #include <nlohmann/json.hpp>
 
 namespace troupe {
-namespace {
 
-using json = nlohmann::ordered_json;
-
-[[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...) {
-  char line[512];
+std::string format(const char* pattern, ...) {
+  char line[1024];
   va_list values;
   va_start(values, pattern);
   std::vsnprintf(line, sizeof line, pattern, values);
   va_end(values);
   return line;
 }
+
+namespace {
+
+using json = nlohmann::ordered_json;
 
 std::string fault_note(const fault_verdict& one) {
   if (one.strikes > 0) return "";

@@ -6,6 +6,9 @@
 
 namespace troupe {
 
+/// As printf does it, up to 1023 characters.
+[[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...);
+
 struct chaos_result {
   v1::FaultPlan plan;
   std::string model; // The file's name.
