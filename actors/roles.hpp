@@ -37,12 +37,13 @@ using scheduler_actor =
   caf::typed_actor<caf::reacts_to<v1::JoinBatch>, caf::reacts_to<v1::AppendToken>, caf::reacts_to<v1::LeaveBatch>,
                    caf::reacts_to<v1::LogitsResult>, caf::reacts_to<v1::HiddenStates>, caf::reacts_to<v1::StepFault>,
                    caf::reacts_to<v1::StepProgress>, caf::reacts_to<v1::SchedulerTick>,
-                   caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>,
+                   caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>, caf::reacts_to<v1::CheckLife>,
                    caf::replies_to<v1::GetSchedulerStats>::with<v1::SchedulerStats>>;
 
 using sequence_actor =
   caf::typed_actor<caf::reacts_to<v1::LogitsResult>, caf::reacts_to<v1::HiddenStates>, caf::reacts_to<v1::FailSequence>,
-                   caf::reacts_to<v1::CancelRequest>, caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>>;
+                   caf::reacts_to<v1::CancelRequest>, caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>,
+                   caf::reacts_to<v1::CheckLife>>;
 
 /// Where a sequence's events go.
 using client_actor =

@@ -1,6 +1,7 @@
 #include "actors/sequence.hpp"
 
 #include "actors/failure.hpp"
+#include "actors/life.hpp"
 #include "model/error.hpp"
 
 #include <algorithm>
@@ -217,12 +218,17 @@ sequence_actor::behavior_type sequence(sequence_pointer self, sequence_config co
   return {
     [self](const v1::LogitsResult& result) { on_logits_result(self, result); },
     [self](const v1::HiddenStates& states) { on_hidden_states(self, states); },
-    [self](const v1::FailSequence& failure) { finish(self, v1::FINISH_REASON_ERROR, failure.reason()); },
+    [self](const v1::FailSequence& failure) {
+      // From nobody else: a scheduler that hung, woke up and found nobody to work with must not end what goes on without it.
+      if (self->current_sender() == caf::actor_cast<caf::strong_actor_ptr>(self->state.scheduler))
+        finish(self, v1::FINISH_REASON_ERROR, failure.reason());
+    },
     [self](const v1::CancelRequest&) { finish(self, v1::FINISH_REASON_CANCELLED); },
     [self](const v1::ActorStarted&, const caf::strong_actor_ptr& handle) {
       self->state.scheduler = caf::actor_cast<scheduler_actor>(handle);
       join_batch(self, self->state.cached);
     },
+    [self](const v1::CheckLife& check) { give_sign(self, check); },
   };
 }
 

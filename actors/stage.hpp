@@ -64,7 +64,7 @@ public:
     if (!held_back_.empty()) {
       if (!for_scheduler_) release(self);
     } else if (last_ != step_id{}) {
-      scheduler.send(self, make_fault(last_, v1::FAULT_KIND_LOST, path));
+      scheduler.send(self, make_fault(last_, v1::FAULT_KIND_LOST, {path}));
     }
     return true;
   }
@@ -91,13 +91,16 @@ void subscribe(Self* self, const directory_actor& directory, const std::vector<s
 }
 
 inline v1::StepProgress make_progress(const v1::ReportProgress& query, const std::string& path, bool holds_step,
-                                      const std::vector<std::string>& waiting_on = {}) {
+                                      const std::vector<actor_name>& waiting_on = {}) {
   v1::StepProgress progress;
   progress.set_epoch(query.epoch());
   progress.set_step(query.step());
   progress.set_path(path);
   progress.set_holds_step(holds_step);
-  for (const auto& late : waiting_on) progress.add_waiting_on(late);
+  for (const auto& late : waiting_on) {
+    progress.add_waiting_on(late.path);
+    progress.add_waiting_on_ids(late.id);
+  }
   return progress;
 }
 

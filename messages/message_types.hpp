@@ -23,13 +23,13 @@
   X(ProjectStep) X(ProjectResult) \
   /* generation.proto */ \
   X(SamplingOptions) X(GenerateRequest) X(GenerateAccepted) X(TokenEvent) X(HiddenRows) X(LogitsRows) \
-  X(GenerateEnd) X(CancelRequest) \
+  X(GenerateEnd) X(CancelRequest) X(ClientTick) \
   /* scheduling.proto */ \
   X(JoinBatch) X(AppendToken) X(LeaveBatch) X(FailSequence) X(SchedulerTick) X(GetSchedulerStats) \
   X(StepTotals) X(SchedulerStats) \
   /* supervision.proto */ \
   X(ActorStarted) X(Subscribe) X(AbandonActor) X(SupervisorDecision) X(ListActors) X(ActorList) \
-  X(SupervisorTick) X(FindDirectory) \
+  X(SupervisorTick) X(FindDirectory) X(CheckLife) X(SignOfLife) \
   /* faults.proto */ \
   X(FaultPlan) X(Fault) X(Selector) X(Trigger) X(Effect) X(Throw) X(Exit) X(Kill) X(Hang) X(SlowDown) \
   X(AllocationFailure) X(FlipCacheBit) X(FlipWeightBit) X(Delay) X(Drop) X(Duplicate) X(Reorder) X(AnswerLate) \
