@@ -69,9 +69,9 @@ TEST_CASE("every single wrong bit of an int32 accumulator is found", "[kernels][
   random_bits random(33);
   for (const std::string& isa : available_isas())
     for (const tensor_type type : {tensor_type::q8_0, tensor_type::q4_k, tensor_type::q6_k})
-      for (const uint32_t rows : {1u, 2u, 7u, 13u}) {
+      for (const uint32_t rows : {1u, 7u}) {
         pin_isa(isa);
-        const uint32_t outputs = 85, columns = type == tensor_type::q8_0 ? 96 : 256;
+        const uint32_t outputs = type == tensor_type::q8_0 ? 85 : 37, columns = type == tensor_type::q8_0 ? 96 : 256;
         const owned_tensor w = random_tensor(type, outputs, columns, random);
         const std::vector<float> x = random.units(rows * columns);
         const auto matrix = packed_matrix::pack(w.view, kept_sums::columns);
@@ -82,10 +82,10 @@ TEST_CASE("every single wrong bit of an int32 accumulator is found", "[kernels][
         std::vector<uint32_t> totals(rows);
         const product task{*matrix, input, nullptr, rows_of(out, rows)};
         size_t struck = 0, found = 0, harmless = 0;
-        const bool is_long = rows > 2; // Fewer positions then: the bits and lanes stay complete.
-        for (uint32_t column = 0; column < outputs; column += is_long ? 48 : 16)
+        const bool is_long = rows > 1; // Fewer positions then: the bits and lanes stay complete.
+        for (uint32_t column = 0; column < outputs; column += is_long ? 32 : 16)
           for (uint32_t row = 0; row < 6; ++row)
-            for (uint32_t block = 0; block < columns / 32; block += is_long ? 2 : 1)
+            for (uint32_t block = 0; block < columns / 32; block += is_long ? 5 : 1)
               for (uint32_t lane = 0; lane < 16; ++lane)
                 for (uint32_t bit = 0; bit < 32; ++bit) {
                   accumulator_strike strike{column, row, block, lane, bit};
