@@ -5,7 +5,6 @@
 #include "model/kernels/rowwise.hpp"
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <numeric>
 
 namespace troupe {
@@ -74,28 +73,6 @@ float attend(const kv_cache& cache, std::span<const float> query, uint32_t posit
   attend(cache, const_rows{query.data(), 1, columns, columns}, positions, scale,
          mutable_rows{out.data(), 1, uint32_t(out.size()), columns}, {&sum, 1}, scratch);
   return sum;
-}
-
-void attend_reference(std::span<const float> keys, std::span<const float> values,
-                      std::span<const float> query, float scale, std::span<float> out) {
-  const size_t head_dim = query.size();
-  TROUPE_ASSERT(head_dim > 0);
-  TROUPE_ASSERT(keys.size() % head_dim == 0);
-  TROUPE_ASSERT(values.size() == keys.size());
-  TROUPE_ASSERT(out.size() == head_dim);
-  const size_t positions = keys.size() / head_dim;
-  std::vector<double> weights(positions);
-  for (size_t p = 0; p < positions; ++p)
-    for (size_t d = 0; d < head_dim; ++d)
-      weights[p] += double(scale) * double(query[d]) * double(keys[p * head_dim + d]);
-  const double top = *std::ranges::max_element(weights);
-  double sum = 0;
-  for (double& weight : weights) sum += weight = std::exp(weight - top);
-  for (size_t d = 0; d < head_dim; ++d) {
-    double total = 0;
-    for (size_t p = 0; p < positions; ++p) total += weights[p] / sum * double(values[p * head_dim + d]);
-    out[d] = float(total);
-  }
 }
 
 } // namespace troupe
