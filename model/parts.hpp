@@ -54,7 +54,7 @@ struct part_scratch {
   std::vector<float> key, value; // [rows, head_dim]
   std::vector<float> turn;       // Of one position: rope_table::turn_at()'s.
   std::vector<float> weights;    // attend()'s.
-  std::vector<float> sums;       // Of the weights of each query head: [group]
+  std::vector<float> sums;       // Of the weights of each query: [rows * group]
   std::vector<float> up;         // The ungated half of a feed-forward: [rows, inner_range.count]
   std::vector<float> row;        // One learned position: [width]
 };
@@ -100,7 +100,11 @@ struct attention_head_part {
   std::optional<norm_weights> query_norm, key_norm;
   std::shared_ptr<const rope_table> rope; // Null without rotary positions.
 
+  cache_type cached = cache_type::f32;
+
   uint32_t output_columns() const { return spec.group() * spec.head_dim; }
+  /// An empty cache for this head.
+  kv_cache make_cache() const;
   /// Projects x, applies norms and RoPE, writes keys and values of every slice into its cache, attends.
   /// x: [rows, width], the normalised hidden states; slices cover the rows in order;
   /// out: [rows, group * head_dim], query heads in order: the heads' outputs side by side, by index, are what
@@ -152,6 +156,7 @@ struct partition {
   /// Sequences never grow beyond this, whatever length the model claims to be made for: a bound for the
   /// memory that rotary positions take.
   uint32_t positions_max = 1u << 20;
+  cache_type cached = cache_type::f32; // What key/value caches keep. The one choice here that changes results.
 };
 
 struct model_parts {

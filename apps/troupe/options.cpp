@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <map>
 
 namespace troupe {
 
@@ -23,6 +24,10 @@ void declare_engine(CLI::App& app, run_options& options) {
   app.add_option("--chunk", options.chunk,
                  "Most tokens of one prompt in a step (default: 512); never changes the result")
     ->check(CLI::Range(1u, 1u << 20))->type_name("N");
+  const std::map<std::string, cache_type> types{{"f32", cache_type::f32}, {"f16", cache_type::f16}};
+  app.add_option("--cache-type", options.cached,
+                 "What key/value caches keep: f32, or f16, which takes half the memory and changes logits a little")
+    ->transform(CLI::CheckedTransformer(types))->type_name("f32|f16")->default_str("f32");
 }
 
 void declare_quiet(CLI::App& app, run_options& options) {
