@@ -35,10 +35,10 @@ void run_in_actors(caf::actor_system& system, std::vector<std::function<void()>>
 uint64_t memory_bytes() { return uint64_t(sysconf(_SC_PHYS_PAGES)) * uint64_t(sysconf(_SC_PAGE_SIZE)); }
 
 /// Bytes that one position takes in all caches of all layers.
-uint64_t position_bytes(const model_spec& spec) {
+uint64_t position_bytes(const model_spec& spec, cache_type cached) {
   uint64_t bytes = 0;
   for (const auto& layer : spec.layers)
-    bytes += uint64_t(layer.attention.kv_heads) * layer.attention.head_dim * 2 * sizeof(float);
+    bytes += uint64_t(layer.attention.kv_heads) * layer.attention.head_dim * 2 * (cached == cache_type::f32 ? 4 : 2);
   return bytes;
 }
 
@@ -47,7 +47,7 @@ engine_options with_defaults(engine_options options, const model_parts& model) {
   options.step_rows_max = std::max(options.step_rows_max, 1u);
   options.prefill_chunk = std::max(options.prefill_chunk, 1u);
   if (options.cache_positions_max == 0) {
-    const uint64_t by_memory = memory_bytes() / 4 / std::max<uint64_t>(position_bytes(model.spec), 1);
+    const uint64_t by_memory = memory_bytes() / 4 / std::max<uint64_t>(position_bytes(model.spec, options.cached), 1);
     options.cache_positions_max = std::min<uint64_t>(16ull * model.positions_max, by_memory);
   }
   // One sequence of full length always fits: without that there is no progress.
@@ -134,7 +134,7 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   auto& st = *state_;
   if (model->words.kind != tokenizer_kind::none) st.words = make_tokenizer(model->words);
   st.model = make_parts(
-    std::move(model), {.shards = options.shards, .keep = kept_by(options.checks)},
+    std::move(model), {.shards = options.shards, .keep = kept_by(options.checks), .cached = options.cached},
     [&](std::vector<std::function<void()>> jobs) { run_in_actors(st.system, std::move(jobs)); }, progress);
   st.options = with_defaults(options, *st.model);
 

@@ -42,6 +42,7 @@ struct engine_options {
   uint32_t prefill_chunk = 512;   // Most rows of one sequence in a step. Never changes a bit of the result.
   uint64_t cache_positions_max = 0; // Budget of all key/value caches, in positions; 0: 16 sequences of full context, bounded
                                   // by a quarter of the machine's memory. Beyond it sequences are preempted.
+  cache_type cached = cache_type::f32; // What key/value caches keep. f16 takes half the memory and changes logits a little.
   uint32_t sequences_max = 256;   // Admitted at once; more are refused with a reason.
   bool pin_threads = false;
   check_options checks = {};

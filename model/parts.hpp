@@ -56,7 +56,7 @@ struct part_scratch {
   std::vector<float> key, value; // [rows, head_dim]
   std::vector<float> turn;       // Of one position: rope_table::turn_at()'s.
   std::vector<float> weights;    // attend()'s.
-  std::vector<float> sums;       // Of the weights of each query head: [group]
+  std::vector<float> sums;       // Of the weights of each query: [rows * group]
   std::vector<float> up;         // The ungated half of a feed-forward: [rows, inner_range.count]
   std::vector<float> row;        // One learned position: [width]
 };
@@ -104,7 +104,11 @@ struct attention_head_part {
   std::optional<norm_weights> query_norm, key_norm;
   std::shared_ptr<const rope_table> rope; // Null without rotary positions.
 
+  cache_type cached = cache_type::f32;
+
   uint32_t output_columns() const { return spec.group() * spec.head_dim; }
+  /// An empty cache for this head. keep_sums: see kv_cache.
+  kv_cache make_cache(bool keep_sums = false) const;
   /// Projects x, applies norms and RoPE, writes keys and values of every slice into its cache, attends.
   /// x: [rows, width], the normalised hidden states; slices cover the rows in order;
   /// out: [rows, group * head_dim], query heads in order: the heads' outputs side by side, by index, are what
@@ -158,6 +162,7 @@ struct partition {
   uint32_t positions_max = 1u << 20;
   /// Of all packed matrices, for those who look for wrong bits (model/parts/weights.hpp).
   kept_sums keep = kept_sums::none;
+  cache_type cached = cache_type::f32; // What key/value caches keep. The one choice here that changes results.
 };
 
 struct model_parts {

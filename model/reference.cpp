@@ -62,10 +62,9 @@ void check_input(const model_parts& parts, std::span<const uint32_t> tokens, uin
 
 reference_model::reference_model(std::shared_ptr<const model_parts> parts) : parts_(std::move(parts)) {
   TROUPE_ASSERT(parts_ != nullptr);
-  for (const layer_spec& layer : parts_->spec.layers) {
+  for (const auto& layer : parts_->layers) {
     std::vector<kv_cache>& caches = caches_.emplace_back();
-    for (uint32_t head = 0; head < layer.attention.kv_heads; ++head)
-      caches.emplace_back(layer.attention.head_dim);
+    for (const auto& head : layer->heads) caches.push_back(head->make_cache());
   }
 }
 

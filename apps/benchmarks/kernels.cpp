@@ -2,8 +2,8 @@
 //
 //   build/release/kernel_benchmarks --benchmark_filter='multiply/Q8_0/.*'
 //
-// Names: multiply/TYPE/ROWSxOUTPUTSxCOLUMNS/WHERE; attend/HEAD_DIM/HEADS/POSITIONS/ROWS. Counters: op/s are
-// multiplications and additions; B/s are the weights (or the cache) read. WHERE the weights are: in `memory`, a pool of
+// Names: multiply/TYPE/ROWSxOUTPUTSxCOLUMNS/WHERE; attend/HEAD_DIM/HEADS/POSITIONS/ROWS/CACHE/WHERE. Counters: op/s are
+// multiplications and additions; B/s are the weights (or the cache, as if each row read it once) read. WHERE the weights are: in `memory`, a pool of
 // matrices larger than the last cache, walked through as decoding does; or one matrix that stays in the `cache`, which
 // shows the speed of the arithmetic.
 // TROUPE_ISA pins an instruction set.
@@ -69,19 +69,28 @@ void quantize_rows(benchmark::State& state, uint32_t rows, uint32_t columns) {
 }
 
 /// The last `rows` positions of a prompt of `positions`, each of them with `heads` query heads.
-void attend_rows(benchmark::State& state, uint32_t head_dim, uint32_t heads, uint32_t positions, uint32_t rows) {
-  kv_cache cache(head_dim);
+void attend_rows(benchmark::State& state, uint32_t head_dim, uint32_t heads, uint32_t positions, uint32_t rows,
+                 cache_type type, weights_in where) {
   const auto values = make_values(uint64_t(rows) * heads * head_dim);
-  for (uint32_t p = 0; p < positions; ++p) cache.write(p, {values.data(), head_dim}, {values.data(), head_dim});
-  std::vector<float> out(values.size()), sums(heads), scratch;
+  std::vector<kv_cache> pool;
+  uint64_t bytes = 0;
+  do {
+    kv_cache& cache = pool.emplace_back(head_dim, type);
+    for (uint32_t p = 0; p < positions; ++p) cache.write(p, {values.data(), head_dim}, {values.data(), head_dim});
+    bytes += cache.bytes();
+  } while (where == weights_in::memory && bytes < (256u << 20));
   const uint32_t columns = heads * head_dim;
-  for (auto _ : state)
-    for (uint32_t r = 0; r < rows; ++r)
-      attend(cache, {values.data() + uint64_t(r) * columns, heads, head_dim, head_dim}, positions - rows + r + 1,
-             0.125f, {out.data() + uint64_t(r) * columns, heads, head_dim, head_dim}, sums, scratch);
+  std::vector<float> out(values.size()), sums(rows * heads), scratch;
+  size_t next = 0;
+  for (auto _ : state) {
+    attend(pool[next], {values.data(), rows, columns, columns}, {positions - rows + 1, 1}, 0.125f,
+           {out.data(), rows, columns, columns}, sums, scratch);
+    benchmark::ClobberMemory();
+    next = (next + 1) % pool.size();
+  }
   using benchmark::Counter;
   state.counters["op/s"] = Counter(4.0 * rows * heads * head_dim * positions, Counter::kIsIterationInvariantRate);
-  state.SetBytesProcessed(int64_t(state.iterations() * cache.bytes()));
+  state.SetBytesProcessed(int64_t(state.iterations() * rows * pool.front().bytes()));
 }
 
 void register_all() {
@@ -100,11 +109,16 @@ void register_all() {
   for (const uint32_t rows : {1u, 256u})
     benchmark::RegisterBenchmark(("quantize/" + std::to_string(rows) + "x2048").c_str(), quantize_rows, rows, 2048u);
   for (const uint32_t positions : {512u, 4096u})
-    for (const uint32_t rows : {1u, 64u}) {
-      const std::string size = std::to_string(positions) + "/" + std::to_string(rows);
-      benchmark::RegisterBenchmark(("attend/64/8/" + size).c_str(), attend_rows, 64u, 8u, positions, rows);
-      benchmark::RegisterBenchmark(("attend/64/1/" + size).c_str(), attend_rows, 64u, 1u, positions, rows);
-    }
+    for (const uint32_t rows : {1u, 64u})
+      for (const uint32_t heads : {1u, 8u})
+        for (const bool is_half : {false, true})
+          for (const bool is_near : {false, true}) {
+            const std::string name = "attend/64/" + std::to_string(heads) + "/" + std::to_string(positions) + "/" +
+                                     std::to_string(rows) + (is_half ? "/f16" : "/f32") + (is_near ? "/cache" : "/memory");
+            benchmark::RegisterBenchmark(name.c_str(), attend_rows, 64u, heads, positions, rows,
+                                         is_half ? cache_type::f16 : cache_type::f32,
+                                         is_near ? weights_in::cache : weights_in::memory);
+          }
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #pragma once
 // Options that several commands share, and the parsing of the values that CLI11 does not know.
+#include "model/kernels/attention.hpp"
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
@@ -16,12 +17,13 @@ struct run_options {
   uint32_t shards = 0;
   uint32_t chunk = 0;
   std::vector<std::string> checks; // products, weights, caches.
+  cache_type cached = cache_type::f32;
   bool quiet = false;
 };
 
 void declare_model(CLI::App& app, run_options& options);
 void declare_threads(CLI::App& app, run_options& options);
-void declare_engine(CLI::App& app, run_options& options); // --threads, --shards, --chunk, --check
+void declare_engine(CLI::App& app, run_options& options); // --threads, --shards, --chunk, --check, --cache-type
 void declare_quiet(CLI::App& app, run_options& options);
 
 /// Adds examples under the help text.

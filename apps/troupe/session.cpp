@@ -10,6 +10,7 @@ std::unique_ptr<engine> start_engine(std::shared_ptr<const model_file> model, co
   chosen.fault_plan = std::move(plan);
   chosen.threads = options.threads;
   chosen.shards = options.shards;
+  chosen.cached = options.cached;
   if (options.chunk > 0) {
     chosen.prefill_chunk = options.chunk;
     chosen.step_rows_max = std::max(chosen.step_rows_max, options.chunk);

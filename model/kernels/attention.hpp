@@ -2,22 +2,28 @@
 // Scaled dot-product attention of one key/value head, over a cache of keys and values.
 #include "model/kernels/matrix.hpp"
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <span>
 #include <vector>
 
 namespace troupe {
 
+/// What a key/value cache keeps. f16 takes half the memory and, where a context is long, half the time to read; keys and
+/// values are rounded to it (half_of_float), once, when they are written. All arithmetic is float32 either way.
+enum class cache_type : uint8_t { f32, f16 };
+
 /// The keys and values of one sequence for one key/value head: positions [0, length), in pages of 64
 /// positions, so that growing never copies. Within a page keys are stored so that a vector holds the same
-/// element of 16 keys; values row by row. float32. Not thread-safe: its attention head owns it.
+/// element of 16 keys; values row by row. Not thread-safe: its attention head owns it.
 class kv_cache {
 public:
   static constexpr uint32_t page_positions = 64;
   /// keep_sums: the bits of every position's key and value are added up when they are written, for is_intact.
-  explicit kv_cache(uint32_t head_dim = 0, bool keep_sums = false);
+  explicit kv_cache(uint32_t head_dim = 0, cache_type type = cache_type::f32, bool keep_sums = false);
   uint32_t length() const { return length_; }
   uint32_t head_dim() const { return head_dim_; }
+  cache_type type() const { return type_; }
   uint64_t bytes() const;
 
   /// Writes position `position` <= length(). Writing an old position again replaces it and keeps the length:
@@ -31,31 +37,49 @@ public:
   /// Flips one bit of what is held, the one that `draw` chooses, as a fault of the memory would; nothing when it is empty.
   void flip_bit(uint64_t draw);
 
-  // For kernels: page p as keys [64/16][head_dim][16], then values [64][head_dim].
-  const float* keys(uint32_t page) const { return pages_[page].get(); }
-  const float* values(uint32_t page) const { return pages_[page].get() + page_positions * head_dim_; }
+  // For kernels: page p as keys [64/16][head_dim][16], then values [64][head_dim], in elements of type(). Reading a
+  // vector of 16 elements that begins inside a page is allowed, whatever lies behind its end.
+  const uint8_t* keys(uint32_t page) const { return pages_[page].get(); }
+  const uint8_t* values(uint32_t page) const { return pages_[page].get() + page_bytes() / 2; }
 
 private:
+  struct free_memory {
+    void operator()(uint8_t* memory) const { std::free(memory); }
+  };
+  using page_memory = std::unique_ptr<uint8_t[], free_memory>;
+  uint64_t element_bytes() const { return type_ == cache_type::f32 ? 4 : 2; }
+  uint64_t page_bytes() const { return page_positions * 2 * uint64_t(head_dim_) * element_bytes(); }
+  page_memory new_page() const;
+
   uint32_t head_dim_, length_ = 0;
+  cache_type type_;
   bool keep_sums_;
-  std::vector<std::unique_ptr<float[]>> pages_;
+  std::vector<page_memory> pages_;
   std::vector<uint32_t> sums_; // Of each position; whole pages.
 };
 
-/// out = softmax(scale * q·Kᵀ) V over positions [0, positions); "Attention Is All You Need" §3.2.1, eq. 1.
-/// query, out: [head_dim]; 0 < positions <= cache.length(). Scores are one lane each, summed along head_dim
-/// in order; the weights' sum runs over 16 fixed lanes; each output element sums the positions in order: the
-/// result does not depend on what else is computed, nor on later positions in the cache. `scratch` is resized
-/// as needed: keep it between calls. Returns the sum of the normalised weights (1 within float32 rounding,
-/// unless something is broken), which the caller may check.
+/// Query row r sees positions [0, first + r * step): with step 1 each row one more than the row before it, as when a
+/// sequence's next tokens attend; with step 0 all the same.
+struct visible_positions {
+  visible_positions(uint32_t of_first, uint32_t more_each = 0) : first(of_first), step(more_each) {}
+  uint32_t first, step;
+  uint32_t of_row(uint32_t row) const { return first + row * step; }
+};
+
+/// out = softmax(scale * q·Kᵀ) V over the visible positions, at least 1 and at most cache.length(); "Attention Is All You
+/// Need" §3.2.1, eq. 1. queries, out: [rows, heads * head_dim], any number of query heads that share the cache, side by
+/// side. sums: [rows * heads], the sums of the normalised weights (1 within float32 rounding, unless something is broken),
+/// which the caller may check. `scratch` is resized as needed: keep it between calls.
+///
+/// Scores are one lane each, summed along head_dim in order; the weights' sum runs over 16 fixed lanes; each output element
+/// sums the positions in order: the result of a row and head does not depend on what else is computed, nor on later
+/// positions in the cache. Several heads and rows pass over the cache together, so that it is read less often.
+void attend(const kv_cache& cache, const_rows queries, visible_positions visible, float scale, mutable_rows out,
+            std::span<float> sums, std::vector<float>& scratch);
+
+/// The same for a single query: query, out: [head_dim]. Returns the sum of the weights.
 float attend(const kv_cache& cache, std::span<const float> query, uint32_t positions, float scale,
              std::span<float> out, std::vector<float>& scratch);
-
-/// Several query heads that share the cache (grouped queries) at once: the cache is read once for every four
-/// of them. Each has the same bits as alone. queries, out: [heads, head_dim]; sums: [heads], as returned
-/// above.
-void attend(const kv_cache& cache, const_rows queries, uint32_t positions, float scale, mutable_rows out,
-            std::span<float> sums, std::vector<float>& scratch);
 
 /// The same from the formula in float64, for tests. keys, values: [positions * head_dim].
 void attend_reference(std::span<const float> keys, std::span<const float> values,

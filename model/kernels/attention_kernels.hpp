@@ -1,5 +1,5 @@
 // Attention over a key/value cache on the vectors of one instruction set: simd_*.hpp and rowwise_kernels.hpp
-// come first.
+// come first. A unit of work is one query row's one head; a few units, in order, pass over the cache together.
 #pragma once
 #include "model/kernels/kernel_table.hpp"
 #include <algorithm>
@@ -9,26 +9,36 @@ namespace troupe::TROUPE_ISA {
 constexpr uint32_t page_positions = kv_cache::page_positions;
 constexpr int page_vectors = page_positions / 16;
 
-/// Scores of the positions of one page for `Heads` queries: weights[h][p] = scale * q_h·k_p. One lane is one
+/// 16 elements of a cache from index `i` on.
+template <cache_type Type>
+TROUPE_INLINE f32x16 load_cached(const uint8_t* elements, uint64_t i) {
+  if constexpr (Type == cache_type::f32)
+    return load(reinterpret_cast<const float*>(elements) + i);
+  else
+    return load_half(elements + 2 * i);
+}
+
+/// Scores of the positions of one page for `Units` queries: weights[u][p] = scale * q_u·k_p. One lane is one
 /// position and walks the elements in order.
-template <int Heads>
-TROUPE_INLINE void score_page(const float* keys, const float* const* queries, uint32_t head_dim, float scale,
+template <cache_type Type, int Units>
+TROUPE_INLINE void score_page(const uint8_t* keys, const float* const* queries, uint32_t head_dim, float scale,
                               float* const* weights) {
-  f32x16 sums[Heads][page_vectors];
-  repeat<Heads>([&](auto h) TROUPE_LAMBDA {
-    repeat<page_vectors>([&](auto v) TROUPE_LAMBDA { sums[h][v] = zero_floats(); });
+  f32x16 sums[Units][page_vectors];
+  repeat<Units>([&](auto u) TROUPE_LAMBDA {
+    repeat<page_vectors>([&](auto v) TROUPE_LAMBDA { sums[u][v] = zero_floats(); });
   });
   for (uint32_t d = 0; d < head_dim; ++d) {
     f32x16 k[page_vectors];
-    repeat<page_vectors>([&](auto v) TROUPE_LAMBDA { k[v] = load(keys + (v * head_dim + d) * 16); });
-    repeat<Heads>([&](auto h) TROUPE_LAMBDA {
-      const f32x16 q = all_lanes(queries[h][d]);
-      repeat<page_vectors>([&](auto v) TROUPE_LAMBDA { sums[h][v] = fma(k[v], q, sums[h][v]); });
+    repeat<page_vectors>(
+        [&](auto v) TROUPE_LAMBDA { k[v] = load_cached<Type>(keys, (uint64_t(v) * head_dim + d) * 16); });
+    repeat<Units>([&](auto u) TROUPE_LAMBDA {
+      const f32x16 q = all_lanes(queries[u][d]);
+      repeat<page_vectors>([&](auto v) TROUPE_LAMBDA { sums[u][v] = fma(k[v], q, sums[u][v]); });
     });
   }
-  repeat<Heads>([&](auto h) TROUPE_LAMBDA {
+  repeat<Units>([&](auto u) TROUPE_LAMBDA {
     repeat<page_vectors>([&](auto v)
-                             TROUPE_LAMBDA { store(weights[h] + 16 * v, sums[h][v] * all_lanes(scale)); });
+                             TROUPE_LAMBDA { store(weights[u] + 16 * v, sums[u][v] * all_lanes(scale)); });
   });
 }
 
@@ -60,86 +70,101 @@ TROUPE_INLINE float softmax(float* weights, uint32_t positions) {
   return sum_of_lanes(check);
 }
 
-/// out[h][d] = Σ_p weights[h][p] * values[p][d] for `Vectors` vectors of d from `first` on. One lane is one d
-/// and walks the positions in order. `lanes` of the last vector exist.
-template <int Heads, int Vectors>
-TROUPE_INLINE void sum_values(const attention_task& task, const float* const* weights, float* const* out,
-                              uint32_t first, uint32_t lanes) {
-  const uint32_t head_dim = task.cache.head_dim();
-  f32x16 sums[Heads][Vectors];
-  repeat<Heads>([&](auto h) TROUPE_LAMBDA {
-    repeat<Vectors>([&](auto v) TROUPE_LAMBDA { sums[h][v] = zero_floats(); });
+template <int Units>
+struct attention_units {
+  const float* queries[Units];
+  float* out[Units];
+  uint32_t positions[Units]; // Ascending.
+  float* weights[Units];
+};
+
+/// out[u][d] = Σ_p weights[u][p] * values[p][d] for `Vectors` vectors of d from `first` on. One lane is one d
+/// and walks the positions in order. `lanes` of the last vector exist; what the others hold is not stored.
+template <cache_type Type, int Units, int Vectors>
+TROUPE_INLINE void sum_values(const kv_cache& cache, const attention_units<Units>& units, uint32_t first,
+                              uint32_t lanes) {
+  const uint32_t head_dim = cache.head_dim();
+  f32x16 sums[Units][Vectors];
+  repeat<Units>([&](auto u) TROUPE_LAMBDA {
+    repeat<Vectors>([&](auto v) TROUPE_LAMBDA { sums[u][v] = zero_floats(); });
   });
-  const auto add_positions = [&](const float* values, uint32_t begin, uint32_t end,
-                                 auto is_whole) TROUPE_LAMBDA {
-    for (uint32_t p = begin; p < end; ++p, values += head_dim) {
+  const uint32_t common = units.positions[0];
+  for (uint32_t begin = 0; begin < common; begin += page_positions) {
+    const uint8_t* values = cache.values(begin / page_positions);
+    const uint32_t end = std::min(begin + page_positions, common);
+    uint64_t at = first;
+    for (uint32_t p = begin; p < end; ++p, at += head_dim) {
       f32x16 x[Vectors];
-      repeat<Vectors>([&](auto v) TROUPE_LAMBDA {
-        x[v] = is_whole || v + 1 < Vectors ? load(values + 16 * v) : load_first(values + 16 * v, lanes);
-      });
-      repeat<Heads>([&](auto h) TROUPE_LAMBDA {
-        const f32x16 weight = all_lanes(weights[h][p]);
-        repeat<Vectors>([&](auto v) TROUPE_LAMBDA { sums[h][v] = fma(x[v], weight, sums[h][v]); });
+      repeat<Vectors>([&](auto v) TROUPE_LAMBDA { x[v] = load_cached<Type>(values, at + 16 * v); });
+      repeat<Units>([&](auto u) TROUPE_LAMBDA {
+        const f32x16 weight = all_lanes(units.weights[u][p]);
+        repeat<Vectors>([&](auto v) TROUPE_LAMBDA { sums[u][v] = fma(x[v], weight, sums[u][v]); });
       });
     }
-  };
-  for (uint32_t begin = 0; begin < task.positions; begin += page_positions) {
-    const float* values = task.cache.values(begin / page_positions) + first;
-    const uint32_t end = std::min(begin + page_positions, task.positions);
-    if (lanes == 16)
-      add_positions(values, begin, end, std::true_type{});
-    else
-      add_positions(values, begin, end, std::false_type{});
   }
-  repeat<Heads>([&](auto h) TROUPE_LAMBDA {
+  repeat<Units>([&](auto u) TROUPE_LAMBDA {
+    for (uint32_t p = common; p < units.positions[u]; ++p) { // What only later rows see.
+      const uint8_t* values = cache.values(p / page_positions);
+      const uint64_t at = uint64_t(p % page_positions) * head_dim + first;
+      const f32x16 weight = all_lanes(units.weights[u][p]);
+      repeat<Vectors>([&](auto v) TROUPE_LAMBDA {
+        sums[u][v] = fma(load_cached<Type>(values, at + 16 * v), weight, sums[u][v]);
+      });
+    }
     repeat<Vectors>([&](auto v) TROUPE_LAMBDA {
-      store_first(out[h] + first + 16 * v, sums[h][v], v + 1 < Vectors ? 16 : lanes);
+      store_first(units.out[u] + first + 16 * v, sums[u][v], v + 1 < Vectors ? 16 : lanes);
     });
   });
 }
 
-template <int Heads>
-void attend_heads(const attention_task& task, uint32_t first_head) {
-  const uint32_t head_dim = task.cache.head_dim();
-  const uint32_t pages = (task.positions + page_positions - 1) / page_positions;
-  const float* queries[Heads];
-  float *weights[Heads], *moving[Heads], *out[Heads];
-  for (int i = 0; i < Heads; ++i) {
-    const uint32_t h =
-        std::min(first_head + uint32_t(i), task.queries.rows - 1); // Repeats the last, harmlessly.
-    queries[i] = task.queries.data + h * task.queries.stride;
-    moving[i] = weights[i] = task.weights + uint64_t(first_head + i) * pages * page_positions;
-    out[i] = task.out.data + h * task.out.stride;
+/// Units [first_unit, first_unit + Units), of which the last that exists may be repeated, harmlessly.
+template <cache_type Type, int Units>
+void attend_units(const attention_task& task, uint32_t first_unit) {
+  const uint32_t head_dim = task.cache.head_dim(), last_unit = task.queries.rows * task.heads - 1;
+  attention_units<Units> units;
+  for (uint32_t i = 0; i < uint32_t(Units); ++i) {
+    const uint32_t unit = std::min(first_unit + i, last_unit), row = unit / task.heads, head = unit % task.heads;
+    units.queries[i] = task.queries.data + row * task.queries.stride + head * head_dim;
+    units.out[i] = task.out.data + row * task.out.stride + head * head_dim;
+    units.positions[i] = task.visible.of_row(row);
   }
+  const uint32_t pages = (units.positions[Units - 1] + page_positions - 1) / page_positions;
+  float* moving[Units];
+  for (int i = 0; i < Units; ++i) moving[i] = units.weights[i] = task.weights + uint64_t(i) * pages * page_positions;
   for (uint32_t page = 0; page < pages; ++page) {
-    score_page<Heads>(task.cache.keys(page), queries, head_dim, task.scale, moving);
-    for (int i = 0; i < Heads; ++i) moving[i] += page_positions;
+    score_page<Type, Units>(task.cache.keys(page), units.queries, head_dim, task.scale, moving);
+    for (float*& weights : moving) weights += page_positions;
   }
-  for (int i = 0; i < Heads; ++i) {
-    const float sum = softmax(weights[i], task.positions);
-    task.sums[std::min(first_head + uint32_t(i), task.queries.rows - 1)] = sum;
-  }
+  for (uint32_t i = 0; i < uint32_t(Units); ++i)
+    task.sums[std::min(first_unit + i, last_unit)] = softmax(units.weights[i], units.positions[i]);
   for (uint32_t first = 0; first < head_dim;) {
     const uint32_t left = (head_dim - first + 15) / 16, tail = (head_dim - 1) % 16 + 1;
     with_size<1, 2, 4>(left >= 4   ? 4
                        : left >= 2 ? 2
                                    : 1,
                        [&](auto vectors) {
-                         sum_values<Heads, vectors>(task, weights, out, first,
-                                                    left == uint32_t(vectors) ? tail : 16);
+                         sum_values<Type, Units, vectors>(task.cache, units, first,
+                                                          left == uint32_t(vectors) ? tail : 16);
                          first += 16 * vectors;
                        });
   }
 }
 
-void attend(const attention_task& task) {
-  constexpr uint32_t heads_most = attention_heads;
-  for (uint32_t head = 0; head < task.queries.rows; head += heads_most)
-    if constexpr (heads_most == 1)
-      attend_heads<1>(task, head);
+template <cache_type Type>
+void attend_all(const attention_task& task) {
+  const uint32_t count = task.queries.rows * task.heads;
+  for (uint32_t unit = 0; unit < count; unit += uint32_t(units_at_once))
+    if constexpr (units_at_once == 1)
+      attend_units<Type, 1>(task, unit);
     else
-      with_size<1, attention_heads>(task.queries.rows - head,
-                                    [&](auto heads) { attend_heads<heads>(task, head); });
+      with_size<1, 2, units_at_once>(count - unit, [&](auto units) { attend_units<Type, units>(task, unit); });
+}
+
+void attend(const attention_task& task) {
+  if (task.cache.type() == cache_type::f32)
+    attend_all<cache_type::f32>(task);
+  else
+    attend_all<cache_type::f16>(task);
 }
 
 } // namespace troupe::TROUPE_ISA

@@ -14,15 +14,16 @@ struct product {
   mutable_rows out;
 };
 
-/// Query heads that attend to the same positions of one cache.
+/// Arguments of `attend`, checked.
 struct attention_task {
   const kv_cache& cache;
-  const_rows queries; // [heads, head_dim]
-  uint32_t positions;
+  const_rows queries; // [rows, heads * head_dim]
+  uint32_t heads;
+  visible_positions visible;
   float scale;
-  mutable_rows out; // [heads, head_dim]
-  float* weights;   // Scratch: [heads][positions rounded up to whole pages].
-  float* sums;      // Result: [heads], sums of the normalised weights.
+  mutable_rows out; // [rows, heads * head_dim]
+  float* weights;   // Scratch: [4][the most positions rounded up to whole pages].
+  float* sums;      // Result: [rows * heads]
 };
 
 struct kernel_table {

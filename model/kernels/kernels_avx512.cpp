@@ -26,12 +26,13 @@ namespace troupe::avx512 {
 constexpr int int8_groups_few = 1, int8_groups = 2;
 constexpr uint32_t int8_rows_few = 2;
 using int8_row_sizes_few = std::integer_sequence<int, 1, 2>;
+constexpr uint32_t int8_rows_unpacked = 12; // Up to here unpacking for each tile of rows costs less.
 using int8_row_sizes = std::integer_sequence<int, 2, 4, 6>;
 constexpr int float_groups_few = 4, float_groups = 2;
 constexpr uint32_t float_rows_few = 4;
 using float_row_sizes_few = std::integer_sequence<int, 1, 2, 4>;
 using float_row_sizes = std::integer_sequence<int, 4, 8, 12>;
-constexpr int attention_heads = 4;
+constexpr int units_at_once = 4;
 } // namespace troupe::avx512
 
 #include "model/kernels/all_kernels.hpp"

@@ -2,8 +2,24 @@
 #include "model/kernels/matrix.hpp"
 #include "model/error.hpp"
 #include "model/kernels/kernel_table.hpp"
+#include <algorithm>
 
 namespace troupe {
+namespace {
+
+/// Whether the same column of a tile's rows falls into one or two sets of the nearest cache, which hold 8 lines each.
+bool are_crowded(const_rows rows) { return rows.rows > 4 && rows.stride * sizeof(float) % 2048 == 0; }
+
+} // namespace
+
+/// Copies rows to where they are a cache line further apart.
+const_rows operand::spread(const_rows rows) {
+  const uint64_t stride = rows.columns + 16;
+  if (copy_.size() < rows.rows * stride) copy_.resize(rows.rows * stride);
+  for (uint32_t row = 0; row < rows.rows; ++row)
+    std::ranges::copy(rows.row(row), copy_.begin() + ptrdiff_t(row * stride));
+  return {copy_.data(), rows.rows, rows.columns, stride};
+}
 
 void operand::assign(const_rows rows, operand_kind kind) {
   TROUPE_ASSERT(rows.stride >= rows.columns);
@@ -13,7 +29,7 @@ void operand::assign(const_rows rows, operand_kind kind) {
   floats_ = {};
   row_blocks_ = 0;
   if (kind == operand_kind::float32) {
-    floats_ = rows;
+    floats_ = are_crowded(rows) ? spread(rows) : rows;
     return;
   }
   row_blocks_ = (columns_ + 31) / 32;

@@ -59,20 +59,23 @@ struct int8_block {
 /// columns is padded with zeros.
 class operand {
 public:
-  /// float32 keeps a reference to the caller's rows, which must outlive its use; int8_blocks copies.
+  /// float32 keeps a reference to the caller's rows, which must outlive its use, unless their distance would make them
+  /// push each other out of the cache: then it copies, as int8_blocks always does.
   void assign(const_rows rows, operand_kind kind);
   operand_kind kind() const { return kind_; }
   uint32_t rows() const { return rows_; }
   uint32_t columns() const { return columns_; }
   // For kernels:
-  const_rows floats() const { return floats_; } // float32: the caller's rows, not copied.
+  const_rows floats() const { return floats_; } // float32.
   const int8_block* blocks(uint32_t row) const { return blocks_.data() + uint64_t(row) * row_blocks_; }
   uint32_t row_blocks() const { return row_blocks_; }
 
 private:
   operand_kind kind_ = operand_kind::float32;
   uint32_t rows_ = 0, columns_ = 0, row_blocks_ = 0;
+  const_rows spread(const_rows rows);
   const_rows floats_;
+  std::vector<float> copy_; // Only ever grows.
   std::vector<int8_block> blocks_;
 };
 

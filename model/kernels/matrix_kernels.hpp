@@ -14,6 +14,7 @@
 // value twice, which costs little and needs no second version of the kernel.
 #pragma once
 #include "model/kernels/kernel_table.hpp"
+#include "model/kernels/weight_blocks.hpp"
 #include <algorithm>
 
 namespace troupe::TROUPE_ISA {
@@ -73,52 +74,6 @@ TROUPE_INLINE void store_sums(const tile<Groups, Rows, Activation>& t, const til
   });
 }
 
-/// Word `Word` of a block of codes, see layout.hpp.
-template <int CodeBits, int Word>
-TROUPE_INLINE u8x64 codes_of_word(const uint8_t* block) {
-  if constexpr (CodeBits == 8) {
-    return load_codes(block + 64 * Word);
-  } else {
-    const u8x64 both = load_codes(block + 64 * (Word % 4));
-    const u8x64 low = (Word < 4 ? both : shift_pairs<-4>(both)) & all_bytes(15);
-    if constexpr (CodeBits == 4)
-      return low;
-    else if constexpr (CodeBits == 5)
-      return low | (shift_pairs<4 - Word>(load_codes(block + 256)) & all_bytes(16));
-    else
-      return low |
-             (shift_pairs<4 - 2 * (Word % 4)>(load_codes(block + 256 + 64 * (Word / 4))) & all_bytes(48));
-  }
-}
-
-constexpr bool has_minimum(scale_kind kind) {
-  return kind == scale_kind::half_minimum || kind == scale_kind::super_minimum;
-}
-
-/// The scales of part `Part` of block `block`; there are two parts, of 16 columns, in super_signed.
-template <scale_kind Kind, int Part>
-TROUPE_INLINE f32x16 scales_of(const uint8_t* scales, uint32_t block) {
-  if constexpr (Kind == scale_kind::half || Kind == scale_kind::half_minimum) {
-    return load_half(scales + block * packed_scale_bytes(Kind));
-  } else {
-    const uint8_t* record = scales + block / 8 * packed_scale_bytes(Kind);
-    if constexpr (Kind == scale_kind::super_minimum)
-      return load_half(record) * load_unsigned_bytes(record + 64 + block % 8 * 32);
-    else
-      return load_half(record) * load_signed_bytes(record + 32 + block % 8 * 32 + Part * 16);
-  }
-}
-
-template <scale_kind Kind>
-TROUPE_INLINE f32x16 minimums_of(const uint8_t* scales, uint32_t block) {
-  if constexpr (Kind == scale_kind::half_minimum) {
-    return load_half(scales + block * packed_scale_bytes(Kind) + 32);
-  } else {
-    const uint8_t* record = scales + block / 8 * packed_scale_bytes(Kind);
-    return load_half(record + 32) * load_unsigned_bytes(record + 64 + block % 8 * 32 + 16);
-  }
-}
-
 constexpr int log2_of(uint32_t x) { return x <= 1 ? 0 : 1 + log2_of(x / 2); }
 
 /// What a sum of int8 products starts with: -offset * (sum of the activations' codes).
@@ -137,11 +92,13 @@ TROUPE_INLINE i32x16 start_of_dot(const int8_block& x) {
   }
 }
 
-template <class Format, class Check, int Groups, int Rows>
+/// Weights: packed_blocks or unpacked_blocks, as the tile's codes and scales are.
+template <class Weights, class Check, int Groups, int Rows>
 void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
+  using Format = typename Weights::format;
   const tile<Groups, Rows, int8_block> t =
       task; // A copy nobody else can see: its pointers stay in registers.
-  constexpr int parts = Format::scaling == scale_kind::super_signed ? 2 : 1;
+  constexpr int parts = parts_of(Format::scaling);
   constexpr int words = 8 / parts;
   tile_sums<Groups, Rows> sums;
   load_sums(t, sums);
@@ -160,8 +117,7 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
       repeat<words>([&](auto word) TROUPE_LAMBDA {
         u8x64 w[Groups];
         repeat<Groups>([&](auto g) TROUPE_LAMBDA {
-          const uint8_t* codes = t.codes[g] + uint64_t(block) * packed_code_bytes(Format::code_bits);
-          w[g] = codes_of_word<Format::code_bits, part * words + word>(codes);
+          w[g] = Weights::template codes<part * words + word>(t.codes[g], block);
         });
         repeat<Rows>([&](auto r) TROUPE_LAMBDA {
           const i32x16 x = broadcast_codes(t.x[r][block].codes + 4 * (part * words + word));
@@ -178,12 +134,12 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
           });
         });
       repeat<Groups>([&](auto g) TROUPE_LAMBDA {
-        const f32x16 scales = scales_of<Format::scaling, part>(t.scales[g], block);
+        const f32x16 scales = Weights::template scales<part>(t.scales[g], block);
         repeat<Rows>([&](auto r) TROUPE_LAMBDA {
           sums.v[g][r] = fma(to_float(dots[g][r]), scales * all_lanes(t.x[r][block].scale), sums.v[g][r]);
         });
         if constexpr (has_minimum(Format::scaling)) {
-          const f32x16 minimums = minimums_of<Format::scaling>(t.scales[g], block);
+          const f32x16 minimums = Weights::minimums(t.scales[g], block);
           repeat<Rows>([&](auto r) TROUPE_LAMBDA {
             sums.v[g][r] = fma(minimums, all_lanes(t.x[r][block].scaled_sum), sums.v[g][r]);
           });
@@ -234,16 +190,13 @@ TROUPE_INLINE const float* activations(const operand& x, uint32_t row, const flo
   return x.floats().data + row * x.floats().stride;
 }
 
-/// All rows of one panel of some groups. t: everything but the rows is filled in.
-template <int Groups, int Rows, class Activation, class Kernel>
-void multiply_panel(const product& task, tile<Groups, Rows, Activation>& t, uint32_t first_row,
-                    Kernel kernel) {
+template <int Groups, int Rows, class Activation>
+void choose_rows(const product& task, uint32_t first_row, tile<Groups, Rows, Activation>& t) {
   for (int r = 0; r < Rows; ++r) {
     const uint32_t row = std::min(first_row + uint32_t(r), task.x.rows() - 1);
     t.x[r] = activations(task.x, row, static_cast<const Activation*>(nullptr));
     t.out[r] = task.out.data + row * task.out.stride;
   }
-  kernel(t);
 }
 
 template <int Groups, int Rows, class Activation>
@@ -278,51 +231,85 @@ struct group_range {
 };
 
 /// The loops over groups, panels and tiles of rows. Groups at a time, `length` units of columns in all,
-/// `panel` at a time; kernel(tile) does one tile.
-template <int Groups, class Activation, int... RowSizes, class Kernel>
+/// `panel` at a time. prepare(codes, scales, first, last) may put a panel's weights elsewhere before its tiles;
+/// kernel(tile) does one tile.
+template <int Groups, class Activation, int... RowSizes, class Prepare, class Kernel>
 void multiply_all(const product& task, group_range groups, uint32_t length, uint32_t panel,
-                  std::integer_sequence<int, RowSizes...>, Kernel kernel) {
+                  std::integer_sequence<int, RowSizes...>, Prepare prepare, Kernel kernel) {
   constexpr uint32_t rows_most = std::max({RowSizes...});
   const uint32_t rows = task.x.rows();
   if (rows <= rows_most) panel = length;
   for (uint32_t group = groups.first; group < groups.last; group += Groups)
-    for (uint32_t first = 0; first < length; first += panel)
+    for (uint32_t first = 0; first < length; first += panel) {
+      const uint32_t last = first + std::min(panel, length - first);
+      bool is_prepared = false;
       for (uint32_t row = 0; row < rows; row += rows_most)
         with_size<RowSizes...>(rows - row, [&](auto size) {
           tile<Groups, size, Activation> t;
           choose_groups(task, group, t);
+          choose_rows(task, row, t);
           t.first = first;
-          t.last = first + std::min(panel, length - first);
+          t.last = last;
           t.starts = first == 0;
-          t.ends = t.last == length;
+          t.ends = last == length;
           t.new_groups = groups.last - group;
           t.new_rows = rows - row;
           t.dot_totals = groups.dot_totals == nullptr ? nullptr : groups.dot_totals + row;
           choose_ahead(task, row / rows_most, (rows + rows_most - 1) / rows_most, length, t);
-          multiply_panel(task, t, row, kernel);
+          prepare(t, !std::exchange(is_prepared, true));
+          kernel(t);
         });
+    }
+}
+
+constexpr auto as_they_are = [](auto&, bool) {};
+
+/// Blocks of a panel: two groups of 8-bit codes and their scales take about 18 KiB, which stay in the nearest cache.
+constexpr uint32_t panel_blocks = 16;
+
+/// Unpacks a panel's weights once for all tiles of rows.
+template <class Format, class Check>
+void multiply_unpacked(const product& task, group_range groups, uint32_t blocks) {
+  using weights = unpacked_blocks<Format>;
+  struct alignas(64) panel {
+    uint8_t codes[int8_groups][panel_blocks * weights::code_bytes];
+    uint8_t scales[int8_groups][panel_blocks * weights::scale_bytes];
+  } unpacked;
+  const auto unpack = [&](auto& t, bool is_first_tile) {
+    for (int g = 0; g < int8_groups; ++g) {
+      if (is_first_tile)
+        unpack_blocks<Format>(t.codes[g], t.scales[g], t.first, t.last, unpacked.codes[g], unpacked.scales[g]);
+      t.codes[g] = unpacked.codes[g];
+      t.scales[g] = unpacked.scales[g];
+    }
+    for (auto& x : t.x) x += t.first;
+    t.last -= std::exchange(t.first, 0);
+  };
+  multiply_all<int8_groups, int8_block>(task, groups, blocks, panel_blocks, int8_row_sizes{}, unpack,
+                                        [](const auto& t) { multiply_int8_tile<weights, Check>(t); });
 }
 
 template <class Format, class Check>
 void multiply_int8(const product& task, group_range groups) {
-  const uint32_t blocks = task.w.columns() / 32;
-  constexpr uint32_t panel = 64; // Of 32 columns: two groups of 8-bit codes and their scales take 17 KiB.
-  const auto kernel = [](const auto& t) { multiply_int8_tile<Format, Check>(t); };
-  if (task.x.rows() <= int8_rows_few) // Bound by memory: one stream of weights.
-    multiply_all<int8_groups_few, int8_block>(task, groups, blocks, panel, int8_row_sizes_few{}, kernel);
+  const uint32_t blocks = task.w.columns() / 32, rows = task.x.rows();
+  const auto kernel = [](const auto& t) { multiply_int8_tile<packed_blocks<Format>, Check>(t); };
+  if (rows <= int8_rows_few) // Bound by memory: one stream of weights.
+    multiply_all<int8_groups_few, int8_block>(task, groups, blocks, blocks, int8_row_sizes_few{}, as_they_are, kernel);
+  else if (Format::code_bits == 8 || rows <= int8_rows_unpacked)
+    multiply_all<int8_groups, int8_block>(task, groups, blocks, panel_blocks, int8_row_sizes{}, as_they_are, kernel);
   else
-    multiply_all<int8_groups, int8_block>(task, groups, blocks, panel, int8_row_sizes{}, kernel);
+    multiply_unpacked<Format, Check>(task, groups, blocks);
 }
 
 template <tensor_type Type>
 void multiply_float(const product& task, group_range groups) {
-  constexpr uint32_t panel = 256; // Columns: two groups of float32 take 32 KiB.
+  constexpr uint32_t panel = Type == tensor_type::f32 ? 128 : 256; // Columns: two groups take 16 KiB.
   const auto kernel = [](const auto& t) { multiply_float_tile<Type>(t); };
   const uint32_t columns = task.w.columns();
   if (task.x.rows() <= float_rows_few) // More groups at once, to have enough independent sums.
-    multiply_all<float_groups_few, float>(task, groups, columns, panel, float_row_sizes_few{}, kernel);
+    multiply_all<float_groups_few, float>(task, groups, columns, panel, float_row_sizes_few{}, as_they_are, kernel);
   else
-    multiply_all<float_groups, float>(task, groups, columns, panel, float_row_sizes{}, kernel);
+    multiply_all<float_groups, float>(task, groups, columns, panel, float_row_sizes{}, as_they_are, kernel);
 }
 
 void multiply_any_float(const product& task, group_range groups) {

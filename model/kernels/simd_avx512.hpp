@@ -102,6 +102,7 @@ TROUPE_INLINE f32x16 load_each_twice(const float* p) {
 }
 
 TROUPE_INLINE u8x64 load_codes(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+TROUPE_INLINE void store_codes(uint8_t* p, u8x64 x) { _mm512_storeu_si512(p, x.v); }
 TROUPE_INLINE u8x64 all_bytes(uint8_t x) { return {_mm512_set1_epi8(char(x))}; }
 TROUPE_INLINE u8x64 operator&(u8x64 a, u8x64 b) { return {_mm512_and_si512(a.v, b.v)}; }
 TROUPE_INLINE u8x64 operator|(u8x64 a, u8x64 b) { return {_mm512_or_si512(a.v, b.v)}; }

@@ -178,6 +178,7 @@ TROUPE_INLINE u8x64 load_codes(const uint8_t* p) {
   std::memcpy(result.v, p, sizeof result.v);
   return result;
 }
+TROUPE_INLINE void store_codes(uint8_t* p, const u8x64& x) { std::memcpy(p, x.v, sizeof x.v); }
 TROUPE_INLINE u8x64 all_bytes(uint8_t x) {
   return each_lane<u8x64>([&](int) { return x; });
 }

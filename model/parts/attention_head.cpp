@@ -27,7 +27,13 @@ mutable_rows heads_of(std::span<float> row, const attention_spec& spec) {
   return {row.data(), spec.group(), spec.head_dim, spec.head_dim};
 }
 
+mutable_rows rows_from(mutable_rows all, uint32_t first, uint32_t count) {
+  return {all.data + first * all.stride, count, all.columns, all.stride};
+}
+
 } // namespace
+
+kv_cache attention_head_part::make_cache(bool keep_sums) const { return kv_cache(spec.head_dim, cached, keep_sums); }
 
 void attention_head_part::forward(const_rows x, std::span<const head_slice> slices, mutable_rows out,
                                   part_scratch& scratch) const {
@@ -42,8 +48,6 @@ void attention_head_part::forward(const_rows x, std::span<const head_slice> slic
   key.apply(scratch.input, keys);
   value.apply(scratch.input, values);
 
-  scratch.sums.resize(spec.group());
-
   uint32_t begin = 0; // Of the slice, in rows of x.
   for (const head_slice& slice : slices) {
     TROUPE_ASSERT(slice.cache != nullptr);
@@ -57,13 +61,12 @@ void attention_head_part::forward(const_rows x, std::span<const head_slice> slic
       place(keys.row(row), key_norm, rope.get(), scratch.turn);
       slice.cache->write(position, keys.row(row), values.row(row));
     }
-    for (uint32_t i = 0; i < slice.rows; ++i) {
-      const uint32_t row = begin + i;
-      const uint32_t visible = slice.first_position + (spec.causal ? i + 1 : slice.rows);
-      attend(*slice.cache, heads_of(queries.row(row), spec), visible, spec.scale,
-             heads_of(out.row(row), spec), scratch.sums, scratch.weights);
-      check_weights(scratch.sums);
-    }
+    const uint32_t first = slice.first_position;
+    const auto visible = spec.causal ? visible_positions{first + 1, 1} : visible_positions{first + slice.rows};
+    scratch.sums.resize(uint64_t(slice.rows) * spec.group());
+    attend(*slice.cache, rows_from(queries, begin, slice.rows), visible, spec.scale, rows_from(out, begin, slice.rows),
+           scratch.sums, scratch.weights);
+    check_weights(scratch.sums);
     begin += slice.rows;
   }
   TROUPE_ASSERT(begin == x.rows);

@@ -82,11 +82,12 @@ private:
 
 std::shared_ptr<const attention_head_part> make_head(packing& work, const attention_spec& spec,
                                                      const attention_tensors& tensors, uint32_t index,
-                                                     std::shared_ptr<const rope_table> rope) {
+                                                     std::shared_ptr<const rope_table> rope, cache_type cached) {
   const auto part = std::make_shared<attention_head_part>();
   part->spec = spec;
   part->index = index;
   part->rope = std::move(rope);
+  part->cached = cached;
   if (spec.query_key_norm) {
     part->query_norm = norm_of(*spec.query_key_norm, *tensors.query_norm);
     part->key_norm = norm_of(*spec.query_key_norm, *tensors.key_norm);
@@ -112,15 +113,15 @@ std::shared_ptr<const projection_shard_part> make_shard(packing& work, const lay
 }
 
 std::shared_ptr<const layer_part> make_layer(packing& work, rope_tables& ropes, const layer_spec& spec,
-                                             const layer_tensors& tensors, uint32_t width, uint32_t shards) {
+                                             const layer_tensors& tensors, uint32_t width, const partition& cut) {
   const auto part = std::make_shared<layer_part>();
   part->attention_norm = norm_of(spec.norm, tensors.attention_norm);
   part->feed_forward_norm = norm_of(spec.norm, tensors.feed_forward_norm);
   for (uint32_t index = 0; index < spec.attention.kv_heads; ++index)
     part->heads.push_back(
-        make_head(work, spec.attention, tensors.attention, index, ropes.get(spec.attention.rope)));
-  for (uint32_t shard = 0; shard < shards; ++shard)
-    part->shards.push_back(make_shard(work, spec, tensors, width, shards, shard));
+        make_head(work, spec.attention, tensors.attention, index, ropes.get(spec.attention.rope), cut.cached));
+  for (uint32_t shard = 0; shard < cut.shards; ++shard)
+    part->shards.push_back(make_shard(work, spec, tensors, width, cut.shards, shard));
   return part;
 }
 
@@ -163,7 +164,7 @@ std::shared_ptr<const model_parts> make_parts(std::shared_ptr<const model_file> 
   rope_tables ropes{parts->positions_max};
   for (size_t i = 0; i < spec.layers.size(); ++i)
     parts->layers.push_back(
-        make_layer(work, ropes, spec.layers[i], tensors.layers[i], spec.width, cut.shards));
+        make_layer(work, ropes, spec.layers[i], tensors.layers[i], spec.width, cut));
   parts->output = make_output(work, spec, tensors, cut.shards);
   parts->weight_bytes = work.run(run);
   return parts;

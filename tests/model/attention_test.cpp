@@ -12,9 +12,9 @@ namespace {
 struct filled_cache {
   std::vector<float> keys, values; // [positions, head_dim]
   kv_cache cache;
-  filled_cache(uint32_t head_dim, uint32_t positions, random_bits& random)
+  filled_cache(uint32_t head_dim, uint32_t positions, random_bits& random, cache_type type = cache_type::f32)
       : keys(random.units(head_dim * positions, 2.0f)), values(random.units(head_dim * positions)),
-        cache(head_dim) {
+        cache(head_dim, type) {
     for (uint32_t p = 0; p < positions; ++p) write(p);
   }
   void write(uint32_t p) { cache.write(p, key(p), value(p)); }

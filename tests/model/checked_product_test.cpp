@@ -145,16 +145,17 @@ TEST_CASE("sums cost no memory unless they are asked for", "[kernels][detection]
 }
 
 TEST_CASE("every single wrong bit of a key/value cache is found, and no right one is suspected", "[kernels][detection]") {
+  const auto type = GENERATE(cache_type::f32, cache_type::f16);
   random_bits random(36);
-  const uint32_t head_dim = 6, length = 70;
-  kv_cache cache(head_dim, true), without(head_dim);
+  const uint32_t head_dim = 7, length = 70;
+  kv_cache cache(head_dim, type, true), without(head_dim, type);
   for (uint32_t position = 0; position < length; ++position) {
     const auto key = random.units(head_dim), value = random.units(head_dim);
     cache.write(position, key, value);
     without.write(position, key, value);
     REQUIRE(cache.is_intact());
   }
-  const uint64_t bits = uint64_t(length) * 32 * 2 * head_dim;
+  const uint64_t bits = uint64_t(length) * (type == cache_type::f32 ? 32 : 16) * 2 * head_dim;
   for (uint64_t bit = 0; bit < bits; ++bit) {
     cache.flip_bit(bit);
     REQUIRE_FALSE(cache.is_intact());
