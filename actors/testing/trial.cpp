@@ -64,8 +64,8 @@ public:
     report_.time = troupe_.sim.now() - start_;
     report_.fingerprint = troupe_.sim.fingerprint();
     report_.struck = storm_.struck();
-    if (has_plan_)
-      for (const auto& strike : troupe_.fault_log().strikes()) ++report_.struck.plan[strike.fault()];
+    const auto log = has_plan_ ? troupe_.fault_log() : v1::FaultLog{};
+    for (const auto& strike : log.strikes()) ++report_.struck.plan[strike.fault()];
     for (const auto& [path, starts] : troupe_.starts) report_.restarts += path == paths::sequences ? 0 : starts - 1;
     const auto left = troupe_.close();
     if (report_.problem.empty() && left > 0)
