@@ -2,6 +2,7 @@
 
 #include "actors/paths.hpp"
 #include "model/error.hpp"
+#include "model/utf8.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -21,6 +22,11 @@ void check(const generate_request& request, const model_parts& model) {
                       " tokens, but the model's context holds " + std::to_string(model.positions_max));
   if (const auto reason = invalid(request.sampling, model.spec.vocabulary); !reason.empty())
     throw input_error(reason);
+  for (const auto& stop : request.stop_strings) {
+    if (stop.empty()) throw input_error("an empty stop string would end every text at once");
+    // It would match no text, and protobuf lets no other text into another process.
+    if (!is_utf8(stop)) throw input_error("a stop string is not valid UTF-8");
+  }
 }
 
 } // namespace

@@ -21,6 +21,8 @@ void give_up(output_pointer self, v1::StepFault fault) {
 void finish(output_pointer self) {
   auto& st = self->state;
   auto result = std::move(st.step->result);
+  const float* row = result.values().data();
+  for (uint32_t r = 0; r < st.step->rows; ++r, row += result.vocabulary()) result.add_row_sums(sum_of_bits({row, result.vocabulary()}));
   st.step.reset();
   st.scheduler.send(self, std::move(result));
 }

@@ -1,5 +1,6 @@
 #include "actors/root.hpp"
 
+#include "actors/auditor.hpp"
 #include "actors/paths.hpp"
 #include "actors/supervisor_core.hpp"
 
@@ -25,8 +26,16 @@ void tell_directory(root_pointer self, const caf::strong_actor_ptr& who) {
     self->send(to, std::move(answer), caf::actor_cast<caf::strong_actor_ptr>(self->state.directory));
 }
 
+child_spec auditor_child(const troupe_config& config, const replica_config& replica, const directory_actor& directory) {
+  const auditor_config auditing{weight_owner_paths(replica), directory, config.audit_bytes_per_second};
+  child_spec spec{paths::auditor, [auditing](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
+                    return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(auditor, auditing));
+                  }};
+  return hooked(std::move(spec), config.hook);
+}
+
 child_spec runtime_child(const troupe_config& config, const directory_actor& directory) {
-  const replica_config replica{0, config.model, config.limits.cache_positions_max, config.hook};
+  const replica_config replica{0, config.model, config.limits.cache_positions_max, config.verify_caches, config.hook};
   scheduler_config scheduling;
   scheduling.limits = config.limits;
   // Two operations for each parameter, at 0.2 of them in a nanosecond.
@@ -44,10 +53,11 @@ child_spec runtime_child(const troupe_config& config, const directory_actor& dir
                                  return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(scheduler, scheduling));
                                },
                              .gives_signs = true};
+  std::vector<child_spec> children{hooked(std::move(scheduler_child), config.hook), sequences_child(std::move(generation)),
+                                   replica_child(replica, directory)};
+  if (config.audit_bytes_per_second > 0) children.push_back(auditor_child(config, replica, directory));
   return supervisor_child(paths::runtime, {.strategy = restart_strategy::one_for_one, .restarts_max = 20},
-                          {hooked(std::move(scheduler_child), config.hook), sequences_child(std::move(generation)),
-                           replica_child(replica, directory)},
-                          directory);
+                          std::move(children), directory);
 }
 
 /// Both children's start functions run inside the root, one after the other: the second gets what the first left. What the

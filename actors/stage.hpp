@@ -4,6 +4,7 @@
 #include "actors/paths.hpp"
 #include "actors/roles.hpp"
 #include "actors/step.hpp"
+#include "model/parts/weights.hpp"
 #include <caf/all.hpp>
 #include <utility>
 
@@ -102,6 +103,16 @@ inline v1::StepProgress make_progress(const v1::ReportProgress& query, const std
     progress.add_waiting_on_ids(late.id);
   }
   return progress;
+}
+
+/// An answer to the auditor, if all is well; throws wrong_bits if not.
+template <class Self>
+void verify_for(Self* self, const v1::VerifyWeights& order, const projection_list& weights) {
+  v1::WeightsVerified result;
+  result.set_path(order.path());
+  result.set_next_strip(verify_weights(weights, order.strip(), order.bytes_max()));
+  const auto to = caf::actor_cast<caf::typed_actor<caf::reacts_to<v1::WeightsVerified>>>(self->current_sender());
+  if (to) self->send(to, std::move(result));
 }
 
 /// The sender of the message being handled, as whoever understands Message.

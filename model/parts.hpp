@@ -38,11 +38,13 @@ class product_input {
 public:
   void assign(const_rows x);
   const operand& as(operand_kind kind);
+  std::vector<uint32_t>& totals() { return totals_; } // Scratch of multiply_checked.
 
 private:
   const_rows rows_;
   operand operands_[2]; // By operand_kind.
   bool ready_[2] = {false, false};
+  std::vector<uint32_t> totals_;
 };
 
 /// Buffers that the parts' maths works in. Whoever runs parts owns one, gives it to every call and keeps it,
@@ -68,8 +70,10 @@ struct norm_weights {
 struct projection {
   std::shared_ptr<const packed_matrix> matrix; // [outputs, inputs]; null when outputs are 0.
   std::vector<float> bias;                     // [outputs] or empty.
+  tensor_view source;                          // What `matrix` was packed from: the model's file.
   uint32_t outputs() const { return matrix ? matrix->rows() : 0; }
-  /// out = input Wᵀ + bias. Nothing when outputs are 0.
+  /// out = input Wᵀ + bias. Nothing when outputs are 0. Throws wrong_bits when multiply_checked finds the product
+  /// wrong.
   void apply(product_input& input, mutable_rows out) const;
 };
 
@@ -152,6 +156,8 @@ struct partition {
   /// Sequences never grow beyond this, whatever length the model claims to be made for: a bound for the
   /// memory that rotary positions take.
   uint32_t positions_max = 1u << 20;
+  /// Of all packed matrices, for those who look for wrong bits (model/parts/weights.hpp).
+  kept_sums keep = kept_sums::none;
 };
 
 struct model_parts {

@@ -23,6 +23,10 @@ void declare_engine(CLI::App& app, run_options& options) {
   app.add_option("--chunk", options.chunk,
                  "Most tokens of one prompt in a step (default: 512); never changes the result")
     ->check(CLI::Range(1u, 1u << 20))->type_name("N");
+  app.add_option("--check", options.checks,
+                 "Look for wrong bits: in int8 products, in packed weights (again and again), in key/value caches; may be "
+                 "repeated. Never changes the result")
+    ->delimiter(',')->allow_extra_args(false)->check(CLI::IsMember({"products", "weights", "caches"}))->type_name("WHAT");
 }
 
 void declare_quiet(CLI::App& app, run_options& options) {

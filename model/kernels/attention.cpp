@@ -2,12 +2,14 @@
 #include "model/kernels/attention.hpp"
 #include "model/error.hpp"
 #include "model/kernels/kernel_table.hpp"
+#include "model/kernels/rowwise.hpp"
 #include <algorithm>
-#include <cmath>
+#include <bit>
+#include <numeric>
 
 namespace troupe {
 
-kv_cache::kv_cache(uint32_t head_dim) : head_dim_(head_dim) {}
+kv_cache::kv_cache(uint32_t head_dim, bool keep_sums) : head_dim_(head_dim), keep_sums_(keep_sums) {}
 
 uint64_t kv_cache::bytes() const { return pages_.size() * page_positions * 2 * head_dim_ * sizeof(float); }
 
@@ -22,6 +24,29 @@ void kv_cache::write(uint32_t position, std::span<const float> key, std::span<co
   for (uint32_t d = 0; d < head_dim_; ++d) keys_of_vector[d * 16 + within % 16] = key[d];
   std::ranges::copy(value, pages_[page].get() + uint64_t(page_positions + within) * head_dim_);
   length_ = std::max(length_, position + 1);
+  if (!keep_sums_) return;
+  sums_.resize(pages_.size() * page_positions);
+  sums_[position] = sum_of_bits(key) + sum_of_bits(value);
+}
+
+bool kv_cache::is_intact() const {
+  for (size_t page = 0; keep_sums_ && page < pages_.size(); ++page) {
+    const auto first = sums_.begin() + ptrdiff_t(page * page_positions);
+    const uint32_t wanted = std::accumulate(first, first + page_positions, uint32_t(0)); // Positions not yet written are 0.
+    if (sum_of_bits({pages_[page].get(), size_t(page_positions) * 2 * head_dim_}) != wanted) return false;
+  }
+  return true;
+}
+
+void kv_cache::flip_bit(uint64_t draw) {
+  if (length_ == 0) return;
+  const uint32_t position = uint32_t(draw % length_), page = position / page_positions, within = position % page_positions;
+  draw /= length_;
+  const uint32_t bit = uint32_t(draw % 32), element = uint32_t(draw / 32 % (2 * head_dim_));
+  const uint64_t key_at = (uint64_t(within / 16) * head_dim_ + element) * 16 + within % 16;
+  const uint64_t value_at = uint64_t(page_positions + within) * head_dim_ + (element - head_dim_);
+  float& struck = pages_[page][element < head_dim_ ? key_at : value_at];
+  struck = std::bit_cast<float>(std::bit_cast<uint32_t>(struck) ^ (1u << bit));
 }
 
 void attend(const kv_cache& cache, const_rows queries, uint32_t positions, float scale, mutable_rows out,
@@ -48,28 +73,6 @@ float attend(const kv_cache& cache, std::span<const float> query, uint32_t posit
   attend(cache, const_rows{query.data(), 1, columns, columns}, positions, scale,
          mutable_rows{out.data(), 1, uint32_t(out.size()), columns}, {&sum, 1}, scratch);
   return sum;
-}
-
-void attend_reference(std::span<const float> keys, std::span<const float> values,
-                      std::span<const float> query, float scale, std::span<float> out) {
-  const size_t head_dim = query.size();
-  TROUPE_ASSERT(head_dim > 0);
-  TROUPE_ASSERT(keys.size() % head_dim == 0);
-  TROUPE_ASSERT(values.size() == keys.size());
-  TROUPE_ASSERT(out.size() == head_dim);
-  const size_t positions = keys.size() / head_dim;
-  std::vector<double> weights(positions);
-  for (size_t p = 0; p < positions; ++p)
-    for (size_t d = 0; d < head_dim; ++d)
-      weights[p] += double(scale) * double(query[d]) * double(keys[p * head_dim + d]);
-  const double top = *std::ranges::max_element(weights);
-  double sum = 0;
-  for (double& weight : weights) sum += weight = std::exp(weight - top);
-  for (size_t d = 0; d < head_dim; ++d) {
-    double total = 0;
-    for (size_t p = 0; p < positions; ++p) total += weights[p] / sum * double(values[p * head_dim + d]);
-    out[d] = float(total);
-  }
 }
 
 } // namespace troupe

@@ -14,7 +14,8 @@ namespace troupe {
 class kv_cache {
 public:
   static constexpr uint32_t page_positions = 64;
-  explicit kv_cache(uint32_t head_dim = 0);
+  /// keep_sums: the bits of every position's key and value are added up when they are written, for is_intact.
+  explicit kv_cache(uint32_t head_dim = 0, bool keep_sums = false);
   uint32_t length() const { return length_; }
   uint32_t head_dim() const { return head_dim_; }
   uint64_t bytes() const;
@@ -24,13 +25,21 @@ public:
   /// RoPE.
   void write(uint32_t position, std::span<const float> key, std::span<const float> value);
 
+  /// Whether all positions are as they were written: finds every single wrong bit. Reads all of the cache. True where no
+  /// sums are kept.
+  bool is_intact() const;
+  /// Flips one bit of what is held, the one that `draw` chooses, as a fault of the memory would; nothing when it is empty.
+  void flip_bit(uint64_t draw);
+
   // For kernels: page p as keys [64/16][head_dim][16], then values [64][head_dim].
   const float* keys(uint32_t page) const { return pages_[page].get(); }
   const float* values(uint32_t page) const { return pages_[page].get() + page_positions * head_dim_; }
 
 private:
   uint32_t head_dim_, length_ = 0;
+  bool keep_sums_;
   std::vector<std::unique_ptr<float[]>> pages_;
+  std::vector<uint32_t> sums_; // Of each position; whole pages.
 };
 
 /// out = softmax(scale * q·Kᵀ) V over positions [0, positions); "Attention Is All You Need" §3.2.1, eq. 1.
