@@ -171,7 +171,7 @@ void batch_policy::succeeded(const planned_step& step) {
     e.cached = end;
     e.computed_most = std::max(e.computed_most, end);
     e.last_served = steps_;
-    e.failures = 0;
+    e.failures = e.lates = 0;
     if (end > e.poisoned_from) e.poisonings = e.poisonings_here = 0;
     e.awaits_token = end == e.tokens.size();
   }
@@ -206,14 +206,16 @@ std::vector<uint64_t> batch_policy::poisoned(const std::vector<uint64_t>& suspec
   return given_up;
 }
 
-std::vector<uint64_t> batch_policy::failed(const planned_step& step) {
+std::vector<uint64_t> batch_policy::failed(const planned_step& step, bool was_late) {
   std::vector<uint64_t> given_up;
   for (const auto& slice : step.slices) {
     const auto it = entries_.find(slice.sequence);
     if (it == entries_.end()) continue;
-    const uint32_t failures = ++it->second.failures;
-    it->second.last_served = steps_; // It had its turn.
-    if (step.slices.size() == 1 && failures >= failures_max) given_up.push_back(slice.sequence);
+    auto& e = it->second;
+    ++e.failures;
+    e.lates += was_late;
+    e.last_served = steps_; // It had its turn.
+    if (step.slices.size() == 1 && (e.failures - e.lates >= failures_max || e.failures >= lates_max)) given_up.push_back(slice.sequence);
   }
   for (const uint64_t id : given_up) remove(id);
   return given_up;

@@ -51,12 +51,14 @@ struct planned_step {
 /// - A step that fails without anyone to blame counts against all its sequences. After two in a row a sequence is
 ///   doubtful and runs alone, every other step, so that the others go on; after failures_max in a row it is the one to
 ///   blame and is given up. A step that ends well clears the count.
+/// - A step that is late counts less: lates_max in a row are too many. Messages that are lost make it late, which is nobody's
+///   fault; and a request at which actors throw fails otherwise.
 /// - A sequence whose rows came out non-finite poisonings_max times in a row at the same actor is given up. Elsewhere it is
 ///   another fault; but failures_max in a row are too many wherever they were. In a row means: without getting past that
 ///   position. After the second it runs again from its first token, since what was not finite may be in the caches.
 class batch_policy {
 public:
-  static constexpr uint32_t failures_alone = 2, failures_max = 8, poisonings_max = 3, asks_max = 4;
+  static constexpr uint32_t failures_alone = 2, failures_max = 8, lates_max = 32, poisonings_max = 3, asks_max = 4;
 
   explicit batch_policy(batch_limits limits) : limits_(limits) {}
 
@@ -85,8 +87,9 @@ public:
   bool is_known_poisoned(const std::vector<uint64_t>& suspects, const std::string& path) const;
   /// The step ended, rows of these sequences were not finite at `path`. Returns those given up: they have left.
   std::vector<uint64_t> poisoned(const std::vector<uint64_t>& suspects, const std::string& path);
-  /// The step ended, nobody knows why. Returns those given up: they have left.
-  std::vector<uint64_t> failed(const planned_step& step);
+  /// The step ended, nobody knows why; `was_late`: it never ended, it was waited for in vain. Returns those given up: they have
+  /// left.
+  std::vector<uint64_t> failed(const planned_step& step, bool was_late = false);
 
   size_t sequences() const { return entries_.size(); }
   uint64_t rows_replayed() const { return rows_replayed_; }
@@ -101,7 +104,7 @@ private:
     bool awaits_token = false;
     int32_t priority = 0;
     uint64_t arrival = 0, last_served = 0;
-    uint32_t failures = 0;
+    uint32_t failures = 0, lates = 0; // In a row; failures of any kind, and those that were late.
     uint32_t asks = 0; // How often it was asked again for the token that it owes.
     uint32_t poisonings = 0, poisonings_here = 0; // In a row, and in a row at the same actor.
     uint32_t poisoned_from = 0;                   // The first position that did not come out finite of late.

@@ -81,9 +81,7 @@ void abandon(directory_ptr self, const v1::AbandonActor& order) {
   const auto known = self->state.entries.find(order.path());
   if (known == self->state.entries.end())
     return;
-  for (const auto& player : known->second)
-    if (player.actor->id() == order.actor_id())
-      send_packed(self, player.supervisor.lock(), packed(order));
+  send_packed(self, known->second.back().supervisor.lock(), packed(order));
 }
 
 v1::ActorList list(const directory_state& state) {

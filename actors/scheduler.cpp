@@ -80,14 +80,15 @@ void step_lost(scheduler_pointer self) {
 }
 
 /// The step will not be finished, and nobody in particular is to blame.
-void step_failed(scheduler_pointer self) {
+void step_failed(scheduler_pointer self, bool was_late = false) {
   auto& st = self->state;
   const auto planned = std::move(st.step->plan);
   st.step.reset();
   st.stats.set_faults(st.stats.faults() + 1);
-  const auto given_up = st.policy.failed(planned);
-  fail(self, given_up,
-       "running this request failed " + std::to_string(batch_policy::failures_max) + " times in a row");
+  const auto given_up = st.policy.failed(planned, was_late);
+  fail(self, given_up, "running this request " + (was_late ? "took too long " + std::to_string(batch_policy::lates_max)
+                                                           : "failed " + std::to_string(batch_policy::failures_max)) +
+                         " times in a row");
   pump(self);
 }
 
@@ -200,7 +201,7 @@ void blame(scheduler_pointer self) {
   for (const auto& who : blamed) st.late_paths.insert(who.path);
   if (are_new) return step_lost(self); // Several hang: the machine is no slower for that, and no request is to blame.
   ++st.late_in_a_row;
-  step_failed(self);
+  step_failed(self, true);
 }
 
 void on_tick(scheduler_pointer self) {

@@ -15,7 +15,7 @@ simulated_troupe::simulated_troupe(uint64_t seed, troupe_config config, observer
 simulated_troupe::simulated_troupe(uint64_t seed, troupe_config config, std::shared_ptr<const v1::FaultPlan> plan,
                                    observers watch)
     : watch_(std::move(watch)), sim(seed) {
-  TROUPE_ASSERT(!watch_.traffic);
+  TROUPE_ASSERT(!plan || !watch_.traffic);
   if (plan) {
     injector_ = spawn_fault_injector(sim.system(), {plan, [this](caf::timespan span) { sim.jump(span); }});
     config.hook = hook_of(injector_);
@@ -105,6 +105,10 @@ v1::FaultLog simulated_troupe::fault_log() {
   sim.run_now();
   request.receive([&](v1::FaultLog& answer) { log.Swap(&answer); }, [](const caf::error&) {});
   return log;
+}
+
+void simulated_troupe::cease_faults() {
+  if (injector_) caf::anon_send(injector_, v1::CeaseFaults{});
 }
 
 std::vector<std::string> simulated_troupe::listed_paths() {

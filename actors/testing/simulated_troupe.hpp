@@ -102,6 +102,8 @@ public:
   v1::SchedulerStats statistics();
   /// What the plan's injector has done so far.
   v1::FaultLog fault_log();
+  /// It does nothing more, and delivers what it has held back.
+  void cease_faults();
   /// What the directory knows. Runs everything that can run without time passing.
   std::vector<std::string> listed_paths();
   /// Who has unread messages now.

@@ -9,6 +9,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr uint32_t lie_weight = 8;
+
 bool is_supervisor(const std::string& path) { return path.ends_with("/supervisor") || path == paths::sequences; }
 bool is_sequence(const std::string& path) { return path.starts_with(paths::sequences + "/"); }
 
@@ -153,7 +155,7 @@ void storm::postpone(letter& here) {
 bool storm::lie(letter& here, strike kind) {
   // The same sequence three times in a row would be its end.
   const bool is_enough = std::any_of(lies_.begin(), lies_.end(), [](const auto& one) { return one.second.lies >= 2; });
-  if (is_enough || !may_harm(2)) return false;
+  if (is_enough || !may_harm(lie_weight)) return false;
   const auto how = kind == strike::nan        ? spoiling::nan
                    : kind == strike::infinity ? spoiling::infinity
                                               : spoiling::shape;
@@ -161,7 +163,7 @@ bool storm::lie(letter& here, strike kind) {
   if (is_request && kind != strike::shape) return false; // A lie is told by who answers.
   if (!spoil(here.element, how, troupe_->sim.draw(1 << 20))) return false;
   for (auto& [id, told] : lies_) ++told.lies;
-  harm(2);
+  harm(lie_weight);
   count(kind);
   effect_ = "spoiled: " + std::string(to_string(kind));
   return true;
@@ -170,7 +172,9 @@ bool storm::lie(letter& here, strike kind) {
 // -- what a sequence can bear --------------------------------------------------
 
 bool storm::may_harm(uint32_t weight) const {
-  constexpr uint32_t bearable = 4; // Of eight; the rest is for what follows, such as a stage replaced for nothing.
+  // Of 32, as many as late steps may follow each other; any other failure counts like four of them. The rest is for what follows,
+  // such as a stage replaced for nothing.
+  constexpr uint32_t bearable = 16;
   if (wounds_ + weight > bearable) return false;
   return std::all_of(harmed_.begin(), harmed_.end(), [&](const auto& one) { return one.second + weight <= bearable; });
 }
@@ -219,7 +223,7 @@ void storm::strike_actor(strike kind) {
   std::advance(it, int64_t(troupe_->sim.draw(cast.size())));
   const auto* victim = troupe_->find_player(it->first);
   if (!victim || !victim->alive || troupe_->sim.is_frozen(victim->id)) return;
-  const uint32_t weight = is_supervisor(victim->path) || victim->path == paths::directory ? 3 : 2;
+  const uint32_t weight = is_supervisor(victim->path) || victim->path == paths::directory ? 12 : 8;
   if (!may_harm(weight)) return;
   harm(weight);
   ++blows_;
@@ -246,8 +250,8 @@ void storm::hit(const player& victim, strike kind) {
 }
 
 void storm::jump() {
-  if (!may_harm(2)) return;
-  harm(2);
+  if (!may_harm(8)) return;
+  harm(8);
   count(strike::clock_jump);
   const auto by = std::chrono::milliseconds(troupe_->sim.draw(3) == 0 ? 61'000 : 400 + troupe_->sim.draw(2000));
   if (trace_) note("** clock jump", "by " + std::to_string(by.count()) + " ms");

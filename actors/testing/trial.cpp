@@ -45,8 +45,10 @@ troupe_config config_of(const trial_world& world, uint64_t seed) {
 /// A troupe with its storm and its requests.
 class trial {
 public:
-  trial(const trial_world& world, uint64_t seed, const weather& now, const trace_sink& trace, const trial_bounds& bounds)
-      : world_(world), bounds_(bounds), storm_(now, trace), troupe_(seed, config_of(world, seed), storm_.eyes()) {
+  trial(const trial_world& world, uint64_t seed, const weather& now, const trace_sink& trace, const trial_bounds& bounds,
+        std::shared_ptr<const v1::FaultPlan> plan = nullptr)
+      : world_(world), bounds_(bounds), has_plan_(plan != nullptr), storm_(now, trace),
+        troupe_(seed, config_of(world, seed), plan, eyes(has_plan_)) {
     report_.seed = seed;
     start_ = troupe_.sim.now();
     storm_.begin(troupe_);
@@ -62,6 +64,8 @@ public:
     report_.time = troupe_.sim.now() - start_;
     report_.fingerprint = troupe_.sim.fingerprint();
     report_.struck = storm_.struck();
+    const auto log = has_plan_ ? troupe_.fault_log() : v1::FaultLog{};
+    for (const auto& strike : log.strikes()) ++report_.struck.plan[strike.fault()];
     for (const auto& [path, starts] : troupe_.starts) report_.restarts += path == paths::sequences ? 0 : starts - 1;
     const auto left = troupe_.close();
     if (report_.problem.empty() && left > 0)
@@ -70,6 +74,13 @@ public:
   }
 
 private:
+  /// Under a plan letters are the injector's business.
+  observers eyes(bool is_blind) {
+    auto eyes = storm_.eyes();
+    if (is_blind) eyes.traffic = {};
+    return eyes;
+  }
+
   bool all_done() { return troupe_.desk().pending().empty(); }
 
   /// False: nobody can do anything any more, or something is wrong.
@@ -101,6 +112,7 @@ private:
     for (uint64_t i = 0; i < bounds_.steps && storm_.is_on() && !all_done(); ++i)
       if (!step("storm")) break;
     storm_.end();
+    troupe_.cease_faults();
   }
 
   void run_calm() {
@@ -149,6 +161,7 @@ private:
 
   const trial_world& world_;
   trial_bounds bounds_;
+  bool has_plan_;
   trial_report report_;
   storm storm_; // Outlives the troupe.
   simulated_troupe troupe_;
@@ -180,6 +193,14 @@ trial_world make_tiny_world(uint32_t requests_per_trial) { return make_world(mak
 
 trial_report run_trial(const trial_world& world, uint64_t seed, const trace_sink& trace, const trial_bounds& bounds) {
   return run_trial(world, seed, draw_weather(seed), trace, bounds);
+}
+
+trial_report run_trial(const trial_world& world, uint64_t seed, v1::FaultPlan plan, const trace_sink& trace,
+                       const trial_bounds& bounds) {
+  auto now = fair_weather();
+  now.steps = plan_steps;
+  plan.set_seed(seed);
+  return trial(world, seed, now, trace, bounds, std::make_shared<const v1::FaultPlan>(std::move(plan))).run();
 }
 
 trial_report run_trial(const trial_world& world, uint64_t seed, const weather& now, const trace_sink& trace,

@@ -46,6 +46,12 @@ struct trial_report {
 /// The same world and seed give the same trial, to the message. `trace`: see storm.
 trial_report run_trial(const trial_world& world, uint64_t seed, const trace_sink& trace = {},
                        const trial_bounds& bounds = {});
+/// The same under a fault plan in place of the weather, for at most plan_steps steps: then its faults cease. The plan's own seed
+/// is replaced by the trial's.
+constexpr uint64_t plan_steps = 20'000;
+trial_report run_trial(const trial_world& world, uint64_t seed, v1::FaultPlan plan, const trace_sink& trace = {},
+                       const trial_bounds& bounds = {});
+
 /// The same in weather of the caller's choice.
 trial_report run_trial(const trial_world& world, uint64_t seed, const weather& now, const trace_sink& trace = {},
                        const trial_bounds& bounds = {});

@@ -42,6 +42,7 @@ weather draw_weather(uint64_t seed) {
 void tally::add(const tally& other) {
   for (size_t i = 0; i < struck.size(); ++i) struck[i] += other.struck[i];
   for (const auto& [part, count] : other.victims) victims[part] += count;
+  for (const auto& [fault, count] : other.plan) plan[fault] += count;
   letters += other.letters;
   windy_letters += other.windy_letters;
 }

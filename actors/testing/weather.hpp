@@ -49,6 +49,7 @@ weather fair_weather(); // Nothing is on.
 struct tally {
   std::array<uint64_t, strike_kinds> struck{};
   std::map<std::string, uint64_t> victims; // Strikes at actors, by part: "head", "layer supervisor", ...
+  std::map<std::string, uint64_t> plan;    // Strikes of a fault plan, by fault.
   uint64_t letters = 0, windy_letters = 0; // All that were seen during storms, and those on links that may lose.
 
   void add(const tally& other);

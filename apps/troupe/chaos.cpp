@@ -15,6 +15,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <unistd.h>
 
 namespace troupe {
 namespace {
@@ -104,12 +105,45 @@ void write_file(const std::string& name, const std::string& text) {
     throw input_error(name + ": cannot be written: " + std::strerror(errno));
 }
 
+/// "12 strikes, the latest: 5 kill /replica/0/output".
+std::string strikes_so_far(const v1::FaultLog& log) {
+  if (log.strikes().empty()) return "nothing struck yet";
+  const auto& latest = *log.strikes().rbegin();
+  return std::to_string(log.strikes_size()) + (log.strikes_size() == 1 ? " strike, " : " strikes, the latest: ") + latest.fault() +
+         (latest.fault().find(latest.path()) == std::string::npos ? " at " + latest.path() : "");
+}
+
+/// While a plan strikes: a bar with the latest strike where there is a terminal, else a line now and then.
+class live_progress {
+public:
+  live_progress(std::string label, bool enabled) : label_(label), enabled_(enabled), bar_(std::move(label), enabled) {}
+
+  void show(double share, const engine& on, bool has_plan) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!has_plan) return bar_.advance(share);
+    if (!enabled_ || now - shown_ < std::chrono::milliseconds(200)) return;
+    shown_ = now;
+    const auto text = strikes_so_far(on.fault_log());
+    bar_.advance(share, text);
+    if (::isatty(STDERR_FILENO) == 1 || now - noted_ < std::chrono::seconds(5)) return;
+    noted_ = now;
+    note(label_ + ": " + std::to_string(int(100 * share)) + " %, " + text);
+  }
+
+private:
+  std::string label_;
+  bool enabled_;
+  progress_bar bar_;
+  std::chrono::steady_clock::time_point shown_ = std::chrono::steady_clock::now(), noted_ = shown_;
+};
+
 run_record run_with_bar(engine& on, const chaos_result& result, const chaos_options& options, const std::string& label,
                         const std::function<bool(const run_record&)>& holds) {
-  progress_bar bar{label, !options.run.quiet};
+  live_progress progress{label, !options.run.quiet};
+  const bool has_plan = label == "disturbed";
   const double tokens = double(options.tokens_max) * double(result.requests.size());
   auto record = run_requests(on, result.requests, std::chrono::seconds(options.silence_s), [&](const run_record& so_far) {
-    bar.advance(double(count_tokens(so_far)) / tokens);
+    progress.show(double(count_tokens(so_far)) / tokens, on, has_plan);
     return holds(so_far);
   });
   if (record.signal != 0) throw interrupted{record.signal};

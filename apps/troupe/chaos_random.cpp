@@ -6,7 +6,7 @@ namespace troupe {
 namespace {
 
 void draw_effect_upon_actor(v1::Effect& effect, bool is_stage, fault_dice& dice) {
-  switch (dice.below(is_stage ? 6 : 4)) {
+  switch (dice.below(is_stage ? 6 : 5)) {
   case 0: effect.mutable_throw_(); return;
   case 1: effect.mutable_exit(); return;
   case 2: effect.mutable_kill(); return;

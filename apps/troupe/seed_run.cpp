@@ -28,6 +28,7 @@ std::string to_line(const trial_report& report) {
   json line{{"seed", report.seed},         {"problem", report.problem},         {"steps", report.steps},
             {"restarts", report.restarts}, {"resubmitted", report.resubmitted}, {"liveness", report.liveness.count()},
             {"struck", report.struck.struck}, {"victims", report.struck.victims}, {"letters", report.struck.letters},
+            {"plan", report.struck.plan},
             {"windy", report.struck.windy_letters}};
   return line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
@@ -43,6 +44,7 @@ trial_report from_line(const std::string& text) {
   report.liveness = caf::timespan(line.at("liveness").get<int64_t>());
   line.at("struck").get_to(report.struck.struck);
   line.at("victims").get_to(report.struck.victims);
+  line.at("plan").get_to(report.struck.plan);
   line.at("letters").get_to(report.struck.letters);
   line.at("windy").get_to(report.struck.windy_letters);
   return report;
@@ -57,7 +59,7 @@ void write_line(int to, const std::string& line) {
   }
 }
 
-worker start_worker(const testing::trial_world& world, uint64_t first, uint64_t last, uint32_t stride) {
+worker start_worker(const seed_trial& trial, uint64_t first, uint64_t last, uint32_t stride) {
   int ends[2];
   if (::pipe(ends) != 0) throw run_error("cannot make a pipe");
   const pid_t process = ::fork();
@@ -71,7 +73,7 @@ worker start_worker(const testing::trial_world& world, uint64_t first, uint64_t 
   for (uint64_t seed = first; seed <= last && seed >= first; seed += stride) {
     trial_report report;
     try {
-      report = testing::run_trial(world, seed);
+      report = trial(seed);
     } catch (const std::exception& error) {
       report.seed = seed;
       report.problem = std::string("exception: ") + error.what();
@@ -141,14 +143,14 @@ void seed_totals::add(const trial_report& report) {
   if (!report.problem.empty()) failed.push_back({report.seed, report.problem});
 }
 
-seed_totals run_seeds(const testing::trial_world& world, seed_range seeds, uint32_t jobs, bool stop_at_first,
+seed_totals run_seeds(const seed_trial& trial, seed_range seeds, uint32_t jobs, bool stop_at_first,
                       const std::function<void(const seed_totals&)>& progress) {
   const auto start = std::chrono::steady_clock::now();
   interrupt_guard guard;
   seed_totals totals;
   std::vector<worker> workers;
   jobs = uint32_t(std::min<uint64_t>(jobs, seeds.count()));
-  for (uint32_t i = 0; i < jobs; ++i) workers.push_back(start_worker(world, seeds.first + i, seeds.last, jobs));
+  for (uint32_t i = 0; i < jobs; ++i) workers.push_back(start_worker(trial, seeds.first + i, seeds.last, jobs));
   const auto is_over = [&] { return std::none_of(workers.begin(), workers.end(), [](auto& w) { return w.pipe >= 0; }); };
   bool stopping = false;
   while (!is_over()) {

@@ -32,8 +32,11 @@ struct seed_totals {
   void add(const testing::trial_report& report);
 };
 
+/// One seed's trial: in a storm, or as the caller has it.
+using seed_trial = std::function<testing::trial_report(uint64_t seed)>;
+
 /// Runs all seeds, or until the first failure. `progress` is called now and then. SIGINT and SIGTERM end it early.
-seed_totals run_seeds(const testing::trial_world& world, seed_range seeds, uint32_t jobs, bool stop_at_first,
+seed_totals run_seeds(const seed_trial& trial, seed_range seeds, uint32_t jobs, bool stop_at_first,
                       const std::function<void(const seed_totals&)>& progress);
 
 } // namespace troupe

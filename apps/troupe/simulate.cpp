@@ -1,4 +1,5 @@
 // troupe simulate: the real actors in simulated storms, one for each seed; a seed that fails is replayed to the message.
+#include "actors/faults/plan.hpp"
 #include "apps/troupe/command.hpp"
 #include "apps/troupe/options.hpp"
 #include "apps/troupe/seed_run.hpp"
@@ -8,6 +9,7 @@
 #include <cstdio>
 #include <deque>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 namespace troupe {
@@ -17,7 +19,7 @@ using json = nlohmann::ordered_json;
 
 struct simulate_options {
   run_options run; // model: empty means the built-in tiny one.
-  std::string seeds = "1..1000";
+  std::string seeds = "1..1000", plan;
   uint32_t requests = 3;
   uint32_t jobs = std::max(1u, std::thread::hardware_concurrency());
   bool all = false, trace = false, as_json = false;
@@ -27,12 +29,14 @@ constexpr const char* examples =
   R"(  troupe simulate --seeds 1..10000
   troupe simulate -m model.gguf --seeds 1..500 --requests 5 --jobs 8 --json
   troupe simulate --seeds 4711 --trace
+  troupe simulate --plan plan.json --seeds 1..2000
 
 Each seed draws its own order of events, its own requests and its own weather: which faults strike (messages lost,
 repeated, overtaken, late or spoiled; actors that throw, are killed, hang or stall; jumps of the clock), how often and
 where. While they strike nothing wrong may come out; afterwards everything must finish, and all must be as it was.
 The exit code is 0 when every seed passed, 1 when one did not, or when over 1000 or more seeds some kind of fault never
-struck.)";
+struck. With --plan the faults of that plan strike instead; the seed takes the place of the plan's. Then it is also 1 when a fault
+that is not optional never struck.)";
 
 /// A run of fewer seeds may miss a kind of fault by chance.
 constexpr uint64_t seeds_for_all_kinds = 1000;
@@ -43,6 +47,8 @@ void declare_options(CLI::App& app, simulate_options& options) {
   app.add_option("-m,--model", options.run.model, "Model file (GGUF; default: a built-in tiny one with random weights)")
     ->type_name("FILE");
   app.add_option("-s,--seeds", options.seeds, "Which seeds: A..B, or one alone (default: 1..1000)")->type_name("A..B");
+  app.add_option("--plan", options.plan, "Fault plan (JSON) in place of drawn storms; docs/faults.md describes it")
+    ->type_name("FILE");
   app.add_option("-r,--requests", options.requests, "Requests of each seed (default: 3)")
     ->check(CLI::Range(1u, 32u))->type_name("N");
   app.add_option("-j,--jobs", options.jobs, "Processes (default: one per core); never changes a seed's run")
@@ -62,8 +68,20 @@ testing::trial_world make_world(const simulate_options& options) {
   return testing::make_world(make_parts(open_model(options.run.model), {.shards = shards}), options.requests);
 }
 
-std::vector<std::string> never_struck(const seed_totals& totals) {
+using chosen_plan = std::optional<v1::FaultPlan>;
+
+testing::trial_report run_one(const testing::trial_world& world, const chosen_plan& plan, uint64_t seed,
+                              const testing::trace_sink& trace = {}) {
+  return plan ? testing::run_trial(world, seed, *plan, trace) : testing::run_trial(world, seed, trace);
+}
+
+std::vector<std::string> never_struck(const seed_totals& totals, const chosen_plan& plan) {
   std::vector<std::string> names;
+  if (plan) {
+    for (const auto& fault : plan->faults())
+      if (!fault.optional() && !totals.struck.plan.contains(fault.name())) names.push_back(fault.name());
+    return names;
+  }
   if (totals.seeds < seeds_for_all_kinds) return names;
   for (size_t kind = 0; kind < testing::strike_kinds; ++kind)
     if (totals.struck.struck[kind] == 0) names.emplace_back(to_string(testing::strike(kind)));
@@ -76,11 +94,12 @@ std::string replay_command(const simulate_options& options, uint64_t seed) {
   std::string command = "troupe simulate --seeds " + std::to_string(seed);
   command += " --requests " + std::to_string(options.requests);
   if (!options.run.model.empty()) command += " --model " + options.run.model;
+  if (!options.plan.empty()) command += " --plan " + options.plan;
   if (options.run.shards > 0) command += " --shards " + std::to_string(options.run.shards);
   return command + " --trace";
 }
 
-json to_json(const simulate_options& options, const seed_range& seeds, const seed_totals& totals) {
+json to_json(const simulate_options& options, const seed_range& seeds, const seed_totals& totals, const chosen_plan& plan) {
   json result;
   result["seeds"] = totals.seeds;
   result["first"] = seeds.first;
@@ -101,11 +120,12 @@ json to_json(const simulate_options& options, const seed_range& seeds, const see
   for (size_t kind = 0; kind < testing::strike_kinds; ++kind)
     result["strikes"][std::string(to_string(testing::strike(kind)))] = totals.struck.struck[kind];
   for (const auto& [part, count] : totals.struck.victims) result["victims"][part] = count;
-  result["never_struck"] = never_struck(totals);
+  if (plan) result["plan"] = totals.struck.plan;
+  result["never_struck"] = never_struck(totals, plan);
   return result;
 }
 
-std::string to_text(const seed_totals& totals) {
+std::string to_text(const seed_totals& totals, const chosen_plan& plan) {
   char head[200];
   std::snprintf(head, sizeof head,
                 "%llu seeds, %zu failed; %.1f seeds/s, %.1f million steps, %llu actors replaced, %llu requests sent again\n",
@@ -113,6 +133,10 @@ std::string to_text(const seed_totals& totals) {
                 double(totals.seeds) / std::max(totals.seconds, 1e-9), double(totals.steps) / 1e6,
                 static_cast<unsigned long long>(totals.restarts), static_cast<unsigned long long>(totals.resubmitted));
   std::string text = head + std::string("strikes:");
+  if (plan) {
+    for (const auto& [fault, count] : totals.struck.plan) text += "\n  " + fault + ": " + std::to_string(count);
+    return text + "\n";
+  }
   for (size_t kind = 0; kind < testing::strike_kinds; ++kind)
     text += (kind == 0 ? " " : ", ") + std::string(to_string(testing::strike(kind))) + " " +
             std::to_string(totals.struck.struck[kind]);
@@ -126,8 +150,8 @@ std::string to_text(const seed_totals& totals) {
 }
 
 /// Runs one seed here, and prints all that happens.
-int run_traced(const testing::trial_world& world, uint64_t seed) {
-  const auto report = testing::run_trial(world, seed, [](const std::string& line) { print(line + "\n"); });
+int run_traced(const testing::trial_world& world, const chosen_plan& plan, uint64_t seed) {
+  const auto report = run_one(world, plan, seed, [](const std::string& line) { print(line + "\n"); });
   char fingerprint[32];
   std::snprintf(fingerprint, sizeof fingerprint, "%016llx", static_cast<unsigned long long>(report.fingerprint));
   note("seed " + std::to_string(seed) + ": " + (report.problem.empty() ? "passed" : report.problem) + "; fingerprint " +
@@ -135,11 +159,12 @@ int run_traced(const testing::trial_world& world, uint64_t seed) {
   return report.problem.empty() ? exit_ok : exit_failed;
 }
 
-void show_failure(const simulate_options& options, const testing::trial_world& world, const failed_seed& failed) {
+void show_failure(const simulate_options& options, const testing::trial_world& world, const chosen_plan& plan,
+                  const failed_seed& failed) {
   note("seed " + std::to_string(failed.seed) + " failed: " + failed.problem);
   if (!failed.problem.starts_with("the process ended")) {
     std::deque<std::string> last;
-    testing::run_trial(world, failed.seed, [&](const std::string& line) {
+    run_one(world, plan, failed.seed, [&](const std::string& line) {
       last.push_back(line);
       if (last.size() > lines_shown) last.pop_front();
     });
@@ -152,20 +177,24 @@ void show_failure(const simulate_options& options, const testing::trial_world& w
 int run_simulate(const simulate_options& options) {
   const auto seeds = parse_seeds(options.seeds);
   if (options.trace && seeds.count() > 1) throw usage_error("--trace shows one seed: give one with --seeds");
+  chosen_plan plan;
+  if (!options.plan.empty()) plan = read_fault_plan(options.plan);
   const auto world = make_world(options);
-  if (options.trace) return run_traced(world, seeds.first);
+  if (plan) check_reachable(*plan, world.standing);
+  if (options.trace) return run_traced(world, plan, seeds.first);
   progress_bar bar{"simulating", !options.run.quiet};
-  const auto totals = run_seeds(world, seeds, options.jobs, !options.all, [&](const seed_totals& so_far) {
+  const auto trial = [&](uint64_t seed) { return run_one(world, plan, seed); };
+  const auto totals = run_seeds(trial, seeds, options.jobs, !options.all, [&](const seed_totals& so_far) {
     char rate[64];
     const double per_second = double(so_far.seeds) / std::max(so_far.seconds, 1e-9);
     std::snprintf(rate, sizeof rate, "%.0f seeds/s, %zu failed", per_second, so_far.failed.size());
     bar.advance(double(so_far.seeds) / double(seeds.count()), rate);
   });
   bar.finish();
-  print(options.as_json ? to_json(options, seeds, totals).dump() + "\n" : to_text(totals));
+  print(options.as_json ? to_json(options, seeds, totals, plan).dump() + "\n" : to_text(totals, plan));
   if (totals.signal != 0) return 128 + totals.signal;
-  if (!totals.failed.empty()) show_failure(options, world, totals.failed.front());
-  const auto missing = never_struck(totals);
+  if (!totals.failed.empty()) show_failure(options, world, plan, totals.failed.front());
+  const auto missing = never_struck(totals, plan);
   for (const auto& name : missing) note("in " + std::to_string(totals.seeds) + " seeds this never happened: " + name);
   return totals.failed.empty() && missing.empty() ? exit_ok : exit_failed;
 }

@@ -56,7 +56,7 @@ void progress_bar::advance(double share, std::string_view remark) {
   const int percent = static_cast<int>(100 * std::clamp(share, 0.0, 1.0));
   int before = percent_.load();
   do {
-    if (percent <= before) return;
+    if (percent <= before && remark.empty()) return;
   } while (!percent_.compare_exchange_weak(before, percent));
   if (std::chrono::steady_clock::now() - started_ < std::chrono::milliseconds(250)) return;
   constexpr int cells = 30;

@@ -31,7 +31,7 @@ public:
   ~progress_bar();
   progress_bar(const progress_bar&) = delete;
   progress_bar& operator=(const progress_bar&) = delete;
-  /// `share` in [0, 1]; going back is ignored. `remark` stands behind the bar.
+  /// `share` in [0, 1]; going back is ignored, unless there is a `remark`, which stands behind the bar.
   void advance(double share, std::string_view remark = {});
   void finish(); // Wipes it; the destructor does so too.
 

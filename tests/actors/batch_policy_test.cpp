@@ -519,4 +519,30 @@ TEST_CASE("every sequence finishes although steps fail, heads forget and schedul
   }
 }
 
+TEST_CASE("a sequence whose steps are late is given up much later than one whose steps fail", "[batch_policy]") {
+  batch_policy policy({.step_rows_max = 8, .prefill_chunk = 8, .logits_rows_max = 8, .cache_positions_max = 64});
+  policy.join({.id = 1, .tokens = {7}});
+  for (uint32_t i = 1; i < batch_policy::lates_max; ++i) REQUIRE(policy.failed(*policy.plan(), true).empty());
+  CHECK(policy.failed(*policy.plan(), true) == std::vector<uint64_t>{1});
+}
+
+TEST_CASE("a sequence that is asked for its token again and again in vain is not waited for any longer", "[batch_policy]") {
+  batch_policy policy({.step_rows_max = 8, .prefill_chunk = 8, .logits_rows_max = 8, .cache_positions_max = 64});
+  policy.join({.id = 1, .tokens = {7}});
+  policy.join({.id = 2, .tokens = {7}});
+  const auto run = [&] {
+    policy.succeeded(*policy.plan());
+    policy.append(2, 1, 5); // Sequence 1 says nothing.
+  };
+  for (uint32_t i = 0; i < batch_policy::asks_max; ++i) {
+    run();
+    CHECK(policy.awaits_tokens());
+    REQUIRE(policy.ask_again().empty());
+  }
+  run();
+  CHECK(policy.ask_again() == std::vector<uint64_t>{1});
+  CHECK_FALSE(policy.awaits_tokens());
+  CHECK(policy.sequences() == 1);
+}
+
 } // namespace troupe

@@ -40,6 +40,22 @@ TEST_CASE("simulate --trace prints a seed's run, each time the same") {
   CHECK(once.err == again.err);
 }
 
+TEST_CASE("simulate runs a plan under every seed, and says what never struck") {
+  const auto plan = write_temporary(R"({"faults": [
+    {"name": "a supervisor hangs", "selector": {"path": "/replica/0/layer/0/supervisor"}, "trigger": {"probability": 0.2, "repeat": 2}, "effect": {"hang": {}}},
+    {"name": "answers get lost", "selector": {"path": "/replica/0/layer/*", "message": "AttendResult"},
+     "trigger": {"probability": 0.1, "repeat": 5}, "effect": {"drop": {}}}]})", ".json").string();
+  const auto result = run_troupe({"simulate", "--plan", plan, "--seeds", "1..40", "--json"});
+  REQUIRE(result.exit_code == 0);
+  const auto report = json::parse(result.out);
+  CHECK(report.at("failed").empty());
+  CHECK(report.at("plan").at("answers get lost") >= 40);
+  const auto traced = run_troupe({"simulate", "--plan", plan, "--seeds", "3", "--trace"});
+  CHECK(traced.err == run_troupe({"simulate", "--plan", plan, "--seeds", "3", "--trace"}).err);
+  const auto never = write_temporary(R"({"faults": [{"selector": {"path": "/scheduler"}, "trigger": {"nth_message": 1000000}, "effect": {"kill": {}}}]})", ".json").string();
+  CHECK(run_troupe({"simulate", "--plan", never, "--seeds", "1..3"}).exit_code == exit_failed);
+}
+
 TEST_CASE("simulate runs any model") {
   tiny_model_options options;
   options.architecture = "gpt2";
