@@ -3,8 +3,31 @@
 #include "actors/failure.hpp"
 #include "actors/stage.hpp"
 #include "model/error.hpp"
+#include <map>
 
 namespace troupe {
+
+/// What has a wrong bit in it is no cache: it counts as missing, and is replayed like one that was lost. Nobody needs to be
+/// restarted for that, and no other sequence notices.
+void attention_head_state::forget_wrong_caches(const v1::StepPlan& plan) {
+  for (const uint64_t id : plan.sequence_ids()) {
+    const auto found = caches.find(id);
+    if (found != caches.end() && !found->second.cache.is_intact()) caches.erase(found);
+  }
+}
+
+void attention_head_state::flip_cache_bit(uint64_t draw) {
+  uint64_t held = 0;
+  for (const auto& [id, one] : caches) held += one.cache.length();
+  if (held == 0) return;
+  uint64_t position = draw % held;
+  std::map<uint64_t, kv_cache*> in_order; // A hash table's order is nobody's business.
+  for (auto& [id, one] : caches) in_order.emplace(id, &one.cache);
+  for (auto& [id, cache] : in_order) {
+    if (position < cache->length()) return cache->flip_bit(position + draw / held * cache->length());
+    position -= cache->length();
+  }
+}
 
 void attention_head_state::find_misses(const v1::StepPlan& plan, v1::AttendResult& result) const {
   for (int i = 0; i < plan.sequence_ids_size(); ++i) {
@@ -47,6 +70,7 @@ v1::AttendResult attention_head_state::attend(const v1::AttendStep& step) {
   result.set_head(config.part->index);
   result.set_width(config.part->output_columns());
   for (const uint64_t id : plan.released_sequence_ids()) caches.erase(id);
+  if (config.verify_caches) forget_wrong_caches(plan);
   find_misses(plan, result);
   if (result.misses_size() > 0) return result;
 
@@ -54,10 +78,10 @@ v1::AttendResult attention_head_state::attend(const v1::AttendStep& step) {
   std::vector<head_slice> slices;
   slices.reserve(size_t(plan.sequence_ids_size()));
   for (int i = 0; i < plan.sequence_ids_size(); ++i) {
-    auto& held = caches.try_emplace(plan.sequence_ids(i), cached_sequence{config.part->make_cache(), {}})
+    auto& held = caches.try_emplace(plan.sequence_ids(i), cached_sequence{empty_cache(), {}})
                    .first->second;
     // Run anew from its first token: what an earlier run left would take memory that nobody counts.
-    if (plan.positions(i) == 0) held.cache = config.part->make_cache();
+    if (plan.positions(i) == 0) held.cache = empty_cache();
     held.last_used = id_of(plan);
     slices.push_back({&held.cache, plan.positions(i), plan.rows(i)});
   }
@@ -75,10 +99,15 @@ attention_head_actor::behavior_type
 attention_head(attention_head_actor::stateful_pointer<attention_head_state> self, attention_head_config config) {
   report_exceptions(self);
   self->state.config = std::move(config);
-  return {[self](const v1::AttendStep& step) {
-    if (!self->state.gate.admit(id_of(step.plan()))) return;
-    if (const auto to = asker_of<v1::AttendResult>(self)) self->send(to, self->state.attend(step));
-  }};
+  return {[self](const v1::VerifyWeights& order) { verify_for(self, order, projections_of(*self->state.config.part)); },
+          [self](const v1::FlipOwnBit& strike) {
+            if (strike.in_cache()) self->state.flip_cache_bit(strike.draw());
+            else flip_weight_bit(projections_of(*self->state.config.part), strike.draw());
+          },
+          [self](const v1::AttendStep& step) {
+            if (!self->state.gate.admit(id_of(step.plan()))) return;
+            if (const auto to = asker_of<v1::AttendResult>(self)) self->send(to, self->state.attend(step));
+          }};
 }
 
 } // namespace troupe

@@ -11,6 +11,7 @@ struct attention_head_config {
   std::shared_ptr<const attention_head_part> part;
   uint32_t layer = 0;
   uint64_t cache_positions_max = 0; // Above it the caches that were used least recently go; never one of the running step.
+  bool verify_caches = false; // Every cache before it is used: a wrong bit in it is a miss.
 };
 
 /// One attention head actor: one key/value head with the query heads that share it ("Attention Is All You Need" §3.2.1,
@@ -20,7 +21,8 @@ struct attention_head_config {
 ///           positions are missing, what is missing, and then nothing was changed or computed.
 /// Retry     the same step again rewrites the same positions and gives the same bits. Older steps are dropped.
 /// Restart   begins with no caches: everything it is asked about is a miss until the scheduler has replayed it.
-/// Throws    broken_invariant when a message contradicts itself: the sender has a bug.
+/// Throws    broken_invariant when a message contradicts itself: the sender has a bug; wrong_bits when a product or the auditor
+///           finds its weights wrong: it ends, and another takes its place.
 struct attention_head_state {
   static inline const char* name = "attention_head";
   struct cached_sequence {
@@ -34,8 +36,11 @@ struct attention_head_state {
   part_scratch scratch;
 
   v1::AttendResult attend(const v1::AttendStep& step);
+  void flip_cache_bit(uint64_t draw);
 
 private:
+  kv_cache empty_cache() const { return config.part->make_cache(config.verify_caches); }
+  void forget_wrong_caches(const v1::StepPlan& plan);
   void find_misses(const v1::StepPlan& plan, v1::AttendResult& result) const;
   void evict(const v1::StepPlan& plan, uint32_t rows);
 };

@@ -27,6 +27,7 @@ void batch_policy::join(joining_sequence sequence) {
   e.wants_hidden_states = sequence.wants_hidden_states;
   e.priority = sequence.priority;
   e.awaits_token = false;
+  e.asks = 0;
 }
 
 void batch_policy::append(uint64_t sequence, uint32_t position, uint32_t token) {
@@ -36,6 +37,7 @@ void batch_policy::append(uint64_t sequence, uint32_t position, uint32_t token) 
   e.tokens.push_back(token);
   e.logits_from = position; // What was asked for earlier has been delivered.
   e.awaits_token = false;
+  e.asks = 0;
 }
 
 void batch_policy::remove(uint64_t id) {
@@ -48,12 +50,16 @@ void batch_policy::release(uint64_t id) {
 
 void batch_policy::leave(uint64_t sequence) { remove(sequence); }
 
-void batch_policy::ask_again() {
+std::vector<uint64_t> batch_policy::ask_again() {
+  std::vector<uint64_t> silent;
   for (auto& [id, e] : entries_) {
     if (!e.awaits_token) continue;
+    if (++e.asks > asks_max) silent.push_back(id);
     e.awaits_token = false;
     e.cached = std::min<uint32_t>(e.cached, uint32_t(e.tokens.size()) - 1);
   }
+  for (const uint64_t id : silent) remove(id);
+  return silent;
 }
 
 bool batch_policy::awaits_tokens() const {

@@ -56,7 +56,7 @@ struct planned_step {
 ///   position. After the second it runs again from its first token, since what was not finite may be in the caches.
 class batch_policy {
 public:
-  static constexpr uint32_t failures_alone = 2, failures_max = 8, poisonings_max = 3;
+  static constexpr uint32_t failures_alone = 2, failures_max = 8, poisonings_max = 3, asks_max = 4;
 
   explicit batch_policy(batch_limits limits) : limits_(limits) {}
 
@@ -74,7 +74,8 @@ public:
   bool awaits_tokens() const;
 
   /// Sequences that owe their next token have not answered in time: their newest row runs again, to ask them once more.
-  void ask_again();
+  /// Returns those that were asked again asks_max times in vain: they have left.
+  std::vector<uint64_t> ask_again();
 
   /// The step ended with a result.
   void succeeded(const planned_step& step);
@@ -101,6 +102,7 @@ private:
     int32_t priority = 0;
     uint64_t arrival = 0, last_served = 0;
     uint32_t failures = 0;
+    uint32_t asks = 0; // How often it was asked again for the token that it owes.
     uint32_t poisonings = 0, poisonings_here = 0; // In a row, and in a row at the same actor.
     uint32_t poisoned_from = 0;                   // The first position that did not come out finite of late.
     std::string poisoned_at;

@@ -2,7 +2,9 @@
 
 #include "actors/paths.hpp"
 #include "model/error.hpp"
+#include "model/utf8.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace troupe {
@@ -20,6 +22,11 @@ void check(const generate_request& request, const model_parts& model) {
                       " tokens, but the model's context holds " + std::to_string(model.positions_max));
   if (const auto reason = invalid(request.sampling, model.spec.vocabulary); !reason.empty())
     throw input_error(reason);
+  for (const auto& stop : request.stop_strings) {
+    if (stop.empty()) throw input_error("an empty stop string would end every text at once");
+    // It would match no text, and protobuf lets no other text into another process.
+    if (!is_utf8(stop)) throw input_error("a stop string is not valid UTF-8");
+  }
 }
 
 } // namespace
@@ -50,8 +57,10 @@ client_desk::~client_desk() {
 uint64_t client_desk::submit(v1::GenerateRequest request) {
   request.set_request_id(++last_request_);
   requests_[last_request_].request = std::move(request);
+  hear_of(requests_[last_request_]);
   if (!root_) finish(last_request_, finish_reason::error, "the engine has stopped", {});
   send_waiting();
+  keep_watch();
   return last_request_;
 }
 
@@ -59,10 +68,13 @@ void client_desk::cancel(uint64_t request) {
   const auto it = requests_.find(request);
   if (it == requests_.end()) return;
   it->second.cancelled = true;
-  if (!it->second.sequence) return; // Cancelled when it is accepted.
+  if (it->second.sequence) cancel_sequence(request, it->second.sequence); // Else when it is accepted.
+}
+
+void client_desk::cancel_sequence(uint64_t request, const caf::strong_actor_ptr& sequence) {
   v1::CancelRequest message;
   message.set_request_id(request);
-  send_packed(self_.ptr(), it->second.sequence, packed<v1::CancelRequest>{std::move(message)});
+  send_packed(self_.ptr(), sequence, packed<v1::CancelRequest>{std::move(message)});
 }
 
 std::vector<uint64_t> client_desk::pending() const {
@@ -84,6 +96,7 @@ void client_desk::send_waiting() {
 void client_desk::lose(request_state& lost) {
   lost.sequence = nullptr;
   lost.sent = false;
+  lost.life = {};
   ++resubmitted_;
 }
 
@@ -106,8 +119,8 @@ void client_desk::finish(uint64_t request_id, finish_reason reason, std::string 
 
 void client_desk::on_started(const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
   if (started.path() == paths::directory) {
-    directory_ = caf::actor_cast<directory_actor>(handle);
-    if (!directory_) return;
+    const auto before = std::exchange(directory_, caf::actor_cast<directory_actor>(handle));
+    if (!directory_ || directory_ == before) return;
     self_->monitor(directory_);
     v1::Subscribe request;
     request.add_paths(paths::sequences);
@@ -116,9 +129,12 @@ void client_desk::on_started(const v1::ActorStarted& started, const caf::strong_
     const auto before = std::exchange(sequences_, caf::actor_cast<sequences_actor>(handle));
     if (before == sequences_) return;
     self_->monitor(sequences_);
-    // What its predecessor did not accept is lost; this may be heard before its end, or instead of it.
-    for (auto& [id, state] : requests_)
-      if (state.sent && !state.sequence) lose(state);
+    // All that its predecessor had is lost, for sequences end with their supervisor. This may be heard before their end; or
+    // instead of it, if it hangs: then nobody would tell them any more of whom they work with.
+    for (auto& [id, state] : requests_) {
+      if (state.sequence) cancel_sequence(id, state.sequence);
+      if (state.sent) lose(state);
+    }
     send_waiting();
   }
 }
@@ -128,6 +144,7 @@ void client_desk::on_accepted(const v1::GenerateAccepted& accepted, const caf::s
   const bool is_wanted = it != requests_.end() && it->second.sent && !it->second.sequence;
   if (is_wanted) {
     it->second.sequence = sequence;
+    hear_of(it->second);
     it->second.request.set_was_admitted(true);
     self_->monitor(caf::actor_cast<caf::actor>(sequence));
   }
@@ -136,14 +153,13 @@ void client_desk::on_accepted(const v1::GenerateAccepted& accepted, const caf::s
     return;
   }
   // Nobody waits for it: finished, or sent twice because an answer was lost on the way.
-  v1::CancelRequest message;
-  message.set_request_id(accepted.request_id());
-  send_packed(self_.ptr(), sequence, packed<v1::CancelRequest>{std::move(message)});
+  cancel_sequence(accepted.request_id(), sequence);
 }
 
 void client_desk::on_token(v1::TokenEvent& token) {
   auto* state = accept(token.request_id());
   if (!state) return;
+  hear_of(*state);
   const uint32_t received = uint32_t(state->request.generated_tokens_size());
   if (token.index() != received) return; // Already here.
   state->request.add_generated_tokens(token.token());
@@ -194,11 +210,72 @@ void client_desk::on_down(const caf::down_msg& down) {
   send_waiting();
 }
 
+// -- who does not answer -------------------------------------------------------
+
+void client_desk::keep_watch() {
+  if (ticking_ || requests_.empty()) return;
+  ticking_ = true;
+  const bool is_looking =
+    std::any_of(requests_.begin(), requests_.end(), [](const auto& one) { return one.second.life.owes(); });
+  self_->delayed_send(self_, is_looking ? life_look : life_silence, v1::ClientTick{});
+}
+
+void client_desk::hear_of(request_state& state) {
+  state.heard = self_->clock().now();
+  state.patience = life_silence;
+}
+
+bool client_desk::is_overdue(request_state& state) {
+  const auto now = self_->clock().now();
+  if (now - state.heard < state.patience) return false;
+  state.heard = now;
+  state.patience = std::min(2 * state.patience, patience_max);
+  return true;
+}
+
+void client_desk::ask_for_life(request_state& state) {
+  if (!state.sequence || state.life.owes()) return;
+  state.life.ask(state.request.request_id());
+  v1::CheckLife question;
+  question.set_check(state.request.request_id());
+  send_packed(self_.ptr(), state.sequence, packed<v1::CheckLife>{std::move(question)});
+}
+
+void client_desk::on_sign(const v1::SignOfLife& sign) {
+  if (auto* state = accept(sign.check())) state->life.answer(sign.check());
+}
+
+void client_desk::on_tick() {
+  ticking_ = false;
+  bool any_overdue = false;
+  for (auto& [id, state] : requests_) {
+    if (state.life.look()) {
+      v1::AbandonActor order;
+      order.set_path(paths::sequence(state.sequence->id()));
+      order.set_actor_id(state.sequence->id());
+      order.set_reason("it gives no sign of life");
+      if (directory_) self_->send(directory_, std::move(order));
+      lose(state);
+    } else if (is_overdue(state)) {
+      any_overdue = true;
+      ask_for_life(state);
+    }
+  }
+  if (any_overdue && root_) {
+    self_->send(root_, v1::CheckLife{});
+    self_->send(root_, v1::FindDirectory{}); // The one known here may be one that hung and was replaced.
+  }
+  send_waiting();
+  keep_watch();
+}
+
 bool client_desk::receive(std::chrono::milliseconds timeout) {
   if (timeout <= std::chrono::milliseconds(0) && self_.ptr()->mailbox().empty()) return false; // CAF would wait a moment.
   bool received = true;
   auto rows_event = [this](event_kind kind, uint32_t layer, uint32_t width, auto& rows) {
-    if (!accept(rows.request_id())) return;
+    auto* state = accept(rows.request_id());
+    if (!state) return;
+    hear_of(*state);
     generation_event event;
     event.request = rows.request_id();
     event.kind = kind;
@@ -216,7 +293,8 @@ bool client_desk::receive(std::chrono::milliseconds timeout) {
     [this](v1::TokenEvent& token) { on_token(token); },
     [&](const v1::LogitsRows& rows) { rows_event(event_kind::logits, 0, rows.vocabulary(), rows); },
     [&](const v1::HiddenRows& rows) { rows_event(event_kind::hidden_states, rows.layer(), rows.width(), rows); },
-    [this](v1::GenerateEnd& end) { on_end(end); },
+    [this](v1::GenerateEnd& end) { on_end(end); }, [this](const v1::ClientTick&) { on_tick(); },
+    [this](const v1::SignOfLife& sign) { on_sign(sign); },
     [this](const caf::down_msg& down) { on_down(down); }, caf::after(timeout) >> [&] { received = false; });
   return received;
 }

@@ -1,6 +1,7 @@
 #include "actors/directory.hpp"
 
 #include "actors/failure.hpp"
+#include "actors/life.hpp"
 
 #include <algorithm>
 
@@ -80,7 +81,9 @@ void abandon(directory_ptr self, const v1::AbandonActor& order) {
   const auto known = self->state.entries.find(order.path());
   if (known == self->state.entries.end())
     return;
-  send_packed(self, known->second.back().supervisor.lock(), packed(order));
+  for (const auto& player : known->second)
+    if (player.actor->id() == order.actor_id())
+      send_packed(self, player.supervisor.lock(), packed(order));
 }
 
 v1::ActorList list(const directory_state& state) {
@@ -106,6 +109,7 @@ directory_actor::behavior_type directory(directory_ptr self) {
     [self](const v1::SupervisorDecision& decision) { remember(self->state, decision); },
     [self](const v1::Subscribe& wish, const caf::strong_actor_ptr& who) { subscribe(self, wish, who); },
     [self](const v1::AbandonActor& order) { abandon(self, order); },
+    [self](const v1::CheckLife& check) { give_sign(self, check); },
     [self](const v1::ListActors&) { return list(self->state); }};
 }
 

@@ -19,6 +19,7 @@ using directory_actor =
                    caf::reacts_to<v1::SupervisorDecision>, // From supervisors; the latest are kept.
                    caf::reacts_to<v1::Subscribe, caf::strong_actor_ptr>, // The second is who subscribes.
                    caf::reacts_to<v1::AbandonActor>, // Passed on to the path's supervisor.
+                   caf::reacts_to<v1::CheckLife>,
                    caf::replies_to<v1::ListActors>::with<v1::ActorList>>;
 
 /// Whoever subscribes gets (ActorStarted, handle) messages: at once for known paths, then at every
@@ -29,7 +30,7 @@ using subscriber_actor = caf::typed_actor<caf::reacts_to<v1::ActorStarted, caf::
 /// its path is unknown. Of several at one path the one published last plays the part, and when it ends the
 /// one before it again: a supervisor that is about to die may publish children after those of its
 /// replacement. Remembers the last 256 decisions. It does not keep subscribers alive. A supervisor is who
-/// published a path last; AbandonActor goes to it, and nowhere when the path is unknown. No message ends the
+/// published a path last; AbandonActor goes to the one who published the actor it names, or nowhere. No message ends the
 /// directory, however wrong: there is one for all, and its knowledge comes from messages that are sent once.
 struct directory_state {
   static constexpr std::size_t decisions_max = 256;

@@ -41,7 +41,7 @@ embedding_actor::behavior_type embedding(embedding_actor::stateful_pointer<embed
       auto states = st.embed(step);
       const auto suspects = non_finite_sequences(states.plan(), states.values(), states.width());
       if (suspects.empty()) st.next.pass(self, std::move(states), st.scheduler);
-      else st.scheduler.send(self, make_non_finite_fault(states.plan(), st.config.path, suspects));
+      else st.scheduler.send(self, make_non_finite_fault(states.plan(), {st.config.path}, suspects));
     },
     [self](const v1::ReportProgress& query) {
       if (const auto to = asker_of<v1::StepProgress>(self))

@@ -57,6 +57,11 @@ engine_options with_defaults(engine_options options, const model_parts& model) {
 
 uint32_t thread_count(uint32_t wanted) { return wanted > 0 ? wanted : std::max(1u, std::thread::hardware_concurrency()); }
 
+kept_sums kept_by(const check_options& checks) {
+  if (checks.products) return kept_sums::columns;
+  return checks.weights ? kept_sums::words : kept_sums::none;
+}
+
 struct system_config : caf::actor_system_config {
   explicit system_config(const engine_options& options) {
     register_messages(*this);
@@ -129,7 +134,7 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   auto& st = *state_;
   if (model->words.kind != tokenizer_kind::none) st.words = make_tokenizer(model->words);
   st.model = make_parts(
-    std::move(model), {.shards = options.shards, .cached = options.cached},
+    std::move(model), {.shards = options.shards, .cached = options.cached, .keep = kept_by(options.checks)},
     [&](std::vector<std::function<void()>> jobs) { run_in_actors(st.system, std::move(jobs)); }, progress);
   st.options = with_defaults(options, *st.model);
 
@@ -138,6 +143,9 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   config.limits.prefill_chunk = st.options.prefill_chunk;
   config.limits.logits_rows_max = std::max<uint32_t>(1, (16u << 20) / std::max(1u, st.model->spec.vocabulary));
   config.limits.cache_positions_max = st.options.cache_positions_max;
+  config.verify_caches = st.options.checks.caches;
+  if (st.options.checks.weights) config.audit_bytes_per_second = std::max<uint64_t>(1, st.options.checks.audit_bytes_per_second);
+  const size_t actors = actor_count(*st.model) + (config.audit_bytes_per_second > 0 ? 1 : 0);
   if (st.options.fault_plan) {
     st.injector = spawn_fault_injector(st.system, {st.options.fault_plan});
     config.hook = hook_of(st.injector);
@@ -145,7 +153,7 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   st.root = spawn_root(st.system, std::move(config));
 
   caf::scoped_actor self{st.system};
-  while (st.list(self).paths_size() < int(actor_count(*st.model))) std::this_thread::sleep_for(1ms);
+  while (st.list(self).paths_size() < int(actors)) std::this_thread::sleep_for(1ms);
 }
 
 engine::~engine() { stop(); }

@@ -27,6 +27,14 @@ class FaultPlan; // troupe/v1/faults.pb.h
 class FaultLog;
 } // namespace v1
 
+/// Looking for wrong bits, at a price (docs/faults.md): what is not asked for costs nothing.
+struct check_options {
+  bool products = false; // Every int8 product is compared with sums of its weights: no token comes from a wrong one.
+  bool weights = false;  // An auditor has all packed weights compared with their sums, again and again.
+  bool caches = false;   // Every key/value cache is compared with its sums before it is used.
+  uint64_t audit_bytes_per_second = 64 << 20; // How fast the auditor goes.
+};
+
 struct engine_options {
   uint32_t threads = 0;           // Worker threads; 0: one per core.
   uint32_t shards = 0;            // Projection shards of a layer; 0: as many as threads. Never changes a bit of the result.
@@ -37,6 +45,7 @@ struct engine_options {
   cache_type cached = cache_type::f32; // What key/value caches keep. f16 takes half the memory and changes logits a little.
   uint32_t sequences_max = 256;   // Admitted at once; more are refused with a reason.
   bool pin_threads = false;
+  check_options checks = {};
   /// What is to go wrong, for chaos runs (actors/faults/plan.hpp reads one). Null, the usual case: nothing is in the way of
   /// any message.
   std::shared_ptr<const v1::FaultPlan> fault_plan = nullptr;

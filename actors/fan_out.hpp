@@ -58,17 +58,20 @@ public:
   }
 
   bool complete() const { return owed_ == 0; }
-  const std::string& path(uint32_t index) const { return members_.at(index).path; }
   size_t size() const { return members_.size(); }
   std::vector<std::string> paths() const {
     std::vector<std::string> all;
     for (auto& member : members_) all.push_back(member.path);
     return all;
   }
-  std::vector<std::string> owing() const {
-    std::vector<std::string> late;
-    for (auto& member : members_)
-      if (member.owes) late.push_back(member.path);
+  actor_name name(uint32_t index) const {
+    const auto& member = members_.at(index);
+    return {member.path, member.handle ? member.handle->id() : 0};
+  }
+  std::vector<actor_name> owing() const {
+    std::vector<actor_name> late;
+    for (uint32_t i = 0; i < members_.size(); ++i)
+      if (members_[i].owes) late.push_back(name(i));
     return late;
   }
 

@@ -19,16 +19,16 @@ void give_up(layer_pointer self, v1::StepFault fault) {
   st.scheduler.send(self, std::move(fault));
 }
 
-/// Checks an answer's shape and values; reports the fault about `path` and says false when they are wrong.
+/// Checks an answer's shape and values; reports the fault about `who` and says false when they are wrong.
 bool accept(layer_pointer self, const float_field& values, uint32_t width, uint32_t width_wanted,
-            const std::string& path) {
+            const actor_name& who) {
   auto& step = *self->state.step;
   if (width != width_wanted || uint64_t(values.size()) != uint64_t(step.rows) * width) {
-    give_up(self, make_fault(id_of(step.plan), v1::FAULT_KIND_BAD_SHAPE, path));
+    give_up(self, make_fault(id_of(step.plan), v1::FAULT_KIND_BAD_SHAPE, who));
     return false;
   }
   const auto suspects = non_finite_sequences(step.plan, values, width);
-  if (!suspects.empty()) give_up(self, make_non_finite_fault(step.plan, path, suspects));
+  if (!suspects.empty()) give_up(self, make_non_finite_fault(step.plan, who, suspects));
   return suspects.empty();
 }
 
@@ -101,7 +101,7 @@ void finish(layer_pointer self) {
   auto& st = self->state;
   auto& step = *st.step;
   if (const auto suspects = non_finite_sequences(step.plan, step.residual, st.width()); !suspects.empty())
-    return give_up(self, make_non_finite_fault(step.plan, st.config.path, suspects));
+    return give_up(self, make_non_finite_fault(step.plan, {st.config.path}, suspects));
   v1::HiddenStates states;
   states.mutable_plan()->Swap(&step.plan);
   states.set_layer(st.config.index + 1);
@@ -117,7 +117,7 @@ void heads_are_done(layer_pointer self) {
   auto& st = self->state;
   auto& step = *st.step;
   if (!step.misses.empty()) {
-    auto fault = make_fault(id_of(step.plan), v1::FAULT_KIND_CACHE_MISS, st.config.path);
+    auto fault = make_fault(id_of(step.plan), v1::FAULT_KIND_CACHE_MISS, {st.config.path});
     for (const auto& [sequence, positions] : step.misses) {
       auto* miss = fault.add_misses();
       miss->set_sequence_id(sequence);
@@ -160,7 +160,7 @@ void on_attend_result(layer_pointer self, const v1::AttendResult& answer) {
   }
   if (answer.misses_size() == 0 && step.rows > 0) {
     const uint32_t width = st.part().heads[answer.head()]->output_columns();
-    if (!accept(self, answer.values(), answer.width(), width, st.heads.path(answer.head()))) return;
+    if (!accept(self, answer.values(), answer.width(), width, st.heads.name(answer.head()))) return;
     place(answer.values(), width, answer.head() * width, step.upcoming);
   }
   if (st.heads.complete()) heads_are_done(self);
@@ -175,13 +175,13 @@ void on_project_result(layer_pointer self, const v1::ProjectResult& answer) {
   const auto& shard = *st.part().shards[answer.shard()];
   const bool is_inner = answer.projection() == v1::PROJECTION_FEED_FORWARD_INNER;
   const range columns = is_inner ? shard.inner_range : shard.width_range;
-  if (!accept(self, answer.values(), answer.width(), columns.count, st.shards.path(answer.shard()))) return;
+  if (!accept(self, answer.values(), answer.width(), columns.count, st.shards.name(answer.shard()))) return;
   if (is_inner) place(answer.values(), columns.count, columns.first, step.upcoming);
   else add_to_residual(st, answer.values(), columns);
   if (st.shards.complete()) shards_are_done(self);
 }
 
-std::vector<std::string> waiting_on(const layer_state& st) {
+std::vector<actor_name> waiting_on(const layer_state& st) {
   return st.step->round == v1::PROJECTION_UNSPECIFIED ? st.heads.owing() : st.shards.owing();
 }
 
@@ -210,7 +210,7 @@ layer_actor::behavior_type layer(layer_pointer self, layer_config config) {
       const auto& st = self->state;
       const bool holds = st.is_current(id_of(query));
       if (const auto to = asker_of<v1::StepProgress>(self))
-        self->send(to, make_progress(query, st.config.path, holds, holds ? waiting_on(st) : std::vector<std::string>{}));
+        self->send(to, make_progress(query, st.config.path, holds, holds ? waiting_on(st) : std::vector<actor_name>{}));
     },
     [self](const v1::AttendResult& answer) { on_attend_result(self, answer); },
     [self](const v1::ProjectResult& answer) { on_project_result(self, answer); },

@@ -21,6 +21,8 @@ void give_up(output_pointer self, v1::StepFault fault) {
 void finish(output_pointer self) {
   auto& st = self->state;
   auto result = std::move(st.step->result);
+  const float* row = result.values().data();
+  for (uint32_t r = 0; r < st.step->rows; ++r, row += result.vocabulary()) result.add_row_sums(sum_of_bits({row, result.vocabulary()}));
   st.step.reset();
   st.scheduler.send(self, std::move(result));
 }
@@ -87,11 +89,11 @@ void on_project_result(output_pointer self, const v1::ProjectResult& answer) {
   auto& step = *st.step;
   const auto& plan = step.result.plan();
   const range columns = st.part().shards[answer.shard()]->vocabulary_range;
-  const auto& path = st.shards.path(answer.shard());
+  const auto who = st.shards.name(answer.shard());
   if (answer.width() != columns.count || uint64_t(answer.values_size()) != uint64_t(step.rows) * columns.count)
-    return give_up(self, make_fault(id_of(plan), v1::FAULT_KIND_BAD_SHAPE, path));
+    return give_up(self, make_fault(id_of(plan), v1::FAULT_KIND_BAD_SHAPE, who));
   if (const auto suspects = suspects_in(plan, answer); !suspects.empty())
-    return give_up(self, make_non_finite_fault(plan, path, suspects));
+    return give_up(self, make_non_finite_fault(plan, who, suspects));
   float* to = step.result.mutable_values()->mutable_data() + columns.first;
   const float* from = answer.values().data();
   for (uint32_t r = 0; r < step.rows; ++r, from += columns.count, to += step.result.vocabulary())
@@ -122,7 +124,7 @@ output_actor::behavior_type output(output_pointer self, output_config config) {
       const auto& st = self->state;
       const bool holds = st.is_current(id_of(query));
       if (const auto to = asker_of<v1::StepProgress>(self))
-        self->send(to, make_progress(query, st.config.path, holds, holds ? st.shards.owing() : std::vector<std::string>{}));
+        self->send(to, make_progress(query, st.config.path, holds, holds ? st.shards.owing() : std::vector<actor_name>{}));
     },
     [self](const v1::ProjectResult& answer) { on_project_result(self, answer); },
     [self](const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {

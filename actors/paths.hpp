@@ -9,6 +9,7 @@ inline const std::string root = "/";
 inline const std::string directory = "/directory";
 inline const std::string runtime = "/supervisor";
 inline const std::string scheduler = "/scheduler";
+inline const std::string auditor = "/auditor"; // Only where weights are audited.
 inline const std::string sequences = "/sequences"; // The supervisor of all sequences.
 
 inline std::string sequence(uint64_t id) { return sequences + "/" + std::to_string(id); }

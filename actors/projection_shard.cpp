@@ -28,6 +28,10 @@ void run(const output_shard_part& part, v1::Projection projection, const_rows x,
   part.forward(x, out, scratch);
 }
 
+projection_list weights_of(const shard_part& part) {
+  return std::visit([](const auto& one) { return projections_of(*one); }, part);
+}
+
 } // namespace
 
 v1::ProjectResult projection_shard_state::project(const v1::ProjectStep& step) {
@@ -58,10 +62,14 @@ projection_shard(projection_shard_actor::stateful_pointer<projection_shard_state
                  projection_shard_config config) {
   report_exceptions(self);
   self->state.config = std::move(config);
-  return {[self](const v1::ProjectStep& step) {
-    if (!self->state.gate.admit(id_of(step))) return;
-    if (const auto to = asker_of<v1::ProjectResult>(self)) self->send(to, self->state.project(step));
-  }};
+  return {[self](const v1::VerifyWeights& order) { verify_for(self, order, weights_of(self->state.config.part)); },
+          [self](const v1::FlipOwnBit& strike) {
+            if (!strike.in_cache()) flip_weight_bit(weights_of(self->state.config.part), strike.draw());
+          },
+          [self](const v1::ProjectStep& step) {
+            if (!self->state.gate.admit(id_of(step))) return;
+            if (const auto to = asker_of<v1::ProjectResult>(self)) self->send(to, self->state.project(step));
+          }};
 }
 
 } // namespace troupe

@@ -20,7 +20,8 @@ struct projection_shard_config {
 /// Answers   every ProjectStep with a ProjectResult to its sender.
 /// Retry     stateless: the same request gives the same bits, any number of times.
 /// Restart   loses nothing.
-/// Throws    broken_invariant for a request it has no matrix for, or whose shape does not fit.
+/// Throws    broken_invariant for a request it has no matrix for, or whose shape does not fit; wrong_bits when a product or the
+///           auditor finds its weights wrong: it ends, and another answers.
 struct projection_shard_state {
   static inline const char* name = "projection_shard";
   projection_shard_config config;

@@ -6,6 +6,7 @@
 #include "actors/output.hpp"
 #include "actors/paths.hpp"
 #include "actors/projection_shard.hpp"
+#include "model/parts/weights.hpp"
 
 namespace troupe {
 namespace {
@@ -14,12 +15,21 @@ namespace {
 constexpr supervisor_policy stage_policy{.strategy = restart_strategy::one_for_one, .restarts_max = 10};
 constexpr supervisor_policy replica_policy{.strategy = restart_strategy::one_for_one, .restarts_max = 20};
 
+/// What has to be done to the copy of a child's configuration before it starts.
+void prepare(attention_head_config& config) { config.part = with_intact_weights(config.part); }
+void prepare(projection_shard_config& config) {
+  std::visit([](auto& part) { part = with_intact_weights(part); }, config.part);
+}
+template <class Config> void prepare(Config&) {}
+
 /// A child that runs `behavior` with `config`, both copied for every start.
 template <class Behavior, class Config>
 child_spec actor_child(const replica_config& of, std::string path, Behavior behavior, Config config) {
   return hooked({std::move(path),
                  [=](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
-                   return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(behavior, config));
+                   auto own = config;
+                   prepare(own);
+                   return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(behavior, std::move(own)));
                  }},
                 of.hook);
 }
@@ -35,7 +45,7 @@ child_spec layer_group(const replica_config& config, uint32_t index, const direc
   std::vector<child_spec> children;
   for (uint32_t i = 0; i < part.heads.size(); ++i)
     children.push_back(actor_child(config, paths::head(path, i), attention_head,
-                                   attention_head_config{part.heads[i], index, config.cache_positions_max}));
+                                   attention_head_config{part.heads[i], index, config.cache_positions_max, config.verify_caches}));
   for (uint32_t i = 0; i < part.shards.size(); ++i)
     children.push_back(
       actor_child(config, paths::shard(path, i), projection_shard, projection_shard_config{i, part.shards[i]}));
@@ -72,6 +82,20 @@ std::vector<std::string> stage_paths(const replica_config& config) {
   for (uint32_t i = 0; i < config.model->layers.size(); ++i) stages.push_back(paths::layer(config.index, i));
   stages.push_back(paths::output(config.index));
   return stages;
+}
+
+std::vector<std::string> weight_owner_paths(const replica_config& config) {
+  std::vector<std::string> owners;
+  const auto add_shards = [&](const std::string& path, size_t count) {
+    for (uint32_t i = 0; i < count; ++i) owners.push_back(paths::shard(path, i));
+  };
+  for (uint32_t l = 0; l < config.model->layers.size(); ++l) {
+    const auto path = paths::layer(config.index, l);
+    for (uint32_t i = 0; i < config.model->layers[l]->heads.size(); ++i) owners.push_back(paths::head(path, i));
+    add_shards(path, config.model->layers[l]->shards.size());
+  }
+  add_shards(paths::output(config.index), config.model->output.shards.size());
+  return owners;
 }
 
 size_t actor_count(const model_parts& model) {

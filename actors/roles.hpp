@@ -4,6 +4,7 @@
 #include "actors/directory.hpp"
 #include "messages/caf_message.hpp"
 #include "troupe/v1/attention.pb.h"
+#include "troupe/v1/audit.pb.h"
 #include "troupe/v1/generation.pb.h"
 #include "troupe/v1/projection.pb.h"
 #include "troupe/v1/scheduling.pb.h"
@@ -13,11 +14,18 @@
 
 namespace troupe {
 
+/// Who owns packed weights.
+using weight_owner = caf::typed_actor<caf::reacts_to<v1::VerifyWeights>, caf::reacts_to<v1::FlipOwnBit>>;
+
 /// Answers to the AttendStep's sender.
-using attention_head_actor = caf::typed_actor<caf::reacts_to<v1::AttendStep>>;
+using attention_head_actor = weight_owner::extend<caf::reacts_to<v1::AttendStep>>;
 
 /// Answers to the ProjectStep's sender.
-using projection_shard_actor = caf::typed_actor<caf::reacts_to<v1::ProjectStep>>;
+using projection_shard_actor = weight_owner::extend<caf::reacts_to<v1::ProjectStep>>;
+
+/// See actors/auditor.hpp.
+using auditor_actor = caf::typed_actor<caf::reacts_to<v1::AuditTick>, caf::reacts_to<v1::WeightsVerified>,
+                                       caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>>;
 
 /// What hidden states are handed to: a layer, or the output.
 using stage_actor = caf::typed_actor<caf::reacts_to<v1::HiddenStates>, caf::reacts_to<v1::ReportProgress>>;
@@ -37,12 +45,13 @@ using scheduler_actor =
   caf::typed_actor<caf::reacts_to<v1::JoinBatch>, caf::reacts_to<v1::AppendToken>, caf::reacts_to<v1::LeaveBatch>,
                    caf::reacts_to<v1::LogitsResult>, caf::reacts_to<v1::HiddenStates>, caf::reacts_to<v1::StepFault>,
                    caf::reacts_to<v1::StepProgress>, caf::reacts_to<v1::SchedulerTick>,
-                   caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>,
+                   caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>, caf::reacts_to<v1::CheckLife>,
                    caf::replies_to<v1::GetSchedulerStats>::with<v1::SchedulerStats>>;
 
 using sequence_actor =
   caf::typed_actor<caf::reacts_to<v1::LogitsResult>, caf::reacts_to<v1::HiddenStates>, caf::reacts_to<v1::FailSequence>,
-                   caf::reacts_to<v1::CancelRequest>, caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>>;
+                   caf::reacts_to<v1::CancelRequest>, caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>,
+                   caf::reacts_to<v1::CheckLife>>;
 
 /// Where a sequence's events go.
 using client_actor =

@@ -1,9 +1,11 @@
 #include "actors/root.hpp"
 
+#include "actors/auditor.hpp"
 #include "actors/paths.hpp"
 #include "actors/supervisor_core.hpp"
 
 #include <optional>
+#include <utility>
 
 namespace troupe {
 namespace {
@@ -11,13 +13,29 @@ namespace {
 struct root_state {
   static inline const char* name = "root";
   root_state() = default; // No aggregate, or CAF would make one from the actor's pointer: a directory_actor takes any.
-  directory_actor directory;
+  directory_actor directory; // Null from its end until the next one is there,
+  std::vector<caf::strong_actor_ptr> waiting; // and who asked for it meanwhile.
   std::optional<supervisor_core> core;
 };
 using root_pointer = root_actor::stateful_pointer<root_state>;
 
+void tell_directory(root_pointer self, const caf::strong_actor_ptr& who) {
+  v1::ActorStarted answer;
+  answer.set_path(paths::directory);
+  if (const auto to = caf::actor_cast<subscriber_actor>(who))
+    self->send(to, std::move(answer), caf::actor_cast<caf::strong_actor_ptr>(self->state.directory));
+}
+
+child_spec auditor_child(const troupe_config& config, const replica_config& replica, const directory_actor& directory) {
+  const auditor_config auditing{weight_owner_paths(replica), directory, config.audit_bytes_per_second};
+  child_spec spec{paths::auditor, [auditing](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
+                    return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(auditor, auditing));
+                  }};
+  return hooked(std::move(spec), config.hook);
+}
+
 child_spec runtime_child(const troupe_config& config, const directory_actor& directory) {
-  const replica_config replica{0, config.model, config.limits.cache_positions_max, config.hook};
+  const replica_config replica{0, config.model, config.limits.cache_positions_max, config.verify_caches, config.hook};
   scheduler_config scheduling;
   scheduling.limits = config.limits;
   // Two operations for each parameter, at 0.2 of them in a nanosecond.
@@ -29,29 +47,35 @@ child_spec runtime_child(const troupe_config& config, const directory_actor& dir
                      config.model->positions_max, directory};
   generation.sequences_max = config.sequences_max;
   generation.hook = config.hook;
-  child_spec scheduler_child{paths::scheduler,
-                             [scheduling](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
-                               return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(scheduler, scheduling));
-                             }};
+  child_spec scheduler_child{.path = paths::scheduler,
+                             .start =
+                               [scheduling](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
+                                 return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(scheduler, scheduling));
+                               },
+                             .gives_signs = true};
+  std::vector<child_spec> children{hooked(std::move(scheduler_child), config.hook), sequences_child(std::move(generation)),
+                                   replica_child(replica, directory)};
+  if (config.audit_bytes_per_second > 0) children.push_back(auditor_child(config, replica, directory));
   return supervisor_child(paths::runtime, {.strategy = restart_strategy::one_for_one, .restarts_max = 20},
-                          {hooked(std::move(scheduler_child), config.hook), sequences_child(std::move(generation)),
-                           replica_child(replica, directory)},
-                          directory);
+                          std::move(children), directory);
 }
 
 /// Both children's start functions run inside the root, one after the other: the second gets what the first left. What the
 /// root tells others of them is what the hook made of their starts.
 std::vector<child_spec> root_children(root_pointer self, const troupe_config& config) {
   auto directory_child =
-    hooked({paths::directory,
-            [](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
-              return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(directory));
-            }},
+    hooked({.path = paths::directory,
+            .start =
+              [](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
+                return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(directory));
+              },
+            .gives_signs = true},
            config.hook);
   directory_child.start = [self, start = directory_child.start](caf::scheduled_actor* parent, const std::string& path,
                                                                 const caf::message& args) {
     auto handle = start(parent, path, args);
     self->state.directory = caf::actor_cast<directory_actor>(handle);
+    for (const auto& who : std::exchange(self->state.waiting, {})) tell_directory(self, who);
     return handle;
   };
   auto runtime = runtime_child(config, {});
@@ -75,14 +99,24 @@ root_actor::behavior_type root(root_pointer self, troupe_config config) {
     self, paths::root, supervisor_policy{.strategy = restart_strategy::rest_for_one, .restarts_max = 20},
     root_children(self, config), directory_actor{});
   core.take_over();
+  self->set_down_handler([self](const caf::down_msg& down) {
+    auto& st = self->state;
+    if (st.directory && st.directory->address() == down.source) st.directory = nullptr;
+    st.core->on_down(down);
+  });
   core.start_all();
   return {[self](const v1::AbandonActor& order) { self->state.core->on_abandon(order); },
           [self](const v1::SupervisorTick& tick) { self->state.core->on_tick(tick); },
+          [self](const v1::CheckLife& check) {
+            give_sign(self, check);
+            self->state.core->on_check();
+          },
+          [self](const v1::SignOfLife& sign) { self->state.core->on_sign(sign); },
           [self](const v1::FindDirectory&) {
-            v1::ActorStarted answer;
-            answer.set_path(paths::directory);
-            if (const auto to = caf::actor_cast<subscriber_actor>(self->current_sender()))
-              self->send(to, std::move(answer), caf::actor_cast<caf::strong_actor_ptr>(self->state.directory));
+            // Who were told of a dead one would ask again at once.
+            auto asker = caf::actor_cast<caf::strong_actor_ptr>(self->current_sender());
+            if (self->state.directory) tell_directory(self, asker);
+            else self->state.waiting.push_back(std::move(asker));
           }};
 }
 

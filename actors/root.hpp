@@ -14,6 +14,8 @@ struct troupe_config {
   batch_limits limits;
   uint32_t sequences_max = 256;
   child_hook hook = {}; // For everyone below the root.
+  bool verify_caches = false;          // See attention_head_config.
+  uint64_t audit_bytes_per_second = 0; // See auditor.hpp; 0: nobody audits.
 };
 
 /// The root supervisor. It takes no part in the work; it answers the one question that needs a place that never moves:
@@ -24,6 +26,7 @@ struct troupe_config {
 ///   └── /supervisor    one_for_one
 ///       ├── /scheduler
 ///       ├── /sequences
+///       ├── /auditor          where weights are audited
 ///       └── /replica/0/supervisor ...
 ///
 /// An exit_msg stops the troupe in order. Ends by itself only when restarts keep failing: then all requests are lost.

@@ -1,7 +1,9 @@
 #include "actors/scheduler.hpp"
 
 #include "actors/failure.hpp"
+#include "actors/life.hpp"
 #include "actors/stage.hpp"
+#include "actors/supervisor_core.hpp"
 #include "model/error.hpp"
 
 #include <algorithm>
@@ -62,9 +64,10 @@ void fail(scheduler_pointer self, const std::vector<uint64_t>& sequences, const 
   }
 }
 
-void replace(scheduler_pointer self, const std::string& path, const std::string& reason) {
+void replace(scheduler_pointer self, const actor_name& who, const std::string& reason) {
   v1::AbandonActor message;
-  message.set_path(path);
+  message.set_path(who.path);
+  message.set_actor_id(who.id);
   message.set_reason(reason);
   self->send(self->state.config.directory, std::move(message));
 }
@@ -92,8 +95,11 @@ void account(scheduler_state& st, const v1::LogitsResult& result, caf::timespan 
   const auto& step = *st.step;
   const uint64_t wall_ns = step.watch.elapsed_ns(), rows = step.plan.tokens.size();
   if (rows == 0) return;
-  st.step_ns_usual = std::max(double(took.count()), st.step_ns_usual.value_or(0) * 0.95);
-  st.row_ns_usual = std::max(double(took.count()) / double(rows), st.row_ns_usual * 0.95);
+  // What came through after it had been too late before is slow indeed: it counts as seen twice.
+  for (int times = st.late_in_a_row > 0 ? 2 : 1; times > 0; --times) {
+    st.step_ns.add(double(took.count()));
+    st.row_ns.add(double(took.count()) / double(rows));
+  }
   auto& totals = *(step.plan.has_prefill ? st.stats.mutable_prefill() : st.stats.mutable_decode());
   totals.set_steps(totals.steps() + 1);
   totals.set_rows(totals.rows() + rows);
@@ -131,6 +137,12 @@ void on_hidden_states(scheduler_pointer self, const v1::HiddenStates& states) {
   }
 }
 
+/// Whom a fault is about.
+actor_name culprit(scheduler_pointer self, const v1::StepFault& fault) {
+  const auto& sender = self->current_sender();
+  return {fault.path(), fault.actor_id() != 0 || !sender ? fault.actor_id() : sender->id()};
+}
+
 void on_step_fault(scheduler_pointer self, const v1::StepFault& fault) {
   auto& st = self->state;
   if (!st.step || st.step->id != id_of(fault)) return;
@@ -144,14 +156,14 @@ void on_step_fault(scheduler_pointer self, const v1::StepFault& fault) {
   }
   case v1::FAULT_KIND_NON_FINITE: {
     std::vector<uint64_t> suspects(fault.suspect_sequence_ids().begin(), fault.suspect_sequence_ids().end());
-    if (!st.policy.is_known_poisoned(suspects, fault.path())) replace(self, fault.path(), "its answer was not finite");
+    if (!st.policy.is_known_poisoned(suspects, fault.path())) replace(self, culprit(self, fault), "its answer was not finite");
     st.step.reset();
     st.stats.set_faults(st.stats.faults() + 1);
     fail(self, st.policy.poisoned(suspects, fault.path()),
          "this request produced values that are not finite, first at " + fault.path());
     return pump(self);
   }
-  case v1::FAULT_KIND_BAD_SHAPE: replace(self, fault.path(), "its answer had a wrong shape"); return step_failed(self);
+  case v1::FAULT_KIND_BAD_SHAPE: replace(self, culprit(self, fault), "its answer had a wrong shape"); return step_failed(self);
   default: return step_failed(self);
   }
 }
@@ -159,11 +171,11 @@ void on_step_fault(scheduler_pointer self, const v1::StepFault& fault) {
 caf::timespan deadline(const scheduler_state& st) {
   const auto& config = st.config;
   const int64_t patience = int64_t(1) << std::min(st.late_in_a_row, 4u);
-  if (!st.step_ns_usual)
+  if (!st.step_ns.is_known())
     return std::clamp(config.row_longest * int64_t(st.step->plan.tokens.size()) * patience, config.deadline_unknown_min * patience,
                       config.deadline_unknown);
   const double rows = double(st.step->plan.tokens.size());
-  const double ns = config.deadline_factor * std::max(*st.step_ns_usual, st.row_ns_usual * rows);
+  const double ns = config.deadline_factor * std::max(st.step_ns.value(), st.row_ns.value() * rows);
   // Who cannot do it in time must not be replaced for ever: then nothing would ever be finished.
   return std::max(config.deadline_min, caf::timespan(int64_t(ns))) * patience;
 }
@@ -171,19 +183,21 @@ caf::timespan deadline(const scheduler_state& st) {
 /// The step is late and all stages were asked about it a tick ago: replaces whoever holds it up.
 void blame(scheduler_pointer self) {
   auto& st = self->state;
-  std::vector<std::string> late, silent;
+  std::vector<actor_name> late, silent;
   for (const auto& path : st.config.stages) {
     const auto answer = st.step->answers.find(path);
-    if (answer == st.step->answers.end()) silent.push_back(path);
+    const auto stage = st.stages.find(path);
+    if (answer == st.step->answers.end()) silent.push_back({path, stage == st.stages.end() ? 0 : stage->second->id()});
     else if (answer->second.holds_step())
-      late.insert(late.end(), answer->second.waiting_on().begin(), answer->second.waiting_on().end());
+      for (int i = 0; i < answer->second.waiting_on_size() && i < answer->second.waiting_on_ids_size(); ++i)
+        late.push_back({answer->second.waiting_on(i), answer->second.waiting_on_ids(i)});
   }
   // Whoever waits for somebody is well; a stage that does not even say so is not. With neither, a message was lost.
   const auto& blamed = late.empty() ? silent : late;
-  for (const auto& path : blamed) replace(self, path, "it holds up a step beyond its deadline");
-  const auto was_late = [&](const std::string& path) { return st.late_paths.contains(path); };
+  for (const auto& who : blamed) replace(self, who, "it holds up a step beyond its deadline");
+  const auto was_late = [&](const actor_name& who) { return st.late_paths.contains(who.path); };
   const bool are_new = !blamed.empty() && std::none_of(blamed.begin(), blamed.end(), was_late);
-  st.late_paths.insert(blamed.begin(), blamed.end());
+  for (const auto& who : blamed) st.late_paths.insert(who.path);
   if (are_new) return step_lost(self); // Several hang: the machine is no slower for that, and no request is to blame.
   ++st.late_in_a_row;
   step_failed(self);
@@ -194,7 +208,12 @@ void on_tick(scheduler_pointer self) {
   st.ticking = false;
   const auto now = self->clock().now();
   if (!st.step && st.policy.awaits_tokens() && now - st.awaiting_since > st.config.deadline_min) {
-    st.policy.ask_again();
+    for (const uint64_t silent : st.policy.ask_again()) {
+      const auto it = st.sequences.find(silent);
+      if (it == st.sequences.end()) continue;
+      send_kill(caf::actor_cast<caf::strong_actor_ptr>(it->second));
+      st.sequences.erase(it);
+    }
     st.awaiting_since = now;
   } else if (st.step && st.step->asked) {
     return blame(self);
@@ -270,6 +289,7 @@ scheduler_actor::behavior_type scheduler(scheduler_pointer self, scheduler_confi
     [self](const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
       on_actor_started(self, started, handle);
     },
+    [self](const v1::CheckLife& check) { give_sign(self, check); },
     [self](const v1::GetSchedulerStats&) {
       auto stats = self->state.stats;
       stats.set_rows_replayed(self->state.policy.rows_replayed());

@@ -2,6 +2,7 @@
 #include "actors/batch_policy.hpp"
 #include "actors/roles.hpp"
 #include "actors/step.hpp"
+#include "actors/usual_time.hpp"
 #include <caf/all.hpp>
 #include <map>
 #include <optional>
@@ -36,6 +37,8 @@ struct scheduler_config {
 ///   LOST         nothing.
 ///   deadline     all stages are asked where the step is; by the next tick whoever holds it up, or does not answer, is
 ///                replaced.
+/// A sequence that owes its next token is asked again after deadline_min; one that was asked so in vain several times is
+/// killed and forgotten, so that the others go on: if it lives, or if it does not, its client sees to the request.
 ///
 /// Restart   a new scheduler knows nothing; every sequence joins again with its token log. Its epoch, the actor's id, is
 ///           higher than any before, so that what the old one left under way is dropped by all.
@@ -57,9 +60,8 @@ struct scheduler_state {
   std::map<std::string, caf::strong_actor_ptr> stages;
   std::optional<step_under_way> step;
   uint64_t steps = 0;
-  // The slowest of late, on the actor system's clock. A step costs no less for having few rows, so both count.
-  std::optional<double> step_ns_usual;
-  double row_ns_usual = 0;
+  // On the actor system's clock. A step costs no less for having few rows, so both count.
+  usual_time step_ns, row_ns;
   uint32_t late_in_a_row = 0;        // Late steps since one came through, but for the first time somebody new was to blame,
   std::set<std::string> late_paths; // and all who were.
   caf::actor_clock::time_point awaiting_since;

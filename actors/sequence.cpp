@@ -1,7 +1,9 @@
 #include "actors/sequence.hpp"
 
 #include "actors/failure.hpp"
+#include "actors/life.hpp"
 #include "model/error.hpp"
+#include "model/kernels/rowwise.hpp"
 
 #include <algorithm>
 
@@ -144,13 +146,23 @@ std::optional<slice_place> find_slice(const v1::StepPlan& plan, uint64_t sequenc
   return std::nullopt;
 }
 
+/// Whether these rows came as the output sent them.
+bool are_whole(const v1::LogitsResult& result, const slice_place& place) {
+  const uint64_t vocabulary = result.vocabulary(), end = place.logits_row + place.logits_rows;
+  if (uint64_t(result.values_size()) < end * vocabulary || uint64_t(result.row_sums_size()) < end) return false;
+  for (uint64_t row = place.logits_row; row < end; ++row)
+    if (sum_of_bits({result.values().data() + row * vocabulary, vocabulary}) != result.row_sums(int(row))) return false;
+  return true;
+}
+
 void on_logits_result(sequence_pointer self, const v1::LogitsResult& result) {
   auto& st = self->state;
   const auto place = find_slice(result.plan(), self->id());
   if (!place || place->logits_rows == 0) return;
   const uint64_t vocabulary = result.vocabulary();
   TROUPE_ASSERT(vocabulary == st.config.vocabulary);
-  TROUPE_ASSERT(uint64_t(result.values_size()) >= (place->logits_row + place->logits_rows) * vocabulary);
+  // Wrong on the way here: once more from what is sure. The scheduler takes that for an answer.
+  if (!are_whole(result, *place)) return join_batch(self, st.cached);
   const float* logits = result.values().data() + place->logits_row * vocabulary;
   const uint32_t end = place->position + place->rows;
   if (st.request.want_logits() && end <= st.prompt_size()) {
@@ -217,12 +229,17 @@ sequence_actor::behavior_type sequence(sequence_pointer self, sequence_config co
   return {
     [self](const v1::LogitsResult& result) { on_logits_result(self, result); },
     [self](const v1::HiddenStates& states) { on_hidden_states(self, states); },
-    [self](const v1::FailSequence& failure) { finish(self, v1::FINISH_REASON_ERROR, failure.reason()); },
+    [self](const v1::FailSequence& failure) {
+      // From nobody else: a scheduler that hung, woke up and found nobody to work with must not end what goes on without it.
+      if (self->current_sender() == caf::actor_cast<caf::strong_actor_ptr>(self->state.scheduler))
+        finish(self, v1::FINISH_REASON_ERROR, failure.reason());
+    },
     [self](const v1::CancelRequest&) { finish(self, v1::FINISH_REASON_CANCELLED); },
     [self](const v1::ActorStarted&, const caf::strong_actor_ptr& handle) {
       self->state.scheduler = caf::actor_cast<scheduler_actor>(handle);
       join_batch(self, self->state.cached);
     },
+    [self](const v1::CheckLife& check) { give_sign(self, check); },
   };
 }
 

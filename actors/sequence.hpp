@@ -4,6 +4,7 @@
 #include "model/sampler.hpp"
 #include "model/tokenizer/stop_filter.hpp"
 #include "model/tokenizer/tokenizer.hpp"
+#include "model/utf8.hpp"
 #include <memory>
 #include <optional>
 

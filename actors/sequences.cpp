@@ -47,6 +47,11 @@ sequences_actor::behavior_type sequences(sequences_pointer self, std::string pat
   core.start_all();
   return {[self](const v1::AbandonActor& order) { self->state.core->on_abandon(order); },
           [self](const v1::SupervisorTick& tick) { self->state.core->on_tick(tick); },
+          [self](const v1::CheckLife& check) {
+            give_sign(self, check);
+            self->state.core->on_check();
+          },
+          [self](const v1::SignOfLife& sign) { self->state.core->on_sign(sign); },
           [self](const v1::GenerateRequest& request, const caf::strong_actor_ptr& client) {
             auto& st = self->state;
             // No answer: the client hears of our end and of our successor, and asks again there. A refusal would be final.
@@ -66,10 +71,12 @@ sequences_actor::behavior_type sequences(sequences_pointer self, std::string pat
 } // namespace
 
 child_spec sequences_child(sequences_config config) {
-  return hooked({paths::sequences,
-                 [config](caf::scheduled_actor* parent, const std::string& path, const caf::message&) {
-                   return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(sequences, path, config));
-                 }},
+  return hooked({.path = paths::sequences,
+                 .start =
+                   [config](caf::scheduled_actor* parent, const std::string& path, const caf::message&) {
+                     return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(sequences, path, config));
+                   },
+                 .gives_signs = true},
                 config.hook);
 }
 

@@ -4,6 +4,7 @@
 #include "actors/paths.hpp"
 #include "actors/roles.hpp"
 #include "actors/step.hpp"
+#include "model/parts/weights.hpp"
 #include <caf/all.hpp>
 #include <utility>
 
@@ -64,7 +65,7 @@ public:
     if (!held_back_.empty()) {
       if (!for_scheduler_) release(self);
     } else if (last_ != step_id{}) {
-      scheduler.send(self, make_fault(last_, v1::FAULT_KIND_LOST, path));
+      scheduler.send(self, make_fault(last_, v1::FAULT_KIND_LOST, {path}));
     }
     return true;
   }
@@ -91,14 +92,27 @@ void subscribe(Self* self, const directory_actor& directory, const std::vector<s
 }
 
 inline v1::StepProgress make_progress(const v1::ReportProgress& query, const std::string& path, bool holds_step,
-                                      const std::vector<std::string>& waiting_on = {}) {
+                                      const std::vector<actor_name>& waiting_on = {}) {
   v1::StepProgress progress;
   progress.set_epoch(query.epoch());
   progress.set_step(query.step());
   progress.set_path(path);
   progress.set_holds_step(holds_step);
-  for (const auto& late : waiting_on) progress.add_waiting_on(late);
+  for (const auto& late : waiting_on) {
+    progress.add_waiting_on(late.path);
+    progress.add_waiting_on_ids(late.id);
+  }
   return progress;
+}
+
+/// An answer to the auditor, if all is well; throws wrong_bits if not.
+template <class Self>
+void verify_for(Self* self, const v1::VerifyWeights& order, const projection_list& weights) {
+  v1::WeightsVerified result;
+  result.set_path(order.path());
+  result.set_next_strip(verify_weights(weights, order.strip(), order.bytes_max()));
+  const auto to = caf::actor_cast<caf::typed_actor<caf::reacts_to<v1::WeightsVerified>>>(self->current_sender());
+  if (to) self->send(to, std::move(result));
 }
 
 /// The sender of the message being handled, as whoever understands Message.

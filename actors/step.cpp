@@ -40,18 +40,19 @@ std::vector<uint64_t> non_finite_sequences(const v1::StepPlan& plan, const float
   return found;
 }
 
-v1::StepFault make_fault(step_id id, v1::FaultKind kind, const std::string& path) {
+v1::StepFault make_fault(step_id id, v1::FaultKind kind, const actor_name& who) {
   v1::StepFault fault;
   fault.set_epoch(id.epoch);
   fault.set_step(id.step);
   fault.set_kind(kind);
-  fault.set_path(path);
+  fault.set_path(who.path);
+  fault.set_actor_id(who.id);
   return fault;
 }
 
-v1::StepFault make_non_finite_fault(const v1::StepPlan& plan, const std::string& path,
+v1::StepFault make_non_finite_fault(const v1::StepPlan& plan, const actor_name& who,
                                     const std::vector<uint64_t>& suspects) {
-  auto fault = make_fault(id_of(plan), v1::FAULT_KIND_NON_FINITE, path);
+  auto fault = make_fault(id_of(plan), v1::FAULT_KIND_NON_FINITE, who);
   fault.mutable_suspect_sequence_ids()->Add(suspects.begin(), suspects.end());
   return fault;
 }

@@ -4,6 +4,7 @@
 #include "troupe/v1/step.pb.h"
 #include <chrono>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace troupe {
@@ -49,9 +50,15 @@ inline mutable_rows rows_of(float_field& values, uint32_t rows, uint32_t columns
 /// values: [rows, width]
 std::vector<uint64_t> non_finite_sequences(const v1::StepPlan& plan, const float_field& values, uint32_t width);
 
-v1::StepFault make_fault(step_id id, v1::FaultKind kind, const std::string& path);
+/// One actor, not whoever is at its path. An id of 0: whoever says so itself, where that makes sense, else nobody.
+struct actor_name {
+  std::string path;
+  uint64_t id = 0;
+};
+
+v1::StepFault make_fault(step_id id, v1::FaultKind kind, const actor_name& who);
 /// nullopt-like: an empty suspect list means that all values are finite.
-v1::StepFault make_non_finite_fault(const v1::StepPlan& plan, const std::string& path,
+v1::StepFault make_non_finite_fault(const v1::StepPlan& plan, const actor_name& who,
                                     const std::vector<uint64_t>& suspects);
 
 /// Nanoseconds since construction, for the totals that StepTimes carries; never for a decision.

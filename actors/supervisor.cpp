@@ -20,7 +20,12 @@ supervisor_actor::behavior_type supervisor(supervisor_actor::stateful_pointer<su
   core.take_over();
   core.start_all();
   return {[self](const v1::AbandonActor& order) { self->state.core->on_abandon(order); },
-          [self](const v1::SupervisorTick& tick) { self->state.core->on_tick(tick); }};
+          [self](const v1::SupervisorTick& tick) { self->state.core->on_tick(tick); },
+          [self](const v1::CheckLife& check) {
+            give_sign(self, check);
+            self->state.core->on_check();
+          },
+          [self](const v1::SignOfLife& sign) { self->state.core->on_sign(sign); }};
 }
 
 } // namespace
@@ -35,6 +40,7 @@ child_spec supervisor_child(std::string path, supervisor_policy policy, std::vec
   child_spec spec;
   spec.path = std::move(path);
   spec.shutdown_max = shutdown_max_of(children);
+  spec.gives_signs = true;
   spec.start = [policy, children = std::move(children), directory = std::move(directory)](
                  caf::scheduled_actor* parent, const std::string& own_path, const caf::message&) {
     return caf::actor_cast<caf::strong_actor_ptr>(

@@ -39,6 +39,7 @@ struct child_spec {
   restart_kind restart = restart_kind::permanent;
   // Between the polite exit and the kill, and again until the child is given up.
   caf::timespan shutdown_max = std::chrono::milliseconds(500);
+  bool gives_signs = false; // It answers CheckLife at once: when it does not, it hangs and is replaced (actors/life.hpp).
 };
 
 /// Sees every child spec of a troupe before its supervisor gets it, and may change it: most of all wrap `start`, so that
@@ -61,12 +62,14 @@ struct supervisor_policy {
   caf::timespan backoff_max = std::chrono::seconds(1);
 };
 
-/// Mailbox of every supervisor; directory sends AbandonActor. An exit_msg stops all children in reverse
+/// Mailbox of every supervisor; directory sends AbandonActor. CheckLife is answered, and goes on to all children that give
+/// signs of life; one that does not is abandoned. An exit_msg stops all children in reverse
 /// order, waits for them (each at most its shutdown_max, then kill, then it is given up), and ends with the
 /// exit_msg's reason. A message outside this interface, or one that makes no sense, ends the supervisor: a
 /// broken invariant.
 using supervisor_actor =
-  caf::typed_actor<caf::reacts_to<v1::AbandonActor>, caf::reacts_to<v1::SupervisorTick>>;
+  caf::typed_actor<caf::reacts_to<v1::AbandonActor>, caf::reacts_to<v1::SupervisorTick>, caf::reacts_to<v1::CheckLife>,
+                   caf::reacts_to<v1::SignOfLife>>;
 
 /// Spawns a supervisor at `path` with children that are started at once, in order, and published in
 /// `directory` (which may be null: nothing is published then). Keep the handle: a supervisor that nobody

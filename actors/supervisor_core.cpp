@@ -80,15 +80,45 @@ void supervisor_core::on_tick(const v1::SupervisorTick&) { advance(); }
 void supervisor_core::on_abandon(const v1::AbandonActor& order) {
   TROUPE_ASSERT(!order.path().empty());
   auto c = std::find_if(children_.begin(), children_.end(),
-                        [&](const child& x) { return x.handle && x.path == order.path(); });
+                        [&](const child& x) {
+                          return x.handle && x.path == order.path() && x.handle->id() == order.actor_id();
+                        });
   if (c == children_.end())
     return; // It ended by itself in the meantime.
-  const bool was_running = c->now == phase::running;
-  let_go(*c);
+  abandon(*c, order.reason());
+  advance();
+}
+
+void supervisor_core::abandon(child& which, const std::string& why) {
+  const bool was_running = which.now == phase::running;
+  let_go(which);
   if (was_running)
-    ended(*c, make_error(failure::abandoned, "abandoned: " + order.reason()));
+    ended(which, make_error(failure::abandoned, "abandoned: " + why));
   else
-    left(*c);
+    left(which);
+}
+
+void supervisor_core::on_check() {
+  const auto time = now();
+  if (time >= check_again_) {
+    check_again_ = time + life_silence;
+    for (auto& c : children_) {
+      if (c.now != phase::running || !c.spec->gives_signs || c.life.owes())
+        continue;
+      c.life.ask(++checks_);
+      v1::CheckLife question;
+      question.set_check(checks_);
+      send_packed(self_, c.handle, packed<v1::CheckLife>{std::move(question)});
+      look_ = std::min(look_, time + life_look);
+    }
+  }
+  advance();
+}
+
+void supervisor_core::on_sign(const v1::SignOfLife& sign) {
+  for (auto& c : children_)
+    if (c.life.answer(sign.check()))
+      break;
   advance();
 }
 
@@ -193,6 +223,7 @@ void supervisor_core::begin_end(caf::error reason) {
 // -- what is to be done now --------------------------------------------------
 
 void supervisor_core::advance() {
+  look_for_signs();
   while (!quit_) {
     hurry_overdue();
     stop_next();
@@ -209,6 +240,38 @@ void supervisor_core::advance() {
   if (is_simple())
     children_.remove_if([](const child& c) { return c.now == phase::done; });
   wake_when_due();
+}
+
+void supervisor_core::look_for_signs() {
+  const auto time = now();
+  if (look_ > time)
+    return;
+  std::vector<child*> late;
+  bool any_owes = false;
+  for (auto& c : children_) {
+    if (c.now != phase::running || !c.life.owes())
+      continue;
+    any_owes = true;
+    if (c.life.look(patience_))
+      late.push_back(&c);
+  }
+  look_ = any_owes ? time + life_look : restart_clock_point::max();
+  if (!any_owes)
+    patience_ = 1;
+  if (late.empty()) {
+    several_were_late_ = several_were_late_ && any_owes;
+    return;
+  }
+  several_were_late_ = late.size() > 1 && !several_were_late_;
+  if (several_were_late_) {
+    for (auto* c : late)
+      c->life.look_afresh();
+    return;
+  }
+  patience_ = std::min(2 * patience_, 16u);
+  for (auto* c : late)
+    if (c->handle)
+      abandon(*c, "it gives no sign of life");
 }
 
 void supervisor_core::hurry_overdue() {
@@ -275,6 +338,7 @@ void supervisor_core::start(child& which) {
   if (!which.handle)
     return start_failed(which, "no actor came of it");
   which.now = phase::running;
+  which.life = {};
   which.again = true;
   if (which.was_started)
     ++which.times_restarted;
@@ -296,7 +360,7 @@ void supervisor_core::let_go(child& which) {
 
 void supervisor_core::wake_when_due() {
   const bool leaving = any_leaving();
-  auto first = restart_clock_point::max();
+  auto first = ending_ ? restart_clock_point::max() : look_;
   bool may_start = !leaving && !ending_;
   for (const auto& c : children_) {
     if (c.now == phase::stopping || c.now == phase::killed)

@@ -1,6 +1,7 @@
 #pragma once
 // All that a supervisor does, apart from the actor that does it: for supervisors that have other
 // conversations too.
+#include "actors/life.hpp"
 #include "actors/restart_window.hpp"
 #include "actors/supervisor.hpp"
 
@@ -17,7 +18,9 @@ namespace troupe {
 ///     core.take_over();
 ///     core.start_all();
 ///     return {[self](const v1::AbandonActor& m) { self->state.core->on_abandon(m); },
-///             [self](const v1::SupervisorTick& m) { self->state.core->on_tick(m); }, ...};
+///             [self](const v1::SupervisorTick& m) { self->state.core->on_tick(m); },
+///             [self](const v1::CheckLife& m) { give_sign(self, m); self->state.core->on_check(); },
+///             [self](const v1::SignOfLife& m) { self->state.core->on_sign(m); }, ...};
 ///   }
 ///
 /// The actor may monitor others as well: it sets its own down handler after take_over() and passes everything
@@ -31,6 +34,9 @@ namespace troupe {
 ///   starts.
 /// - A temporary child that is stopped along with a group is not started again; a transient one is, even if
 ///   it was done.
+/// - Who owes a sign of life is replaced after life_looks_max looks; but when several are late at once, that is rather the
+///   machine: they get another round. Each time somebody is replaced for it the next gets twice as many looks, up to 16
+///   times, until all have answered: who cannot do it in time must not be replaced for ever.
 /// - Dying in any way, also by kill, the core kills its children: it leaves no orphans.
 class supervisor_core {
 public:
@@ -57,9 +63,12 @@ public:
   bool on_down(const caf::down_msg& down);
   void on_exit(const caf::exit_msg& order);
   void on_tick(const v1::SupervisorTick& tick);
-  /// Drops the child of that path at once, as if it had ended abnormally. Ignored for a path that is not
-  /// running here (any more). An empty path breaks an invariant.
+  /// Drops the child of that path at once, as if it had ended abnormally. Ignored when that child is another actor by
+  /// now, or not running here (any more). An empty path breaks an invariant.
   void on_abandon(const v1::AbandonActor& order);
+  /// Somebody misses something: asks all children that give signs of life for one, unless that was done just now.
+  void on_check();
+  void on_sign(const v1::SignOfLife& sign);
 
   /// How many children are running or being stopped.
   std::size_t alive() const;
@@ -86,6 +95,7 @@ private:
     bool was_started = false;
     uint32_t times_restarted = 0;
     restart_clock_point due{};
+    life_check life{};
   };
   using children_list = std::list<child>;
 
@@ -99,10 +109,12 @@ private:
   void left(child& which);                                    // While it was to be stopped anyway.
   bool count_restart(child& which, const caf::error& reason); // False: too many, and we end.
   std::vector<std::string> restart_along(const child& culprit);
+  void abandon(child& which, const std::string& why);
   void begin_end(caf::error reason);
 
   // Does what is due, and asks to be woken for the rest. Every entry point ends with it.
   void advance();
+  void look_for_signs();
   void hurry_overdue();
   void stop_next();
   bool start_waiting();
@@ -125,6 +137,11 @@ private:
   restart_window restarts_;
   restart_clock_point wake_{}; // When the latest tick that was asked for arrives; past: none is under way.
   uint64_t rounds_ = 0; // How many ticks were asked for.
+  uint64_t checks_ = 0; // How many signs of life were.
+  restart_clock_point check_again_{}; // Not before.
+  restart_clock_point look_ = restart_clock_point::max(); // When to look next who still owes a sign.
+  uint32_t patience_ = 1;
+  bool several_were_late_ = false;
   bool ending_ = false; // All children are to be stopped, then `why_` becomes our exit reason.
   bool quit_ = false;
   caf::error why_;

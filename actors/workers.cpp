@@ -4,6 +4,7 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/logger.hpp>
 #include <set> // caf/scheduler/coordinator.hpp forgets it.
 
 #include <caf/scheduler/coordinator.hpp>
@@ -50,6 +51,14 @@ void relax_cpu() {
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
   asm volatile("isb");
+#endif
+}
+
+// In front of and behind every job CAF tells its logger, if the thread has one, which actor runs, under a lock that all threads
+// share. A CAF that was built without log messages, as Debian's is, has no use for that; but spawning gives the thread a logger.
+void forget_logger() {
+#if CAF_LOG_LEVEL == CAF_LOG_LEVEL_QUIET
+  caf::logger::set_current_actor_system(nullptr);
 #endif
 }
 
@@ -114,6 +123,7 @@ caf::resumable* worker_policy::look_for_job(coordinator_data& shared) {
 }
 
 caf::resumable* worker_policy::next_job(coordinator_data& shared, worker_data& own, std::size_t index) {
+  forget_logger();
   if (!own.is_started) {
     own.is_started = true;
     if (!shared.cpus.empty())

@@ -2,6 +2,7 @@
 // The one list of all message types. Registration for the wire and the tests go through it; a test fails when a message
 // of the schemas is missing here. Expensive to include: the .pb.h of a conversation is enough to handle its messages.
 #include "troupe/v1/attention.pb.h"
+#include "troupe/v1/audit.pb.h"
 #include "troupe/v1/faults.pb.h"
 #include "troupe/v1/generation.pb.h"
 #include "troupe/v1/projection.pb.h"
@@ -23,13 +24,15 @@
   X(ProjectStep) X(ProjectResult) \
   /* generation.proto */ \
   X(SamplingOptions) X(GenerateRequest) X(GenerateAccepted) X(TokenEvent) X(HiddenRows) X(LogitsRows) \
-  X(GenerateEnd) X(CancelRequest) \
+  X(GenerateEnd) X(CancelRequest) X(ClientTick) \
   /* scheduling.proto */ \
   X(JoinBatch) X(AppendToken) X(LeaveBatch) X(FailSequence) X(SchedulerTick) X(GetSchedulerStats) \
   X(StepTotals) X(SchedulerStats) \
   /* supervision.proto */ \
   X(ActorStarted) X(Subscribe) X(AbandonActor) X(SupervisorDecision) X(ListActors) X(ActorList) \
-  X(SupervisorTick) X(FindDirectory) \
+  X(SupervisorTick) X(FindDirectory) X(CheckLife) X(SignOfLife) \
+  /* audit.proto */ \
+  X(VerifyWeights) X(WeightsVerified) X(AuditTick) X(FlipOwnBit) \
   /* faults.proto */ \
   X(FaultPlan) X(Fault) X(Selector) X(Trigger) X(Effect) X(Throw) X(Exit) X(Kill) X(Hang) X(SlowDown) \
   X(AllocationFailure) X(FlipCacheBit) X(FlipWeightBit) X(Delay) X(Drop) X(Duplicate) X(Reorder) X(AnswerLate) \

@@ -1,5 +1,5 @@
 #pragma once
-// The two kinds of wrong that model/ knows.
+// The kinds of wrong that model/ knows.
 #include <stdexcept>
 #include <string>
 
@@ -15,6 +15,12 @@ struct input_error : std::runtime_error {
 /// go on with it; inside an actor the exception ends that actor and its supervisor decides.
 struct broken_invariant : std::logic_error {
   using std::logic_error::logic_error;
+};
+
+/// A check found bits that are not what they were: memory or arithmetic failed, not the program. Handled as a broken
+/// invariant is: the actor that finds its own weights or products wrong ends, and its replacement begins with good ones.
+struct wrong_bits : std::runtime_error {
+  using std::runtime_error::runtime_error;
 };
 
 [[noreturn]] void throw_broken_invariant(const char* condition, const char* file, int line);

@@ -38,11 +38,13 @@ class product_input {
 public:
   void assign(const_rows x);
   const operand& as(operand_kind kind);
+  std::vector<uint32_t>& totals() { return totals_; } // Scratch of multiply_checked.
 
 private:
   const_rows rows_;
   operand operands_[2]; // By operand_kind.
   bool ready_[2] = {false, false};
+  std::vector<uint32_t> totals_;
 };
 
 /// Buffers that the parts' maths works in. Whoever runs parts owns one, gives it to every call and keeps it,
@@ -68,8 +70,10 @@ struct norm_weights {
 struct projection {
   std::shared_ptr<const packed_matrix> matrix; // [outputs, inputs]; null when outputs are 0.
   std::vector<float> bias;                     // [outputs] or empty.
+  tensor_view source;                          // What `matrix` was packed from: the model's file.
   uint32_t outputs() const { return matrix ? matrix->rows() : 0; }
-  /// out = input Wᵀ + bias. Nothing when outputs are 0.
+  /// out = input Wᵀ + bias. Nothing when outputs are 0. Throws wrong_bits when multiply_checked finds the product
+  /// wrong.
   void apply(product_input& input, mutable_rows out) const;
 };
 
@@ -104,7 +108,7 @@ struct attention_head_part {
 
   uint32_t output_columns() const { return spec.group() * spec.head_dim; }
   /// An empty cache for this head.
-  kv_cache make_cache() const;
+  kv_cache make_cache(bool keep_sums = false) const;
   /// Projects x, applies norms and RoPE, writes keys and values of every slice into its cache, attends.
   /// x: [rows, width], the normalised hidden states; slices cover the rows in order;
   /// out: [rows, group * head_dim], query heads in order: the heads' outputs side by side, by index, are what
@@ -157,6 +161,8 @@ struct partition {
   /// memory that rotary positions take.
   uint32_t positions_max = 1u << 20;
   cache_type cached = cache_type::f32; // What key/value caches keep. The one choice here that changes results.
+  /// Of all packed matrices, for those who look for wrong bits (model/parts/weights.hpp).
+  kept_sums keep = kept_sums::none;
 };
 
 struct model_parts {

@@ -3,6 +3,7 @@
 #include "actors/faults/injector_core.hpp"
 #include "actors/paths.hpp"
 #include "messages/caf_message.hpp"
+#include "troupe/v1/audit.pb.h"
 
 #include <algorithm>
 #include <utility>
@@ -13,6 +14,13 @@ namespace {
 constexpr uint32_t flood_messages = 10'000;
 constexpr double answer_late_ms = 1000;
 constexpr double reorder_longest_ms = 20; // If nobody else comes to be passed by.
+
+/// Whether the actor at `path` has what the effect strikes: only heads keep caches, and only they and shards own weights.
+bool can_befall(const v1::Effect& effect, const std::string& path) {
+  const bool is_head = path.find("/head/") != std::string::npos;
+  if (effect.has_flip_cache_bit()) return is_head;
+  return !effect.has_flip_weight_bit() || is_head || path.find("/shard/") != std::string::npos;
+}
 
 } // namespace
 
@@ -81,11 +89,12 @@ bool injector_core::strike_message(trigger_state& trigger, const passing_message
 
 injector_core::member* injector_core::choose_victim(const v1::Fault& fault, member* receiver) {
   const auto& path = fault.selector().path();
-  if (receiver && !receiver->hung && (path.empty() || matches_glob(path, receiver->path))) return receiver;
+  const auto can_strike = [&](const member& one) { return !one.hung && can_befall(fault.effect(), one.path); };
+  if (receiver && can_strike(*receiver) && (path.empty() || matches_glob(path, receiver->path))) return receiver;
   if (path.empty()) return nullptr;
   std::vector<member*> all;
   for (auto& [id, one] : members_)
-    if (!one.hung && !one.path.starts_with("/client/") && matches_glob(path, one.path)) all.push_back(&one);
+    if (can_strike(one) && !one.path.starts_with("/client/") && matches_glob(path, one.path)) all.push_back(&one);
   return all.empty() ? nullptr : all[dice_.below(all.size())];
 }
 
@@ -93,7 +102,8 @@ void injector_core::try_by_clock(size_t fault) {
   auto& trigger = triggers_[fault];
   const bool is_possible_now = trigger.fault().effect().has_clock_jump() ||
                                std::any_of(members_.begin(), members_.end(), [&](const auto& each) {
-                                 return !each.second.hung && matches_glob(trigger.fault().selector().path(), each.second.path);
+                                 return !each.second.hung && can_befall(trigger.fault().effect(), each.second.path) &&
+                                        matches_glob(trigger.fault().selector().path(), each.second.path);
                                });
   if (!is_possible_now || !trigger.is_due_by_clock(now_ms(), other_struck(trigger), dice_)) return;
   if (auto* victim = choose_victim(trigger.fault(), nullptr)) strike_actor(trigger, nullptr, *victim, nullptr);
@@ -125,6 +135,13 @@ void injector_core::strike_actor(trigger_state& trigger, const passing_message* 
     victim.slow = {std::max(slow.factor(), 1.0), caf::timespan(int64_t(slow.added_ms() * 1e6)), std::nullopt};
     if (slow.for_ms() > 0) victim.slow->until = self_->clock().now() + caf::timespan(int64_t(slow.for_ms() * 1e6));
     return;
+  }
+  case v1::Effect::kFlipCacheBit:
+  case v1::Effect::kFlipWeightBit: {
+    v1::FlipOwnBit strike;
+    strike.set_in_cache(effect.has_flip_cache_bit());
+    strike.set_draw(dice_.next());
+    return enqueue(victim, caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, std::move(strike)));
   }
   case v1::Effect::kClockJump: return config_.jump_clock(caf::timespan(int64_t(effect.clock_jump().ms() * 1e6)));
   default: return;

@@ -94,10 +94,6 @@ void check_effect(const std::string& field, const v1::Effect& effect) {
     check_time(field_of("ms"), effect.clock_jump().ms());
     if (effect.clock_jump().ms() == 0) fail(field_of("ms"), "by how much does the clock jump?");
     return;
-  case kind::kFlipCacheBit:
-  case kind::kFlipWeightBit:
-    fail(field + "." + std::string(name_of(effect)),
-         "this version strikes messages and actors, not yet an actor's memory: flip_bit flips a bit of what an actor sends");
   default: return;
   }
 }

@@ -66,7 +66,9 @@ uint64_t simulated_client::submit(generate_request request) {
 
 std::optional<generation_event> simulated_client::next() {
   auto& home = *home_;
-  while (home.events_.empty() && pending() > 0) {
+  // The client looks around as long as it waits, so that there is always something to do; but not with much hope.
+  const auto end = home.troupe_->sim.now() + std::chrono::hours(4);
+  while (home.events_.empty() && pending() > 0 && home.troupe_->sim.now() < end) {
     home.storm_.before_step();
     if (!home.troupe_->step() && !home.storm_.stir()) break;
   }

@@ -37,6 +37,7 @@ simulated_troupe::~simulated_troupe() {
 }
 
 bool simulated_troupe::step() {
+  if (!sim.can_run() && receive()) return true; // No time passes while the client has mail.
   const bool moved = sim.step();
   if (moved && sim.draw(8) != 0) return true; // The client has other things to do, too.
   return receive() || moved;
@@ -54,6 +55,14 @@ const player* simulated_troupe::find_player(const std::string& path) const {
   return found;
 }
 
+std::vector<caf::actor_id> simulated_troupe::former_handles(const std::string& path) const {
+  std::vector<caf::actor_id> ids;
+  for (const auto& [id, one] : players_)
+    if (one->path == path && !one->alive) ids.push_back(one->known_as);
+  std::sort(ids.begin(), ids.end()); // Players have no order.
+  return ids;
+}
+
 void simulated_troupe::kill(const caf::strong_actor_ptr& victim, bool urgently) {
   if (!victim) return;
   const auto id = caf::make_message_id(urgently ? caf::message_priority::high : caf::message_priority::normal);
@@ -67,8 +76,14 @@ void simulated_troupe::crash(const caf::strong_actor_ptr& victim, const std::str
 }
 
 void simulated_troupe::abandon(const std::string& path) {
+  const auto handle = find(path);
+  if (handle) abandon(path, handle->id());
+}
+
+void simulated_troupe::abandon(const std::string& path, caf::actor_id who) {
   v1::AbandonActor order;
   order.set_path(path);
+  order.set_actor_id(who);
   if (const auto directory = find(paths::directory))
     caf::anon_send(caf::actor_cast<directory_actor>(directory), order);
 }
@@ -167,6 +182,7 @@ caf::strong_actor_ptr simulated_troupe::enter(player& one, const caf::strong_act
   if (watch_.traffic)
     handle = interpose(actor, [this, &one](caf::mailbox_element_ptr& element) { return pass(one, element); });
   one.stand_in = caf::actor_cast<caf::weak_actor_ptr>(handle);
+  one.known_as = handle->id();
   caf::actor_cast<caf::abstract_actor*>(actor)->attach_functor([this, &one](const caf::error& reason) {
     one.alive = false;
     if (watch_.ended) watch_.ended(one, reason);

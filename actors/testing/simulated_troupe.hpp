@@ -24,6 +24,7 @@ struct player {
   uint32_t life = 1;        // The how manieth at its path.
   bool alive = true;
   caf::weak_actor_ptr actor, stand_in; // The same one, when nobody looks at the traffic.
+  caf::actor_id known_as = 0;          // Of the stand-in.
 
   std::string name() const { return life == 1 ? path : path + " (life " + std::to_string(life) + ")"; }
 };
@@ -88,12 +89,15 @@ public:
   std::map<std::string, uint32_t> starts;
 
   caf::strong_actor_ptr find(const std::string& path);
+  /// Ids by which others knew the earlier lives at that path.
+  std::vector<caf::actor_id> former_handles(const std::string& path) const;
   const player* find_player(const std::string& path) const; // The newest life at that path.
   void kill(const caf::strong_actor_ptr& victim, bool urgently);
   /// Ends the actor as if one of its handlers had thrown.
   void crash(const caf::strong_actor_ptr& victim, const std::string& what);
   /// Somebody tells the directory that this actor hangs, whether or not it does.
   void abandon(const std::string& path);
+  void abandon(const std::string& path, caf::actor_id who);
 
   v1::SchedulerStats statistics();
   /// What the plan's injector has done so far.

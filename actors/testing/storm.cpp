@@ -10,8 +10,6 @@ namespace {
 using namespace std::chrono_literals;
 
 bool is_supervisor(const std::string& path) { return path.ends_with("/supervisor") || path == paths::sequences; }
-/// Who is replaced by a deadline when it hangs.
-bool is_missed(const std::string& path) { return path.starts_with("/replica") && !is_supervisor(path); }
 bool is_sequence(const std::string& path) { return path.starts_with(paths::sequences + "/"); }
 
 /// Observed on the way: sent once, for a client that wants them.
@@ -221,7 +219,6 @@ void storm::strike_actor(strike kind) {
   std::advance(it, int64_t(troupe_->sim.draw(cast.size())));
   const auto* victim = troupe_->find_player(it->first);
   if (!victim || !victim->alive || troupe_->sim.is_frozen(victim->id)) return;
-  if (kind == strike::hang && !is_missed(victim->path)) return; // Nobody would miss it: see freeze.
   const uint32_t weight = is_supervisor(victim->path) || victim->path == paths::directory ? 3 : 2;
   if (!may_harm(weight)) return;
   harm(weight);

@@ -128,13 +128,23 @@ private:
     }
     if (const auto names = troupe_.unread(); !names.empty()) return fail("idle", names.front() + " has unread messages");
     const auto listed = troupe_.listed_paths();
-    if (listed == world_.standing) return;
+    if (listed == world_.standing) return check_late_orders();
     std::string who;
     std::vector<std::string> odd;
     const auto& wanted = world_.standing;
     std::set_symmetric_difference(listed.begin(), listed.end(), wanted.begin(), wanted.end(), std::back_inserter(odd));
     for (const auto& path : odd) who += ' ' + path;
     fail("idle", "in the directory, missing or one too many:" + who);
+  }
+
+  /// Whoever was replaced is reported once more, late: its replacement must not mind.
+  void check_late_orders() {
+    const auto starts = troupe_.starts;
+    for (const auto& path : world_.standing)
+      for (const auto id : troupe_.former_handles(path)) troupe_.abandon(path, id);
+    for (uint64_t i = 0; i < bounds_.steps && troupe_.step(); ++i) {}
+    for (const auto& [path, count] : troupe_.starts)
+      if (count != starts.at(path)) return fail("idle", "a late order to abandon an earlier life hit " + path);
   }
 
   const trial_world& world_;

@@ -6,6 +6,7 @@
 #include "apps/troupe/session.hpp"
 #include "apps/troupe/terminal.hpp"
 #include "model/error.hpp"
+#include "model/utf8.hpp"
 #include <limits>
 #include <map>
 
@@ -72,6 +73,7 @@ void check(generate_options& options) {
   }
   for (const std::string& stop : options.stop_strings) {
     if (stop.empty()) throw usage_error("--stop: an empty string would end every text at once");
+    if (!is_utf8(stop)) throw usage_error("--stop: not valid UTF-8, so no text can contain it");
   }
   const std::string reason = invalid(options.sampling, std::numeric_limits<uint32_t>::max());
   if (!reason.empty()) throw usage_error(reason);

@@ -16,6 +16,10 @@ std::unique_ptr<engine> start_engine(std::shared_ptr<const model_file> model, co
     chosen.step_rows_max = std::max(chosen.step_rows_max, options.chunk);
   }
   chosen.sequences_max = std::max(chosen.sequences_max, sequences_min);
+  const auto is_checked = [&](const char* what) { return std::ranges::find(options.checks, what) != options.checks.end(); };
+  chosen.checks.products = is_checked("products");
+  chosen.checks.weights = is_checked("weights");
+  chosen.checks.caches = is_checked("caches");
   progress_bar bar{"loading " + std::filesystem::path(options.model).filename().string(), !options.quiet};
   return std::make_unique<engine>(std::move(model), chosen, [&](double share) { bar.advance(share); });
 }

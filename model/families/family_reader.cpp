@@ -1,5 +1,6 @@
 #include "model/families/family_reader.hpp"
 #include "model/formats/byte_reader.hpp"
+#include "model/utf8.hpp"
 #include <cmath>
 #include <sstream>
 

@@ -72,7 +72,4 @@ inline std::string in_quotes(std::string_view text) {
   return result + (text.size() > longest ? "...\"" : "\"");
 }
 
-/// Whether `text` is well-formed UTF-8 (no overlong forms, surrogates or values beyond U+10FFFF).
-bool is_utf8(std::string_view text);
-
 } // namespace troupe

@@ -2,6 +2,7 @@
 #include "model/formats/byte_reader.hpp"
 #include "model/formats/safetensors.hpp"
 #include "model/formats/safetensors_types.hpp"
+#include "model/utf8.hpp"
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <system_error>

@@ -4,6 +4,8 @@
 #include "model/kernels/unroll.hpp"
 // unroll.hpp first.
 #include "model/kernels/matrix_kernels.hpp"
+// check_kernels.hpp needs those.
+#include "model/kernels/check_kernels.hpp"
 #include "model/kernels/rowwise_kernels.hpp"
 // attention_kernels.hpp needs exponential() of rowwise_kernels.hpp.
 #include "model/kernels/attention_kernels.hpp"
@@ -14,6 +16,8 @@ namespace troupe::TROUPE_ISA {
 constexpr kernel_table make_table(const char* name) {
   return {.name = name,
           .multiply = multiply_any,
+          .multiply_checked = multiply_checked,
+          .sum_words = sum_words,
           .quantize_row = quantize_row,
           .normalize = normalize,
           .activate = activate,

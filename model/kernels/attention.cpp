@@ -4,13 +4,15 @@
 #include "model/kernels/half.hpp"
 #include "model/kernels/kernel_table.hpp"
 #include <algorithm>
-#include <cmath>
+#include <bit>
 #include <cstring>
 #include <new>
+#include <numeric>
 
 namespace troupe {
 
-kv_cache::kv_cache(uint32_t head_dim, cache_type type) : head_dim_(head_dim), type_(type) {}
+kv_cache::kv_cache(uint32_t head_dim, cache_type type, bool keep_sums)
+    : head_dim_(head_dim), type_(type), keep_sums_(keep_sums) {}
 
 uint64_t kv_cache::bytes() const { return pages_.size() * page_bytes(); }
 
@@ -31,16 +33,45 @@ void kv_cache::write(uint32_t position, std::span<const float> key, std::span<co
   TROUPE_ASSERT(value.size() == head_dim_);
   const uint32_t page = position / page_positions, within = position % page_positions;
   if (page == pages_.size()) pages_.push_back(new_page());
+  uint32_t sum = 0;
   const auto fill = [&](auto* elements, auto convert) { // [64/16][head_dim][16], [64][head_dim]
-    auto* keys_of_vector = elements + uint64_t(within / 16) * head_dim_ * 16;
-    for (uint32_t d = 0; d < head_dim_; ++d) keys_of_vector[d * 16 + within % 16] = convert(key[d]);
-    std::ranges::transform(value, elements + uint64_t(page_positions + within) * head_dim_, convert);
+    const auto put = [&](uint64_t i, float x) {
+      elements[i] = convert(x);
+      // What the element adds to the sum of 32-bit words.
+      if constexpr (sizeof elements[i] == 2) sum += uint32_t(elements[i]) << 16 * (i % 2);
+      else sum += std::bit_cast<uint32_t>(elements[i]);
+    };
+    for (uint32_t d = 0; d < head_dim_; ++d) put((uint64_t(within / 16) * head_dim_ + d) * 16 + within % 16, key[d]);
+    for (uint32_t d = 0; d < head_dim_; ++d) put(uint64_t(page_positions + within) * head_dim_ + d, value[d]);
   };
   if (type_ == cache_type::f32)
     fill(reinterpret_cast<float*>(pages_[page].get()), [](float x) { return x; });
   else
     fill(reinterpret_cast<uint16_t*>(pages_[page].get()), half_of_float);
   length_ = std::max(length_, position + 1);
+  if (!keep_sums_) return;
+  sums_.resize(pages_.size() * page_positions);
+  sums_[position] = sum;
+}
+
+bool kv_cache::is_intact() const {
+  for (size_t page = 0; keep_sums_ && page < pages_.size(); ++page) {
+    const auto first = sums_.begin() + ptrdiff_t(page * page_positions);
+    const uint32_t wanted = std::accumulate(first, first + page_positions, uint32_t(0)); // Positions not yet written are 0.
+    if (current_kernels().sum_words(pages_[page].get(), page_bytes()) != wanted) return false;
+  }
+  return true;
+}
+
+void kv_cache::flip_bit(uint64_t draw) {
+  if (length_ == 0) return;
+  const uint32_t position = uint32_t(draw % length_), page = position / page_positions, within = position % page_positions;
+  draw /= length_;
+  const uint64_t bits = element_bytes() * 8, bit = draw % bits, element = draw / bits % (2 * head_dim_);
+  const uint64_t key_at = (uint64_t(within / 16) * head_dim_ + element) * 16 + within % 16;
+  const uint64_t value_at = uint64_t(page_positions + within) * head_dim_ + (element - head_dim_);
+  const uint64_t at = element < head_dim_ ? key_at : value_at;
+  pages_[page][at * element_bytes() + bit / 8] ^= uint8_t(1u << bit % 8);
 }
 
 void attend(const kv_cache& cache, const_rows queries, visible_positions visible, float scale, mutable_rows out,
@@ -69,28 +100,6 @@ float attend(const kv_cache& cache, std::span<const float> query, uint32_t posit
   attend(cache, const_rows{query.data(), 1, columns, columns}, positions, scale,
          mutable_rows{out.data(), 1, uint32_t(out.size()), columns}, {&sum, 1}, scratch);
   return sum;
-}
-
-void attend_reference(std::span<const float> keys, std::span<const float> values,
-                      std::span<const float> query, float scale, std::span<float> out) {
-  const size_t head_dim = query.size();
-  TROUPE_ASSERT(head_dim > 0);
-  TROUPE_ASSERT(keys.size() % head_dim == 0);
-  TROUPE_ASSERT(values.size() == keys.size());
-  TROUPE_ASSERT(out.size() == head_dim);
-  const size_t positions = keys.size() / head_dim;
-  std::vector<double> weights(positions);
-  for (size_t p = 0; p < positions; ++p)
-    for (size_t d = 0; d < head_dim; ++d)
-      weights[p] += double(scale) * double(query[d]) * double(keys[p * head_dim + d]);
-  const double top = *std::ranges::max_element(weights);
-  double sum = 0;
-  for (double& weight : weights) sum += weight = std::exp(weight - top);
-  for (size_t d = 0; d < head_dim; ++d) {
-    double total = 0;
-    for (size_t p = 0; p < positions; ++p) total += weights[p] / sum * double(values[p * head_dim + d]);
-    out[d] = float(total);
-  }
 }
 
 } // namespace troupe

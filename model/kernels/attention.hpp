@@ -19,7 +19,8 @@ enum class cache_type : uint8_t { f32, f16 };
 class kv_cache {
 public:
   static constexpr uint32_t page_positions = 64;
-  explicit kv_cache(uint32_t head_dim = 0, cache_type type = cache_type::f32);
+  /// keep_sums: the bits of every position's key and value are added up when they are written, for is_intact.
+  explicit kv_cache(uint32_t head_dim = 0, cache_type type = cache_type::f32, bool keep_sums = false);
   uint32_t length() const { return length_; }
   uint32_t head_dim() const { return head_dim_; }
   cache_type type() const { return type_; }
@@ -29,6 +30,12 @@ public:
   /// the same tokens give the same bits, so a repeated write is harmless. key, value: [head_dim], key after
   /// RoPE.
   void write(uint32_t position, std::span<const float> key, std::span<const float> value);
+
+  /// Whether all positions are as they were written: finds every single wrong bit. Reads all of the cache. True where no
+  /// sums are kept.
+  bool is_intact() const;
+  /// Flips one bit of what is held, the one that `draw` chooses, as a fault of the memory would; nothing when it is empty.
+  void flip_bit(uint64_t draw);
 
   // For kernels: page p as keys [64/16][head_dim][16], then values [64][head_dim], in elements of type(). Reading a
   // vector of 16 elements that begins inside a page is allowed, whatever lies behind its end.
@@ -46,7 +53,9 @@ private:
 
   uint32_t head_dim_, length_ = 0;
   cache_type type_;
+  bool keep_sums_;
   std::vector<page_memory> pages_;
+  std::vector<uint32_t> sums_; // Of each position; whole pages.
 };
 
 /// Query row r sees positions [0, first + r * step): with step 1 each row one more than the row before it, as when a

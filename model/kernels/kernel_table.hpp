@@ -29,6 +29,10 @@ struct attention_task {
 struct kernel_table {
   const char* name;
   void (*multiply)(const product& task);
+  /// False: something is wrong, and the output with it. totals: scratch, [x.rows]. For matrices that keep column sums.
+  bool (*multiply_checked)(const product& task, uint32_t* totals);
+  /// The sum of all 32-bit words, modulo 2^32. bytes: aligned to 4, a multiple of 4.
+  uint32_t (*sum_words)(const uint8_t* bytes, uint64_t count);
   /// x: [columns], blocks: [(columns + 31) / 32].
   void (*quantize_row)(const float* x, uint32_t columns, int8_block* blocks);
   void (*normalize)(const norm_spec& spec, const float* weight, const float* bias, const float* x, float* out,

@@ -26,6 +26,15 @@ namespace troupe {
 
 constexpr uint32_t group_rows = 16;
 
+/// Groups of a strip: 64 rows have one set of sums.
+constexpr uint32_t strip_groups = 4;
+
+/// What the words of a strip add up to, modulo 2^32.
+struct strip_sums {
+  uint32_t codes, scales, columns;
+  bool operator==(const strip_sums&) const = default;
+};
+
 /// Of 32 columns of a group.
 constexpr uint64_t packed_code_bytes(uint32_t code_bits) { return uint64_t(code_bits) * 64; }
 
@@ -57,6 +66,11 @@ struct packed_matrix::layout {
   weight_memory memory;           // Holds both:
   const uint8_t* codes = nullptr; // [groups][code_group_bytes]
   const uint8_t* scales = nullptr; // [groups][scale_group_bytes]
+  // Kept so that wrong bits are found. Of products only, else null: the sums over a strip's rows, those included that do
+  // not exist, of code - offset: [strips][columns].
+  kept_sums keep = kept_sums::none;
+  const int16_t* column_sums = nullptr;
+  std::vector<strip_sums> strips; // [strips] or empty.
 };
 
 } // namespace troupe

@@ -40,15 +40,35 @@ void operand::assign(const_rows rows, operand_kind kind) {
                          blocks_.data() + uint64_t(row) * row_blocks_);
 }
 
-void multiply(const packed_matrix& w, const operand& x, std::span<const float> bias, mutable_rows out) {
+namespace {
+
+void check_shapes(const packed_matrix& w, const operand& x, std::span<const float> bias, const mutable_rows& out) {
   TROUPE_ASSERT(x.kind() == w.wants());
   TROUPE_ASSERT(x.columns() == w.columns());
   TROUPE_ASSERT(out.rows == x.rows());
   TROUPE_ASSERT(out.columns == w.rows());
   TROUPE_ASSERT(out.stride >= out.columns);
   TROUPE_ASSERT(bias.empty() || bias.size() == w.rows());
+}
+
+} // namespace
+
+void multiply(const packed_matrix& w, const operand& x, std::span<const float> bias, mutable_rows out) {
+  check_shapes(w, x, bias, out);
   if (out.rows == 0) return;
   current_kernels().multiply({w, x, bias.empty() ? nullptr : bias.data(), out});
+}
+
+bool multiply_checked(const packed_matrix& w, const operand& x, std::span<const float> bias, mutable_rows out,
+                      std::vector<uint32_t>& scratch) {
+  if (w.keeps() != kept_sums::columns) {
+    multiply(w, x, bias, out);
+    return true;
+  }
+  check_shapes(w, x, bias, out);
+  if (out.rows == 0) return true;
+  if (scratch.size() < out.rows) scratch.resize(out.rows);
+  return current_kernels().multiply_checked({w, x, bias.empty() ? nullptr : bias.data(), out}, scratch.data());
 }
 
 } // namespace troupe

@@ -32,6 +32,19 @@ struct tile {
   bool starts, ends;    // Whether the panel is the first, the last.
   const uint8_t* ahead; // What to fetch into the second cache: `ahead_lines` cache lines with every block.
   uint32_t ahead_lines;
+  // For checked products, see check_kernels.hpp: what of the tile is no repetition, and what to add each row's dots to.
+  uint32_t new_groups, new_rows;
+  uint32_t* dot_totals;
+};
+
+/// Whether a product adds up its int8 dots so that they can be compared. With `unchecked` nothing of it is compiled.
+struct unchecked {
+  static constexpr bool is_on = false;
+};
+struct checked {
+  static constexpr bool is_on = true;
+  /// Sees every vector of dots when it is complete, before anybody uses it: a test's own policy strikes here.
+  static void see(i32x16&, uint32_t /*first_column*/, uint32_t /*row*/, uint32_t /*block*/) {}
 };
 
 template <int Groups, int Rows>
@@ -48,12 +61,14 @@ TROUPE_INLINE void load_sums(const tile<Groups, Rows, Activation>& t, tile_sums<
   });
 }
 
-template <int Groups, int Rows, class Activation>
+/// Repetitions store the same value twice; where a wrong bit in one of them must not spoil it, only what is new is stored.
+template <bool OnlyNew = false, int Groups, int Rows, class Activation>
 TROUPE_INLINE void store_sums(const tile<Groups, Rows, Activation>& t, const tile_sums<Groups, Rows>& sums) {
   repeat<Groups>([&](auto g) TROUPE_LAMBDA {
     const bool has_bias = t.ends && t.bias != nullptr;
     const f32x16 bias = has_bias ? load_first(t.bias + t.column[g], t.lanes[g]) : zero_floats();
     repeat<Rows>([&](auto r) TROUPE_LAMBDA {
+      if (OnlyNew && (uint32_t(g) >= t.new_groups || uint32_t(r) >= t.new_rows)) return;
       store_first(t.out[r] + t.column[g], has_bias ? sums.v[g][r] + bias : sums.v[g][r], t.lanes[g]);
     });
   });
@@ -78,7 +93,7 @@ TROUPE_INLINE i32x16 start_of_dot(const int8_block& x) {
 }
 
 /// Weights: packed_blocks or unpacked_blocks, as the tile's codes and scales are.
-template <class Weights, int Groups, int Rows>
+template <class Weights, class Check, int Groups, int Rows>
 void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
   using Format = typename Weights::format;
   const tile<Groups, Rows, int8_block> t =
@@ -87,6 +102,8 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
   constexpr int words = 8 / parts;
   tile_sums<Groups, Rows> sums;
   load_sums(t, sums);
+  [[maybe_unused]] i32x16 totals[Rows];
+  if constexpr (Check::is_on) repeat<Rows>([&](auto r) TROUPE_LAMBDA { totals[r] = all_lanes(0); });
   const uint8_t* ahead = t.ahead;
   for (uint32_t block = t.first; block < t.last; ++block) {
     if constexpr (Rows > 1)
@@ -109,6 +126,14 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
               [&](auto g) TROUPE_LAMBDA { dots[g][r] = dot_codes<Format::code_bits>(dots[g][r], w[g], x); });
         });
       });
+      if constexpr (Check::is_on)
+        repeat<Groups>([&](auto g) TROUPE_LAMBDA {
+          if (Groups > 1 && uint32_t(g) >= t.new_groups) return;
+          repeat<Rows>([&](auto r) TROUPE_LAMBDA {
+            Check::see(dots[g][r], t.column[g], uint32_t(r), block);
+            totals[r] = totals[r] + dots[g][r];
+          });
+        });
       repeat<Groups>([&](auto g) TROUPE_LAMBDA {
         const f32x16 scales = Weights::template scales<part>(t.scales[g], block);
         repeat<Rows>([&](auto r) TROUPE_LAMBDA {
@@ -129,7 +154,11 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
       });
     });
   }
-  store_sums(t, sums);
+  if constexpr (Check::is_on)
+    repeat<Rows>([&](auto r) TROUPE_LAMBDA {
+      if (uint32_t(r) < t.new_rows) t.dot_totals[r] += uint32_t(sum_of_lanes(totals[r]));
+    });
+  store_sums<Check::is_on>(t, sums);
 }
 
 template <tensor_type Type>
@@ -202,16 +231,21 @@ void choose_ahead(const product& task, uint32_t index, uint32_t tiles, uint32_t 
   if (begin >= bytes) t.ahead_lines = 0;
 }
 
+/// Some groups of the weights, and what tiles add the dots of each activation row to: null unless they are checked.
+struct group_range {
+  uint32_t first, last;
+  uint32_t* dot_totals;
+};
+
 /// The loops over groups, panels and tiles of rows. Groups at a time, `length` units of columns in all,
-/// `panel` at a time. prepare(codes, scales, first, last) may put a panel's weights elsewhere before its tiles;
-/// kernel(tile) does one tile.
+/// `panel` at a time. prepare(tile, is first of its panel) may put the panel's weights elsewhere; kernel(tile) does one tile.
 template <int Groups, class Activation, int... RowSizes, class Prepare, class Kernel>
-void multiply_all(const product& task, uint32_t length, uint32_t panel, std::integer_sequence<int, RowSizes...>,
-                  Prepare prepare, Kernel kernel) {
+void multiply_all(const product& task, group_range groups, uint32_t length, uint32_t panel,
+                  std::integer_sequence<int, RowSizes...>, Prepare prepare, Kernel kernel) {
   constexpr uint32_t rows_most = std::max({RowSizes...});
   const uint32_t rows = task.x.rows();
   if (rows <= rows_most) panel = length; // Never when panels are prepared: then there are more rows.
-  for (uint32_t group = 0; group < task.w.get().groups; group += Groups)
+  for (uint32_t group = groups.first; group < groups.last; group += Groups)
     for (uint32_t first = 0; first < length; first += panel) {
       const uint32_t last = first + std::min(panel, length - first);
       bool is_prepared = false;
@@ -224,6 +258,9 @@ void multiply_all(const product& task, uint32_t length, uint32_t panel, std::int
           t.last = last;
           t.starts = first == 0;
           t.ends = last == length;
+          t.new_groups = groups.last - group;
+          t.new_rows = rows - row;
+          t.dot_totals = groups.dot_totals == nullptr ? nullptr : groups.dot_totals + row;
           choose_ahead(task, row / rows_most, (rows + rows_most - 1) / rows_most, length, t);
           prepare(t, !std::exchange(is_prepared, true));
           kernel(t);
@@ -239,8 +276,8 @@ constexpr uint32_t panel_blocks = 64;
 constexpr uint32_t panel_blocks_unpacked = 32;
 
 /// Unpacks a panel's weights once for all tiles of rows.
-template <class Format>
-void multiply_unpacked(const product& task, uint32_t blocks) {
+template <class Format, class Check>
+void multiply_unpacked(const product& task, group_range groups, uint32_t blocks) {
   using weights = unpacked_blocks<Format>;
   struct alignas(64) panel {
     uint8_t codes[int8_groups][panel_blocks_unpacked * weights::code_bytes];
@@ -256,27 +293,27 @@ void multiply_unpacked(const product& task, uint32_t blocks) {
     for (auto& x : t.x) x += t.first;
     t.last -= std::exchange(t.first, 0);
   };
-  multiply_all<int8_groups, int8_block>(task, blocks, panel_blocks_unpacked, int8_row_sizes{}, unpack,
-                                        [](const auto& t) { multiply_int8_tile<weights>(t); });
+  multiply_all<int8_groups, int8_block>(task, groups, blocks, panel_blocks_unpacked, int8_row_sizes{}, unpack,
+                                        [](const auto& t) { multiply_int8_tile<weights, Check>(t); });
 }
 
-template <class Format>
-void multiply_int8(const product& task) {
+template <class Format, class Check>
+void multiply_int8(const product& task, group_range groups) {
   const uint32_t blocks = task.w.columns() / 32, rows = task.x.rows();
-  const auto kernel = [](const auto& t) { multiply_int8_tile<packed_blocks<Format>>(t); };
+  const auto kernel = [](const auto& t) { multiply_int8_tile<packed_blocks<Format>, Check>(t); };
   if (rows <= int8_rows_few) // Bound by memory: one stream of weights.
-    multiply_all<int8_groups_few, int8_block>(task, blocks, blocks, int8_row_sizes_few{}, as_they_are, kernel);
+    multiply_all<int8_groups_few, int8_block>(task, groups, blocks, blocks, int8_row_sizes_few{}, as_they_are, kernel);
   else if (Format::code_bits != 6 || rows <= int8_rows_unpacked) // Up to 5 bits unpacking once saves nothing.
-    multiply_all<int8_groups, int8_block>(task, blocks, panel_blocks, int8_row_sizes{}, as_they_are, kernel);
+    multiply_all<int8_groups, int8_block>(task, groups, blocks, panel_blocks, int8_row_sizes{}, as_they_are, kernel);
   else
-    multiply_unpacked<Format>(task, blocks);
+    multiply_unpacked<Format, Check>(task, groups, blocks);
 }
 
 constexpr uint32_t panel_columns = 256; // Two groups of float32 take 32 KiB.
 
 /// 16-bit weights of a panel are widened once for all tiles of rows: widening competes with the sums for the same ports.
 template <tensor_type Type>
-void multiply_widened(const product& task) {
+void multiply_widened(const product& task, group_range groups) {
   constexpr uint64_t panel_floats = uint64_t(panel_columns) * group_rows;
   alignas(64) float wide[float_groups][panel_floats];
   const auto widen = [&](auto& t, bool is_first_tile) {
@@ -290,33 +327,36 @@ void multiply_widened(const product& task) {
     for (auto& x : t.x) x += t.first;
     t.last -= std::exchange(t.first, 0);
   };
-  multiply_all<float_groups, float>(task, task.w.columns(), panel_columns, float_row_sizes{}, widen,
+  multiply_all<float_groups, float>(task, groups, task.w.columns(), panel_columns, float_row_sizes{}, widen,
                                     [](const auto& t) { multiply_float_tile<tensor_type::f32>(t); });
 }
 
 template <tensor_type Type>
-void multiply_float(const product& task) {
+void multiply_float(const product& task, group_range groups) {
   const auto kernel = [](const auto& t) { multiply_float_tile<Type>(t); };
   const uint32_t columns = task.w.columns(), rows = task.x.rows();
   if (rows <= float_rows_few) // More groups at once, to have enough independent sums.
-    multiply_all<float_groups_few, float>(task, columns, columns, float_row_sizes_few{}, as_they_are, kernel);
+    multiply_all<float_groups_few, float>(task, groups, columns, columns, float_row_sizes_few{}, as_they_are, kernel);
   else if (Type == tensor_type::f32 || rows <= float_rows_widened)
-    multiply_all<float_groups, float>(task, columns, panel_columns, float_row_sizes{}, as_they_are, kernel);
+    multiply_all<float_groups, float>(task, groups, columns, panel_columns, float_row_sizes{}, as_they_are, kernel);
   else if constexpr (Type != tensor_type::f32)
-    multiply_widened<Type>(task);
+    multiply_widened<Type>(task, groups);
+}
+
+void multiply_any_float(const product& task, group_range groups) {
+  if (task.w.get().type == tensor_type::f32)
+    multiply_float<tensor_type::f32>(task, groups);
+  else if (task.w.get().type == tensor_type::f16)
+    multiply_float<tensor_type::f16>(task, groups);
+  else
+    multiply_float<tensor_type::bf16>(task, groups);
 }
 
 void multiply_any(const product& task) {
-  const tensor_type type = task.w.get().type;
-  const bool has_blocks =
-      with_block_format(type, [&](auto format) { multiply_int8<decltype(format)>(task); });
-  if (has_blocks) return;
-  if (type == tensor_type::f32)
-    multiply_float<tensor_type::f32>(task);
-  else if (type == tensor_type::f16)
-    multiply_float<tensor_type::f16>(task);
-  else
-    multiply_float<tensor_type::bf16>(task);
+  const group_range all{0, task.w.get().groups, nullptr};
+  const bool has_blocks = with_block_format(
+      task.w.get().type, [&](auto format) { multiply_int8<decltype(format), unchecked>(task, all); });
+  if (!has_blocks) multiply_any_float(task, all);
 }
 
 void quantize_block(f32x16 a, f32x16 b, int8_block& out) {

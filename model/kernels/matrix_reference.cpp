@@ -2,6 +2,7 @@
 #include "model/error.hpp"
 #include "model/kernels/blocks.hpp"
 #include "model/kernels/matrix.hpp"
+#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -65,9 +66,9 @@ float dot_blocks(const uint8_t* row, std::span<const plain_block> x) {
 }
 
 float dot_floats(std::span<const float> w, std::span<const float> x) {
-  double sum = 0;
-  for (size_t i = 0; i < w.size(); ++i) sum += double(w[i]) * double(x[i]);
-  return float(sum);
+  const auto columns = Eigen::Index(w.size());
+  const Eigen::Map<const Eigen::VectorXf> row(w.data(), columns), input(x.data(), columns);
+  return float(row.cast<double>().dot(input.cast<double>()));
 }
 
 } // namespace

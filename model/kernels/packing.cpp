@@ -1,5 +1,6 @@
 // From a file's rows to the layout of layout.hpp.
 #include "model/error.hpp"
+#include "model/kernels/kernel_table.hpp"
 #include "model/kernels/layout.hpp"
 #include <algorithm>
 
@@ -52,10 +53,10 @@ void pack_scales(const block_parts& parts, uint32_t lane, uint8_t* record) {
     for (uint32_t i = 0; i < 16; ++i) record[32 + 16 * i + lane] = parts.scales[i];
 }
 
-/// Packs up to 16 rows, `row_bytes` apart. codes and scales: of the group.
+/// Packs up to 16 rows, `row_bytes` apart. codes and scales: of the group. column_sums: of its strip, added to; or null.
 template <class Format>
 void pack_group(const uint8_t* rows, uint32_t row_count, uint64_t row_bytes, uint64_t columns, uint8_t* codes,
-                uint8_t* scales) {
+                uint8_t* scales, int16_t* column_sums) {
   constexpr uint64_t code_bytes = packed_code_bytes(Format::code_bits);
   constexpr uint64_t scale_bytes = packed_scale_bytes(Format::scaling);
   static_assert(scale_columns(Format::scaling) == Format::elements);
@@ -70,7 +71,10 @@ void pack_group(const uint8_t* rows, uint32_t row_count, uint64_t row_bytes, uin
       for (uint32_t run = 0; run < runs; ++run)
         pack_codes<Format::code_bits>(parts.codes + 32 * run, lane, codes + run * code_bytes);
       pack_scales<Format::scaling>(parts, lane, scales);
+      if (column_sums != nullptr)
+        for (uint32_t i = 0; i < Format::elements; ++i) column_sums[i] += int16_t(parts.codes[i] - int(Format::offset));
     }
+    if (column_sums != nullptr) column_sums += Format::elements;
     codes += runs * code_bytes;
     scales += scale_bytes;
   }
@@ -105,12 +109,59 @@ uint64_t packed_matrix::bytes() const {
 
 namespace {
 
+strip_sums sums_of(const packed_matrix::layout& w, uint32_t strip, uint32_t columns) {
+  const auto sum = current_kernels().sum_words;
+  const uint32_t first = strip * strip_groups, groups = std::min(strip_groups, w.groups - first);
+  strip_sums sums{};
+  sums.codes = sum(w.codes + first * w.code_group_bytes, groups * w.code_group_bytes);
+  sums.scales = sum(w.scales + first * w.scale_group_bytes, groups * w.scale_group_bytes);
+  if (w.column_sums != nullptr)
+    sums.columns = sum(reinterpret_cast<const uint8_t*>(w.column_sums + uint64_t(strip) * columns), columns * sizeof(int16_t));
+  return sums;
+}
+
+} // namespace
+
+kept_sums packed_matrix::keeps() const { return layout_->keep; }
+
+uint32_t packed_matrix::strips() const { return uint32_t(layout_->strips.size()); }
+
+uint64_t packed_matrix::strip_bytes() const {
+  return strip_groups * (layout_->code_group_bytes + layout_->scale_group_bytes);
+}
+
+bool packed_matrix::is_intact(uint32_t strip) const {
+  if (layout_->strips.empty()) return true;
+  TROUPE_ASSERT(strip < strips());
+  return sums_of(*layout_, strip, columns_) == layout_->strips[strip];
+}
+
+bool packed_matrix::is_intact() const {
+  for (uint32_t strip = 0; strip < strips(); ++strip)
+    if (!is_intact(strip)) return false;
+  return true;
+}
+
+std::span<uint8_t> packed_matrix::all_bytes() const {
+  const uint64_t sums = layout_->column_sums == nullptr ? 0 : uint64_t(strips()) * columns_ * sizeof(int16_t);
+  return {layout_->memory.get(), bytes() + sums};
+}
+
+namespace {
+
 /// The sizes of a packed tensor; everything but where it lies.
-packed_matrix::layout measure(const tensor_view& tensor) {
+struct packed_sizes {
+  packed_matrix::layout layout;
+  uint64_t weight_bytes, column_sum_bytes;
+};
+
+packed_sizes measure(const tensor_view& tensor, kept_sums keep) {
   TROUPE_ASSERT(tensor.rows > 0 && tensor.rows <= UINT32_MAX - group_rows);
   TROUPE_ASSERT(tensor.columns > 0 && tensor.columns <= UINT32_MAX - 31);
-  packed_matrix::layout target;
+  packed_sizes sizes{};
+  packed_matrix::layout& target = sizes.layout;
   target.type = tensor.type;
+  target.keep = keep;
   target.groups = uint32_t((tensor.rows + group_rows - 1) / group_rows);
   const bool has_blocks = with_block_format(tensor.type, [&](auto format) {
     using type = decltype(format);
@@ -118,21 +169,30 @@ packed_matrix::layout measure(const tensor_view& tensor) {
     target.scale_group_bytes = tensor.columns / type::elements * packed_scale_bytes(type::scaling);
   });
   if (!has_blocks) target.code_group_bytes = tensor.columns * group_rows * traits_of(tensor.type).block_bytes;
-  return target;
+  if (keep != kept_sums::none) target.strips.resize((target.groups + strip_groups - 1) / strip_groups);
+  sizes.weight_bytes = target.groups * (target.code_group_bytes + target.scale_group_bytes);
+  if (keep == kept_sums::columns && has_blocks)
+    sizes.column_sum_bytes = target.strips.size() * tensor.columns * sizeof(int16_t);
+  return sizes;
+}
+
+/// Takes the sums of what was packed.
+void sum_strips(packed_matrix::layout& target, uint32_t columns) {
+  for (uint32_t strip = 0; strip < target.strips.size(); ++strip) target.strips[strip] = sums_of(target, strip, columns);
 }
 
 } // namespace
 
-uint64_t packed_matrix::packed_bytes(const tensor_view& tensor) {
-  const layout sizes = measure(tensor);
-  return (sizes.groups * (sizes.code_group_bytes + sizes.scale_group_bytes) + 63) / 64 * 64;
+uint64_t packed_matrix::packed_bytes(const tensor_view& tensor, kept_sums keep) {
+  const packed_sizes sizes = measure(tensor, keep);
+  return (sizes.weight_bytes + sizes.column_sum_bytes + 63) / 64 * 64;
 }
 
-std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tensor) {
-  return pack(tensor, allocate_weights(packed_bytes(tensor)));
+std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tensor, kept_sums keep) {
+  return pack(tensor, allocate_weights(packed_bytes(tensor, keep)), keep);
 }
 
-std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tensor, weight_memory memory) {
+std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tensor, weight_memory memory, kept_sums keep) {
   const uint64_t row_bytes = tensor.row_bytes();
   TROUPE_ASSERT(tensor.bytes.size() >= tensor.rows * row_bytes);
   TROUPE_ASSERT(reinterpret_cast<uintptr_t>(memory.get()) % 64 == 0);
@@ -142,17 +202,22 @@ std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tens
   matrix->rows_ = uint32_t(tensor.rows);
   matrix->columns_ = uint32_t(tensor.columns);
   layout& target = *matrix->layout_;
-  target = measure(tensor);
+  packed_sizes sizes = measure(tensor, keep);
+  target = std::move(sizes.layout);
   target.memory = std::move(memory);
   uint8_t* codes = target.memory.get(); // A multiple of 64 bytes where there are scales.
   uint8_t* scales = codes + target.groups * target.code_group_bytes;
   target.codes = codes;
   target.scales = scales;
+  int16_t* column_sums = nullptr;
+  if (sizes.column_sum_bytes > 0) column_sums = reinterpret_cast<int16_t*>(codes + sizes.weight_bytes);
+  target.column_sums = column_sums;
   for (uint32_t group = 0; group < target.groups; ++group) {
     const uint32_t first = group * group_rows, count = std::min(group_rows, matrix->rows_ - first);
     const uint8_t* rows = source + first * row_bytes;
     const bool has_blocks = with_block_format(tensor.type, [&](auto format) {
-      pack_group<decltype(format)>(rows, count, row_bytes, tensor.columns, codes, scales);
+      int16_t* sums = column_sums == nullptr ? nullptr : column_sums + group / strip_groups * tensor.columns;
+      pack_group<decltype(format)>(rows, count, row_bytes, tensor.columns, codes, scales, sums);
     });
     if (!has_blocks && traits_of(tensor.type).block_bytes == 4)
       pack_plain_group<uint32_t>(rows, count, row_bytes, tensor.columns, codes);
@@ -161,6 +226,7 @@ std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tens
     codes += target.code_group_bytes;
     scales += target.scale_group_bytes;
   }
+  sum_strips(target, matrix->columns_);
   return matrix;
 }
 

@@ -39,6 +39,10 @@ float largest(std::span<const float> x) {
 
 bool is_finite(std::span<const float> x) { return current_kernels().is_finite(x.data(), x.size()); }
 
+uint32_t sum_of_bits(std::span<const float> x) {
+  return current_kernels().sum_words(reinterpret_cast<const uint8_t*>(x.data()), x.size_bytes());
+}
+
 rope_table::rope_table(const rope_spec& spec, uint32_t positions)
     : kind_(spec.kind), pairs_(kind_ == rope_kind::none ? 0 : spec.dimensions / 2), positions_(positions) {
   TROUPE_ASSERT(spec.dimensions % 2 == 0);

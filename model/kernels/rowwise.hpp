@@ -54,4 +54,7 @@ float largest(std::span<const float> x);
 /// True when no element is NaN or infinite.
 bool is_finite(std::span<const float> x);
 
+/// The sum of the bits of all elements, modulo 2^32: one wrong bit, or one wrong element, always changes it.
+uint32_t sum_of_bits(std::span<const float> x);
+
 } // namespace troupe

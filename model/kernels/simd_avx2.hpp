@@ -203,4 +203,13 @@ TROUPE_INLINE i32x16 dot_codes(i32x16 sum, u8x64 w, i32x16 x) {
 }
 constexpr bool dot_removes_128 = true;
 
+TROUPE_INLINE __m256i dot_words_half(__m256i sum, const int16_t* w, const int8_t* x) {
+  const __m256i wide = _mm256_cvtepi8_epi16(load_128(x));
+  const __m256i w_words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w));
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(w_words, wide));
+}
+TROUPE_INLINE i32x16 dot_words(i32x16 sum, const int16_t* w, const int8_t* x) {
+  return {dot_words_half(sum.a, w, x), dot_words_half(sum.b, w + 16, x + 16)};
+}
+
 } // namespace troupe::TROUPE_ISA

@@ -126,4 +126,9 @@ TROUPE_INLINE i32x16 dot_codes(i32x16 sum, u8x64 w, i32x16 x) {
 }
 constexpr bool dot_removes_128 = false;
 
+TROUPE_INLINE i32x16 dot_words(i32x16 sum, const int16_t* w, const int8_t* x) {
+  const __m512i wide = _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)));
+  return {_mm512_dpwssd_epi32(sum.v, _mm512_loadu_si512(w), wide)};
+}
+
 } // namespace troupe::TROUPE_ISA

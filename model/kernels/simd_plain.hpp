@@ -155,7 +155,7 @@ TROUPE_INLINE float sum_of_lanes(f32x16 x) {
 }
 TROUPE_INLINE float max_of_lanes(f32x16 x) { return reduce(x.v, max_of); }
 TROUPE_INLINE int32_t sum_of_lanes(i32x16 x) {
-  return reduce(x.v, [](int32_t a, int32_t b) { return a + b; });
+  return reduce(x.v, [](int32_t a, int32_t b) { return int32_t(uint32_t(a) + uint32_t(b)); });
 }
 TROUPE_INLINE int32_t max_of_lanes(i32x16 x) {
   return reduce(x.v, [](int32_t a, int32_t b) { return a > b ? a : b; });
@@ -219,5 +219,12 @@ TROUPE_INLINE i32x16 dot_codes(i32x16 sum, const u8x64& w, i32x16 x) {
   });
 }
 constexpr bool dot_removes_128 = false;
+
+/// sum + the products of 32 words with 32 activation codes, exactly, two in each lane; which in which may differ.
+TROUPE_INLINE i32x16 dot_words(i32x16 sum, const int16_t* w, const int8_t* x) {
+  return each_lane<i32x16>([&](int i) {
+    return int32_t(uint32_t(sum.v[i]) + uint32_t(w[2 * i] * x[2 * i]) + uint32_t(w[2 * i + 1] * x[2 * i + 1]));
+  });
+}
 
 } // namespace troupe::TROUPE_ISA

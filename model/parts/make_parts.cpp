@@ -26,17 +26,18 @@ norm_weights norm_of(const norm_spec& spec, const norm_tensors& tensors) {
 /// the order of use.
 class packing {
 public:
-  packing(const model_file& file, const progress_callback& progress) : file_(file), progress_(progress) {}
+  packing(const model_file& file, kept_sums keep, const progress_callback& progress)
+      : file_(file), keep_(keep), progress_(progress) {}
 
   void add(projection& into, const projection_tensors& source, range rows) {
     if (rows.count == 0) return;
     into.bias = slice_of(source.bias, rows);
-    const tensor_view slice = source.weight.row_slice(rows.first, rows.count);
+    const tensor_view slice = into.source = source.weight.row_slice(rows.first, rows.count);
     bytes_total_ += slice.bytes.size();
     const uint64_t offset = weight_bytes_;
-    weight_bytes_ += packed_matrix::packed_bytes(slice);
+    weight_bytes_ += packed_matrix::packed_bytes(slice, keep_);
     jobs_.push_back([this, &into, slice, offset] {
-      into.matrix = packed_matrix::pack(slice, cut(memory_, offset));
+      into.matrix = packed_matrix::pack(slice, cut(memory_, offset), keep_);
       file_.release(slice);
       const uint64_t done = bytes_done_ += slice.bytes.size();
       if (progress_) progress_(double(done) / double(bytes_total_));
@@ -53,6 +54,7 @@ public:
 
 private:
   const model_file& file_;
+  kept_sums keep_;
   const progress_callback& progress_;
   std::vector<std::function<void()>> jobs_;
   // Of the file's tensors, and of the packed ones; fixed before the first job runs.
@@ -158,7 +160,7 @@ std::shared_ptr<const model_parts> make_parts(std::shared_ptr<const model_file> 
   parts->embedding.table = tensors.embedding;
   if (spec.learned_positions) parts->embedding.positions = tensors.positions;
 
-  packing work{*file, progress};
+  packing work{*file, cut.keep, progress};
   rope_tables ropes{parts->positions_max};
   for (size_t i = 0; i < spec.layers.size(); ++i)
     parts->layers.push_back(

@@ -30,7 +30,8 @@ void projection::apply(product_input& input, mutable_rows out) const {
   const operand& x = input.as(matrix->wants());
   TROUPE_ASSERT(x.columns() == matrix->columns());
   TROUPE_ASSERT(x.rows() == out.rows);
-  multiply(*matrix, x, bias, out);
+  if (!multiply_checked(*matrix, x, bias, out, input.totals()))
+    throw wrong_bits("a product with " + source.name + " disagrees with the sums of its weights");
 }
 
 void projection_shard_part::attention_output(const_rows x, mutable_rows out, part_scratch& scratch) const {

@@ -1,6 +1,6 @@
 #include "model/tokenizer/byte_pair.hpp"
 #include "model/error.hpp"
-#include "model/tokenizer/utf8.hpp"
+#include "model/utf8.hpp"
 
 namespace troupe {
 

@@ -1,7 +1,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "model/tokenizer/pre_tokenizer.hpp"
 #include "model/error.hpp"
-#include "model/tokenizer/utf8.hpp"
+#include "model/utf8.hpp"
 #include <algorithm>
 #include <pcre2.h>
 

@@ -1,7 +1,7 @@
 #include "model/tokenizer/sentencepiece.hpp"
 #include "model/error.hpp"
 #include "model/tokenizer/merge.hpp"
-#include "model/tokenizer/utf8.hpp"
+#include "model/utf8.hpp"
 #include <algorithm>
 #include <cmath>
 

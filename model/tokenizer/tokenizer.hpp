@@ -31,15 +31,4 @@ public:
 /// Throws input_error when the vocabulary is inconsistent or its pre-tokenizer is unknown.
 std::shared_ptr<const tokenizer> make_tokenizer(const vocabulary& words);
 
-/// Turns a stream of token bytes into a stream of whole UTF-8 characters: holds back the bytes of an unfinished one;
-/// bytes that can never become valid turn into U+FFFD.
-class utf8_stream {
-public:
-  std::string push(std::string_view bytes); // What became complete.
-  std::string finish();                     // What was held back, as U+FFFD.
-
-private:
-  std::string held_;
-};
-
 } // namespace troupe

@@ -67,7 +67,6 @@ TEST_CASE("what is wrong with a plan is said with the field's name") {
   CHECK(has(wrong(R"("selector": {"path": "/a"}, "effect": {"slow_down": {}})"), "faults[1].effect.slow_down"));
   CHECK(has(wrong(R"("selector": {"path": "/a"}, "effect": {"delay": {}})"), "faults[1].effect.delay"));
   CHECK(has(wrong(R"("selector": {"path": "/a"}, "effect": {"flip_bit": {"bit": 32}})"), "faults[1].effect.flip_bit.bit: 32"));
-  CHECK(has(wrong(R"("selector": {"path": "/a"}, "effect": {"flip_cache_bit": {}})"), "faults[1].effect.flip_cache_bit"));
   CHECK(has(error_of("{\"faults\": [{" + good + R"(}], "steady_state": {"probes": [{"name": "x"}]}})"),
             "steady_state.probes[0]: what must hold"));
   CHECK_THROWS_AS(read_fault_plan("/nowhere/plan.json"), input_error);

@@ -24,7 +24,7 @@ template <class Result> using tamper = std::function<std::optional<caf::timespan
 attention_head_actor::behavior_type odd_head(attention_head_actor::stateful_pointer<attention_head_state> self,
                                              attention_head_config config, tamper<v1::AttendResult> alter) {
   self->state.config = std::move(config);
-  return {[self, alter](const v1::AttendStep& step) {
+  return {[](const v1::VerifyWeights&) {}, [](const v1::FlipOwnBit&) {}, [self, alter](const v1::AttendStep& step) {
     if (!self->state.gate.admit(id_of(step.plan()))) return;
     auto result = self->state.attend(step);
     if (const auto time = alter(result)) self->delayed_send(asker_of<v1::AttendResult>(self), *time, std::move(result));
@@ -36,7 +36,7 @@ projection_shard_actor::behavior_type
 odd_shard(projection_shard_actor::stateful_pointer<projection_shard_state> self, projection_shard_config config,
           tamper<v1::ProjectResult> alter) {
   self->state.config = std::move(config);
-  return {[self, alter](const v1::ProjectStep& step) {
+  return {[](const v1::VerifyWeights&) {}, [](const v1::FlipOwnBit&) {}, [self, alter](const v1::ProjectStep& step) {
     if (!self->state.gate.admit(id_of(step))) return;
     auto result = self->state.project(step);
     if (const auto time = alter(result)) self->delayed_send(asker_of<v1::ProjectResult>(self), *time, std::move(result));

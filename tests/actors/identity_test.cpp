@@ -208,7 +208,12 @@ TEST_CASE("requests end by stop strings, by length of the context and by cancell
   CHECK(full.tokens.size() == 43);
 
   auto stopping = request;
-  stopping.stop_strings = {full.text.substr(full.text.size() / 2, 6)};
+  const auto whole = [&](size_t at) { // Where the character that holds byte `at` begins.
+    while ((uint8_t(full.text[at]) & 0xC0) == 0x80) --at;
+    return at;
+  };
+  const size_t begin = whole(full.text.size() / 2), end = whole(begin + 8);
+  stopping.stop_strings = {full.text.substr(begin, end - begin)};
   const auto stopped = run_one(from, stopping);
   CHECK(stopped.reason == finish_reason::stop);
   CHECK(stopped.text == full.text.substr(0, full.text.find(stopping.stop_strings[0])));
@@ -224,6 +229,11 @@ TEST_CASE("requests end by stop strings, by length of the context and by cancell
   too_long.prompt.assign(49, 1);
   CHECK_THROWS_AS(from.submit(too_long), input_error);
   CHECK_THROWS_AS(from.submit(generate_request{}), input_error);
+  for (const auto* stop : {"", "\xC3", "a\xFF"}) {
+    auto unmatchable = request;
+    unmatchable.stop_strings = {"fine", stop};
+    CHECK_THROWS_AS(from.submit(unmatchable), input_error);
+  }
 
   const auto crowd = run_all(from, std::vector<generate_request>(6, request));
   size_t served = 0, refused = 0;

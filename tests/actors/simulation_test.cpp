@@ -26,10 +26,7 @@ struct assassin {
     struck.push_back(it->first);
     const auto how = troupe.sim.draw(3);
     if (how < 2) return troupe.kill(it->second.lock(), how == 1);
-    v1::AbandonActor order;
-    order.set_path(it->first);
-    if (const auto directory = troupe.find(paths::directory))
-      caf::anon_send(caf::actor_cast<directory_actor>(directory), order);
+    troupe.abandon(it->first);
   }
 };
 

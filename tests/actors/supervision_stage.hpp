@@ -72,6 +72,23 @@ struct stage {
     return spec;
   }
 
+  /// Gives signs of life; `throw` does what it says.
+  child_spec lively(std::string path) {
+    child_spec spec;
+    spec.path = std::move(path);
+    spec.gives_signs = true;
+    spec.start = [this](caf::scheduled_actor* self, const std::string& own, const caf::message&) {
+      events.push_back("+" + own);
+      return caf::actor_cast<caf::strong_actor_ptr>(self->spawn([this](caf::event_based_actor* child) {
+        return caf::behavior{[this, child](const v1::CheckLife& check) {
+          ++checks;
+          give_sign(child, check);
+        }};
+      }));
+    };
+    return spec;
+  }
+
   /// Never ends.
   child_spec deaf(std::string path) {
     child_spec spec;
@@ -144,8 +161,10 @@ struct stage {
 
   /// As any watchdog would: through the directory.
   void abandon(const std::string& path, const std::string& why = "does not answer") {
+    const auto who = find(path);
     v1::AbandonActor order;
     order.set_path(path);
+    order.set_actor_id(who ? who->id() : 0);
     order.set_reason(why);
     caf::anon_send(directory, order);
     sim.run_now();
@@ -155,6 +174,7 @@ struct stage {
 
   simulation sim;
   std::vector<std::string> events;
+  int checks = 0;
   directory_actor directory;
   std::vector<supervisor_actor> supervisors;
 };

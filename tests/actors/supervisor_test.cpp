@@ -320,6 +320,31 @@ TEST_CASE("an abandoned child is replaced at once, without its end", "[superviso
   CHECK(dynamic_cast<deaf_actor*>(caf::actor_cast<caf::abstract_actor*>(before))->messages == 1); // The kill.
 }
 
+TEST_CASE("an order to abandon an actor, late or repeated, does not hit its replacement", "[supervisor]") {
+  stage st;
+  auto s = st.supervise({}, three(st));
+  const auto first = st.find("/s/b");
+  const auto order_for = [&](const caf::strong_actor_ptr& who) {
+    v1::AbandonActor order;
+    order.set_path("/s/b");
+    order.set_actor_id(who->id());
+    order.set_reason("does not answer");
+    return order;
+  };
+  caf::anon_send(st.directory, order_for(first));
+  caf::anon_send(st.directory, order_for(first)); // Both before the replacement is known.
+  st.sim.run_now();
+  const auto second = st.find("/s/b");
+  REQUIRE(second != first);
+  CHECK(st.list().decisions_total() == 1);
+  st.take_events();
+  caf::anon_send(st.directory, order_for(first));
+  caf::anon_send(caf::actor_cast<caf::actor>(s), order_for(first));
+  st.sim.run_now();
+  CHECK(st.take_events().empty());
+  CHECK(st.find("/s/b") == second);
+}
+
 TEST_CASE("an abandoned child that was only slow is killed and not missed", "[supervisor]") {
   stage st;
   st.supervise({}, three(st));
@@ -394,7 +419,12 @@ caf::behavior factory(caf::stateful_actor<factory_state>* self, supervisor_polic
   core.start_all();
   return {[self](start_atom, int number) { self->state.core->start_child(caf::make_message(number)); },
           [self](const v1::AbandonActor& order) { self->state.core->on_abandon(order); },
-          [self](const v1::SupervisorTick& tick) { self->state.core->on_tick(tick); }};
+          [self](const v1::SupervisorTick& tick) { self->state.core->on_tick(tick); },
+          [self](const v1::CheckLife& check) {
+            give_sign(self, check);
+            self->state.core->on_check();
+          },
+          [self](const v1::SignOfLife& sign) { self->state.core->on_sign(sign); }};
 }
 
 struct factory_stage : stage {
@@ -544,6 +574,7 @@ void strike(stage& st, const std::string& path, const caf::strong_actor_ptr& vic
     default: {
       v1::AbandonActor order;
       order.set_path(path);
+      order.set_actor_id(victim->id());
       order.set_reason("drawn");
       return caf::anon_send(st.directory, order);
     }

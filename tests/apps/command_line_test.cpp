@@ -56,6 +56,7 @@ TEST_CASE("a wrong command line ends with 2, says what is wrong, and reads nothi
     {"generate", "-m", "no-such-file", "-p", "x", "--logit-bias", "13"},
     {"generate", "-m", "no-such-file", "-p", "x", "--logit-bias", "13=much"},
     {"generate", "-m", "no-such-file", "-p", "x", "--stop", ""},
+    {"generate", "-m", "no-such-file", "-p", "x", "--stop", "\xC3"},
     {"generate", "-m", "no-such-file", "-p", "x", "--json", "--echo"},
     {"generate", "-m", "no-such-file", "--prompt-ids", "1,two"},
     {"generate", "-m", "no-such-file", "-f", "-", "-f", "-"},

@@ -1,7 +1,7 @@
 #pragma once
 // Vocabularies made by hand, and random texts, for tests that need no model file.
 #include "model/tokenizer/tokenizer.hpp"
-#include "model/tokenizer/utf8.hpp"
+#include "model/utf8.hpp"
 #include <algorithm>
 #include <random>
 

@@ -1,4 +1,4 @@
-#include "model/tokenizer/utf8.hpp"
+#include "model/utf8.hpp"
 #include "support/catch.hpp"
 #include "tokenizer_fixtures.hpp"
 
@@ -33,6 +33,15 @@ TEST_CASE("a stream of valid text cut anywhere is the text") {
     dice random(seed);
     const auto text = random_text(random, random.below(200));
     CHECK(streamed(text, random) == text);
+    CHECK(is_utf8(text));
+  }
+}
+
+TEST_CASE("text that is cut off or damaged anywhere is not UTF-8") {
+  CHECK(is_utf8(""));
+  for (const auto* text : {"\xC3", "a\xE2\x82", "\x80", "\xC0\x80", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\xC3 b"}) {
+    INFO(text);
+    CHECK_FALSE(is_utf8(text));
   }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// UTF-8, looked at one character at a time.
+// UTF-8: one character at a time, and as a stream.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -23,10 +23,24 @@ struct utf8_step {
 /// character.
 utf8_step utf8_next(std::string_view text, size_t position);
 
+/// True when nothing in `text` is cut off or invalid.
+bool is_utf8(std::string_view text);
+
 /// Appends one character. code_point: at most U+10FFFF and no surrogate.
 void append_utf8(std::string& text, uint32_t code_point);
 
 /// The one character of a valid step.
 uint32_t utf8_code_point(std::string_view character);
+
+/// Turns a stream of token bytes into a stream of whole UTF-8 characters: holds back the bytes of an unfinished one;
+/// bytes that can never become valid turn into U+FFFD.
+class utf8_stream {
+public:
+  std::string push(std::string_view bytes); // What became complete.
+  std::string finish();                     // What was held back, as U+FFFD.
+
+private:
+  std::string held_;
+};
 
 } // namespace troupe

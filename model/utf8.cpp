@@ -1,6 +1,5 @@
-#include "model/tokenizer/utf8.hpp"
+#include "model/utf8.hpp"
 #include "model/error.hpp"
-#include "model/tokenizer/tokenizer.hpp"
 
 namespace troupe {
 
@@ -47,6 +46,16 @@ utf8_step utf8_next(std::string_view text, size_t position) {
       return {utf8_state::invalid, i};
   }
   return {utf8_state::whole, first.bytes};
+}
+
+bool is_utf8(std::string_view text) {
+  size_t position = 0;
+  while (position < text.size()) {
+    const auto step = utf8_next(text, position);
+    if (step.state != utf8_state::whole) return false;
+    position += step.bytes;
+  }
+  return true;
 }
 
 void append_utf8(std::string& text, uint32_t code_point) {
