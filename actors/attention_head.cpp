@@ -78,10 +78,10 @@ v1::AttendResult attention_head_state::attend(const v1::AttendStep& step) {
   std::vector<head_slice> slices;
   slices.reserve(size_t(plan.sequence_ids_size()));
   for (int i = 0; i < plan.sequence_ids_size(); ++i) {
-    auto& held = caches.try_emplace(plan.sequence_ids(i), cached_sequence{config.part->make_cache(config.verify_caches), {}})
+    auto& held = caches.try_emplace(plan.sequence_ids(i), cached_sequence{empty_cache(), {}})
                    .first->second;
     // Run anew from its first token: what an earlier run left would take memory that nobody counts.
-    if (plan.positions(i) == 0) held.cache = config.part->make_cache(config.verify_caches);
+    if (plan.positions(i) == 0) held.cache = empty_cache();
     held.last_used = id_of(plan);
     slices.push_back({&held.cache, plan.positions(i), plan.rows(i)});
   }

@@ -39,6 +39,7 @@ struct attention_head_state {
   void flip_cache_bit(uint64_t draw);
 
 private:
+  kv_cache empty_cache() const { return config.part->make_cache(config.verify_caches); }
   void forget_wrong_caches(const v1::StepPlan& plan);
   void find_misses(const v1::StepPlan& plan, v1::AttendResult& result) const;
   void evict(const v1::StepPlan& plan, uint32_t rows);

@@ -107,7 +107,7 @@ struct attention_head_part {
   cache_type cached = cache_type::f32;
 
   uint32_t output_columns() const { return spec.group() * spec.head_dim; }
-  /// An empty cache for this head. keep_sums: see kv_cache.
+  /// An empty cache for this head.
   kv_cache make_cache(bool keep_sums = false) const;
   /// Projects x, applies norms and RoPE, writes keys and values of every slice into its cache, attends.
   /// x: [rows, width], the normalised hidden states; slices cover the rows in order;
@@ -160,9 +160,9 @@ struct partition {
   /// Sequences never grow beyond this, whatever length the model claims to be made for: a bound for the
   /// memory that rotary positions take.
   uint32_t positions_max = 1u << 20;
+  cache_type cached = cache_type::f32; // What key/value caches keep. The one choice here that changes results.
   /// Of all packed matrices, for those who look for wrong bits (model/parts/weights.hpp).
   kept_sums keep = kept_sums::none;
-  cache_type cached = cache_type::f32; // What key/value caches keep. The one choice here that changes results.
 };
 
 struct model_parts {

@@ -24,14 +24,14 @@ void declare_engine(CLI::App& app, run_options& options) {
   app.add_option("--chunk", options.chunk,
                  "Most tokens of one prompt in a step (default: 512); never changes the result")
     ->check(CLI::Range(1u, 1u << 20))->type_name("N");
-  app.add_option("--check", options.checks,
-                 "Look for wrong bits: in int8 products, in packed weights (again and again), in key/value caches; may be "
-                 "repeated. Never changes the result")
-    ->delimiter(',')->allow_extra_args(false)->check(CLI::IsMember({"products", "weights", "caches"}))->type_name("WHAT");
   const std::map<std::string, cache_type> types{{"f32", cache_type::f32}, {"f16", cache_type::f16}};
   app.add_option("--cache-type", options.cached,
                  "What key/value caches keep: f32, or f16, which takes half the memory and changes logits a little")
     ->transform(CLI::CheckedTransformer(types))->type_name("f32|f16")->default_str("f32");
+  app.add_option("--check", options.checks,
+                 "Look for wrong bits: in int8 products, in packed weights (again and again), in key/value caches; may be "
+                 "repeated. Never changes the result")
+    ->delimiter(',')->allow_extra_args(false)->check(CLI::IsMember({"products", "weights", "caches"}))->type_name("WHAT");
 }
 
 void declare_quiet(CLI::App& app, run_options& options) {

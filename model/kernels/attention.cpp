@@ -3,26 +3,13 @@
 #include "model/error.hpp"
 #include "model/kernels/half.hpp"
 #include "model/kernels/kernel_table.hpp"
-#include "model/kernels/rowwise.hpp"
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <new>
 #include <numeric>
 
 namespace troupe {
-namespace {
-
-/// What a position of an f16 cache adds to the sum of its page's words: each element is the lower or the upper half of one.
-uint32_t sum_of_halves(std::span<const float> key, std::span<const float> value, uint32_t within) {
-  uint32_t sum = 0;
-  for (size_t d = 0; d < key.size(); ++d) {
-    sum += uint32_t(half_of_float(key[d])) << within % 2 * 16;
-    sum += uint32_t(half_of_float(value[d])) << (within * key.size() + d) % 2 * 16;
-  }
-  return sum;
-}
-
-} // namespace
 
 kv_cache::kv_cache(uint32_t head_dim, cache_type type, bool keep_sums)
     : head_dim_(head_dim), type_(type), keep_sums_(keep_sums) {}
@@ -46,10 +33,16 @@ void kv_cache::write(uint32_t position, std::span<const float> key, std::span<co
   TROUPE_ASSERT(value.size() == head_dim_);
   const uint32_t page = position / page_positions, within = position % page_positions;
   if (page == pages_.size()) pages_.push_back(new_page());
+  uint32_t sum = 0;
   const auto fill = [&](auto* elements, auto convert) { // [64/16][head_dim][16], [64][head_dim]
-    auto* keys_of_vector = elements + uint64_t(within / 16) * head_dim_ * 16;
-    for (uint32_t d = 0; d < head_dim_; ++d) keys_of_vector[d * 16 + within % 16] = convert(key[d]);
-    std::ranges::transform(value, elements + uint64_t(page_positions + within) * head_dim_, convert);
+    const auto put = [&](uint64_t i, float x) {
+      elements[i] = convert(x);
+      // What the element adds to the sum of 32-bit words.
+      if constexpr (sizeof elements[i] == 2) sum += uint32_t(elements[i]) << 16 * (i % 2);
+      else sum += std::bit_cast<uint32_t>(elements[i]);
+    };
+    for (uint32_t d = 0; d < head_dim_; ++d) put((uint64_t(within / 16) * head_dim_ + d) * 16 + within % 16, key[d]);
+    for (uint32_t d = 0; d < head_dim_; ++d) put(uint64_t(page_positions + within) * head_dim_ + d, value[d]);
   };
   if (type_ == cache_type::f32)
     fill(reinterpret_cast<float*>(pages_[page].get()), [](float x) { return x; });
@@ -58,14 +51,14 @@ void kv_cache::write(uint32_t position, std::span<const float> key, std::span<co
   length_ = std::max(length_, position + 1);
   if (!keep_sums_) return;
   sums_.resize(pages_.size() * page_positions);
-  sums_[position] = type_ == cache_type::f32 ? sum_of_bits(key) + sum_of_bits(value) : sum_of_halves(key, value, within);
+  sums_[position] = sum;
 }
 
 bool kv_cache::is_intact() const {
   for (size_t page = 0; keep_sums_ && page < pages_.size(); ++page) {
     const auto first = sums_.begin() + ptrdiff_t(page * page_positions);
     const uint32_t wanted = std::accumulate(first, first + page_positions, uint32_t(0)); // Positions not yet written are 0.
-    if (sum_of_bits({reinterpret_cast<const float*>(pages_[page].get()), page_bytes() / sizeof(float)}) != wanted) return false;
+    if (current_kernels().sum_words(pages_[page].get(), page_bytes()) != wanted) return false;
   }
   return true;
 }
@@ -74,12 +67,11 @@ void kv_cache::flip_bit(uint64_t draw) {
   if (length_ == 0) return;
   const uint32_t position = uint32_t(draw % length_), page = position / page_positions, within = position % page_positions;
   draw /= length_;
-  const uint64_t bits = 8 * element_bytes(), bit = draw % bits;
-  const uint32_t element = uint32_t(draw / bits % (2 * head_dim_));
+  const uint64_t bits = element_bytes() * 8, bit = draw % bits, element = draw / bits % (2 * head_dim_);
   const uint64_t key_at = (uint64_t(within / 16) * head_dim_ + element) * 16 + within % 16;
   const uint64_t value_at = uint64_t(page_positions + within) * head_dim_ + (element - head_dim_);
-  const uint64_t struck = (element < head_dim_ ? key_at : value_at) * element_bytes() + bit / 8;
-  pages_[page][struck] = uint8_t(pages_[page][struck] ^ 1u << bit % 8);
+  const uint64_t at = element < head_dim_ ? key_at : value_at;
+  pages_[page][at * element_bytes() + bit / 8] ^= uint8_t(1u << bit % 8);
 }
 
 void attend(const kv_cache& cache, const_rows queries, visible_positions visible, float scale, mutable_rows out,

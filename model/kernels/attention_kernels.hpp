@@ -19,15 +19,18 @@ TROUPE_INLINE f32x16 load_cached(const uint8_t* elements, uint64_t i) {
 }
 
 /// Scores of the positions of one page for `Units` queries: weights[u][p] = scale * q_u·k_p. One lane is one
-/// position and walks the elements in order.
+/// position and walks the elements in order. Meanwhile the keys of the page `ahead` are fetched: pages lie anywhere, so the
+/// hardware cannot know where it goes on.
 template <cache_type Type, int Units>
-TROUPE_INLINE void score_page(const uint8_t* keys, const float* const* queries, uint32_t head_dim, float scale,
-                              float* const* weights) {
+TROUPE_INLINE void score_page(const uint8_t* keys, const uint8_t* ahead, const float* const* queries,
+                              uint32_t head_dim, float scale, float* const* weights) {
   f32x16 sums[Units][page_vectors];
   repeat<Units>([&](auto u) TROUPE_LAMBDA {
     repeat<page_vectors>([&](auto v) TROUPE_LAMBDA { sums[u][v] = zero_floats(); });
   });
+  constexpr int lines = Type == cache_type::f32 ? 4 : 2; // Of one element of 64 keys.
   for (uint32_t d = 0; d < head_dim; ++d) {
+    repeat<lines>([&](auto i) TROUPE_LAMBDA { __builtin_prefetch(ahead + (d * lines + i) * 64, 0, 2); });
     f32x16 k[page_vectors];
     repeat<page_vectors>(
         [&](auto v) TROUPE_LAMBDA { k[v] = load_cached<Type>(keys, (uint64_t(v) * head_dim + d) * 16); });
@@ -88,12 +91,15 @@ TROUPE_INLINE void sum_values(const kv_cache& cache, const attention_units<Units
   repeat<Units>([&](auto u) TROUPE_LAMBDA {
     repeat<Vectors>([&](auto v) TROUPE_LAMBDA { sums[u][v] = zero_floats(); });
   });
-  const uint32_t common = units.positions[0];
+  const uint32_t common = units.positions[0], last_page = (common - 1) / page_positions;
+  constexpr uint32_t element = Type == cache_type::f32 ? 4 : 2;
   for (uint32_t begin = 0; begin < common; begin += page_positions) {
     const uint8_t* values = cache.values(begin / page_positions);
+    const uint8_t* ahead = cache.values(std::min(begin / page_positions + 1, last_page));
     const uint32_t end = std::min(begin + page_positions, common);
     uint64_t at = first;
     for (uint32_t p = begin; p < end; ++p, at += head_dim) {
+      for (uint32_t byte = 0; byte < Vectors * 16 * element; byte += 64) __builtin_prefetch(ahead + at * element + byte, 0, 2);
       f32x16 x[Vectors];
       repeat<Vectors>([&](auto v) TROUPE_LAMBDA { x[v] = load_cached<Type>(values, at + 16 * v); });
       repeat<Units>([&](auto u) TROUPE_LAMBDA {
@@ -132,7 +138,8 @@ void attend_units(const attention_task& task, uint32_t first_unit) {
   float* moving[Units];
   for (int i = 0; i < Units; ++i) moving[i] = units.weights[i] = task.weights + uint64_t(i) * pages * page_positions;
   for (uint32_t page = 0; page < pages; ++page) {
-    score_page<Type, Units>(task.cache.keys(page), units.queries, head_dim, task.scale, moving);
+    const uint8_t* ahead = page + 1 < pages ? task.cache.keys(page + 1) : task.cache.values(0);
+    score_page<Type, Units>(task.cache.keys(page), ahead, units.queries, head_dim, task.scale, moving);
     for (float*& weights : moving) weights += page_positions;
   }
   for (uint32_t i = 0; i < uint32_t(Units); ++i)

@@ -26,6 +26,7 @@ using int8_row_sizes = std::integer_sequence<int, 2>;
 constexpr int float_groups_few = 4, float_groups = 1;
 constexpr uint32_t float_rows_few = 1;
 using float_row_sizes_few = std::integer_sequence<int, 1>;
+constexpr uint32_t float_rows_widened = 12; // The same for 16-bit weights.
 using float_row_sizes = std::integer_sequence<int, 2, 4, 6>;
 constexpr int units_at_once = 1;
 } // namespace troupe::avx2

@@ -17,6 +17,7 @@ using int8_row_sizes = std::integer_sequence<int, 4>;
 constexpr int float_groups_few = 1, float_groups = 1;
 constexpr uint32_t float_rows_few = 1;
 using float_row_sizes_few = std::integer_sequence<int, 1>;
+constexpr uint32_t float_rows_widened = 8; // The same for 16-bit weights.
 using float_row_sizes = std::integer_sequence<int, 4>;
 constexpr int units_at_once = 1;
 } // namespace troupe::plain

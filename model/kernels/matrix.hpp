@@ -5,11 +5,11 @@
 // number of rows, the slice of W, the thread or the instruction set: every output element lives in one vector
 // lane, which walks the columns from first to last.
 //   float32:      y = fma(w[k], x[k], y) for k = 0, 1, ...; 16-bit weights are widened exactly.
-//   int8_blocks:  within a block of 32 columns (16 for Q6_K) dot = sum of (code - offset) * x code, exact in
-//   int32; then
+//   int8_blocks:  within a block of 32 columns dot = sum of (code - offset) * x code, exact in int32; then
 //                 y = fma(float(dot), w_scale * x_scale, y), and for formats with minimums
 //                 y = fma(w_minimum, x_scaled_sum, y); blocks in order. w_scale and w_minimum are exact
-//                 products of what the file holds.
+//                 products of what the file holds. Q6_K has two scales in a block, and a dot for each:
+//                 y = fma(fma(float(dot2), w_scale2, float(dot1) * w_scale1), x_scale, y).
 // The bias is added last.
 #include "model/kernels/weight_memory.hpp"
 #include "model/tensor.hpp"

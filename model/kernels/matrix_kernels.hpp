@@ -108,6 +108,7 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
   for (uint32_t block = t.first; block < t.last; ++block) {
     if constexpr (Rows > 1)
       for (uint32_t line = 0; line < t.ahead_lines; ++line, ahead += 64) __builtin_prefetch(ahead, 0, 2);
+    [[maybe_unused]] tile_sums<Groups, Rows> both; // Of the two parts of a block.
     repeat<parts>([&](auto part) TROUPE_LAMBDA {
       i32x16 dots[Groups][Rows];
       repeat<Rows>([&](auto r) TROUPE_LAMBDA {
@@ -136,7 +137,13 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
       repeat<Groups>([&](auto g) TROUPE_LAMBDA {
         const f32x16 scales = Weights::template scales<part>(t.scales[g], block);
         repeat<Rows>([&](auto r) TROUPE_LAMBDA {
-          sums.v[g][r] = fma(to_float(dots[g][r]), scales * all_lanes(t.x[r][block].scale), sums.v[g][r]);
+          const f32x16 dot = to_float(dots[g][r]), x_scale = all_lanes(t.x[r][block].scale);
+          if constexpr (parts == 1)
+            sums.v[g][r] = fma(dot, scales * x_scale, sums.v[g][r]);
+          else if constexpr (part == 0)
+            both.v[g][r] = dot * scales;
+          else
+            sums.v[g][r] = fma(fma(dot, scales, both.v[g][r]), x_scale, sums.v[g][r]);
         });
         if constexpr (has_minimum(Format::scaling)) {
           const f32x16 minimums = Weights::minimums(t.scales[g], block);
@@ -231,14 +238,13 @@ struct group_range {
 };
 
 /// The loops over groups, panels and tiles of rows. Groups at a time, `length` units of columns in all,
-/// `panel` at a time. prepare(codes, scales, first, last) may put a panel's weights elsewhere before its tiles;
-/// kernel(tile) does one tile.
+/// `panel` at a time. prepare(tile, is first of its panel) may put the panel's weights elsewhere; kernel(tile) does one tile.
 template <int Groups, class Activation, int... RowSizes, class Prepare, class Kernel>
 void multiply_all(const product& task, group_range groups, uint32_t length, uint32_t panel,
                   std::integer_sequence<int, RowSizes...>, Prepare prepare, Kernel kernel) {
   constexpr uint32_t rows_most = std::max({RowSizes...});
   const uint32_t rows = task.x.rows();
-  if (rows <= rows_most) panel = length;
+  if (rows <= rows_most) panel = length; // Never when panels are prepared: then there are more rows.
   for (uint32_t group = groups.first; group < groups.last; group += Groups)
     for (uint32_t first = 0; first < length; first += panel) {
       const uint32_t last = first + std::min(panel, length - first);
@@ -264,16 +270,18 @@ void multiply_all(const product& task, group_range groups, uint32_t length, uint
 
 constexpr auto as_they_are = [](auto&, bool) {};
 
-/// Blocks of a panel: two groups of 8-bit codes and their scales take about 18 KiB, which stay in the nearest cache.
-constexpr uint32_t panel_blocks = 16;
+/// Blocks of a panel: two groups of 8-bit codes and their scales take about 70 KiB, which stay in the second cache. Shorter
+/// panels that fit the first are slower: putting the sums away and fetching them again costs more.
+constexpr uint32_t panel_blocks = 64;
+constexpr uint32_t panel_blocks_unpacked = 32;
 
 /// Unpacks a panel's weights once for all tiles of rows.
 template <class Format, class Check>
 void multiply_unpacked(const product& task, group_range groups, uint32_t blocks) {
   using weights = unpacked_blocks<Format>;
   struct alignas(64) panel {
-    uint8_t codes[int8_groups][panel_blocks * weights::code_bytes];
-    uint8_t scales[int8_groups][panel_blocks * weights::scale_bytes];
+    uint8_t codes[int8_groups][panel_blocks_unpacked * weights::code_bytes];
+    uint8_t scales[int8_groups][panel_blocks_unpacked * weights::scale_bytes];
   } unpacked;
   const auto unpack = [&](auto& t, bool is_first_tile) {
     for (int g = 0; g < int8_groups; ++g) {
@@ -285,7 +293,7 @@ void multiply_unpacked(const product& task, group_range groups, uint32_t blocks)
     for (auto& x : t.x) x += t.first;
     t.last -= std::exchange(t.first, 0);
   };
-  multiply_all<int8_groups, int8_block>(task, groups, blocks, panel_blocks, int8_row_sizes{}, unpack,
+  multiply_all<int8_groups, int8_block>(task, groups, blocks, panel_blocks_unpacked, int8_row_sizes{}, unpack,
                                         [](const auto& t) { multiply_int8_tile<weights, Check>(t); });
 }
 
@@ -295,21 +303,44 @@ void multiply_int8(const product& task, group_range groups) {
   const auto kernel = [](const auto& t) { multiply_int8_tile<packed_blocks<Format>, Check>(t); };
   if (rows <= int8_rows_few) // Bound by memory: one stream of weights.
     multiply_all<int8_groups_few, int8_block>(task, groups, blocks, blocks, int8_row_sizes_few{}, as_they_are, kernel);
-  else if (Format::code_bits == 8 || rows <= int8_rows_unpacked)
+  else if (Format::code_bits != 6 || rows <= int8_rows_unpacked) // Up to 5 bits unpacking once saves nothing.
     multiply_all<int8_groups, int8_block>(task, groups, blocks, panel_blocks, int8_row_sizes{}, as_they_are, kernel);
   else
     multiply_unpacked<Format, Check>(task, groups, blocks);
 }
 
+constexpr uint32_t panel_columns = 256; // Two groups of float32 take 32 KiB.
+
+/// 16-bit weights of a panel are widened once for all tiles of rows: widening competes with the sums for the same ports.
+template <tensor_type Type>
+void multiply_widened(const product& task, group_range groups) {
+  constexpr uint64_t panel_floats = uint64_t(panel_columns) * group_rows;
+  alignas(64) float wide[float_groups][panel_floats];
+  const auto widen = [&](auto& t, bool is_first_tile) {
+    for (int g = 0; g < float_groups; ++g) {
+      const uint64_t begin = uint64_t(t.first) * group_rows, count = uint64_t(t.last) * group_rows - begin;
+      if (is_first_tile)
+        for (uint64_t i = 0; i < count; i += 16)
+          store(wide[g] + i, load_elements<Type>(t.codes[g] + 2 * (begin + i)));
+      t.codes[g] = reinterpret_cast<const uint8_t*>(wide[g]);
+    }
+    for (auto& x : t.x) x += t.first;
+    t.last -= std::exchange(t.first, 0);
+  };
+  multiply_all<float_groups, float>(task, groups, task.w.columns(), panel_columns, float_row_sizes{}, widen,
+                                    [](const auto& t) { multiply_float_tile<tensor_type::f32>(t); });
+}
+
 template <tensor_type Type>
 void multiply_float(const product& task, group_range groups) {
-  constexpr uint32_t panel = Type == tensor_type::f32 ? 128 : 256; // Columns: two groups take 16 KiB.
   const auto kernel = [](const auto& t) { multiply_float_tile<Type>(t); };
-  const uint32_t columns = task.w.columns();
-  if (task.x.rows() <= float_rows_few) // More groups at once, to have enough independent sums.
-    multiply_all<float_groups_few, float>(task, groups, columns, panel, float_row_sizes_few{}, as_they_are, kernel);
-  else
-    multiply_all<float_groups, float>(task, groups, columns, panel, float_row_sizes{}, as_they_are, kernel);
+  const uint32_t columns = task.w.columns(), rows = task.x.rows();
+  if (rows <= float_rows_few) // More groups at once, to have enough independent sums.
+    multiply_all<float_groups_few, float>(task, groups, columns, columns, float_row_sizes_few{}, as_they_are, kernel);
+  else if (Type == tensor_type::f32 || rows <= float_rows_widened)
+    multiply_all<float_groups, float>(task, groups, columns, panel_columns, float_row_sizes{}, as_they_are, kernel);
+  else if constexpr (Type != tensor_type::f32)
+    multiply_widened<Type>(task, groups);
 }
 
 void multiply_any_float(const product& task, group_range groups) {

@@ -35,27 +35,30 @@ plain_block quantize(std::span<const float> x) {
 /// The chain of fused multiply-adds over the blocks of one row of W.
 template <class Format>
 float dot_blocks(const uint8_t* row, std::span<const plain_block> x) {
-  constexpr uint32_t step = Format::scaling == scale_kind::super_signed ? 16 : 32;
+  constexpr bool has_halves = Format::scaling == scale_kind::super_signed;
   float sum = 0;
   block_parts parts;
-  for (size_t column = 0; column < x.size() * 32; column += step) {
+  for (size_t column = 0; column < x.size() * 32; column += 32) {
     const size_t within = column % Format::elements;
     if (within == 0) Format::unpack(row + column / Format::elements * Format::bytes, parts);
     const plain_block& block = x[column / 32];
-    int dot = 0, code_sum = 0;
-    for (size_t i = 0; i < step; ++i) {
-      const int code = block.codes[column % 32 + i];
-      dot += (int(parts.codes[within + i]) - int(Format::offset)) * code;
-      code_sum += code;
+    int dots[2] = {}, code_sum = 0; // Of the halves, where they have scales of their own.
+    for (size_t i = 0; i < 32; ++i) {
+      dots[has_halves && i >= 16] += (int(parts.codes[within + i]) - int(Format::offset)) * block.codes[i];
+      code_sum += block.codes[i];
     }
     float scale = float_of_half(parts.d), minimum = float_of_half(parts.minimum);
-    if constexpr (Format::scaling == scale_kind::super_signed)
-      scale *= float(int8_t(parts.scales[within / 16]));
+    if constexpr (has_halves) {
+      const float first = scale * float(int8_t(parts.scales[within / 16]));
+      const float second = scale * float(int8_t(parts.scales[within / 16 + 1]));
+      sum = std::fma(std::fma(float(dots[1]), second, float(dots[0]) * first), block.scale, sum);
+      continue;
+    }
     if constexpr (Format::scaling == scale_kind::super_minimum) {
       scale *= float(parts.scales[within / 32]);
       minimum *= -float(parts.minimums[within / 32]);
     }
-    sum = std::fma(float(dot), scale * block.scale, sum);
+    sum = std::fma(float(dots[0]), scale * block.scale, sum);
     if constexpr (Format::scaling == scale_kind::super_minimum || Format::scaling == scale_kind::half_minimum)
       sum = std::fma(minimum, block.scale * float(code_sum), sum);
   }

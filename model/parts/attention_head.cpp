@@ -33,7 +33,9 @@ mutable_rows rows_from(mutable_rows all, uint32_t first, uint32_t count) {
 
 } // namespace
 
-kv_cache attention_head_part::make_cache(bool keep_sums) const { return kv_cache(spec.head_dim, cached, keep_sums); }
+kv_cache attention_head_part::make_cache(bool keep_sums) const {
+  return kv_cache(spec.head_dim, cached, keep_sums);
+}
 
 void attention_head_part::forward(const_rows x, std::span<const head_slice> slices, mutable_rows out,
                                   part_scratch& scratch) const {

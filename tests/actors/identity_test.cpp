@@ -65,8 +65,9 @@ bool same_bytes(const std::vector<float>& a, const std::vector<float>& b) {
 }
 
 /// What the reference says to the same request: logits, hidden states, and the tokens it would sample.
-outcome by_reference(std::shared_ptr<const model_file> model, const generate_request& request) {
-  reference_model reference(make_parts(model, {.shards = 1}));
+outcome by_reference(std::shared_ptr<const model_file> model, const generate_request& request,
+                     cache_type cached = cache_type::f32) {
+  reference_model reference(make_parts(model, {.shards = 1, .cached = cached}));
   outcome out;
   std::vector<std::vector<float>> hidden;
   out.logits = reference.forward(request.prompt, &hidden);
@@ -133,6 +134,22 @@ TEST_CASE("the actors equal the reference for any threads, chunks, shards and ba
         size_t i = 0;
         for (const auto& [id, out] : outcomes) check_equal(out, wanted[i++]);
       }
+    }
+  }
+}
+
+TEST_CASE("with caches in f16 the actors equal the reference with such caches, and not the one without") {
+  const auto model = open_model(testing::write_tiny_model({.type = tensor_type::f16}));
+  std::vector<generate_request> requests;
+  for (uint64_t seed = 0; seed < 4; ++seed) requests.push_back(request_for(*model, 5 + 20 * seed, 6, seed));
+  for (const uint32_t chunk : {7u, 512u}) {
+    engine runtime{model, {.threads = 2, .prefill_chunk = chunk, .cached = cache_type::f16}};
+    auto from = runtime.connect();
+    size_t i = 0;
+    for (const auto& [id, out] : run_all(from, requests)) {
+      check_equal(out, by_reference(model, requests[i], cache_type::f16));
+      CHECK_FALSE(same_bytes(out.logits, by_reference(model, requests[i]).logits));
+      ++i;
     }
   }
 }

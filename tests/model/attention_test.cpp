@@ -1,7 +1,9 @@
 #include "kernel_support.hpp"
 #include "model/error.hpp"
 #include "model/kernels/attention.hpp"
+#include "model/kernels/half.hpp"
 #include "support/catch.hpp"
+#include <limits>
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -16,6 +18,13 @@ struct filled_cache {
       : keys(random.units(head_dim * positions, 2.0f)), values(random.units(head_dim * positions)),
         cache(head_dim, type) {
     for (uint32_t p = 0; p < positions; ++p) write(p);
+  }
+  /// What the cache holds of them, as float32.
+  std::vector<float> held(const std::vector<float>& all, uint32_t positions) const {
+    std::vector<float> result(all.begin(), all.begin() + ptrdiff_t(positions * cache.head_dim()));
+    if (cache.type() == cache_type::f16)
+      for (float& x : result) x = float_of_half(half_of_float(x));
+    return result;
   }
   void write(uint32_t p) { cache.write(p, key(p), value(p)); }
   std::span<const float> key(uint32_t p) const { return part(keys, p); }
@@ -40,25 +49,85 @@ std::vector<float> attention_of(const kv_cache& cache, std::span<const float> qu
 TEST_CASE("attention agrees with its formula for every head size and around page borders", "[kernels]") {
   const isa_guard guard;
   random_bits random(51);
-  for (const uint32_t head_dim : {1u, 8u, 16u, 48u, 64u, 72u, 80u, 128u}) {
-    filled_cache filled(head_dim, 200, random);
-    for (const uint32_t positions : {1u, 2u, 15u, 16u, 17u, 63u, 64u, 65u, 127u, 128u, 129u, 200u}) {
-      const std::vector<float> query = random.units(head_dim, 2.0f);
-      const float scale = 1 / std::sqrt(float(head_dim));
-      std::vector<float> expected(head_dim), first;
-      attend_reference(std::span(filled.keys).first(positions * head_dim),
-                       std::span(filled.values).first(positions * head_dim), query, scale, expected);
-      for (const std::string& isa : available_isas()) {
-        pin_isa(isa);
-        INFO("head_dim " << head_dim << " positions " << positions << " on " << isa);
-        const auto out = attention_of(filled.cache, query, positions, scale);
-        for (uint32_t d = 0; d < head_dim; ++d)
-          REQUIRE(std::abs(out[d] - expected[d]) < 4e-6f); // Values are below 1; scores below 50.
-        if (first.empty()) first = out;
-        REQUIRE(same_bits(out, first));
+  for (const cache_type type : {cache_type::f32, cache_type::f16})
+    for (const uint32_t head_dim : {1u, 8u, 16u, 48u, 64u, 72u, 80u, 128u}) {
+      filled_cache filled(head_dim, 200, random, type);
+      for (const uint32_t positions : {1u, 2u, 15u, 16u, 17u, 63u, 64u, 65u, 127u, 128u, 129u, 200u}) {
+        const std::vector<float> query = random.units(head_dim, 2.0f);
+        const float scale = 1 / std::sqrt(float(head_dim));
+        std::vector<float> expected(head_dim), first;
+        attend_reference(filled.held(filled.keys, positions), filled.held(filled.values, positions), query, scale,
+                         expected);
+        for (const std::string& isa : available_isas()) {
+          pin_isa(isa);
+          INFO("cache " << int(type) << " head_dim " << head_dim << " positions " << positions << " on " << isa);
+          const auto out = attention_of(filled.cache, query, positions, scale);
+          for (uint32_t d = 0; d < head_dim; ++d)
+            REQUIRE(std::abs(out[d] - expected[d]) < 4e-6f); // Values are below 1; scores below 50.
+          if (first.empty()) first = out;
+          REQUIRE(same_bits(out, first));
+        }
       }
     }
+}
+
+TEST_CASE("a query row has the bits it has alone among 1 to 70 rows, in both kinds of cache", "[kernels]") {
+  const isa_guard guard;
+  const uint64_t seed = 57;
+  INFO("seed " << seed);
+  random_bits random(seed);
+  for (const std::string& isa : available_isas()) {
+    pin_isa(isa);
+    for (const cache_type type : {cache_type::f32, cache_type::f16})
+      for (const uint32_t head_dim : {20u, 64u, 72u})
+        for (const uint32_t step : {0u, 1u}) { // All rows see the same positions; each one more than the row before.
+          const uint32_t most = 70, heads = 1 + random.below(5), first = 1 + random.below(130);
+          filled_cache filled(head_dim, first + most, random, type);
+          const std::vector<float> queries = random.units(most * heads * head_dim);
+          std::vector<float> alone(queries.size()), scratch;
+          for (uint32_t unit = 0; unit < most * heads; ++unit) {
+            const std::span<float> out = std::span(alone).subspan(unit * head_dim, head_dim);
+            attend(filled.cache, std::span(queries).subspan(unit * head_dim, head_dim), first + unit / heads * step, 0.3f,
+                   out, scratch);
+          }
+          const uint32_t columns = heads * head_dim;
+          for (uint32_t rows = 1; rows <= most; rows += isa == "plain" ? 1 + random.below(20) : 1) {
+            INFO("rows " << rows << " heads " << heads << " head_dim " << head_dim << " first " << first << " step " << step
+                         << " cache " << int(type) << " on " << isa);
+            std::vector<float> out(rows * columns, std::nanf("")), sums(rows * heads);
+            attend(filled.cache, {queries.data(), rows, columns, columns}, {first, step}, 0.3f, rows_of(out, rows), sums,
+                   scratch);
+            REQUIRE(same_bits(out, std::span(alone).first(out.size())));
+          }
+        }
   }
+}
+
+TEST_CASE("a number is rounded to the nearest binary16, ties to even, and what is finite stays finite", "[kernels]") {
+  for (uint32_t half = 0; half <= 0xffff; ++half) { // Each binary16 is its own nearest; NaN stays NaN.
+    const float value = float_of_half(uint16_t(half));
+    const uint16_t rounded = half_of_float(value);
+    if (std::isnan(value))
+      REQUIRE(std::isnan(float_of_half(rounded)));
+    else
+      REQUIRE(rounded == half);
+  }
+  for (uint32_t half = 0; half < 0x7bff; ++half) { // Between neighbours.
+    const float low = float_of_half(uint16_t(half)), high = float_of_half(uint16_t(half + 1)), middle = (low + high) / 2;
+    REQUIRE(half_of_float(middle) == (half % 2 == 0 ? half : half + 1));
+    REQUIRE(half_of_float(std::nextafter(middle, 0.0f)) == half);
+    REQUIRE(half_of_float(-std::nextafter(middle, HUGE_VALF)) == (0x8000 | (half + 1)));
+  }
+  for (const float large : {65504.0f, 65519.0f, 65520.0f, 1e30f, std::numeric_limits<float>::max()})
+    REQUIRE(half_of_float(-large) == 0xfbff);
+  REQUIRE(half_of_float(HUGE_VALF) == 0x7c00);
+  REQUIRE(half_of_float(1e-40f) == 0);
+}
+
+TEST_CASE("a cache in f16 takes half the memory", "[kernels]") {
+  random_bits random(58);
+  const filled_cache wide(32, 130, random), narrow(32, 130, random, cache_type::f16);
+  REQUIRE(narrow.cache.bytes() * 2 == wide.cache.bytes());
 }
 
 TEST_CASE("later positions, even poisoned ones, do not change a bit of attention", "[kernels]") {

@@ -12,9 +12,9 @@ namespace {
 
 /// Awkward widths a row of this type may have.
 std::vector<uint32_t> column_counts(tensor_type type) {
-  if (traits_of(type).block_elements == 256) return {256, 768};
+  if (traits_of(type).block_elements == 256) return {256, 768}; // The second is more than a panel.
   if (is_quantized(type)) return {32, 64, 768, 544};
-  return {1, 7, 172, 300};
+  return {1, 7, 172, 300, 512}; // Rows of 512 are so far apart that they are copied.
 }
 
 float exact_scale(std::span<const float> w, std::span<const float> x) {
