@@ -237,6 +237,11 @@ struct group_range {
   uint32_t* dot_totals;
 };
 
+/// Weights that need no preparation: a tile reads them where they are.
+struct as_they_are {
+  void operator()(auto&, bool) const {}
+};
+
 /// The loops over groups, panels and tiles of rows. Groups at a time, `length` units of columns in all,
 /// `panel` at a time. prepare(tile, is first of its panel) may put the panel's weights elsewhere; kernel(tile) does one tile.
 template <int Groups, class Activation, int... RowSizes, class Prepare, class Kernel>
@@ -244,7 +249,7 @@ void multiply_all(const product& task, group_range groups, uint32_t length, uint
                   std::integer_sequence<int, RowSizes...>, Prepare prepare, Kernel kernel) {
   constexpr uint32_t rows_most = std::max({RowSizes...});
   const uint32_t rows = task.x.rows();
-  if (rows <= rows_most) panel = length; // Never when panels are prepared: then there are more rows.
+  if (std::is_same_v<Prepare, as_they_are> && rows <= rows_most) panel = length; // Prepared ones have room for a panel only.
   for (uint32_t group = groups.first; group < groups.last; group += Groups)
     for (uint32_t first = 0; first < length; first += panel) {
       const uint32_t last = first + std::min(panel, length - first);
@@ -267,8 +272,6 @@ void multiply_all(const product& task, group_range groups, uint32_t length, uint
         });
     }
 }
-
-constexpr auto as_they_are = [](auto&, bool) {};
 
 /// Blocks of a panel: two groups of 8-bit codes and their scales take about 70 KiB, which stay in the second cache. Shorter
 /// panels that fit the first are slower: putting the sums away and fetching them again costs more.
@@ -302,9 +305,9 @@ void multiply_int8(const product& task, group_range groups) {
   const uint32_t blocks = task.w.columns() / 32, rows = task.x.rows();
   const auto kernel = [](const auto& t) { multiply_int8_tile<packed_blocks<Format>, Check>(t); };
   if (rows <= int8_rows_few) // Bound by memory: one stream of weights.
-    multiply_all<int8_groups_few, int8_block>(task, groups, blocks, blocks, int8_row_sizes_few{}, as_they_are, kernel);
+    multiply_all<int8_groups_few, int8_block>(task, groups, blocks, blocks, int8_row_sizes_few{}, as_they_are{}, kernel);
   else if (Format::code_bits != 6 || rows <= int8_rows_unpacked) // Up to 5 bits unpacking once saves nothing.
-    multiply_all<int8_groups, int8_block>(task, groups, blocks, panel_blocks, int8_row_sizes{}, as_they_are, kernel);
+    multiply_all<int8_groups, int8_block>(task, groups, blocks, panel_blocks, int8_row_sizes{}, as_they_are{}, kernel);
   else
     multiply_unpacked<Format, Check>(task, groups, blocks);
 }
@@ -336,9 +339,9 @@ void multiply_float(const product& task, group_range groups) {
   const auto kernel = [](const auto& t) { multiply_float_tile<Type>(t); };
   const uint32_t columns = task.w.columns(), rows = task.x.rows();
   if (rows <= float_rows_few) // More groups at once, to have enough independent sums.
-    multiply_all<float_groups_few, float>(task, groups, columns, columns, float_row_sizes_few{}, as_they_are, kernel);
+    multiply_all<float_groups_few, float>(task, groups, columns, columns, float_row_sizes_few{}, as_they_are{}, kernel);
   else if (Type == tensor_type::f32 || rows <= float_rows_widened)
-    multiply_all<float_groups, float>(task, groups, columns, panel_columns, float_row_sizes{}, as_they_are, kernel);
+    multiply_all<float_groups, float>(task, groups, columns, panel_columns, float_row_sizes{}, as_they_are{}, kernel);
   else if constexpr (Type != tensor_type::f32)
     multiply_widened<Type>(task, groups);
 }
