@@ -146,7 +146,7 @@ TEST_CASE("sums cost no memory unless they are asked for", "[kernels][detection]
 
 TEST_CASE("every single wrong bit of a key/value cache is found, and no right one is suspected", "[kernels][detection]") {
   random_bits random(36);
-  for (const auto [type, element_bits] : {std::pair(cache_type::f32, 32u), std::pair(cache_type::f16, 16u)}) {
+  for (const auto& [type, element_bits] : {std::pair(cache_type::f32, 32u), std::pair(cache_type::f16, 16u)}) {
     const uint32_t head_dim = 6, length = 70;
     kv_cache cache(head_dim, type, true), without(head_dim, type);
     for (uint32_t position = 0; position < length; ++position) {
