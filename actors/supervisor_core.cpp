@@ -103,7 +103,7 @@ void supervisor_core::on_check() {
   if (time >= check_again_) {
     check_again_ = time + life_silence;
     for (auto& c : children_) {
-      if (c.now != phase::running || !c.spec->gives_signs || c.life.owes())
+      if (!c.handle || !c.spec->gives_signs || c.life.owes())
         continue;
       c.life.ask(++checks_);
       v1::CheckLife question;
@@ -249,7 +249,7 @@ void supervisor_core::look_for_signs() {
   std::vector<child*> late;
   bool any_owes = false;
   for (auto& c : children_) {
-    if (c.now != phase::running || !c.life.owes())
+    if (!c.handle || !c.life.owes())
       continue;
     any_owes = true;
     if (c.life.look(patience_))
@@ -360,7 +360,7 @@ void supervisor_core::let_go(child& which) {
 
 void supervisor_core::wake_when_due() {
   const bool leaving = any_leaving();
-  auto first = ending_ ? restart_clock_point::max() : look_;
+  auto first = look_;
   bool may_start = !leaving && !ending_;
   for (const auto& c : children_) {
     if (c.now == phase::stopping || c.now == phase::killed)

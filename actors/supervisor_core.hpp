@@ -36,7 +36,8 @@ namespace troupe {
 ///   it was done.
 /// - Who owes a sign of life is replaced after life_looks_max looks; but when several are late at once, that is rather the
 ///   machine: they get another round. Each time somebody is replaced for it the next gets twice as many looks, up to 16
-///   times, until all have answered: who cannot do it in time must not be replaced for ever.
+///   times, until all have answered: who cannot do it in time must not be replaced for ever. Children that are being stopped are
+///   asked too: the grace of a supervisor is long, and one that hangs will not use it.
 /// - Dying in any way, also by kill, the core kills its children: it leaves no orphans.
 class supervisor_core {
 public:

@@ -158,6 +158,7 @@ TEST_CASE("whoever asks for the directory while there is none is told once there
     simulated_troupe troupe(seed, small_troupe(), watch);
     submit_all(troupe);
     int wait = 300;
+    const auto begin = troupe.sim.now();
     REQUIRE(troupe.run([&] {
       if (--wait != 0) return;
       // Until that one is given up, the troupe cannot be stopped, and the directory not be started again.
@@ -166,6 +167,7 @@ TEST_CASE("whoever asks for the directory while there is none is told once there
     }));
     check_outcomes(troupe.outcomes);
     CHECK(asked <= 5);
+    CHECK(troupe.sim.now() - begin < 10s); // Not the grace that a supervisor has for stopping.
     CHECK(troupe.close() == 0);
   }
 }
