@@ -162,7 +162,11 @@ void on_logits_result(sequence_pointer self, const v1::LogitsResult& result) {
   const uint64_t vocabulary = result.vocabulary();
   TROUPE_ASSERT(vocabulary == st.config.vocabulary);
   // Wrong on the way here: once more from what is sure. The scheduler takes that for an answer.
-  if (!are_whole(result, *place)) return join_batch(self, st.cached);
+  if (!are_whole(result, *place)) {
+    if (++st.damaged < sequence_state::damaged_max) return join_batch(self, st.cached);
+    return finish(self, v1::FINISH_REASON_ERROR, "logits were damaged on their way " + std::to_string(st.damaged) + " times in a row");
+  }
+  st.damaged = 0;
   const float* logits = result.values().data() + place->logits_row * vocabulary;
   const uint32_t end = place->position + place->rows;
   if (st.request.want_logits() && end <= st.prompt_size()) {

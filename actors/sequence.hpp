@@ -31,9 +31,12 @@ void send_accepted(caf::local_actor* self, uint64_t request_id, const caf::stron
 ///
 /// Retry     logits for a position that is in the log already are answered with the token the log has.
 /// Restart   not restarted: its client sends the request again, with the tokens it has received.
+/// Damage    logits that are not as the output sent them are asked for again; damaged_max times in a row end the request with
+///           an error, for nobody could answer it.
 /// Ends      after GenerateEnd, and when its client is gone.
 struct sequence_state {
   static inline const char* name = "sequence";
+  static constexpr uint32_t damaged_max = 8;
 
   sequence_config config;
   v1::GenerateRequest request;
@@ -42,6 +45,7 @@ struct sequence_state {
   sampling_options sampling;
   std::vector<uint32_t> log;
   uint32_t cached = 0; // Positions whose logits came, so that the heads probably hold them.
+  uint32_t damaged = 0; // So many times in a row logits were not as the output sent them.
   uint32_t scored = 0; // Of the prompt, when all logits are wanted: so many came without a gap.
   utf8_stream utf8;
   stop_filter stops;
