@@ -118,19 +118,6 @@ TEST_CASE("logits that went wrong between the output and their sequence are run 
       }
 }
 
-TEST_CASE("logits that always go wrong end their request with an error, not never", "[simulation][detection]") {
-  for (const uint64_t seed : seeds(5)) {
-    auto plan = parse_fault_plan(R"({"faults": [{"selector": {"to": "/sequences/*", "message": "LogitsResult"},
-      "effect": {"flip_bit": {}}, "trigger": {"probability": 1}}]})");
-    simulated_troupe troupe(seed, quantised_troupe(kept_sums::none), std::make_shared<const v1::FaultPlan>(std::move(plan)));
-    submit_all(troupe);
-    INFO("TROUPE_SEED=" << seed);
-    REQUIRE(troupe.run());
-    for (const auto& [id, out] : troupe.outcomes) CHECK(out.error.find("8 times in a row") != std::string::npos);
-    REQUIRE(troupe.close() == 0);
-  }
-}
-
 TEST_CASE("the auditor finds a wrong weight, names it, and its owner begins again with good ones", "[simulation][detection]") {
   for (const uint64_t seed : seeds(30))
     for (const auto& path : weight_owners) {
