@@ -161,13 +161,14 @@ void on_logits_result(sequence_pointer self, const v1::LogitsResult& result) {
   if (!place || place->logits_rows == 0) return;
   const uint64_t vocabulary = result.vocabulary();
   TROUPE_ASSERT(vocabulary == st.config.vocabulary);
+  // Wrong on the way here: once more from what is sure. The scheduler takes that for an answer.
   if (!are_whole(result, *place)) {
-    if (++st.wrong_logits >= sequence_state::wrong_logits_max)
-      return finish(self, v1::FINISH_REASON_ERROR,
-                    "its logits went wrong on their way " + std::to_string(st.wrong_logits) + " times in a row");
-    return join_batch(self, st.cached); // From what is sure. The scheduler takes that for an answer.
+    if (id_of(result.plan()) <= st.damaged_step) return; // It was asked for again already.
+    st.damaged_step = id_of(result.plan());
+    if (++st.damaged < sequence_state::damaged_max) return join_batch(self, st.cached);
+    return finish(self, v1::FINISH_REASON_ERROR, "logits were damaged on their way " + std::to_string(st.damaged) + " times in a row");
   }
-  st.wrong_logits = 0;
+  st.damaged = 0;
   const float* logits = result.values().data() + place->logits_row * vocabulary;
   const uint32_t end = place->position + place->rows;
   if (st.request.want_logits() && end <= st.prompt_size()) {

@@ -29,13 +29,14 @@ void send_accepted(caf::local_actor* self, uint64_t request_id, const caf::stron
 /// One request under way. Owns the token log (prompt and what was generated), the sampler, the stop conditions, and the
 /// stream to the client. The token log is the only truth; all else can be computed again from it.
 ///
-/// Retry     logits that do not add up to their sum are asked for again; after wrong_logits_max in a row it ends with an error,
-///           because then it is no accident. Logits for a position that is in the log already are answered with the token the log has.
+/// Retry     logits for a position that is in the log already are answered with the token the log has.
 /// Restart   not restarted: its client sends the request again, with the tokens it has received.
+/// Damage    logits that are not as the output sent them are asked for again; damaged_max times in a row end the request with
+///           an error, for nobody could answer it.
 /// Ends      after GenerateEnd, and when its client is gone.
 struct sequence_state {
-  static constexpr uint32_t wrong_logits_max = 8;
   static inline const char* name = "sequence";
+  static constexpr uint32_t damaged_max = 8;
 
   sequence_config config;
   v1::GenerateRequest request;
@@ -44,8 +45,9 @@ struct sequence_state {
   sampling_options sampling;
   std::vector<uint32_t> log;
   uint32_t cached = 0; // Positions whose logits came, so that the heads probably hold them.
+  uint32_t damaged = 0; // So many times in a row logits were not as the output sent them.
+  step_id damaged_step;  // The newest step of those: what comes again, or late, counts once.
   uint32_t scored = 0; // Of the prompt, when all logits are wanted: so many came without a gap.
-  uint32_t wrong_logits = 0; // In a row.
   utf8_stream utf8;
   stop_filter stops;
 

@@ -95,10 +95,10 @@ TROUPE_INLINE i32x16 start_of_dot(const int8_block& x) {
 /// Weights: packed_blocks or unpacked_blocks, as the tile's codes and scales are.
 template <class Weights, class Check, int Groups, int Rows>
 void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
-  using Format = typename Weights::format;
+  using format = typename Weights::format;
   const tile<Groups, Rows, int8_block> t =
       task; // A copy nobody else can see: its pointers stay in registers.
-  constexpr int parts = parts_of(Format::scaling);
+  constexpr int parts = parts_of(format::scaling);
   constexpr int words = 8 / parts;
   tile_sums<Groups, Rows> sums;
   load_sums(t, sums);
@@ -112,7 +112,7 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
     repeat<parts>([&](auto part) TROUPE_LAMBDA {
       i32x16 dots[Groups][Rows];
       repeat<Rows>([&](auto r) TROUPE_LAMBDA {
-        const i32x16 start = start_of_dot<Format, part>(t.x[r][block]);
+        const i32x16 start = start_of_dot<format, part>(t.x[r][block]);
         repeat<Groups>([&](auto g) TROUPE_LAMBDA { dots[g][r] = start; });
       });
       repeat<words>([&](auto word) TROUPE_LAMBDA {
@@ -123,7 +123,7 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
         repeat<Rows>([&](auto r) TROUPE_LAMBDA {
           const i32x16 x = broadcast_codes(t.x[r][block].codes + 4 * (part * words + word));
           repeat<Groups>(
-              [&](auto g) TROUPE_LAMBDA { dots[g][r] = dot_codes<Format::code_bits>(dots[g][r], w[g], x); });
+              [&](auto g) TROUPE_LAMBDA { dots[g][r] = dot_codes<format::code_bits>(dots[g][r], w[g], x); });
         });
       });
       if constexpr (Check::is_on)
@@ -145,7 +145,7 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
           else
             sums.v[g][r] = fma(fma(dot, scales, both.v[g][r]), x_scale, sums.v[g][r]);
         });
-        if constexpr (has_minimum(Format::scaling)) {
+        if constexpr (has_minimum(format::scaling)) {
           const f32x16 minimums = Weights::minimums(t.scales[g], block);
           repeat<Rows>([&](auto r) TROUPE_LAMBDA {
             sums.v[g][r] = fma(minimums, all_lanes(t.x[r][block].scaled_sum), sums.v[g][r]);

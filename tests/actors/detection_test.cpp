@@ -118,27 +118,6 @@ TEST_CASE("logits that went wrong between the output and their sequence are run 
       }
 }
 
-TEST_CASE("logits that always go wrong end their request with an error, not never", "[simulation][detection]") {
-  size_t given_up = 0;
-  for (const uint64_t seed : seeds(5)) {
-    auto plan = parse_fault_plan(R"({"faults": [{"selector": {"to": "/sequences/*", "message": "LogitsResult"},
-      "effect": {"flip_bit": {}}, "trigger": {"probability": 1}}]})");
-    simulated_troupe troupe(seed, quantised_troupe(kept_sums::none), std::make_shared<const v1::FaultPlan>(std::move(plan)));
-    submit_all(troupe);
-    INFO("TROUPE_SEED=" << seed);
-    REQUIRE(troupe.run());
-    size_t i = 0;
-    for (const auto& [id, out] : troupe.outcomes) { // Whoever shares its steps may be spared: one value of each message is struck.
-      const bool has_given_up = out.error.find("8 times in a row") != std::string::npos;
-      CHECK((has_given_up || difference(out, wanted_of_quantised().at(i), true) == ""));
-      given_up += has_given_up;
-      ++i;
-    }
-    REQUIRE(troupe.close() == 0);
-  }
-  CHECK(given_up >= 1);
-}
-
 TEST_CASE("the auditor finds a wrong weight, names it, and its owner begins again with good ones", "[simulation][detection]") {
   for (const uint64_t seed : seeds(30))
     for (const auto& path : weight_owners) {

@@ -198,12 +198,20 @@ TEST_CASE("a plan that fits nobody, and one that is no plan, are refused with th
 }
 
 TEST_CASE("a lie that nobody notices is noticed by chaos") {
-  // Answers of shards, doubled or halved: finite, so that no check sees it.
-  const auto lie = write_temporary(R"({"faults": [{"selector": {"from": "/replica/0/layer/*/shard/*", "message": "ProjectResult"},
-    "trigger": {"probability": 1}, "effect": {"flip_bit": {"bit": 23}}}]})", ".json");
+  // What shards answer on the way to their layer: finite, and no check stands behind it.
+  const auto lie = write_temporary(R"({"faults": [{"selector": {"from": "/replica/0/layer/0/shard/*", "message": "ProjectResult"},
+    "trigger": {"probability": 1}, "effect": {"flip_bit": {"bit": 26}}}]})", ".json");
   const auto result = run_chaos(lie.string());
   CHECK(result.exit_code == 1);
   CHECK(has(result.out, "differs at token"));
+}
+
+TEST_CASE("logits that arrive damaged every time end the request with an error that says so") {
+  const auto plan = write_temporary(R"({"faults": [{"selector": {"from": "/replica/0/output", "message": "LogitsResult"},
+    "trigger": {"probability": 1}, "effect": {"flip_bit": {"bit": 30}}}]})", ".json");
+  const auto result = run_chaos(plan.string());
+  CHECK(result.exit_code == 1);
+  CHECK(has(result.out, "damaged on their way 8 times in a row"));
 }
 
 TEST_CASE("a drawn plan is survived, and can be kept") {
