@@ -1,7 +1,7 @@
 #include "actors/attention_head.hpp"
 
+#include "actors/auditor.hpp"
 #include "actors/failure.hpp"
-#include "actors/stage.hpp"
 #include "model/error.hpp"
 #include <map>
 

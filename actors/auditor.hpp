@@ -1,5 +1,6 @@
 #pragma once
 #include "actors/roles.hpp"
+#include "model/parts/weights.hpp"
 #include <caf/all.hpp>
 #include <map>
 #include <string>
@@ -31,6 +32,14 @@ struct auditor_state {
   uint32_t strip = 0;    // and where.
   bool answered = true;  // It has: else it is busy, or it ended.
 };
+
+/// What every member does with a VerifyWeights: answers when all is well, and throws wrong_bits when not.
+inline void verify_for(caf::local_actor* self, const v1::VerifyWeights& order, const projection_list& weights) {
+  v1::WeightsVerified result;
+  result.set_path(order.path());
+  result.set_next_strip(verify_weights(weights, order.strip(), order.bytes_max()));
+  send_packed(self, asker_of<v1::WeightsVerified>(self), packed<v1::WeightsVerified>{std::move(result)});
+}
 
 auditor_actor::behavior_type auditor(auditor_actor::stateful_pointer<auditor_state> self, auditor_config config);
 

@@ -215,7 +215,8 @@ std::vector<uint64_t> batch_policy::failed(const planned_step& step, bool was_la
     ++e.failures;
     e.lates += was_late;
     e.last_served = steps_; // It had its turn.
-    if (step.slices.size() == 1 && (e.failures - e.lates >= failures_max || e.failures >= lates_max)) given_up.push_back(slice.sequence);
+    const bool is_enough = e.failures - e.lates >= failures_max || e.failures >= lates_max;
+    if (step.slices.size() == 1 && is_enough) given_up.push_back(slice.sequence);
   }
   for (const uint64_t id : given_up) remove(id);
   return given_up;

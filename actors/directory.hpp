@@ -31,8 +31,8 @@ using subscriber_actor = caf::typed_actor<caf::reacts_to<v1::ActorStarted, caf::
 /// one before it again: a supervisor that is about to die may publish children after those of its
 /// replacement. Remembers the last 256 decisions. It does not keep subscribers alive. A supervisor is who
 /// published a path last; AbandonActor goes to it (who knows whether the order is for this life), and nowhere when
-/// the path is unknown. No message ends the
-/// directory, however wrong: there is one for all, and its knowledge comes from messages that are sent once.
+/// the path is unknown. No message ends the directory, however wrong: there is one for all, and its knowledge comes
+/// from messages that are sent once.
 struct directory_state {
   static constexpr std::size_t decisions_max = 256;
 

@@ -38,7 +38,7 @@ uint64_t memory_bytes() { return uint64_t(sysconf(_SC_PHYS_PAGES)) * uint64_t(sy
 uint64_t position_bytes(const model_spec& spec, cache_type cached) {
   uint64_t bytes = 0;
   for (const auto& layer : spec.layers)
-    bytes += uint64_t(layer.attention.kv_heads) * layer.attention.head_dim * 2 * (cached == cache_type::f32 ? 4 : 2);
+    bytes += uint64_t(layer.attention.kv_heads) * layer.attention.head_dim * 2 * bytes_of(cached);
   return bytes;
 }
 

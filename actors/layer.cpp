@@ -19,16 +19,16 @@ void give_up(layer_pointer self, v1::StepFault fault) {
   st.scheduler.send(self, std::move(fault));
 }
 
-/// Checks an answer's shape and values; reports the fault about `who` and says false when they are wrong.
-bool accept(layer_pointer self, const float_field& values, uint32_t width, uint32_t width_wanted,
-            const actor_name& who) {
+/// Checks the shape and values of what member `index` answered; reports the fault and says false when they are wrong.
+template <class Answer, class Handle>
+bool accept(layer_pointer self, const Answer& answer, uint32_t width, const fan_out<Handle>& members, uint32_t index) {
   auto& step = *self->state.step;
-  if (width != width_wanted || uint64_t(values.size()) != uint64_t(step.rows) * width) {
-    give_up(self, make_fault(id_of(step.plan), v1::FAULT_KIND_BAD_SHAPE, who));
+  if (answer.width() != width || uint64_t(answer.values_size()) != uint64_t(step.rows) * width) {
+    give_up(self, make_fault(id_of(step.plan), v1::FAULT_KIND_BAD_SHAPE, members.name(index)));
     return false;
   }
-  const auto suspects = non_finite_sequences(step.plan, values, width);
-  if (!suspects.empty()) give_up(self, make_non_finite_fault(step.plan, who, suspects));
+  const auto suspects = non_finite_sequences(step.plan, answer.values(), width);
+  if (!suspects.empty()) give_up(self, make_non_finite_fault(step.plan, members.name(index), suspects));
   return suspects.empty();
 }
 
@@ -160,7 +160,7 @@ void on_attend_result(layer_pointer self, const v1::AttendResult& answer) {
   }
   if (answer.misses_size() == 0 && step.rows > 0) {
     const uint32_t width = st.part().heads[answer.head()]->output_columns();
-    if (!accept(self, answer.values(), answer.width(), width, st.heads.name(answer.head()))) return;
+    if (!accept(self, answer, width, st.heads, answer.head())) return;
     place(answer.values(), width, answer.head() * width, step.upcoming);
   }
   if (st.heads.complete()) heads_are_done(self);
@@ -175,7 +175,7 @@ void on_project_result(layer_pointer self, const v1::ProjectResult& answer) {
   const auto& shard = *st.part().shards[answer.shard()];
   const bool is_inner = answer.projection() == v1::PROJECTION_FEED_FORWARD_INNER;
   const range columns = is_inner ? shard.inner_range : shard.width_range;
-  if (!accept(self, answer.values(), answer.width(), columns.count, st.shards.name(answer.shard()))) return;
+  if (!accept(self, answer, columns.count, st.shards, answer.shard())) return;
   if (is_inner) place(answer.values(), columns.count, columns.first, step.upcoming);
   else add_to_residual(st, answer.values(), columns);
   if (st.shards.complete()) shards_are_done(self);

@@ -8,6 +8,7 @@
 // compute for long; the scheduler knows how long.
 //
 // The root is asked too, but nobody could replace it. It does nothing but this and restarting two children.
+#include "messages/caf_message.hpp"
 #include "troupe/v1/supervision.pb.h"
 #include <caf/all.hpp>
 #include <chrono>
@@ -48,11 +49,10 @@ private:
 };
 
 /// What everyone who gives signs of life does with a CheckLife.
-template <class Self> void give_sign(Self* self, const v1::CheckLife& check) {
-  using asker = caf::typed_actor<caf::reacts_to<v1::SignOfLife>>;
+inline void give_sign(caf::local_actor* self, const v1::CheckLife& check) {
   v1::SignOfLife sign;
   sign.set_check(check.check());
-  if (const auto to = caf::actor_cast<asker>(self->current_sender())) self->send(to, std::move(sign));
+  send_packed(self, asker_of<v1::SignOfLife>(self), packed<v1::SignOfLife>{std::move(sign)});
 }
 
 } // namespace troupe

@@ -22,7 +22,8 @@ void finish(output_pointer self) {
   auto& st = self->state;
   auto result = std::move(st.step->result);
   const float* row = result.values().data();
-  for (uint32_t r = 0; r < st.step->rows; ++r, row += result.vocabulary()) result.add_row_sums(sum_of_bits({row, result.vocabulary()}));
+  for (uint32_t r = 0; r < st.step->rows; ++r, row += result.vocabulary())
+    result.add_row_sums(sum_of_bits({row, result.vocabulary()}));
   st.step.reset();
   st.scheduler.send(self, std::move(result));
 }
@@ -89,11 +90,10 @@ void on_project_result(output_pointer self, const v1::ProjectResult& answer) {
   auto& step = *st.step;
   const auto& plan = step.result.plan();
   const range columns = st.part().shards[answer.shard()]->vocabulary_range;
-  const auto who = st.shards.name(answer.shard());
   if (answer.width() != columns.count || uint64_t(answer.values_size()) != uint64_t(step.rows) * columns.count)
-    return give_up(self, make_fault(id_of(plan), v1::FAULT_KIND_BAD_SHAPE, who));
+    return give_up(self, make_fault(id_of(plan), v1::FAULT_KIND_BAD_SHAPE, st.shards.name(answer.shard())));
   if (const auto suspects = suspects_in(plan, answer); !suspects.empty())
-    return give_up(self, make_non_finite_fault(plan, who, suspects));
+    return give_up(self, make_non_finite_fault(plan, st.shards.name(answer.shard()), suspects));
   float* to = step.result.mutable_values()->mutable_data() + columns.first;
   const float* from = answer.values().data();
   for (uint32_t r = 0; r < step.rows; ++r, from += columns.count, to += step.result.vocabulary())

@@ -1,7 +1,7 @@
 #include "actors/projection_shard.hpp"
 
+#include "actors/auditor.hpp"
 #include "actors/failure.hpp"
-#include "actors/stage.hpp"
 #include "model/error.hpp"
 
 namespace troupe {

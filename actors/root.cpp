@@ -107,10 +107,7 @@ root_actor::behavior_type root(root_pointer self, troupe_config config) {
   core.start_all();
   return {[self](const v1::AbandonActor& order) { self->state.core->on_abandon(order); },
           [self](const v1::SupervisorTick& tick) { self->state.core->on_tick(tick); },
-          [self](const v1::CheckLife& check) {
-            give_sign(self, check);
-            self->state.core->on_check();
-          },
+          [self](const v1::CheckLife& check) { self->state.core->on_check(check); },
           [self](const v1::SignOfLife& sign) { self->state.core->on_sign(sign); },
           [self](const v1::FindDirectory&) {
             // Who were told of a dead one would ask again at once.

@@ -190,8 +190,7 @@ void blame(scheduler_pointer self) {
     const auto stage = st.stages.find(path);
     if (answer == st.step->answers.end()) silent.push_back({path, stage == st.stages.end() ? 0 : stage->second->id()});
     else if (answer->second.holds_step())
-      for (int i = 0; i < answer->second.waiting_on_size() && i < answer->second.waiting_on_ids_size(); ++i)
-        late.push_back({answer->second.waiting_on(i), answer->second.waiting_on_ids(i)});
+      for (const auto& who : answer->second.waiting_on()) late.push_back({who.path(), who.actor_id()});
   }
   // Whoever waits for somebody is well; a stage that does not even say so is not. With neither, a message was lost.
   const auto& blamed = late.empty() ? silent : late;

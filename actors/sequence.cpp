@@ -166,7 +166,8 @@ void on_logits_result(sequence_pointer self, const v1::LogitsResult& result) {
     if (id_of(result.plan()) <= st.damaged_step) return; // It was asked for again already.
     st.damaged_step = id_of(result.plan());
     if (++st.damaged < sequence_state::damaged_max) return join_batch(self, st.cached);
-    return finish(self, v1::FINISH_REASON_ERROR, "logits were damaged on their way " + std::to_string(st.damaged) + " times in a row");
+    return finish(self, v1::FINISH_REASON_ERROR,
+                  "logits were damaged on their way " + std::to_string(st.damaged) + " times in a row");
   }
   st.damaged = 0;
   const float* logits = result.values().data() + place->logits_row * vocabulary;

@@ -47,10 +47,7 @@ sequences_actor::behavior_type sequences(sequences_pointer self, std::string pat
   core.start_all();
   return {[self](const v1::AbandonActor& order) { self->state.core->on_abandon(order); },
           [self](const v1::SupervisorTick& tick) { self->state.core->on_tick(tick); },
-          [self](const v1::CheckLife& check) {
-            give_sign(self, check);
-            self->state.core->on_check();
-          },
+          [self](const v1::CheckLife& check) { self->state.core->on_check(check); },
           [self](const v1::SignOfLife& sign) { self->state.core->on_sign(sign); },
           [self](const v1::GenerateRequest& request, const caf::strong_actor_ptr& client) {
             auto& st = self->state;

@@ -4,7 +4,6 @@
 #include "actors/paths.hpp"
 #include "actors/roles.hpp"
 #include "actors/step.hpp"
-#include "model/parts/weights.hpp"
 #include <caf/all.hpp>
 #include <utility>
 
@@ -36,8 +35,8 @@ private:
 };
 
 /// Where a stage's finished hidden states go. Holds them back while the next stage is unknown, or the scheduler that is to see
-/// them, too: the step must not end before it has. When the next stage is
-/// replaced while the newest step may have been with it, says so to the scheduler: nobody else can know.
+/// them, too: the step must not end before it has. When the next stage is replaced while the newest step may have been with
+/// it, says so to the scheduler: nobody else can know.
 class hand_over {
 public:
   hand_over(std::string next_path) : next_path_(std::move(next_path)) {}
@@ -99,25 +98,11 @@ inline v1::StepProgress make_progress(const v1::ReportProgress& query, const std
   progress.set_path(path);
   progress.set_holds_step(holds_step);
   for (const auto& late : waiting_on) {
-    progress.add_waiting_on(late.path);
-    progress.add_waiting_on_ids(late.id);
+    auto* name = progress.add_waiting_on();
+    name->set_path(late.path);
+    name->set_actor_id(late.id);
   }
   return progress;
-}
-
-/// An answer to the auditor, if all is well; throws wrong_bits if not.
-template <class Self>
-void verify_for(Self* self, const v1::VerifyWeights& order, const projection_list& weights) {
-  v1::WeightsVerified result;
-  result.set_path(order.path());
-  result.set_next_strip(verify_weights(weights, order.strip(), order.bytes_max()));
-  const auto to = caf::actor_cast<caf::typed_actor<caf::reacts_to<v1::WeightsVerified>>>(self->current_sender());
-  if (to) self->send(to, std::move(result));
-}
-
-/// The sender of the message being handled, as whoever understands Message.
-template <class Message, class Self> auto asker_of(Self* self) {
-  return caf::actor_cast<caf::typed_actor<caf::reacts_to<Message>>>(self->current_sender());
 }
 
 } // namespace troupe

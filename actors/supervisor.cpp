@@ -21,10 +21,7 @@ supervisor_actor::behavior_type supervisor(supervisor_actor::stateful_pointer<su
   core.start_all();
   return {[self](const v1::AbandonActor& order) { self->state.core->on_abandon(order); },
           [self](const v1::SupervisorTick& tick) { self->state.core->on_tick(tick); },
-          [self](const v1::CheckLife& check) {
-            give_sign(self, check);
-            self->state.core->on_check();
-          },
+          [self](const v1::CheckLife& check) { self->state.core->on_check(check); },
           [self](const v1::SignOfLife& sign) { self->state.core->on_sign(sign); }};
 }
 

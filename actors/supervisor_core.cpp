@@ -98,7 +98,8 @@ void supervisor_core::abandon(child& which, const std::string& why) {
     left(which);
 }
 
-void supervisor_core::on_check() {
+void supervisor_core::on_check(const v1::CheckLife& check) {
+  give_sign(self_, check);
   const auto time = now();
   if (time >= check_again_) {
     check_again_ = time + life_silence;

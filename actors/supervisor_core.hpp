@@ -19,7 +19,7 @@ namespace troupe {
 ///     core.start_all();
 ///     return {[self](const v1::AbandonActor& m) { self->state.core->on_abandon(m); },
 ///             [self](const v1::SupervisorTick& m) { self->state.core->on_tick(m); },
-///             [self](const v1::CheckLife& m) { give_sign(self, m); self->state.core->on_check(); },
+///             [self](const v1::CheckLife& m) { self->state.core->on_check(m); },
 ///             [self](const v1::SignOfLife& m) { self->state.core->on_sign(m); }, ...};
 ///   }
 ///
@@ -67,8 +67,9 @@ public:
   /// Drops the child of that path at once, as if it had ended abnormally. Ignored when that child is another actor by
   /// now, or not running here (any more). An empty path breaks an invariant.
   void on_abandon(const v1::AbandonActor& order);
-  /// Somebody misses something: asks all children that give signs of life for one, unless that was done just now.
-  void on_check();
+  /// Somebody misses something: says that we live, and asks all children that give signs of life for one, unless that was
+  /// done just now.
+  void on_check(const v1::CheckLife& check);
   void on_sign(const v1::SignOfLife& sign);
 
   /// How many children are running or being stopped.

@@ -16,6 +16,7 @@
 #include <caf/meta/type_name.hpp>
 #include <caf/response_type.hpp>
 #include <caf/sec.hpp>
+#include <caf/typed_actor.hpp>
 #include <google/protobuf/message_lite.h>
 
 #include <concepts>
@@ -92,6 +93,12 @@ template <class... Ts>
 void send_packed(caf::local_actor* self, const caf::actor& to, const packed<Ts...>& content) {
   if (to)
     to->eq_impl(caf::make_message_id(), self->ctrl(), self->context(), content.message);
+}
+
+/// The sender of the message being handled, as whoever understands Message; null if nobody sent it.
+template <class Message>
+auto asker_of(caf::local_actor* self) {
+  return caf::actor_cast<caf::typed_actor<caf::reacts_to<Message>>>(self->current_sender());
 }
 
 /// Passes on a message that came in, or one that is kept to be sent again, by reference. Unchecked: for content that was

@@ -17,7 +17,7 @@
 #define TROUPE_MESSAGE_TYPES(X) \
   /* step.proto */ \
   X(StepPlan) X(StepTimes) X(ForwardStep) X(HiddenStates) X(LogitsResult) X(CacheMiss) X(StepFault) \
-  X(ReportProgress) X(StepProgress) \
+  X(ReportProgress) X(ActorName) X(StepProgress) \
   /* attention.proto */ \
   X(AttendStep) X(AttendResult) \
   /* projection.proto */ \

@@ -2,10 +2,9 @@
 // A storm over a simulated troupe: strikes at letters and actors, as the weather has it.
 //
 // It stays within what the runtime promises to survive. A sequence whose steps fail eight times in a row, or are late 32 times
-// in a row as they are when letters are lost, or to which
-// values that are not finite happen three times in a row, ends with an error, by design; and a root supervisor whose
-// children die again and again gives up. So the storm counts what it has done to each sequence since that sequence last
-// got on, and pauses when the next strike might be one too many.
+// in a row as they are when letters are lost, or to which values that are not finite happen three times in a row, ends with
+// an error, by design; and a root supervisor whose children die again and again gives up. So the storm counts what it has
+// done to each sequence since that sequence last got on, and pauses when the next strike might be one too many.
 //
 // Links that may lose, repeat or reorder: the letters of a step, its answers, progress queries, AppendToken, TokenEvent and
 // GenerateEnd. Sent once and relied upon, as messages inside a process are: what supervisors, directory and subscribers

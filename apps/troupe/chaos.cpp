@@ -137,10 +137,9 @@ private:
   std::chrono::steady_clock::time_point shown_ = std::chrono::steady_clock::now(), noted_ = shown_;
 };
 
-run_record run_with_bar(engine& on, const chaos_result& result, const chaos_options& options, const std::string& label,
+run_record run_with_bar(engine& on, const chaos_result& result, const chaos_options& options, bool has_plan,
                         const std::function<bool(const run_record&)>& holds) {
-  live_progress progress{label, !options.run.quiet};
-  const bool has_plan = label == "disturbed";
+  live_progress progress{has_plan ? "disturbed" : "undisturbed", !options.run.quiet};
   const double tokens = double(options.tokens_max) * double(result.requests.size());
   auto record = run_requests(on, result.requests, std::chrono::seconds(options.silence_s), [&](const run_record& so_far) {
     progress.show(double(count_tokens(so_far)) / tokens, on, has_plan);
@@ -184,7 +183,7 @@ int run_chaos(const chaos_options& options) {
     const auto calm_engine = start_engine(model, options.run, sequences);
     for (auto& one : calm_engine->actors()) paths.push_back(std::move(one.path));
     if (!options.plan.empty()) check_reachable(result.plan, paths);
-    result.calm = run_with_bar(*calm_engine, result, options, "undisturbed", [](const run_record&) { return true; });
+    result.calm = run_with_bar(*calm_engine, result, options, false, [](const run_record&) { return true; });
   }
   std::erase(paths, "/");
   if (options.random_seed) result.plan = random_plan(*options.random_seed, options.faults, paths, result.calm.wall_ms);
@@ -192,7 +191,7 @@ int run_chaos(const chaos_options& options) {
   check_before(result.plan, result.calm);
 
   const auto disturbed_engine = start_engine(model, options.run, sequences, std::make_shared<v1::FaultPlan>(result.plan));
-  result.disturbed = run_with_bar(*disturbed_engine, result, options, "disturbed", [&](const run_record& so_far) {
+  result.disturbed = run_with_bar(*disturbed_engine, result, options, true, [&](const run_record& so_far) {
     return all_hold(result.plan, result.calm, so_far, *disturbed_engine);
   });
   result.verdict = judge(result.plan, result.calm, result.disturbed);

@@ -35,14 +35,13 @@ void kv_cache::write(uint32_t position, std::span<const float> key, std::span<co
   if (page == pages_.size()) pages_.push_back(new_page());
   uint32_t sum = 0;
   const auto fill = [&](auto* elements, auto convert) { // [64/16][head_dim][16], [64][head_dim]
-    const auto put = [&](uint64_t i, float x) {
-      elements[i] = convert(x);
-      // What the element adds to the sum of 32-bit words.
-      if constexpr (sizeof elements[i] == 2) sum += uint32_t(elements[i]) << 16 * (i % 2);
-      else sum += std::bit_cast<uint32_t>(elements[i]);
+    for (uint32_t d = 0; d < head_dim_; ++d) elements[key_at(within, d)] = convert(key[d]);
+    for (uint32_t d = 0; d < head_dim_; ++d) elements[value_at(within, d)] = convert(value[d]);
+    const auto in_words = [&](uint64_t i) { // What the element adds to the sum of the page's 32-bit words.
+      if constexpr (sizeof elements[i] == 2) return uint32_t(elements[i]) << 16 * (i % 2);
+      else return std::bit_cast<uint32_t>(elements[i]);
     };
-    for (uint32_t d = 0; d < head_dim_; ++d) put((uint64_t(within / 16) * head_dim_ + d) * 16 + within % 16, key[d]);
-    for (uint32_t d = 0; d < head_dim_; ++d) put(uint64_t(page_positions + within) * head_dim_ + d, value[d]);
+    for (uint32_t d = 0; keep_sums_ && d < head_dim_; ++d) sum += in_words(key_at(within, d)) + in_words(value_at(within, d));
   };
   if (type_ == cache_type::f32)
     fill(reinterpret_cast<float*>(pages_[page].get()), [](float x) { return x; });
@@ -67,11 +66,10 @@ void kv_cache::flip_bit(uint64_t draw) {
   if (length_ == 0) return;
   const uint32_t position = uint32_t(draw % length_), page = position / page_positions, within = position % page_positions;
   draw /= length_;
-  const uint64_t bits = element_bytes() * 8, bit = draw % bits, element = draw / bits % (2 * head_dim_);
-  const uint64_t key_at = (uint64_t(within / 16) * head_dim_ + element) * 16 + within % 16;
-  const uint64_t value_at = uint64_t(page_positions + within) * head_dim_ + (element - head_dim_);
-  const uint64_t at = element < head_dim_ ? key_at : value_at;
-  pages_[page][at * element_bytes() + bit / 8] ^= uint8_t(1u << bit % 8);
+  const uint64_t bits = bytes_of(type_) * 8, bit = draw % bits;
+  const uint32_t element = uint32_t(draw / bits % (2 * head_dim_));
+  const uint64_t at = element < head_dim_ ? key_at(within, element) : value_at(within, element - head_dim_);
+  pages_[page][at * bytes_of(type_) + bit / 8] ^= uint8_t(1u << bit % 8);
 }
 
 void attend(const kv_cache& cache, const_rows queries, visible_positions visible, float scale, mutable_rows out,

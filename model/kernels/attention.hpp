@@ -12,6 +12,7 @@ namespace troupe {
 /// What a key/value cache keeps. f16 takes half the memory and, where a context is long, half the time to read; keys and
 /// values are rounded to it (half_of_float), once, when they are written. All arithmetic is float32 either way.
 enum class cache_type : uint8_t { f32, f16 };
+constexpr uint64_t bytes_of(cache_type type) { return type == cache_type::f32 ? 4 : 2; } // Of an element.
 
 /// The keys and values of one sequence for one key/value head: positions [0, length), in pages of 64
 /// positions, so that growing never copies. Within a page keys are stored so that a vector holds the same
@@ -47,8 +48,10 @@ private:
     void operator()(uint8_t* memory) const { std::free(memory); }
   };
   using page_memory = std::unique_ptr<uint8_t[], free_memory>;
-  uint64_t element_bytes() const { return type_ == cache_type::f32 ? 4 : 2; }
-  uint64_t page_bytes() const { return page_positions * 2 * uint64_t(head_dim_) * element_bytes(); }
+  uint64_t page_bytes() const { return page_positions * 2 * uint64_t(head_dim_) * bytes_of(type_); }
+  // Where element `d` of a position's key and value is in its page; `within`: the position's place there.
+  uint64_t key_at(uint32_t within, uint32_t d) const { return (uint64_t(within / 16) * head_dim_ + d) * 16 + within % 16; }
+  uint64_t value_at(uint32_t within, uint32_t d) const { return uint64_t(page_positions + within) * head_dim_ + d; }
   page_memory new_page() const;
 
   uint32_t head_dim_, length_ = 0;

@@ -10,6 +10,15 @@ namespace {
 /// Whether the same column of a tile's rows falls into one or two sets of the nearest cache, which hold 8 lines each.
 bool are_crowded(const_rows rows) { return rows.rows > 4 && rows.stride * sizeof(float) % 2048 == 0; }
 
+void check_shapes(const packed_matrix& w, const operand& x, std::span<const float> bias, const mutable_rows& out) {
+  TROUPE_ASSERT(x.kind() == w.wants());
+  TROUPE_ASSERT(x.columns() == w.columns());
+  TROUPE_ASSERT(out.rows == x.rows());
+  TROUPE_ASSERT(out.columns == w.rows());
+  TROUPE_ASSERT(out.stride >= out.columns);
+  TROUPE_ASSERT(bias.empty() || bias.size() == w.rows());
+}
+
 } // namespace
 
 /// Copies rows to where they are a cache line further apart.
@@ -39,19 +48,6 @@ void operand::assign(const_rows rows, operand_kind kind) {
     kernels.quantize_row(rows.data + row * rows.stride, columns_,
                          blocks_.data() + uint64_t(row) * row_blocks_);
 }
-
-namespace {
-
-void check_shapes(const packed_matrix& w, const operand& x, std::span<const float> bias, const mutable_rows& out) {
-  TROUPE_ASSERT(x.kind() == w.wants());
-  TROUPE_ASSERT(x.columns() == w.columns());
-  TROUPE_ASSERT(out.rows == x.rows());
-  TROUPE_ASSERT(out.columns == w.rows());
-  TROUPE_ASSERT(out.stride >= out.columns);
-  TROUPE_ASSERT(bias.empty() || bias.size() == w.rows());
-}
-
-} // namespace
 
 void multiply(const packed_matrix& w, const operand& x, std::span<const float> bias, mutable_rows out) {
   check_shapes(w, x, bias, out);

@@ -420,10 +420,7 @@ caf::behavior factory(caf::stateful_actor<factory_state>* self, supervisor_polic
   return {[self](start_atom, int number) { self->state.core->start_child(caf::make_message(number)); },
           [self](const v1::AbandonActor& order) { self->state.core->on_abandon(order); },
           [self](const v1::SupervisorTick& tick) { self->state.core->on_tick(tick); },
-          [self](const v1::CheckLife& check) {
-            give_sign(self, check);
-            self->state.core->on_check();
-          },
+          [self](const v1::CheckLife& check) { self->state.core->on_check(check); },
           [self](const v1::SignOfLife& sign) { self->state.core->on_sign(sign); }};
 }
 
