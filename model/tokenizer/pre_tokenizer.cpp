@@ -62,11 +62,13 @@ const std::vector<family>& families() {
   return all;
 }
 
+// Empty: the file names none.
 const family& family_of(const std::string& name) {
+  const std::string_view wanted = name.empty() ? "default" : std::string_view(name);
   std::string known;
   for (const auto& candidate : families())
     for (const std::string_view spelling : candidate.names) {
-      if (spelling == name)
+      if (spelling == wanted)
         return candidate;
       known += (known.empty() ? "" : ", ") + std::string(spelling);
     }
@@ -186,7 +188,7 @@ struct pre_tokenizer::pattern {
 };
 
 pre_tokenizer::pre_tokenizer(const std::string& name) {
-  const auto& chosen = family_of(name.empty() ? "default" : name);
+  const auto& chosen = family_of(name);
   whole_words_first_ = chosen.whole_words_first;
   for (const char* source : chosen.patterns)
     patterns_.push_back(std::make_unique<pattern>(source));
