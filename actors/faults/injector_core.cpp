@@ -267,6 +267,7 @@ v1::FaultLog injector_core::log() const {
   const double shift = began_ ? in_ms(*began_ - born_) : 0;
   for (auto& strike : *log.mutable_strikes()) {
     strike.set_time_ms(strike.time_ms() - shift);
+    if (strike.has_replaced_ms()) strike.set_replaced_ms(strike.replaced_ms() - shift);
     if (strike.has_recovered_ms()) strike.set_recovered_ms(strike.recovered_ms() - shift);
   }
   for (auto& life : *log.mutable_lives()) {
