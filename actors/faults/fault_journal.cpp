@@ -8,7 +8,7 @@ uint32_t fault_journal::actor_started(const std::string& path, uint64_t request,
   const uint32_t life = started_[path]++;
   restarts_ += life > 0;
   for (auto& strike : open_)
-    if (strike.path == path || (request != 0 && strike.request == request)) strike.replaced = true;
+    if (strike.path == path || (request != 0 && strike.request == request)) set_replaced(strike, now_ms);
   if (lives_.size() >= lives_max) {
     const auto oldest = std::find_if(lives_.begin(), lives_.end(), [](const auto& one) { return one.has_ended_ms(); });
     if (oldest != lives_.end()) lives_.erase(oldest);
@@ -38,32 +38,60 @@ void fault_journal::struck(const v1::Fault& fault, const std::string& path, cons
     strike.set_from(std::string(message->from));
     strike.set_message(std::string(message->type));
   }
-  open_.push_back({int(strikes_.size()) - 1, path, request, !needs_replacement});
+  open_.push_back({int(strikes_.size()) - 1, path, request, rows_replayed_, replay_ms_, !needs_replacement});
 }
 
-void fault_journal::released(const std::string& path) {
+void fault_journal::set_replaced(open_strike& strike, double now_ms) {
+  if (strike.replaced) return;
+  strike.replaced = true;
+  strike.steps_before = steps_;
+  strikes_[size_t(strike.index)].set_replaced_ms(now_ms);
+}
+
+void fault_journal::released(const std::string& path, double now_ms) {
   for (auto& strike : open_)
-    if (strike.path == path) strike.replaced = true;
+    if (strike.path == path) set_replaced(strike, now_ms);
 }
 
 void fault_journal::request_ended(uint64_t request) {
   for (auto& strike : open_)
-    if (request != 0 && strike.request == request) strike.replaced = true;
+    if (request != 0 && strike.request == request) {
+      strike.replaced = true;
+      strike.request = 0;
+    }
 }
 
 void fault_journal::step_came_through(double now_ms) {
+  if (replay_began_ms_) replay_ms_ += now_ms - *replay_began_ms_;
+  replay_began_ms_.reset();
   std::erase_if(open_, [&](const auto& strike) {
-    if (strike.replaced) strikes_[size_t(strike.index)].set_recovered_ms(now_ms);
-    return strike.replaced;
+    auto& what = strikes_[size_t(strike.index)];
+    // A step that was under way may come through without the one who was replaced: it had answered before it was struck.
+    const bool concerns = steps_ > strike.steps_before && (strike.request == 0 || served_.contains(strike.request));
+    const bool is_over = strike.replaced && (!what.has_replaced_ms() || (concerns && !behind_));
+    if (!is_over) return false;
+    what.set_recovered_ms(now_ms);
+    what.set_rows_replayed(rows_replayed_ - strike.replayed_before);
+    what.set_replay_ms(replay_ms_ - strike.replay_before_ms);
+    return true;
   });
 }
 
-void fault_journal::rows_were_sent(const std::vector<request_rows>& rows) {
+void fault_journal::rows_were_sent(const std::vector<request_rows>& rows, double now_ms) {
+  ++steps_;
+  behind_ = false;
+  replay_began_ms_.reset();
+  served_.clear();
   for (const auto& each : rows) {
+    served_.insert(each.request);
     auto& known = sent_[each.request];
     rows_ += each.count;
     const uint32_t end = each.first + each.count;
-    if (each.first < known) rows_replayed_ += std::min(known, end) - each.first;
+    if (each.first < known) {
+      rows_replayed_ += std::min(known, end) - each.first;
+      replay_began_ms_ = now_ms;
+    }
+    behind_ = behind_ || end < known;
     known = std::max(known, end);
   }
 }

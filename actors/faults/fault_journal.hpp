@@ -3,6 +3,8 @@
 #include "actors/faults/trigger.hpp"
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,13 +20,14 @@ public:
   void struck(const v1::Fault& fault, const std::string& path, const passing_message* message, uint64_t request,
               bool needs_replacement, double now_ms);
   /// Whoever hung there goes on.
-  void released(const std::string& path);
+  void released(const std::string& path, double now_ms);
   /// A request is over: nothing of it has to be replaced any more.
   void request_ended(uint64_t request);
-  /// The results of a step reached the scheduler: whatever is replaced has recovered.
+  /// The results of a step reached the scheduler: what was replaced before it began has recovered, unless that step was a
+  /// replay with more to follow.
   void step_came_through(double now_ms);
 
-  void rows_were_sent(const std::vector<request_rows>& rows);
+  void rows_were_sent(const std::vector<request_rows>& rows, double now_ms);
   void message_passed() { ++messages_; }
 
   /// Without `unmatched`.
@@ -35,16 +38,24 @@ private:
   struct open_strike {
     int index; // In strikes_.
     std::string path;
-    uint64_t request;
+    uint64_t request; // 0: of none, or of one that is over.
+    uint64_t replayed_before; // rows_replayed_ at the strike,
+    double replay_before_ms;  // and replay_ms_.
     bool replaced;
+    uint64_t steps_before = 0; // steps_ when it was replaced.
   };
+  void set_replaced(open_strike& strike, double now_ms);
 
   std::vector<v1::FaultStrike> strikes_;
   std::vector<open_strike> open_;
   std::vector<v1::ActorLife> lives_;
   std::map<std::string, uint32_t> started_; // Lives so far, by path.
   std::map<uint64_t, uint32_t> sent_;       // Positions so far, by request.
-  uint64_t restarts_ = 0, messages_ = 0, rows_ = 0, rows_replayed_ = 0;
+  uint64_t restarts_ = 0, messages_ = 0, rows_ = 0, rows_replayed_ = 0, steps_ = 0;
+  double replay_ms_ = 0; // Of all steps that ran rows again and came through.
+  std::optional<double> replay_began_ms_; // The latest step is one of them, and under way.
+  std::set<uint64_t> served_; // The requests of the latest step.
+  bool behind_ = false; // The latest step does not reach as far as its requests had come before.
 };
 
 } // namespace troupe

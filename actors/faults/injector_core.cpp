@@ -175,7 +175,7 @@ void injector_core::route(caf::actor_id target, caf::mailbox_element_ptr element
   if (!type.empty()) rows = request_rows_of(element->content(), current_rows_, request_of_sequence);
   if (type == "ForwardStep") {
     current_rows_ = rows;
-    journal_.rows_were_sent(rows);
+    journal_.rows_were_sent(rows, journal_ms());
   }
   if (rows.empty() && from && from->request != 0) rows.push_back({from->request, 0, 0});
   const passing_message message{type, from ? std::string_view(from->path) : std::string_view(), to->path, rows};
@@ -235,7 +235,7 @@ void injector_core::release(caf::actor_id who) {
   auto* one = find(who);
   if (!one || !one->hung) return;
   one->hung = false;
-  journal_.released(one->path);
+  journal_.released(one->path, journal_ms());
   for (auto& message : std::exchange(one->kept, {}))
     if (auto* to = find(message.target)) deliver(*to, std::move(message.element));
 }
@@ -267,6 +267,7 @@ v1::FaultLog injector_core::log() const {
   const double shift = began_ ? in_ms(*began_ - born_) : 0;
   for (auto& strike : *log.mutable_strikes()) {
     strike.set_time_ms(strike.time_ms() - shift);
+    if (strike.has_replaced_ms()) strike.set_replaced_ms(strike.replaced_ms() - shift);
     if (strike.has_recovered_ms()) strike.set_recovered_ms(strike.recovered_ms() - shift);
   }
   for (auto& life : *log.mutable_lives()) {

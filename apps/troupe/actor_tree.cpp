@@ -16,26 +16,6 @@ size_t digits(std::string_view text) {
   return static_cast<size_t>(std::find_if_not(text.begin(), text.end(), is_digit) - text.begin());
 }
 
-/// Whether `path` comes before `other`: "/layer/2" before "/layer/10", and an actor before what is below it.
-bool comes_before(std::string_view path, std::string_view other) {
-  while (!path.empty() && !other.empty()) {
-    const size_t a = digits(path), b = digits(other);
-    if (a > 0 && b > 0) {
-      if (a != b) return a < b; // Our numbers have no leading zeros: the shorter is the smaller.
-      if (const int order = path.substr(0, a).compare(other.substr(0, b)); order != 0) return order < 0;
-      path.remove_prefix(a);
-      other.remove_prefix(b);
-    } else {
-      // '/' ends a name, so that what is below "/layer/1" never mixes with "/layer/10" or "/layers".
-      const auto rank = [](char c) { return c == '/' ? 0 : static_cast<int>(static_cast<unsigned char>(c)); };
-      if (path[0] != other[0]) return rank(path[0]) < rank(other[0]);
-      path.remove_prefix(1);
-      other.remove_prefix(1);
-    }
-  }
-  return path.empty() && !other.empty();
-}
-
 bool leads_to(std::string_view parent, std::string_view path) {
   if (parent == "/") return path.size() > 1;
   return path.size() > parent.size() && path.starts_with(parent) && path[parent.size()] == '/';
@@ -111,6 +91,25 @@ void dot_node(const actor_node& node, std::string& out) {
 }
 
 } // namespace
+
+bool comes_before(std::string_view path, std::string_view other) {
+  while (!path.empty() && !other.empty()) {
+    const size_t a = digits(path), b = digits(other);
+    if (a > 0 && b > 0) {
+      if (a != b) return a < b; // Our numbers have no leading zeros: the shorter is the smaller.
+      if (const int order = path.substr(0, a).compare(other.substr(0, b)); order != 0) return order < 0;
+      path.remove_prefix(a);
+      other.remove_prefix(b);
+    } else {
+      // '/' ends a name, so that what is below "/layer/1" never mixes with "/layer/10" or "/layers".
+      const auto rank = [](char c) { return c == '/' ? 0 : static_cast<int>(static_cast<unsigned char>(c)); };
+      if (path[0] != other[0]) return rank(path[0]) < rank(other[0]);
+      path.remove_prefix(1);
+      other.remove_prefix(1);
+    }
+  }
+  return path.empty() && !other.empty();
+}
 
 std::vector<actor_node> actor_trees(const std::vector<actor_facts>& actors) {
   std::vector<placed> sorted = with_places(actors);

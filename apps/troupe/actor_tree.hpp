@@ -3,6 +3,7 @@
 #include "actors/engine.hpp"
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace troupe {
@@ -19,6 +20,9 @@ struct actor_node {
 /// The trees that the paths form: an actor's parent is the actor with the longest path that leads to its own, or the
 /// place of a supervisor ("/replica/0" for "/replica/0/supervisor"). Siblings stand in the order of their paths, numbers in them by value.
 std::vector<actor_node> actor_trees(const std::vector<actor_facts>& actors);
+
+/// The order of siblings, for any two paths: "/layer/2" before "/layer/10", and an actor before what is below it.
+bool comes_before(std::string_view path, std::string_view other);
 
 /// With ├── and └──.
 std::string draw(const std::vector<actor_node>& trees);

@@ -22,11 +22,6 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-std::string fault_note(const fault_verdict& one) {
-  if (one.strikes > 0) return "";
-  return one.fitted ? "never struck: its trigger never came" : "never struck: its selector fitted nobody";
-}
-
 json parse(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
@@ -44,13 +39,21 @@ std::string junit_case(const char* group, const std::string& name, double second
 
 } // namespace
 
+std::string fault_note(const fault_verdict& one) {
+  if (one.strikes > 0) return "";
+  return one.fitted ? "never struck: its trigger never came" : "never struck: its selector fitted nobody";
+}
+
 std::string to_text(const chaos_result& result) {
   const auto& v = result.verdict;
   const auto& log = result.disturbed.log;
   std::string out = result.plan.name() + ": " + std::to_string(result.requests.size()) + " requests on " + result.model + "\n";
-  out += format("%-32s %7s %9s   %s\n", "fault", "strikes", "recovered", "time to recover p50 / p99 / max");
+  size_t width = 32;
+  for (const auto& one : v.faults) width = std::clamp(one.name.size(), width, size_t(100));
+  const auto column = int(width);
+  out += format("%-*s %7s %9s   %s\n", column, "fault", "strikes", "recovered", "time to recover p50 / p99 / max");
   for (const auto& one : v.faults) {
-    out += format("%-32s %7llu %9llu   ", one.name.c_str(), static_cast<unsigned long long>(one.strikes),
+    out += format("%-*s %7llu %9llu   ", column, one.name.c_str(), static_cast<unsigned long long>(one.strikes),
                   static_cast<unsigned long long>(one.recovered));
     if (one.recovered > 0) out += format("%.1f / %.1f / %.1f ms", one.recovery_p50_ms, one.recovery_p99_ms, one.recovery_max_ms);
     else out += one.strikes > 0 ? "nothing was left to do" : fault_note(one) + (one.optional ? " (optional)" : "");
@@ -106,7 +109,9 @@ json to_json(const chaos_result& result) {
   out["strikes"] = json::array();
   for (const auto& one : result.disturbed.log.strikes()) {
     json strike{{"fault", one.fault()}, {"path", one.path()}, {"from", one.from()}, {"message", one.message()},
-                {"time_ms", one.time_ms()}, {"recovered_ms", nullptr}};
+                {"time_ms", one.time_ms()}, {"replaced_ms", nullptr}, {"recovered_ms", nullptr},
+                {"rows_replayed", one.rows_replayed()}, {"replay_ms", one.replay_ms()}};
+    if (one.has_replaced_ms()) strike["replaced_ms"] = one.replaced_ms();
     if (one.has_recovered_ms()) strike["recovered_ms"] = one.recovered_ms();
     out["strikes"].push_back(std::move(strike));
   }

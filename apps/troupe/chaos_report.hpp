@@ -17,6 +17,9 @@ struct chaos_result {
   chaos_verdict verdict;
 };
 
+/// Why it never struck; empty: it did.
+std::string fault_note(const fault_verdict& one);
+
 /// "fault never struck: its selector fitted nobody", "requests: 8 identical" and so on, line by line; the last one is the
 /// verdict.
 std::string to_text(const chaos_result& result);

@@ -128,6 +128,11 @@ TEST_CASE("reports say the same in every form") {
   CHECK(has(to_junit(good), "name=\"one &lt;kill&gt;\""));
   CHECK(has(to_html(good), "a &quot;prompt&quot; &amp; more"));
   CHECK(has(to_html(good), "<svg"));
+  CHECK(has(to_html(good), "All 2 strikes"));
+  CHECK(!has(to_html(good), "not drawn"));
+  auto crowd = good;
+  for (int i = 0; i < 70; ++i) crowd.disturbed.log.add_strikes()->set_path("/replica/0/layer/" + std::to_string(i));
+  CHECK(has(to_html(crowd), "11 more actors not drawn"));
   const auto bad = made_up(finished({1, 9, 3}, {}), 0);
   CHECK(has(to_text(bad), "request 1: differs at token 1"));
   CHECK(has(to_text(bad), "FAILED\n"));
