@@ -86,9 +86,9 @@ void step_failed(scheduler_pointer self, bool was_late = false) {
   st.step.reset();
   st.stats.set_faults(st.stats.faults() + 1);
   const auto given_up = st.policy.failed(planned, was_late);
-  fail(self, given_up, "running this request " + (was_late ? "took too long " + std::to_string(batch_policy::lates_max)
-                                                           : "failed " + std::to_string(batch_policy::failures_max)) +
-                         " times in a row");
+  const std::string what = was_late ? "took too long " : "failed ";
+  const auto times = was_late ? batch_policy::lates_max : batch_policy::failures_max;
+  fail(self, given_up, "running this request " + what + std::to_string(times) + " times in a row");
   pump(self);
 }
 

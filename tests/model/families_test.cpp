@@ -10,7 +10,6 @@
 
 using namespace troupe;
 using namespace troupe::testing;
-using Catch::Matchers::Contains;
 
 namespace {
 
@@ -22,7 +21,7 @@ void require_refused(const tiny_model_options& options, const std::string& reaso
   INFO("wanted: " << reason);
   const auto path = write_tiny_model(options);
   CHECK_THROWS_AS(open_model(path), input_error);
-  CHECK_THROWS_WITH(open_model(path), Contains(path.string() + ": ") && Contains(reason));
+  CHECK_THROWS_WITH(open_model(path), ContainsSubstring(path.string() + ": ") && ContainsSubstring(reason));
 }
 
 /// A tiny model in which `key` is what `add` adds under that name.

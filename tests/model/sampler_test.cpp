@@ -11,7 +11,6 @@
 #include <set>
 
 using namespace troupe;
-using Catch::Matchers::Contains;
 
 namespace {
 
@@ -292,23 +291,23 @@ TEST_CASE("options out of range are refused in words") {
   CHECK(reason([](auto& o) { o.temperature = 0, o.top_k = 0, o.top_p = 1, o.min_p = 0; }).empty());
   CHECK(reason([](auto& o) { o.logit_bias = {{99, -infinity}, {0, 5.0f}}; }).empty());
   for (const float bad : {-0.1f, nan, infinity}) {
-    CHECK_THAT(reason([&](auto& o) { o.temperature = bad; }), Contains("temperature"));
-    CHECK_THAT(reason([&](auto& o) { o.top_p = bad; }), Contains("top_p"));
-    CHECK_THAT(reason([&](auto& o) { o.min_p = bad; }), Contains("min_p"));
-    CHECK_THAT(reason([&](auto& o) { o.repetition_penalty = bad; }), Contains("repetition_penalty"));
+    CHECK_THAT(reason([&](auto& o) { o.temperature = bad; }), ContainsSubstring("temperature"));
+    CHECK_THAT(reason([&](auto& o) { o.top_p = bad; }), ContainsSubstring("top_p"));
+    CHECK_THAT(reason([&](auto& o) { o.min_p = bad; }), ContainsSubstring("min_p"));
+    CHECK_THAT(reason([&](auto& o) { o.repetition_penalty = bad; }), ContainsSubstring("repetition_penalty"));
   }
   for (const float bad : {-101.0f, nan, infinity}) {
-    CHECK_THAT(reason([&](auto& o) { o.presence_penalty = bad; }), Contains("presence_penalty"));
-    CHECK_THAT(reason([&](auto& o) { o.frequency_penalty = bad; }), Contains("frequency_penalty"));
+    CHECK_THAT(reason([&](auto& o) { o.presence_penalty = bad; }), ContainsSubstring("presence_penalty"));
+    CHECK_THAT(reason([&](auto& o) { o.frequency_penalty = bad; }), ContainsSubstring("frequency_penalty"));
   }
-  CHECK_THAT(reason([](auto& o) { o.top_p = 0; }), Contains("top_p"));
-  CHECK_THAT(reason([](auto& o) { o.repetition_penalty = 0; }), Contains("repetition_penalty"));
+  CHECK_THAT(reason([](auto& o) { o.top_p = 0; }), ContainsSubstring("top_p"));
+  CHECK_THAT(reason([](auto& o) { o.repetition_penalty = 0; }), ContainsSubstring("repetition_penalty"));
   for (const float bad : {nan, infinity, 1e7f})
-    CHECK_THAT(reason([&](auto& o) { o.logit_bias = {{7, bad}}; }), Contains("token 7"));
-  CHECK_THAT(reason([](auto& o) { o.logit_bias = {{100, 1.0f}}; }), Contains("token 100"));
+    CHECK_THAT(reason([&](auto& o) { o.logit_bias = {{7, bad}}; }), ContainsSubstring("token 7"));
+  CHECK_THAT(reason([](auto& o) { o.logit_bias = {{100, 1.0f}}; }), ContainsSubstring("token 100"));
   CHECK_THAT(reason([](auto& o) {
                for (uint32_t id = 0; id < 100; ++id)
                  o.logit_bias.emplace_back(id, -infinity);
              }),
-             Contains("every token"));
+             ContainsSubstring("every token"));
 }
