@@ -103,17 +103,21 @@ void supervisor_core::on_check(const v1::CheckLife& check) {
   const auto time = now();
   if (time >= check_again_) {
     check_again_ = time + life_silence;
-    for (auto& c : children_) {
-      if (!c.handle || !c.spec->gives_signs || c.life.owes())
-        continue;
-      c.life.ask(++checks_);
-      v1::CheckLife question;
-      question.set_check(checks_);
-      send_packed(self_, c.handle, packed<v1::CheckLife>{std::move(question)});
-      look_ = std::min(look_, time + life_look);
-    }
+    for (auto& c : children_)
+      if (c.handle)
+        ask_for_sign(c);
   }
   advance();
+}
+
+void supervisor_core::ask_for_sign(child& which) {
+  if (!which.spec->gives_signs || which.life.owes())
+    return;
+  which.life.ask(++checks_);
+  v1::CheckLife question;
+  question.set_check(checks_);
+  send_packed(self_, which.handle, packed<v1::CheckLife>{std::move(question)});
+  look_ = std::min(look_, now() + life_look);
 }
 
 void supervisor_core::on_sign(const v1::SignOfLife& sign) {
@@ -250,6 +254,8 @@ void supervisor_core::look_for_signs() {
   std::vector<child*> late;
   bool any_owes = false;
   for (auto& c : children_) {
+    if (c.handle && c.now == phase::stopping)
+      ask_for_sign(c); // Again and again: it may stop to live any time.
     if (!c.handle || !c.life.owes())
       continue;
     any_owes = true;
@@ -299,6 +305,7 @@ void supervisor_core::stop_next() {
       c->now = phase::stopping;
       c->due = now() + c->spec->shutdown_max;
       self_->send_exit(c->handle, caf::exit_reason::user_shutdown);
+      ask_for_sign(*c);
     }
     if (!is_simple() && (c->now == phase::stopping || c->now == phase::killed))
       return; // Its turn is not over.

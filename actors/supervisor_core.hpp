@@ -36,8 +36,9 @@ namespace troupe {
 ///   it was done.
 /// - Who owes a sign of life is replaced after life_looks_max looks; but when several are late at once, that is rather the
 ///   machine: they get another round. Each time somebody is replaced for it the next gets twice as many looks, up to 16
-///   times, until all have answered: who cannot do it in time must not be replaced for ever. Children that are being stopped are
-///   asked too: the grace of a supervisor is long, and one that hangs will not use it.
+///   times, until all have answered: who cannot do it in time must not be replaced for ever. Children are also
+///   asked while they are being stopped, by whoever stops them: the grace of a supervisor is long, and one that hangs will not
+///   use it.
 /// - Dying in any way, also by kill, the core kills its children: it leaves no orphans.
 class supervisor_core {
 public:
@@ -116,6 +117,7 @@ private:
 
   // Does what is due, and asks to be woken for the rest. Every entry point ends with it.
   void advance();
+  void ask_for_sign(child& which);
   void look_for_signs();
   void hurry_overdue();
   void stop_next();

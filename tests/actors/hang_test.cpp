@@ -64,6 +64,25 @@ TEST_CASE("whoever is asked asks those below, so that the one that hangs is foun
   CHECK(st.last_decision().supervisor() == "/top/s");
 }
 
+TEST_CASE("a supervisor that hangs does not get the time to stop that one that lives may take", "[hang]") {
+  stage st;
+  auto hung = deaf_child(st, "/s/a");
+  hung.shutdown_max = 1h;
+  auto busy = st.deaf("/s/b/c");
+  busy.shutdown_max = 20s;
+  std::vector<child_spec> below;
+  below.push_back(std::move(busy));
+  auto s = st.supervise({}, {std::move(hung), supervisor_child("/s/b", {}, std::move(below), st.directory)});
+  bool over = false;
+  s->attach_functor([&](const caf::error&) { over = true; });
+  caf::anon_send_exit(s, caf::exit_reason::user_shutdown);
+  st.sim.run_for(40s);
+  CHECK_FALSE(over); // /s/b waits 2 * 20 s for its child, and says all the time that it lives.
+  st.sim.run_for(501ms);
+  CHECK(over);
+  CHECK(st.close() == 0);
+}
+
 TEST_CASE("several that are late at once get another round; who is late again is replaced", "[hang]") {
   stage st;
   auto s = st.supervise({}, {deaf_child(st, "/s/a"), deaf_child(st, "/s/b"), st.lively("/s/c")});
