@@ -89,7 +89,13 @@ TROUPE_INLINE float max_of_lanes(f32x16 x) {
   const __m128 by2 = _mm_max_ps(by4, _mm_movehl_ps(by4, by4));
   return _mm_cvtss_f32(_mm_max_ss(by2, _mm_movehdup_ps(by2)));
 }
-TROUPE_INLINE int32_t sum_of_lanes(i32x16 x) { return _mm512_reduce_add_epi32(x.v); }
+// Modulo 2^32. The intrinsic for it ends in a sum of two int, which must not overflow.
+TROUPE_INLINE int32_t sum_of_lanes(i32x16 x) {
+  const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(x.v), _mm512_extracti64x4_epi64(x.v, 1));
+  const __m128i quarter = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+  const __m128i pair = _mm_add_epi32(quarter, _mm_shuffle_epi32(quarter, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(pair, _mm_shuffle_epi32(pair, 0xb1)));
+}
 TROUPE_INLINE int32_t max_of_lanes(i32x16 x) { return _mm512_reduce_max_epi32(x.v); }
 
 TROUPE_INLINE f32x16 swap_pairs(f32x16 x) { return {_mm512_permute_ps(x.v, 0xb1)}; }
