@@ -6,8 +6,8 @@
 // stay in the nearest cache while all activation rows pass by; between panels the sums rest in the output.
 // Few rows: one panel, so that the weights come in one stream. Either way each sum sees the same operations in the same order.
 //
-// Memory is fetched too late by the hardware while a tile computes, so tiles ask for it themselves (fetch, below): up to
-// 1.2 times as fast with one or two rows on Zen 5, up to 1.6 with some rows on Zen 4.
+// The hardware fetches too little ahead while a tile computes, so tiles ask for memory themselves (fetch, below): up to
+// 1.2 times as fast with one or two rows on Zen 5, up to 2.1 with some rows.
 //
 // A tile that reaches beyond the last row or group repeats the last one: it computes and stores the same
 // value twice, which costs little and needs no second version of the kernel.
@@ -20,7 +20,8 @@ namespace troupe::TROUPE_ISA {
 
 /// Which weights a tile asks memory for while it computes.
 enum class fetch : uint8_t {
-  stream, // Its own, a little ahead, into the nearest cache: where every tile reads weights that no tile has read before.
+  none,   // Few rows of a plain type: the hardware keeps up.
+  stream, // Its own, a little ahead: where every tile reads weights that no tile has read before.
   share,  // A share of those of the groups after its own, into the second cache: where many tiles read the same weights.
 };
 constexpr uint64_t stream_ahead = 8192; // Bytes. Half and twice as much are as good, within the noise, on Zen 5.
@@ -80,20 +81,22 @@ TROUPE_INLINE void store_sums(const tile<Groups, Rows, Activation>& t, const til
   });
 }
 
-/// fetch::stream: the `Bytes` of codes of each group that the tile reads in `stream_ahead` bytes. Beyond the last group lies
-/// the matrix that is probably used next; beyond all, nothing is harmed.
-template <uint64_t Bytes, int Groups, int Rows, class Activation>
-TROUPE_INLINE void fetch_stream(const tile<Groups, Rows, Activation>& t, uint64_t offset) {
+/// fetch::stream: the codes that the tile reads in `stream_ahead` bytes, into the nearest cache; codes of 8 bits, which leave
+/// little to compute meanwhile, into the second. Beyond the last group lies the matrix that is probably used next; beyond
+/// all, nothing is harmed.
+template <uint32_t CodeBits, int Groups, int Rows, class Activation>
+TROUPE_INLINE void fetch_stream(const tile<Groups, Rows, Activation>& t, uint32_t block) {
+  constexpr uint64_t bytes = packed_code_bytes(CodeBits);
   repeat<Groups>([&](auto g) TROUPE_LAMBDA {
-    repeat<int(Bytes / 64)>(
-        [&](auto line) TROUPE_LAMBDA { __builtin_prefetch(t.codes[g] + offset + stream_ahead + line * 64, 0, 3); });
+    const uint8_t* ahead = t.codes[g] + block * bytes + stream_ahead;
+    repeat<int(bytes / 64)>([&](auto line)
+                                TROUPE_LAMBDA { __builtin_prefetch(ahead + line * 64, 0, CodeBits == 8 ? 2 : 3); });
   });
 }
 
 /// fetch::share: the next lines.
-TROUPE_INLINE const uint8_t* fetch_share(const uint8_t* ahead, uint32_t lines) {
-  for (uint32_t line = 0; line < lines; ++line) __builtin_prefetch(ahead + line * 64, 0, 2);
-  return ahead + lines * 64;
+TROUPE_INLINE void fetch_share(const uint8_t*& ahead, uint32_t lines) {
+  for (uint32_t line = 0; line < lines; ++line, ahead += 64) __builtin_prefetch(ahead, 0, 2);
 }
 
 constexpr int log2_of(uint32_t x) { return x <= 1 ? 0 : 1 + log2_of(x / 2); }
@@ -128,12 +131,10 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
   if constexpr (Check::is_on) repeat<Rows>([&](auto r) TROUPE_LAMBDA { totals[r] = all_lanes(0); });
   [[maybe_unused]] const uint8_t* ahead = t.ahead;
   for (uint32_t block = t.first; block < t.last; ++block) {
-    if constexpr (Fetch == fetch::stream) {
-      constexpr uint64_t bytes = packed_code_bytes(format::code_bits);
-      fetch_stream<bytes>(t, block * bytes);
-    } else {
-      ahead = fetch_share(ahead, t.ahead_lines);
-    }
+    if constexpr (Fetch == fetch::stream)
+      fetch_stream<format::code_bits>(t, block);
+    else
+      fetch_share(ahead, t.ahead_lines);
     [[maybe_unused]] tile_sums<Groups, Rows> both; // Of the two parts of a block.
     repeat<parts>([&](auto part) TROUPE_LAMBDA {
       i32x16 dots[Groups][Rows];
@@ -206,10 +207,7 @@ void multiply_float_tile(const tile<Groups, Rows, float>& task) {
   load_sums(t, sums);
   [[maybe_unused]] const uint8_t* ahead = t.ahead;
   for (uint64_t column = t.first; column < t.last; ++column) {
-    if constexpr (Fetch == fetch::share)
-      ahead = fetch_share(ahead, t.ahead_lines);
-    else if (column_bytes == 64 || column % 2 == 0)
-      fetch_stream<64>(t, column * column_bytes);
+    if constexpr (Fetch == fetch::share) fetch_share(ahead, t.ahead_lines);
     f32x16 w[Groups];
     repeat<Groups>([&](auto g)
                        TROUPE_LAMBDA { w[g] = load_elements<Type>(t.codes[g] + column * column_bytes); });
@@ -375,7 +373,7 @@ void multiply_float(const product& task, group_range groups) {
   if (rows <= float_rows_few) // More groups at once, to have enough independent sums.
     multiply_all<float_groups_few, float>(
         task, groups, columns, columns, float_row_sizes_few{}, as_they_are{},
-        [](const auto& t) { multiply_float_tile<Type, fetch::stream>(t); });
+        [](const auto& t) { multiply_float_tile<Type, fetch::none>(t); });
   else if (Type == tensor_type::f32 || rows <= float_rows_widened)
     multiply_all<float_groups, float>(
         task, groups, columns, panel_columns, float_row_sizes{}, as_they_are{},
