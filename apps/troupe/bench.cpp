@@ -4,8 +4,8 @@
 // that generates --generate-tokens, greedily, end-of-text ignored: one step for each token. Both are timed from submit to
 // `finished`, so admission and sampling are in; both are run once unmeasured first, then --repetitions times, alternating.
 // Clients: --clients such requests at once, each with a prompt and a text of the given lengths.
-// Limits: what the machine can do at best is measured first, and after the runs once more; the better counts.
-// Compare: after each repetition the other command runs once; ratios are taken pair by pair.
+// Limits: what the machine can do at best is measured before and after each repetition; the better of both is its limit.
+// Compare: in each repetition the other command runs once, after ours; ratios are taken pair by pair.
 #include "apps/troupe/command.hpp"
 #include "apps/troupe/machine_limits.hpp"
 #include "apps/troupe/measurement.hpp"
@@ -16,6 +16,7 @@
 #include "model/error.hpp"
 #include "model/kernels/isa.hpp"
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -107,12 +108,14 @@ struct results {
   measurement prefill, decode;
   std::optional<measurement> clients;
   std::vector<peer_rates> peers; // One for each repetition, if there is a command to compare with.
-  machine_limits limits;
+  std::vector<machine_limits> limits; // Before the first repetition, and after each.
 };
 
-machine_limits better_of(const machine_limits& a, const machine_limits& b) {
-  return {std::max(a.read_bytes_per_s, b.read_bytes_per_s), std::max(a.int8_operations_per_s, b.int8_operations_per_s),
-          std::max(a.float_operations_per_s, b.float_operations_per_s)};
+/// What all repetitions had in common, in the middle.
+double median_limit(const results& all, double machine_limits::*which) {
+  std::vector<double> values;
+  for (const auto& one : all.limits) values.push_back(one.*which);
+  return median(values);
 }
 
 results measure(const bench& run) {
@@ -125,7 +128,6 @@ results measure(const bench& run) {
   }
   progress_bar bar{"measuring", !options.run.quiet};
   const uint32_t threads = run.troupe_engine.options().threads;
-  all.limits = measure_limits(threads);
   for (uint32_t repetition = 0; repetition <= options.repetitions; ++repetition) {
     bar.advance(static_cast<double>(repetition) / (options.repetitions + 1));
     measurement unmeasured;
@@ -136,16 +138,10 @@ results measure(const bench& run) {
       run_once(run, options.clients, options.prompt_tokens, options.generate_tokens, *all.clients);
     }
     if (!options.compare.empty() && !warm_up) all.peers.push_back(run_peer(options.compare));
+    all.limits.push_back(measure_limits(threads));
   }
-  all.limits = better_of(all.limits, measure_limits(threads));
   return all;
 }
-
-/// A rate as a share of what the limit allows; what it is a share of.
-struct fraction {
-  double share;
-  std::string of;
-};
 
 std::string rounded(double value, int decimals) {
   char text[32];
@@ -153,48 +149,68 @@ std::string rounded(double value, int decimals) {
   return text;
 }
 
-token_cost cost_of(const bench& run) {
-  return cost_of_token(run.troupe_engine.model(), run.troupe_engine.weight_bytes());
+/// One of the two kinds of work that limits are known for.
+struct kind_of_work {
+  const char* name;
+  const measurement results::*ours;
+  std::optional<double> peer_rates::*theirs;
+  double machine_limits::*limit;
+  double cost; // Of a token, in what the limit counts.
+};
+
+std::array<kind_of_work, 2> kinds_of(const bench& run) {
+  const token_cost cost = cost_of_token(run.troupe_engine.model(), run.troupe_engine.weight_bytes());
+  const auto arithmetic = cost.is_int8 ? &machine_limits::int8_operations_per_s : &machine_limits::float_operations_per_s;
+  return {{{"prefill", &results::prefill, &peer_rates::prefill, arithmetic, cost.operations},
+           {"decode", &results::decode, &peer_rates::decode, &machine_limits::read_bytes_per_s, cost.bytes}}};
 }
 
-fraction prefill_fraction(const bench& run, const results& all) {
-  const token_cost cost = cost_of(run);
-  const double limit = cost.is_int8 ? all.limits.int8_operations_per_s : all.limits.float_operations_per_s;
-  return {median(rates(all.prefill)) * cost.operations / limit,
-          rounded(limit / 1e9, 0) + (cost.is_int8 ? " int8 Gop/s" : " float Gop/s")};
-}
-
-fraction decode_fraction(const bench& run, const results& all) {
-  return {median(rates(all.decode)) * cost_of(run).bytes / all.limits.read_bytes_per_s,
-          rounded(all.limits.read_bytes_per_s / 1e9, 1) + " GB/s of reading"};
-}
-
-/// Ours divided by the peer's, repetition by repetition; empty where the peer does not say.
-std::vector<double> ratios(const measurement& ours, const std::vector<peer_rates>& peers,
-                           std::optional<double> peer_rates::*which) {
+/// Tokens per second that the machine would allow at best, for each repetition.
+std::vector<double> limit_rates(const results& all, const kind_of_work& kind) {
   std::vector<double> result;
-  const auto samples = rates(ours);
-  for (size_t i = 0; i < peers.size(); ++i)
-    if (peers[i].*which) result.push_back(samples[i] / *(peers[i].*which));
+  for (size_t i = 1; i < all.limits.size(); ++i)
+    result.push_back(std::max(all.limits[i - 1].*kind.limit, all.limits[i].*kind.limit) / kind.cost);
   return result;
 }
 
-std::vector<double> peer_samples(const std::vector<peer_rates>& peers, std::optional<double> peer_rates::*which) {
-  std::vector<double> result;
-  for (const auto& peer : peers)
-    if (peer.*which) result.push_back(*(peer.*which));
-  return result;
+/// a by b, repetition by repetition.
+std::vector<double> quotients(std::vector<double> a, const std::vector<double>& b) {
+  for (size_t i = 0; i < a.size(); ++i) a[i] /= b[i];
+  return a;
 }
 
-json comparison(const results& all, const measurement& ours, std::optional<double> peer_rates::*which) {
-  const auto theirs = peer_samples(all.peers, which);
+/// What share of the limit was reached.
+double share_of_limit(const results& all, const kind_of_work& kind) {
+  return median(quotients(rates(all.*kind.ours), limit_rates(all, kind)));
+}
+
+/// The peer's rates, one for each repetition; none if it does not always say.
+std::vector<double> peer_samples(const results& all, const kind_of_work& kind) {
+  std::vector<double> result;
+  for (const auto& peer : all.peers)
+    if (peer.*kind.theirs) result.push_back(*(peer.*kind.theirs));
+  return result.size() == all.peers.size() ? result : std::vector<double>();
+}
+
+json comparison(const results& all, const kind_of_work& kind) {
+  const auto theirs = peer_samples(all, kind);
   if (theirs.empty()) return nullptr;
-  const auto each = ratios(ours, all.peers, which);
+  const auto each = quotients(rates(all.*kind.ours), theirs);
   return {{"tokens_per_s", median(theirs)},
           {"samples", theirs},
           {"ratio", median(each)},
           {"ratio_spread",
-           {{"min", *std::min_element(each.begin(), each.end())}, {"max", *std::max_element(each.begin(), each.end())}}}};
+           {{"min", *std::min_element(each.begin(), each.end())}, {"max", *std::max_element(each.begin(), each.end())}}},
+          {"ratio_at_limit", median(quotients(limit_rates(all, kind), theirs))}};
+}
+
+json limits_to_json(const results& all) {
+  std::vector<double> reading;
+  for (const auto& one : all.limits) reading.push_back(one.read_bytes_per_s);
+  return {{"read_bytes_per_s", median(reading)},
+          {"read_samples", reading},
+          {"int8_operations_per_s", median_limit(all, &machine_limits::int8_operations_per_s)},
+          {"float_operations_per_s", median_limit(all, &machine_limits::float_operations_per_s)}};
 }
 
 json to_json(const bench& run, const results& all) {
@@ -217,28 +233,30 @@ json to_json(const bench& run, const results& all) {
     result["concurrent"] = to_json(*all.clients, threads);
     result["concurrent"]["clients"] = options.clients;
   }
-  result["limits"] = {{"read_bytes_per_s", all.limits.read_bytes_per_s},
-                      {"int8_operations_per_s", all.limits.int8_operations_per_s},
-                      {"float_operations_per_s", all.limits.float_operations_per_s}};
-  result["prefill"]["of_limit"] = prefill_fraction(run, all).share;
-  result["decode"]["of_limit"] = decode_fraction(run, all).share;
-  if (!all.peers.empty()) {
-    result["compare"] = {{"command", options.compare},
-                         {"prefill", comparison(all, all.prefill, &peer_rates::prefill)},
-                         {"decode", comparison(all, all.decode, &peer_rates::decode)}};
+  result["limits"] = limits_to_json(all);
+  for (const auto& kind : kinds_of(run)) {
+    result[kind.name]["of_limit"] = share_of_limit(all, kind);
+    if (!all.peers.empty()) result["compare"][kind.name] = comparison(all, kind);
   }
+  if (!all.peers.empty()) result["compare"]["command"] = options.compare;
   return result;
 }
 
-std::string limit_line(const char* kind, const fraction& reached) {
-  return std::string(kind) + " reaches " + rounded(100 * reached.share, 1) + " % of the machine's " + reached.of + "\n";
+std::string limit_line(const results& all, const kind_of_work& kind) {
+  const double limit = median_limit(all, kind.limit) / 1e9;
+  return std::string(kind.name) + " reaches " + rounded(100 * share_of_limit(all, kind), 1) + " % of the machine's " +
+         (kind.limit == &machine_limits::read_bytes_per_s        ? rounded(limit, 1) + " GB/s of reading\n"
+          : kind.limit == &machine_limits::int8_operations_per_s ? rounded(limit, 0) + " int8 Gop/s\n"
+                                                                 : rounded(limit, 0) + " float Gop/s\n");
 }
 
-std::string comparison_line(const char* kind, const json& facts) {
+std::string comparison_line(const results& all, const kind_of_work& kind) {
+  const json facts = comparison(all, kind);
   if (facts.is_null()) return {};
-  return std::string(kind) + ": " + rounded(facts["ratio"], 2) + " times the other command's "
+  return std::string(kind.name) + ": " + rounded(facts["ratio"], 2) + " times the other command's "
          + rounded(facts["tokens_per_s"], 1) + " tokens/s (" + rounded(facts["ratio_spread"]["min"], 2) + " .. "
-         + rounded(facts["ratio_spread"]["max"], 2) + ")\n";
+         + rounded(facts["ratio_spread"]["max"], 2) + "); at the machine's limit it would be "
+         + rounded(facts["ratio_at_limit"], 2) + "\n";
 }
 
 std::string to_text(const bench& run, const results& all) {
@@ -250,10 +268,8 @@ std::string to_text(const bench& run, const results& all) {
   out += table_line("prefill " + std::to_string(options.prompt_tokens), all.prefill, threads);
   out += table_line("decode " + std::to_string(options.generate_tokens), all.decode, threads);
   if (all.clients) out += table_line("clients " + std::to_string(options.clients), *all.clients, threads);
-  out += limit_line("prefill", prefill_fraction(run, all)) + limit_line("decode", decode_fraction(run, all));
-  if (!all.peers.empty())
-    out += comparison_line("prefill", comparison(all, all.prefill, &peer_rates::prefill)) +
-           comparison_line("decode", comparison(all, all.decode, &peer_rates::decode));
+  for (const auto& kind : kinds_of(run)) out += limit_line(all, kind);
+  for (const auto& kind : kinds_of(run)) out += comparison_line(all, kind);
   return out;
 }
 

@@ -106,7 +106,9 @@ TEST_CASE("bench compares with another command, repetition by repetition, and na
     const double share = facts.at(kind).at("of_limit");
     CHECK(share > 0);
     CHECK(share < 1);
+    CHECK(one.at("ratio_at_limit") > one.at("ratio"));
   }
+  CHECK(facts.at("limits").at("read_samples").size() == 4); // Around three repetitions.
   for (const char* limit : {"read_bytes_per_s", "int8_operations_per_s", "float_operations_per_s"})
     CHECK(facts.at("limits").at(limit) > 1e8);
 }
