@@ -213,7 +213,7 @@ void register_all() {
                                 tensor_type::f16,  tensor_type::bf16, tensor_type::f32};
   for (const tensor_type type : types) {
     const std::string name = "multiply/" + std::string(traits_of(type).name) + "/";
-    for (const uint32_t rows : {1u, 2u, 4u, 8u, 32u, 256u})
+    for (const uint32_t rows : {1u, 2u, 4u, 8u, 16u, 32u, 256u})
       benchmark::RegisterBenchmark((name + std::to_string(rows) + "x1024x2048/memory").c_str(), multiply_rows, type, rows,
                                    1024u, 2048u, weights_in::memory);
     for (const uint32_t rows : {1u, 8u, 32u, 256u})

@@ -24,8 +24,8 @@ namespace troupe::avx512 {
 // 32 registers: a tile of int8 needs 2 per group and row, of float 1, and some for weights, activations and
 // scales.
 constexpr int int8_groups_few = 1, int8_groups = 2;
-constexpr uint32_t int8_rows_few = 2;
-using int8_row_sizes_few = std::integer_sequence<int, 1, 2>;
+constexpr uint32_t int8_rows_few = 8;
+using int8_row_sizes_few = std::integer_sequence<int, 1, 2, 4, 6, 8>;
 constexpr uint32_t int8_rows_unpacked = 12; // Up to here unpacking for each tile of rows costs less.
 using int8_row_sizes = std::integer_sequence<int, 2, 4, 6>;
 constexpr int float_groups_few = 4, float_groups = 2;

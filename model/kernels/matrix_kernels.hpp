@@ -4,7 +4,8 @@
 // A tile is some groups of 16 weight rows times some activation rows; its sums stay in registers while it
 // walks the columns. Many activation rows: the columns are walked in panels, so that the weights of a panel
 // stay in the nearest cache while all activation rows pass by; between panels the sums rest in the output.
-// Few rows: one panel, so that the weights come in one stream. Either way each sum sees the same operations in the same order.
+// Few rows: all of them and one group, so that the weights come in one stream, each once: with 8 rows of Q8_0 1.6 times as
+// fast on Zen 5 as two groups and panels. Either way each sum sees the same operations in the same order.
 //
 // The hardware fetches too little ahead while a tile computes, so tiles ask for memory themselves (fetch, below): up to
 // 1.2 times as fast with one or two rows on Zen 5, up to 2.1 with some rows.
@@ -333,7 +334,7 @@ template <class Format, class Check>
 void multiply_int8(const product& task, group_range groups) {
   const uint32_t blocks = task.w.columns() / 32, rows = task.x.rows();
   using weights = packed_blocks<Format>;
-  if (rows <= int8_rows_few) // Bound by memory: one stream of weights.
+  if (rows <= int8_rows_few) // Bound by memory.
     multiply_all<int8_groups_few, int8_block>(
         task, groups, blocks, blocks, int8_row_sizes_few{}, as_they_are{},
         [](const auto& t) { multiply_int8_tile<weights, Check, fetch::stream>(t); });

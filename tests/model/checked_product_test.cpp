@@ -69,7 +69,7 @@ TEST_CASE("every single wrong bit of an int32 accumulator is found", "[kernels][
   random_bits random(33);
   for (const std::string& isa : available_isas())
     for (const tensor_type type : {tensor_type::q8_0, tensor_type::q4_k, tensor_type::q6_k})
-      for (const uint32_t rows : {1u, 7u}) {
+      for (const uint32_t rows : {1u, 3u, 7u}) {
         pin_isa(isa);
         const uint32_t outputs = type == tensor_type::q8_0 ? 85 : 37, columns = type == tensor_type::q8_0 ? 96 : 256;
         const owned_tensor w = random_tensor(type, outputs, columns, random);

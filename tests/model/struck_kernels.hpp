@@ -1,10 +1,10 @@
 // Included by struck_*.cpp after the vectors of an instruction set, inside its target pragma.
 #pragma once
 namespace troupe::TROUPE_ISA {
-// Every size of tile that there is, on every instruction set.
+// Every kind of tile that there is, on every instruction set.
 constexpr int int8_groups_few = 1, int8_groups = 2;
-constexpr uint32_t int8_rows_few = 2;
-using int8_row_sizes_few = std::integer_sequence<int, 1, 2>;
+constexpr uint32_t int8_rows_few = 4;
+using int8_row_sizes_few = std::integer_sequence<int, 1, 4>;
 using int8_row_sizes = std::integer_sequence<int, 2, 4, 6>;
 constexpr uint32_t int8_rows_unpacked = 2; // So that unpacked weights are met as well.
 constexpr int float_groups_few = 1, float_groups = 1;
