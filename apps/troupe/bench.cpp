@@ -111,11 +111,11 @@ struct results {
   std::vector<machine_limits> limits; // Before the first repetition, and after each.
 };
 
-/// What all repetitions had in common, in the middle.
-double median_limit(const results& all, double machine_limits::*which) {
+/// One limit, each time that it was measured.
+std::vector<double> limit_samples(const results& all, double machine_limits::*which) {
   std::vector<double> values;
   for (const auto& one : all.limits) values.push_back(one.*which);
-  return median(values);
+  return values;
 }
 
 results measure(const bench& run) {
@@ -156,13 +156,16 @@ struct kind_of_work {
   std::optional<double> peer_rates::*theirs;
   double machine_limits::*limit;
   double cost; // Of a token, in what the limit counts.
+  const char* unit; // Of the limit, in 10^9.
 };
 
 std::array<kind_of_work, 2> kinds_of(const bench& run) {
   const token_cost cost = cost_of_token(run.troupe_engine.model(), run.troupe_engine.weight_bytes());
   const auto arithmetic = cost.is_int8 ? &machine_limits::int8_operations_per_s : &machine_limits::float_operations_per_s;
-  return {{{"prefill", &results::prefill, &peer_rates::prefill, arithmetic, cost.operations},
-           {"decode", &results::decode, &peer_rates::decode, &machine_limits::read_bytes_per_s, cost.bytes}}};
+  return {{{"prefill", &results::prefill, &peer_rates::prefill, arithmetic, cost.operations,
+            cost.is_int8 ? "int8 Gop/s" : "float Gop/s"},
+           {"decode", &results::decode, &peer_rates::decode, &machine_limits::read_bytes_per_s, cost.bytes,
+            "GB/s of reading"}}};
 }
 
 /// Tokens per second that the machine would allow at best, for each repetition.
@@ -205,12 +208,11 @@ json comparison(const results& all, const kind_of_work& kind) {
 }
 
 json limits_to_json(const results& all) {
-  std::vector<double> reading;
-  for (const auto& one : all.limits) reading.push_back(one.read_bytes_per_s);
+  const auto reading = limit_samples(all, &machine_limits::read_bytes_per_s);
   return {{"read_bytes_per_s", median(reading)},
           {"read_samples", reading},
-          {"int8_operations_per_s", median_limit(all, &machine_limits::int8_operations_per_s)},
-          {"float_operations_per_s", median_limit(all, &machine_limits::float_operations_per_s)}};
+          {"int8_operations_per_s", median(limit_samples(all, &machine_limits::int8_operations_per_s))},
+          {"float_operations_per_s", median(limit_samples(all, &machine_limits::float_operations_per_s))}};
 }
 
 json to_json(const bench& run, const results& all) {
@@ -236,6 +238,7 @@ json to_json(const bench& run, const results& all) {
   result["limits"] = limits_to_json(all);
   for (const auto& kind : kinds_of(run)) {
     result[kind.name]["of_limit"] = share_of_limit(all, kind);
+    result[kind.name]["limit_samples"] = limit_rates(all, kind);
     if (!all.peers.empty()) result["compare"][kind.name] = comparison(all, kind);
   }
   if (!all.peers.empty()) result["compare"]["command"] = options.compare;
@@ -243,11 +246,8 @@ json to_json(const bench& run, const results& all) {
 }
 
 std::string limit_line(const results& all, const kind_of_work& kind) {
-  const double limit = median_limit(all, kind.limit) / 1e9;
   return std::string(kind.name) + " reaches " + rounded(100 * share_of_limit(all, kind), 1) + " % of the machine's " +
-         (kind.limit == &machine_limits::read_bytes_per_s        ? rounded(limit, 1) + " GB/s of reading\n"
-          : kind.limit == &machine_limits::int8_operations_per_s ? rounded(limit, 0) + " int8 Gop/s\n"
-                                                                 : rounded(limit, 0) + " float Gop/s\n");
+         rounded(median(limit_samples(all, kind.limit)) / 1e9, 1) + " " + kind.unit + "\n";
 }
 
 std::string comparison_line(const results& all, const kind_of_work& kind) {

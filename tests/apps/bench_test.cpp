@@ -107,6 +107,7 @@ TEST_CASE("bench compares with another command, repetition by repetition, and na
     CHECK(share > 0);
     CHECK(share < 1);
     CHECK(one.at("ratio_at_limit") > one.at("ratio"));
+    CHECK(facts.at(kind).at("limit_samples").size() == 3);
   }
   CHECK(facts.at("limits").at("read_samples").size() == 4); // Around three repetitions.
   for (const char* limit : {"read_bytes_per_s", "int8_operations_per_s", "float_operations_per_s"})
