@@ -41,8 +41,7 @@ bool multiply_int8_checked(const product& task, uint32_t* totals) {
   const packed_matrix::layout& w = task.w.get();
   for (uint32_t strip = 0; strip < w.strips.size(); ++strip) {
     const uint32_t first = strip * strip_groups, last = std::min(first + strip_groups, w.groups);
-    const uint64_t scale_bytes = (last - first) * w.scale_group_bytes;
-    if (sum_words(w.scales + first * w.scale_group_bytes, scale_bytes) != w.strips[strip].scales) return false;
+    if (sum_words(w.scales(first), (last - first) * w.scale_bytes) != w.strips[strip].scales) return false;
     expect_totals(task, strip, totals);
     multiply_int8<Format, Check>(task, {first, last, totals});
     if (std::any_of(totals, totals + task.x.rows(), [](uint32_t total) { return total != 0; })) return false;
@@ -55,8 +54,7 @@ bool multiply_float_checked(const product& task) {
   const packed_matrix::layout& w = task.w.get();
   for (uint32_t strip = 0; strip < w.strips.size(); ++strip) {
     const uint32_t first = strip * strip_groups, last = std::min(first + strip_groups, w.groups);
-    const uint64_t bytes = (last - first) * w.code_group_bytes;
-    if (sum_words(w.codes + first * w.code_group_bytes, bytes) != w.strips[strip].codes) return false;
+    if (sum_words(w.codes(first), (last - first) * w.code_bytes) != w.strips[strip].codes) return false;
     multiply_any_float(task, {first, last, nullptr});
   }
   return true;

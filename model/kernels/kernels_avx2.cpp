@@ -23,7 +23,7 @@ constexpr uint32_t int8_rows_few = 1;
 using int8_row_sizes_few = std::integer_sequence<int, 1>;
 constexpr uint32_t int8_rows_unpacked = 4; // Up to here unpacking for each tile of rows costs less.
 using int8_row_sizes = std::integer_sequence<int, 2>;
-constexpr int float_groups_few = 4, float_groups = 1;
+constexpr int float_groups_few = 2, float_groups = 1;
 constexpr uint32_t float_rows_few = 1;
 using float_row_sizes_few = std::integer_sequence<int, 1>;
 constexpr uint32_t float_rows_widened = 12; // The same for 16-bit weights.

@@ -1,8 +1,10 @@
 #pragma once
 // How packed matrices lie in memory: what packing writes and the kernels read.
 //
-// Rows are in groups of 16, one per lane. A group of a plain type is [columns][16] elements. A group of a
-// quantised type is two arrays, kept apart so that codes are aligned and both are read in one stream each:
+// Rows are in groups of 16, one per lane. A group of a plain type is [columns][16] elements. A group of a quantised type is
+// two arrays, kept apart so that codes are aligned and both are read in one stream each: first the scales of all groups, then
+// the codes of all groups. So who fetches codes ahead goes on, at the end, to the scales of the matrix that lies behind, and that
+// is what its product begins with: 1.2 times as fast as the other way round for matrices of 64 rows (Zen 5).
 //
 // Codes, per block of 32 columns, in vectors of 64 bytes = [16 rows][4 columns]. "Word j" is columns
 // 4j..4j+3, j < 8.
@@ -61,11 +63,12 @@ constexpr uint64_t packed_scale_bytes(scale_kind kind) {
 struct packed_matrix::layout {
   tensor_type type = tensor_type::f32;
   uint32_t groups = 0;
-  uint64_t code_group_bytes = 0;  // Of plain types: the elements.
-  uint64_t scale_group_bytes = 0; // 0 for plain types.
-  weight_memory memory;           // Holds both:
-  const uint8_t* codes = nullptr; // [groups][code_group_bytes]
-  const uint8_t* scales = nullptr; // [groups][scale_group_bytes]
+  uint64_t scale_bytes = 0; // Of a group, rounded up to 64; 0 for plain types.
+  uint64_t code_bytes = 0;  // Of a group; of plain types: the elements.
+  weight_memory memory;     // The scales, the codes, then the column sums.
+  const uint8_t* scales(uint32_t group) const { return memory.get() + group * scale_bytes; }
+  const uint8_t* codes(uint32_t group) const { return memory.get() + groups * scale_bytes + group * code_bytes; }
+  uint64_t bytes() const { return groups * (scale_bytes + code_bytes); }
   // Kept so that wrong bits are found. Of products only, else null: the sums over a strip's rows, those included that do
   // not exist, of code - offset: [strips][columns].
   kept_sums keep = kept_sums::none;

@@ -21,11 +21,12 @@ namespace troupe::TROUPE_ISA {
 
 /// Which weights a tile asks memory for while it computes.
 enum class fetch : uint8_t {
-  none,   // Few rows of a plain type: nothing was gained.
   stream, // Its own, a little ahead: where every tile reads weights that no tile has read before.
   share,  // A share of those of the groups after its own, into the second cache: where many tiles read the same weights.
 };
-constexpr uint64_t stream_ahead = 8192; // Bytes. Half as much is up to 1.1 times slower with two threads, twice as much no better (Zen 5).
+/// How many bytes ahead fetch::stream is. Measured with one row and two threads on Zen 5: twice or half as much is up to 1.1 times
+/// slower, with AVX-512 or AVX2.
+constexpr uint64_t stream_ahead(uint32_t bits) { return bits < 8 ? 8192 : 4096; }
 
 template <int Groups, int Rows, class Activation>
 struct tile {
@@ -82,17 +83,25 @@ TROUPE_INLINE void store_sums(const tile<Groups, Rows, Activation>& t, const til
   });
 }
 
-/// fetch::stream: the codes that the tile reads in `stream_ahead` bytes, into the nearest cache; codes of 8 bits, which leave
+/// fetch::stream: the codes that the tile reads next but some, into the nearest cache; codes of 8 bits, which leave
 /// little to compute meanwhile, into the second. Beyond the last group lies the matrix that is probably used next; beyond
 /// all, nothing is harmed.
 template <uint32_t CodeBits, int Groups, int Rows, class Activation>
 TROUPE_INLINE void fetch_stream(const tile<Groups, Rows, Activation>& t, uint32_t block) {
   constexpr uint64_t bytes = packed_code_bytes(CodeBits);
   repeat<Groups>([&](auto g) TROUPE_LAMBDA {
-    const uint8_t* ahead = t.codes[g] + block * bytes + stream_ahead;
+    const uint8_t* ahead = t.codes[g] + block * bytes + stream_ahead(CodeBits);
     repeat<int(bytes / 64)>([&](auto line)
                                 TROUPE_LAMBDA { __builtin_prefetch(ahead + line * 64, 0, CodeBits == 8 ? 2 : 3); });
   });
+}
+
+/// fetch::stream, for plain types: a line of each group, `bytes` after its begin. Where the group is over, that is one of the
+/// group that the next tile has in this place.
+template <int Groups, int Rows, class Activation>
+TROUPE_INLINE void fetch_groups(const tile<Groups, Rows, Activation>& t, uint64_t bytes, uint64_t group_bytes) {
+  if (bytes >= group_bytes) bytes += (Groups - 1) * group_bytes;
+  repeat<Groups>([&](auto g) TROUPE_LAMBDA { __builtin_prefetch(t.codes[g] + bytes, 0, 3); });
 }
 
 /// fetch::share: the next lines.
@@ -204,10 +213,11 @@ template <tensor_type Type, fetch Fetch, int Groups, int Rows>
 void multiply_float_tile(const tile<Groups, Rows, float>& task) {
   const tile<Groups, Rows, float> t = task;
   constexpr uint64_t column_bytes = group_rows * (Type == tensor_type::f32 ? 4 : 2);
+  constexpr uint64_t line_columns = 64 / column_bytes;
   tile_sums<Groups, Rows> sums;
   load_sums(t, sums);
   [[maybe_unused]] const uint8_t* ahead = t.ahead;
-  for (uint64_t column = t.first; column < t.last; ++column) {
+  const auto add_column = [&](uint64_t column) TROUPE_LAMBDA {
     if constexpr (Fetch == fetch::share) fetch_share(ahead, t.ahead_lines);
     f32x16 w[Groups];
     repeat<Groups>([&](auto g)
@@ -216,7 +226,14 @@ void multiply_float_tile(const tile<Groups, Rows, float>& task) {
       const f32x16 x = all_lanes(t.x[r][column]);
       repeat<Groups>([&](auto g) TROUPE_LAMBDA { sums.v[g][r] = fma(w[g], x, sums.v[g][r]); });
     });
-  }
+  };
+  uint64_t column = t.first;
+  if constexpr (Fetch == fetch::stream)
+    for (; column + line_columns <= t.last; column += line_columns) {
+      fetch_groups(t, column * column_bytes + stream_ahead(column_bytes / 2), t.last * column_bytes);
+      repeat<int(line_columns)>([&](auto i) TROUPE_LAMBDA { add_column(column + i); });
+    }
+  for (; column < t.last; ++column) add_column(column);
   store_sums(t, sums);
 }
 
@@ -241,8 +258,8 @@ void choose_groups(const product& task, uint32_t first_group, tile<Groups, Rows,
   const packed_matrix::layout& w = task.w.get();
   for (uint32_t g = 0; g < uint32_t(Groups); ++g) {
     const uint32_t group = std::min(first_group + g, w.groups - 1);
-    t.codes[g] = w.codes + group * w.code_group_bytes;
-    t.scales[g] = w.scales + group * w.scale_group_bytes;
+    t.codes[g] = w.codes(group);
+    t.scales[g] = w.scales(group);
     t.column[g] = group * group_rows;
     t.lanes[g] = std::min(group_rows, task.w.rows() - group * group_rows);
   }
@@ -254,7 +271,7 @@ void choose_groups(const product& task, uint32_t first_group, tile<Groups, Rows,
 template <int Groups, int Rows, class Activation>
 void choose_ahead(const product& task, uint32_t index, uint32_t tiles, uint32_t length,
                   tile<Groups, Rows, Activation>& t) {
-  const uint64_t bytes = Groups * task.w.get().code_group_bytes;
+  const uint64_t bytes = Groups * task.w.get().code_bytes;
   t.ahead_lines = uint32_t((bytes / 64 + uint64_t(tiles) * length - 1) / (uint64_t(tiles) * length));
   const uint64_t begin = (uint64_t(t.first) * tiles + uint64_t(index) * (t.last - t.first)) * t.ahead_lines * 64;
   t.ahead = t.codes[0] + bytes + begin;
@@ -371,10 +388,10 @@ void multiply_widened(const product& task, group_range groups) {
 template <tensor_type Type>
 void multiply_float(const product& task, group_range groups) {
   const uint32_t columns = task.w.columns(), rows = task.x.rows();
-  if (rows <= float_rows_few) // More groups at once, to have enough independent sums.
+  if (rows <= float_rows_few) // Bound by memory; of one row, one group has too few independent sums.
     multiply_all<float_groups_few, float>(
         task, groups, columns, columns, float_row_sizes_few{}, as_they_are{},
-        [](const auto& t) { multiply_float_tile<Type, fetch::none>(t); });
+        [](const auto& t) { multiply_float_tile<Type, fetch::stream>(t); });
   else if (Type == tensor_type::f32 || rows <= float_rows_widened)
     multiply_all<float_groups, float>(
         task, groups, columns, panel_columns, float_row_sizes{}, as_they_are{},

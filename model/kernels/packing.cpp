@@ -100,11 +100,11 @@ packed_matrix::packed_matrix() : layout_(std::make_unique<layout>()) {}
 packed_matrix::~packed_matrix() = default;
 
 operand_kind packed_matrix::wants() const {
-  return layout_->scale_group_bytes == 0 ? operand_kind::float32 : operand_kind::int8_blocks;
+  return layout_->scale_bytes == 0 ? operand_kind::float32 : operand_kind::int8_blocks;
 }
 
 uint64_t packed_matrix::bytes() const {
-  return layout_->groups * (layout_->code_group_bytes + layout_->scale_group_bytes);
+  return layout_->bytes();
 }
 
 namespace {
@@ -113,8 +113,8 @@ strip_sums sums_of(const packed_matrix::layout& w, uint32_t strip, uint32_t colu
   const auto sum = current_kernels().sum_words;
   const uint32_t first = strip * strip_groups, groups = std::min(strip_groups, w.groups - first);
   strip_sums sums{};
-  sums.codes = sum(w.codes + first * w.code_group_bytes, groups * w.code_group_bytes);
-  sums.scales = sum(w.scales + first * w.scale_group_bytes, groups * w.scale_group_bytes);
+  sums.codes = sum(w.codes(first), groups * w.code_bytes);
+  sums.scales = sum(w.scales(first), groups * w.scale_bytes);
   if (w.column_sums != nullptr)
     sums.columns = sum(reinterpret_cast<const uint8_t*>(w.column_sums + uint64_t(strip) * columns), columns * sizeof(int16_t));
   return sums;
@@ -127,7 +127,7 @@ kept_sums packed_matrix::keeps() const { return layout_->keep; }
 uint32_t packed_matrix::strips() const { return uint32_t(layout_->strips.size()); }
 
 uint64_t packed_matrix::strip_bytes() const {
-  return strip_groups * (layout_->code_group_bytes + layout_->scale_group_bytes);
+  return strip_groups * (layout_->scale_bytes + layout_->code_bytes);
 }
 
 bool packed_matrix::is_intact(uint32_t strip) const {
@@ -165,12 +165,12 @@ packed_sizes measure(const tensor_view& tensor, kept_sums keep) {
   target.groups = uint32_t((tensor.rows + group_rows - 1) / group_rows);
   const bool has_blocks = with_block_format(tensor.type, [&](auto format) {
     using type = decltype(format);
-    target.code_group_bytes = tensor.columns / 32 * packed_code_bytes(type::code_bits);
-    target.scale_group_bytes = tensor.columns / type::elements * packed_scale_bytes(type::scaling);
+    target.code_bytes = tensor.columns / 32 * packed_code_bytes(type::code_bits);
+    target.scale_bytes = (tensor.columns / type::elements * packed_scale_bytes(type::scaling) + 63) / 64 * 64;
   });
-  if (!has_blocks) target.code_group_bytes = tensor.columns * group_rows * traits_of(tensor.type).block_bytes;
+  if (!has_blocks) target.code_bytes = tensor.columns * group_rows * traits_of(tensor.type).block_bytes;
   if (keep != kept_sums::none) target.strips.resize((target.groups + strip_groups - 1) / strip_groups);
-  sizes.weight_bytes = target.groups * (target.code_group_bytes + target.scale_group_bytes);
+  sizes.weight_bytes = target.bytes();
   if (keep == kept_sums::columns && has_blocks)
     sizes.column_sum_bytes = target.strips.size() * tensor.columns * sizeof(int16_t);
   return sizes;
@@ -205,12 +205,10 @@ std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tens
   packed_sizes sizes = measure(tensor, keep);
   target = std::move(sizes.layout);
   target.memory = std::move(memory);
-  uint8_t* codes = target.memory.get(); // A multiple of 64 bytes where there are scales.
-  uint8_t* scales = codes + target.groups * target.code_group_bytes;
-  target.codes = codes;
-  target.scales = scales;
+  uint8_t* scales = target.memory.get();
+  uint8_t* codes = scales + target.groups * target.scale_bytes;
   int16_t* column_sums = nullptr;
-  if (sizes.column_sum_bytes > 0) column_sums = reinterpret_cast<int16_t*>(codes + sizes.weight_bytes);
+  if (sizes.column_sum_bytes > 0) column_sums = reinterpret_cast<int16_t*>(scales + sizes.weight_bytes);
   target.column_sums = column_sums;
   for (uint32_t group = 0; group < target.groups; ++group) {
     const uint32_t first = group * group_rows, count = std::min(group_rows, matrix->rows_ - first);
@@ -223,8 +221,8 @@ std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tens
       pack_plain_group<uint32_t>(rows, count, row_bytes, tensor.columns, codes);
     else if (!has_blocks)
       pack_plain_group<uint16_t>(rows, count, row_bytes, tensor.columns, codes);
-    codes += target.code_group_bytes;
-    scales += target.scale_group_bytes;
+    scales += target.scale_bytes;
+    codes += target.code_bytes;
   }
   sum_strips(target, matrix->columns_);
   return matrix;
