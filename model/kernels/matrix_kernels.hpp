@@ -5,10 +5,11 @@
 // walks the columns. Many activation rows: the columns are walked in panels, so that the weights of a panel
 // stay in the nearest cache while all activation rows pass by; between panels the sums rest in the output.
 // Few rows: all of them and one group, so that the weights come in one stream, each once: with 8 rows of Q8_0 1.6 times as
-// fast on Zen 5 as two groups and panels. Either way each sum sees the same operations in the same order.
+// fast on Zen 5 as two groups and panels. Plain types need two groups, to have enough independent sums. Either way each sum sees
+// the same operations in the same order.
 //
 // The hardware fetches too little ahead while a tile computes, so tiles ask for memory themselves (fetch, below): up to
-// 1.2 times as fast with one or two rows on Zen 5, 2.1 times with 8 rows of F16.
+// 1.2 times as fast with one or two rows on Zen 5, more than twice with 8 rows of F16.
 //
 // A tile that reaches beyond the last row or group repeats the last one: it computes and stores the same
 // value twice, which costs little and needs no second version of the kernel.
@@ -39,8 +40,9 @@ struct tile {
   const float* bias;    // Or null.
   uint32_t first, last; // Blocks of 32 columns, or columns.
   bool starts, ends;    // Whether the panel is the first, the last.
-  const uint8_t* ahead; // fetch::share: from here on, `ahead_lines` cache lines with every block or column.
-  uint32_t ahead_lines;
+  // fetch::share: from `ahead` on, `ahead_lines` cache lines with every block or column.
+  const uint8_t* ahead = nullptr;
+  uint32_t ahead_lines = 0;
   // For checked products, see check_kernels.hpp: what of the tile is no repetition, and what to add each row's dots to.
   uint32_t new_groups, new_rows;
   uint32_t* dot_totals;
@@ -291,7 +293,7 @@ struct as_they_are {
 
 /// The loops over groups, panels and tiles of rows. Groups at a time, `length` units of columns in all,
 /// `panel` at a time. prepare(tile, is first of its panel) may put the panel's weights elsewhere; kernel(tile) does one tile.
-template <int Groups, class Activation, int... RowSizes, class Prepare, class Kernel>
+template <int Groups, class Activation, fetch Fetch, int... RowSizes, class Prepare, class Kernel>
 void multiply_all(const product& task, group_range groups, uint32_t length, uint32_t panel,
                   std::integer_sequence<int, RowSizes...>, Prepare prepare, Kernel kernel) {
   constexpr uint32_t rows_most = std::max({RowSizes...});
@@ -313,7 +315,8 @@ void multiply_all(const product& task, group_range groups, uint32_t length, uint
           t.new_groups = groups.last - group;
           t.new_rows = rows - row;
           t.dot_totals = groups.dot_totals == nullptr ? nullptr : groups.dot_totals + row;
-          choose_ahead(task, row / rows_most, (rows + rows_most - 1) / rows_most, length, t);
+          if constexpr (Fetch == fetch::share)
+            choose_ahead(task, row / rows_most, (rows + rows_most - 1) / rows_most, length, t);
           prepare(t, !std::exchange(is_prepared, true));
           kernel(t);
         });
@@ -343,7 +346,7 @@ void multiply_unpacked(const product& task, group_range groups, uint32_t blocks)
     for (auto& x : t.x) x += t.first;
     t.last -= std::exchange(t.first, 0);
   };
-  multiply_all<int8_groups, int8_block>(task, groups, blocks, panel_blocks_unpacked, int8_row_sizes{}, unpack,
+  multiply_all<int8_groups, int8_block, fetch::share>(task, groups, blocks, panel_blocks_unpacked, int8_row_sizes{}, unpack,
                                         [](const auto& t) { multiply_int8_tile<weights, Check, fetch::share>(t); });
 }
 
@@ -352,11 +355,11 @@ void multiply_int8(const product& task, group_range groups) {
   const uint32_t blocks = task.w.columns() / 32, rows = task.x.rows();
   using weights = packed_blocks<Format>;
   if (rows <= int8_rows_few) // Bound by memory.
-    multiply_all<int8_groups_few, int8_block>(
+    multiply_all<int8_groups_few, int8_block, fetch::stream>(
         task, groups, blocks, blocks, int8_row_sizes_few{}, as_they_are{},
         [](const auto& t) { multiply_int8_tile<weights, Check, fetch::stream>(t); });
   else if (Format::code_bits != 6 || rows <= int8_rows_unpacked) // Up to 5 bits unpacking once saves nothing.
-    multiply_all<int8_groups, int8_block>(
+    multiply_all<int8_groups, int8_block, fetch::share>(
         task, groups, blocks, panel_blocks, int8_row_sizes{}, as_they_are{},
         [](const auto& t) { multiply_int8_tile<weights, Check, fetch::share>(t); });
   else
@@ -381,19 +384,19 @@ void multiply_widened(const product& task, group_range groups) {
     for (auto& x : t.x) x += t.first;
     t.last -= std::exchange(t.first, 0);
   };
-  multiply_all<float_groups, float>(task, groups, task.w.columns(), panel_columns, float_row_sizes{}, widen,
+  multiply_all<float_groups, float, fetch::share>(task, groups, task.w.columns(), panel_columns, float_row_sizes{}, widen,
                                     [](const auto& t) { multiply_float_tile<tensor_type::f32, fetch::share>(t); });
 }
 
 template <tensor_type Type>
 void multiply_float(const product& task, group_range groups) {
   const uint32_t columns = task.w.columns(), rows = task.x.rows();
-  if (rows <= float_rows_few) // Bound by memory; of one row, one group has too few independent sums.
-    multiply_all<float_groups_few, float>(
+  if (rows <= float_rows_few) // Bound by memory.
+    multiply_all<float_groups_few, float, fetch::stream>(
         task, groups, columns, columns, float_row_sizes_few{}, as_they_are{},
         [](const auto& t) { multiply_float_tile<Type, fetch::stream>(t); });
   else if (Type == tensor_type::f32 || rows <= float_rows_widened)
-    multiply_all<float_groups, float>(
+    multiply_all<float_groups, float, fetch::share>(
         task, groups, columns, panel_columns, float_row_sizes{}, as_they_are{},
         [](const auto& t) { multiply_float_tile<Type, fetch::share>(t); });
   else if constexpr (Type != tensor_type::f32)
