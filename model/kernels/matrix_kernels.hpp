@@ -5,8 +5,8 @@
 // walks the columns. Many activation rows: the columns are walked in panels, so that the weights of a panel
 // stay in the nearest cache while all activation rows pass by; between panels the sums rest in the output.
 // Few rows: all of them and one group, so that the weights come in one stream, each once: with 8 rows of Q8_0 1.6 times as
-// fast on Zen 5 as two groups and panels. Plain types need two groups, to have enough independent sums. Either way each sum sees
-// the same operations in the same order.
+// fast on Zen 5 as two groups and panels. Plain types take two groups with AVX2 and AVX-512, to have enough independent
+// sums. Either way each sum sees the same operations in the same order.
 //
 // The hardware fetches too little ahead while a tile computes, so tiles ask for memory themselves (fetch, below): up to
 // 1.2 times as fast with one or two rows on Zen 5, more than twice with 8 rows of F16.
@@ -26,7 +26,7 @@ enum class fetch : uint8_t {
   share,  // A share of those of the groups after its own, into the second cache: where many tiles read the same weights.
 };
 /// How many bytes ahead fetch::stream is. Measured with one row and two threads on Zen 5: twice or half as much is up to 1.1 times
-/// slower, with AVX-512 or AVX2.
+/// as slow, with AVX-512 or AVX2.
 constexpr uint64_t stream_ahead(uint32_t bits) { return bits < 8 ? 8192 : 4096; }
 
 template <int Groups, int Rows, class Activation>
@@ -85,7 +85,7 @@ TROUPE_INLINE void store_sums(const tile<Groups, Rows, Activation>& t, const til
   });
 }
 
-/// fetch::stream: the codes that the tile reads next but some, into the nearest cache; codes of 8 bits, which leave
+/// fetch::stream: the codes that the tile reads `stream_ahead` bytes later, into the nearest cache; codes of 8 bits, which leave
 /// little to compute meanwhile, into the second. Beyond the last group lies the matrix that is probably used next; beyond
 /// all, nothing is harmed.
 template <uint32_t CodeBits, int Groups, int Rows, class Activation>
@@ -98,8 +98,8 @@ TROUPE_INLINE void fetch_stream(const tile<Groups, Rows, Activation>& t, uint32_
   });
 }
 
-/// fetch::stream, for plain types: a line of each group, `bytes` after its begin. Where the group is over, that is one of the
-/// group that the next tile has in this place.
+/// fetch::stream, for plain types: a line of each group, `bytes` after its beginning. Past the group's end that is a line of
+/// the group that the next tile, if it is a whole one, has in this place.
 template <int Groups, int Rows, class Activation>
 TROUPE_INLINE void fetch_groups(const tile<Groups, Rows, Activation>& t, uint64_t bytes, uint64_t group_bytes) {
   if (bytes >= group_bytes) bytes += (Groups - 1) * group_bytes;
@@ -346,8 +346,9 @@ void multiply_unpacked(const product& task, group_range groups, uint32_t blocks)
     for (auto& x : t.x) x += t.first;
     t.last -= std::exchange(t.first, 0);
   };
-  multiply_all<int8_groups, int8_block, fetch::share>(task, groups, blocks, panel_blocks_unpacked, int8_row_sizes{}, unpack,
-                                        [](const auto& t) { multiply_int8_tile<weights, Check, fetch::share>(t); });
+  multiply_all<int8_groups, int8_block, fetch::share>(
+      task, groups, blocks, panel_blocks_unpacked, int8_row_sizes{}, unpack,
+      [](const auto& t) { multiply_int8_tile<weights, Check, fetch::share>(t); });
 }
 
 template <class Format, class Check>
@@ -384,8 +385,9 @@ void multiply_widened(const product& task, group_range groups) {
     for (auto& x : t.x) x += t.first;
     t.last -= std::exchange(t.first, 0);
   };
-  multiply_all<float_groups, float, fetch::share>(task, groups, task.w.columns(), panel_columns, float_row_sizes{}, widen,
-                                    [](const auto& t) { multiply_float_tile<tensor_type::f32, fetch::share>(t); });
+  multiply_all<float_groups, float, fetch::share>(
+      task, groups, task.w.columns(), panel_columns, float_row_sizes{}, widen,
+      [](const auto& t) { multiply_float_tile<tensor_type::f32, fetch::share>(t); });
 }
 
 template <tensor_type Type>
