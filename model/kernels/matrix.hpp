@@ -89,7 +89,8 @@ enum class kept_sums : uint8_t {
 
 /// A weight matrix (rows of W are outputs), immutable after `pack`, laid out for the kernels in groups of 16
 /// rows: a vector holds the same few columns of 16 rows (model/kernels/layout.hpp). Rows beyond the last are
-/// zero. Shared freely between actors and threads. Memory, in bits per weight (rows a multiple of 16, columns of 64, or of 512 for Q6_K):
+/// zero. Shared freely between actors and threads. Memory, in bits per weight (rows a multiple of 16, columns of 64, or of
+/// 512 for Q6_K):
 ///
 ///   type    F32  F16  BF16  Q4_0  Q4_1  Q5_0  Q5_1  Q8_0  Q4_K   Q5_K   Q6_K
 ///   file    32   16   16    4.5   5     5.5   6     8.5   4.5    5.5    6.5625

@@ -25,8 +25,8 @@ enum class fetch : uint8_t {
   stream, // Its own, a little ahead: where every tile reads weights that no tile has read before.
   share,  // A share of those of the groups after its own, into the second cache: where many tiles read the same weights.
 };
-/// How many bytes ahead fetch::stream is. Measured with one row and two threads on Zen 5: twice or half as much is up to 1.1 times
-/// as slow, with AVX-512 or AVX2.
+/// How many bytes ahead fetch::stream is. One of the two for all is up to 1.1 times as slow (one row, two threads, AVX-512 and
+/// AVX2 of Zen 5).
 constexpr uint64_t stream_ahead(uint32_t bits) { return bits < 8 ? 8192 : 4096; }
 
 template <int Groups, int Rows, class Activation>
@@ -85,25 +85,18 @@ TROUPE_INLINE void store_sums(const tile<Groups, Rows, Activation>& t, const til
   });
 }
 
-/// fetch::stream: the codes that the tile reads `stream_ahead` bytes later, into the nearest cache; codes of 8 bits, which leave
-/// little to compute meanwhile, into the second. Beyond the last group lies the matrix that is probably used next; beyond
-/// all, nothing is harmed.
-template <uint32_t CodeBits, int Groups, int Rows, class Activation>
-TROUPE_INLINE void fetch_stream(const tile<Groups, Rows, Activation>& t, uint32_t block) {
-  constexpr uint64_t bytes = packed_code_bytes(CodeBits);
+/// fetch::stream: what the tile reads `stream_ahead` bytes after the next `Lines` cache lines of each group, which begin at
+/// byte `from` of its `group_bytes`. Into the nearest cache; codes of 8 bits, which leave little to compute meanwhile, into
+/// the second. Past a group's end lies what the next tile, if it is a whole one, has in this place; beyond the last group the
+/// matrix that is probably used next; beyond all, nothing is harmed.
+template <uint32_t Bits, int Lines, int Groups, int Rows, class Activation>
+TROUPE_INLINE void fetch_stream(const tile<Groups, Rows, Activation>& t, uint64_t from, uint64_t group_bytes) {
+  from += stream_ahead(Bits);
+  if (from >= group_bytes) from += (Groups - 1) * group_bytes;
   repeat<Groups>([&](auto g) TROUPE_LAMBDA {
-    const uint8_t* ahead = t.codes[g] + block * bytes + stream_ahead(CodeBits);
-    repeat<int(bytes / 64)>([&](auto line)
-                                TROUPE_LAMBDA { __builtin_prefetch(ahead + line * 64, 0, CodeBits == 8 ? 2 : 3); });
+    repeat<Lines>([&](auto line)
+                      TROUPE_LAMBDA { __builtin_prefetch(t.codes[g] + from + line * 64, 0, Bits == 8 ? 2 : 3); });
   });
-}
-
-/// fetch::stream, for plain types: a line of each group, `bytes` after its beginning. Past the group's end that is a line of
-/// the group that the next tile, if it is a whole one, has in this place.
-template <int Groups, int Rows, class Activation>
-TROUPE_INLINE void fetch_groups(const tile<Groups, Rows, Activation>& t, uint64_t bytes, uint64_t group_bytes) {
-  if (bytes >= group_bytes) bytes += (Groups - 1) * group_bytes;
-  repeat<Groups>([&](auto g) TROUPE_LAMBDA { __builtin_prefetch(t.codes[g] + bytes, 0, 3); });
 }
 
 /// fetch::share: the next lines.
@@ -137,6 +130,7 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
       task; // A copy nobody else can see: its pointers stay in registers.
   constexpr int parts = parts_of(format::scaling);
   constexpr int words = 8 / parts;
+  [[maybe_unused]] constexpr uint64_t block_bytes = packed_code_bytes(format::code_bits);
   tile_sums<Groups, Rows> sums;
   load_sums(t, sums);
   [[maybe_unused]] i32x16 totals[Rows];
@@ -144,7 +138,7 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
   [[maybe_unused]] const uint8_t* ahead = t.ahead;
   for (uint32_t block = t.first; block < t.last; ++block) {
     if constexpr (Fetch == fetch::stream)
-      fetch_stream<format::code_bits>(t, block);
+      fetch_stream<format::code_bits, block_bytes / 64>(t, uint64_t(block) * block_bytes, uint64_t(t.last) * block_bytes);
     else
       fetch_share(ahead, t.ahead_lines);
     [[maybe_unused]] tile_sums<Groups, Rows> both; // Of the two parts of a block.
@@ -232,7 +226,7 @@ void multiply_float_tile(const tile<Groups, Rows, float>& task) {
   uint64_t column = t.first;
   if constexpr (Fetch == fetch::stream)
     for (; column + line_columns <= t.last; column += line_columns) {
-      fetch_groups(t, column * column_bytes + stream_ahead(column_bytes / 2), t.last * column_bytes);
+      fetch_stream<column_bytes * 8 / group_rows, 1>(t, column * column_bytes, t.last * column_bytes);
       repeat<int(line_columns)>([&](auto i) TROUPE_LAMBDA { add_column(column + i); });
     }
   for (; column < t.last; ++column) add_column(column);
@@ -292,7 +286,7 @@ struct as_they_are {
 };
 
 /// The loops over groups, panels and tiles of rows. Groups at a time, `length` units of columns in all,
-/// `panel` at a time. prepare(tile, is first of its panel) may put the panel's weights elsewhere; kernel(tile) does one tile.
+/// `panel` at a time. prepare(tile, is first of its panel) may put the panel's weights elsewhere; kernel(tile, Fetch) does one tile.
 template <int Groups, class Activation, fetch Fetch, int... RowSizes, class Prepare, class Kernel>
 void multiply_all(const product& task, group_range groups, uint32_t length, uint32_t panel,
                   std::integer_sequence<int, RowSizes...>, Prepare prepare, Kernel kernel) {
@@ -318,7 +312,7 @@ void multiply_all(const product& task, group_range groups, uint32_t length, uint
           if constexpr (Fetch == fetch::share)
             choose_ahead(task, row / rows_most, (rows + rows_most - 1) / rows_most, length, t);
           prepare(t, !std::exchange(is_prepared, true));
-          kernel(t);
+          kernel(t, std::integral_constant<fetch, Fetch>{});
         });
     }
 }
@@ -348,7 +342,7 @@ void multiply_unpacked(const product& task, group_range groups, uint32_t blocks)
   };
   multiply_all<int8_groups, int8_block, fetch::share>(
       task, groups, blocks, panel_blocks_unpacked, int8_row_sizes{}, unpack,
-      [](const auto& t) { multiply_int8_tile<weights, Check, fetch::share>(t); });
+      [](const auto& t, auto how) { multiply_int8_tile<weights, Check, how>(t); });
 }
 
 template <class Format, class Check>
@@ -358,11 +352,11 @@ void multiply_int8(const product& task, group_range groups) {
   if (rows <= int8_rows_few) // Bound by memory.
     multiply_all<int8_groups_few, int8_block, fetch::stream>(
         task, groups, blocks, blocks, int8_row_sizes_few{}, as_they_are{},
-        [](const auto& t) { multiply_int8_tile<weights, Check, fetch::stream>(t); });
+        [](const auto& t, auto how) { multiply_int8_tile<weights, Check, how>(t); });
   else if (Format::code_bits != 6 || rows <= int8_rows_unpacked) // Up to 5 bits unpacking once saves nothing.
     multiply_all<int8_groups, int8_block, fetch::share>(
         task, groups, blocks, panel_blocks, int8_row_sizes{}, as_they_are{},
-        [](const auto& t) { multiply_int8_tile<weights, Check, fetch::share>(t); });
+        [](const auto& t, auto how) { multiply_int8_tile<weights, Check, how>(t); });
   else
     multiply_unpacked<Format, Check>(task, groups, blocks);
 }
@@ -387,7 +381,7 @@ void multiply_widened(const product& task, group_range groups) {
   };
   multiply_all<float_groups, float, fetch::share>(
       task, groups, task.w.columns(), panel_columns, float_row_sizes{}, widen,
-      [](const auto& t) { multiply_float_tile<tensor_type::f32, fetch::share>(t); });
+      [](const auto& t, auto how) { multiply_float_tile<tensor_type::f32, how>(t); });
 }
 
 template <tensor_type Type>
@@ -396,11 +390,11 @@ void multiply_float(const product& task, group_range groups) {
   if (rows <= float_rows_few) // Bound by memory.
     multiply_all<float_groups_few, float, fetch::stream>(
         task, groups, columns, columns, float_row_sizes_few{}, as_they_are{},
-        [](const auto& t) { multiply_float_tile<Type, fetch::stream>(t); });
+        [](const auto& t, auto how) { multiply_float_tile<Type, how>(t); });
   else if (Type == tensor_type::f32 || rows <= float_rows_widened)
     multiply_all<float_groups, float, fetch::share>(
         task, groups, columns, panel_columns, float_row_sizes{}, as_they_are{},
-        [](const auto& t) { multiply_float_tile<Type, fetch::share>(t); });
+        [](const auto& t, auto how) { multiply_float_tile<Type, how>(t); });
   else if constexpr (Type != tensor_type::f32)
     multiply_widened<Type>(task, groups);
 }

@@ -152,7 +152,7 @@ namespace {
 /// The sizes of a packed tensor; everything but where it lies.
 struct packed_sizes {
   packed_matrix::layout layout;
-  uint64_t weight_bytes, column_sum_bytes;
+  uint64_t column_sum_bytes;
 };
 
 packed_sizes measure(const tensor_view& tensor, kept_sums keep) {
@@ -170,7 +170,6 @@ packed_sizes measure(const tensor_view& tensor, kept_sums keep) {
   });
   if (!has_blocks) target.code_bytes = tensor.columns * group_rows * traits_of(tensor.type).block_bytes;
   if (keep != kept_sums::none) target.strips.resize((target.groups + strip_groups - 1) / strip_groups);
-  sizes.weight_bytes = target.bytes();
   if (keep == kept_sums::columns && has_blocks)
     sizes.column_sum_bytes = target.strips.size() * tensor.columns * sizeof(int16_t);
   return sizes;
@@ -185,7 +184,7 @@ void sum_strips(packed_matrix::layout& target, uint32_t columns) {
 
 uint64_t packed_matrix::packed_bytes(const tensor_view& tensor, kept_sums keep) {
   const packed_sizes sizes = measure(tensor, keep);
-  return (sizes.weight_bytes + sizes.column_sum_bytes + 63) / 64 * 64;
+  return (sizes.layout.bytes() + sizes.column_sum_bytes + 63) / 64 * 64;
 }
 
 std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tensor, kept_sums keep) {
@@ -208,7 +207,7 @@ std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tens
   uint8_t* scales = target.memory.get();
   uint8_t* codes = scales + target.groups * target.scale_bytes;
   int16_t* column_sums = nullptr;
-  if (sizes.column_sum_bytes > 0) column_sums = reinterpret_cast<int16_t*>(scales + sizes.weight_bytes);
+  if (sizes.column_sum_bytes > 0) column_sums = reinterpret_cast<int16_t*>(scales + target.bytes());
   target.column_sums = column_sums;
   for (uint32_t group = 0; group < target.groups; ++group) {
     const uint32_t first = group * group_rows, count = std::min(group_rows, matrix->rows_ - first);
