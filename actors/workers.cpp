@@ -7,6 +7,11 @@
 #include <caf/logger.hpp>
 #include <set> // caf/scheduler/coordinator.hpp forgets it.
 
+// Before every job a worker finds out by a dynamic_cast which actor it is, for the log. Not where there is no log.
+#if CAF_LOG_LEVEL == CAF_LOG_LEVEL_QUIET
+#undef CAF_PUSH_AID_FROM_PTR
+#define CAF_PUSH_AID_FROM_PTR(actor) CAF_VOID_STMT
+#endif
 #include <caf/scheduler/coordinator.hpp>
 
 #include <algorithm>
@@ -46,14 +51,6 @@ void pin_this_thread([[maybe_unused]] int cpu) {
 #endif
 }
 
-void relax_cpu() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("isb");
-#endif
-}
-
 // In front of and behind every job CAF tells its logger, if the thread has one, which actor runs, under a lock that all threads
 // share. A CAF that was built without log messages, as Debian's is, has no use for that; but spawning gives the thread a logger.
 void forget_logger() {
@@ -64,63 +61,7 @@ void forget_logger() {
 
 } // namespace
 
-// -- job_market --------------------------------------------------------------
-
-void job_market::wake(uint64_t seen) {
-  while (jobs(seen) > looking(seen) && sleeping(seen) > 0) {
-    if (word_.compare_exchange_weak(seen, seen + one_looking - one_sleeping)) {
-      permits_.fetch_add(1);
-      permits_.notify_one();
-      return;
-    }
-  }
-}
-
-void job_market::sleep() {
-  // Jobs and sleepers are in one word. Who announced a job before this line is seen here, and the wake-up is ours to
-  // give (to any sleeper, often ourselves); who announces one after it sees us sleeping.
-  wake(word_.fetch_add(one_sleeping - one_looking) + one_sleeping - one_looking);
-  int permits = permits_.load();
-  for (;;) {
-    if (permits == 0) {
-      permits_.wait(0);
-      permits = permits_.load();
-    } else if (permits_.compare_exchange_weak(permits, permits - 1)) {
-      return;
-    }
-  }
-}
-
 // -- worker_policy -----------------------------------------------------------
-
-void worker_policy::enqueue(coordinator_data& shared, caf::resumable* job) {
-  const auto seen = shared.market.announce_job();
-  shared.queue.append(job);
-  shared.market.wake(seen);
-}
-
-// Null also while another thread is between announcing a job and putting it into the queue.
-caf::resumable* worker_policy::try_take(coordinator_data& shared) {
-  if (!shared.market.has_jobs())
-    return nullptr;
-  auto* job = shared.queue.take_head();
-  if (job)
-    shared.market.took_job();
-  return job;
-}
-
-caf::resumable* worker_policy::look_for_job(coordinator_data& shared) {
-  constexpr int polls_per_clock_read = 16;
-  const auto end = clock::now() + shared.spin;
-  do {
-    for (int i = 0; i < polls_per_clock_read; ++i) {
-      if (auto* job = try_take(shared))
-        return job;
-      relax_cpu();
-    }
-  } while (clock::now() < end);
-  return nullptr;
-}
 
 caf::resumable* worker_policy::next_job(coordinator_data& shared, worker_data& own, std::size_t index) {
   forget_logger();
@@ -128,16 +69,10 @@ caf::resumable* worker_policy::next_job(coordinator_data& shared, worker_data& o
     own.is_started = true;
     if (!shared.cpus.empty())
       pin_this_thread(shared.cpus[index % shared.cpus.size()]);
-  } else if (auto* job = try_take(shared)) {
+  } else if (auto* job = shared.market->take(index)) {
     return job; // `since` is the end of the job before: between two jobs nothing was idle.
   }
-  shared.market.start_looking();
-  auto* job = look_for_job(shared);
-  while (!job) {
-    shared.market.sleep();
-    job = look_for_job(shared);
-  }
-  shared.market.stop_looking();
+  auto* job = shared.market->wait(index, shared.spin);
   own.since = clock::now();
   return job;
 }
@@ -161,6 +96,7 @@ void configure_workers(caf::actor_system_config& config, workers_options options
   config.set("scheduler.max-threads", std::size_t{threads});
   config.module_factories.emplace_back([=](caf::actor_system& system) -> caf::actor_system::module* {
     auto* result = new coordinator(system);
+    result->data().market = std::make_unique<job_market<caf::resumable>>(threads);
     result->data().spin = threads > cpus_total ? std::chrono::nanoseconds::zero() : options.spin;
     if (options.pin)
       result->data().cpus = cpus;

@@ -3,9 +3,10 @@
 // actors 10 to 300 us of work each and goes on when all have answered, thousands of times a second.
 //
 // CAF's own policies do badly there. Work stealing keeps what an actor sends on the sender's thread until an idle thread
-// happens to poll; work sharing puts a thread to sleep as soon as nothing is left, and waking it costs 60 to 100 us. Here all
-// threads take from one queue, first in, first out, and a thread that finds nothing looks again for a short while before it
-// sleeps. Whoever adds a job wakes a sleeping thread only if fewer threads are looking than jobs wait.
+// happens to poll; work sharing puts a thread to sleep as soon as nothing is left, and waking it costs 60 to 100 us. Here an
+// actor goes back to the thread that ran it last, whose caches still know it and its weights; that one gets it into its hand if
+// it has nothing else to do. A thread that finds nothing takes what waits for others, and looks for a short while before
+// it sleeps.
 #include <caf/fwd.hpp>
 
 #include <chrono>

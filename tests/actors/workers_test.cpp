@@ -1,6 +1,6 @@
 #include "actors/workers.hpp"
 
-#include "actors/worker_policy.hpp"
+#include "actors/job_market.hpp"
 #include "support/catch.hpp"
 
 #include <caf/all.hpp>
@@ -12,6 +12,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <thread>
@@ -118,50 +119,75 @@ TEST_CASE("no wake-up is lost: whoever comes while the threads fall asleep is an
   }
 }
 
+TEST_CASE("a job queue is first in, first out, also when it wraps around and grows", "[workers]") {
+  std::vector<int> jobs(1000);
+  job_queue<int> queue;
+  CHECK(queue.take() == nullptr);
+  std::size_t in = 0, out = 0;
+  const auto take = [&] {
+    REQUIRE(queue.size() == in - out);
+    REQUIRE(queue.take() == &jobs[out++]);
+  };
+  for (const std::size_t burst : {50u, 60u, 200u, 690u}) { // 64 fit at first.
+    for (std::size_t i = 0; i < burst; ++i)
+      queue.push(&jobs[in++]);
+    for (std::size_t i = 0; i < burst / 2; ++i)
+      take();
+  }
+  while (out < in)
+    take();
+  CHECK(queue.take() == nullptr);
+}
+
+TEST_CASE("a job waits for the thread that ran it last, until another one is idle", "[workers]") {
+  job_market<int> market{2};
+  std::vector<int> jobs(20);
+  for (auto& job : jobs) {
+    market.add(&job);
+    for (const std::size_t thread : {0u, 1u, 0u}) {
+      CHECK(market.wait(thread, 1s) == &job); // Taken from another one, or at home.
+      market.add(&job);
+      CHECK(market.take(1 - thread) == nullptr);
+    }
+    CHECK(market.take(0) == &job);
+  }
+  CHECK(market.take_any() == nullptr);
+}
+
 TEST_CASE("jobs and sleepers always find each other", "[workers]") {
   // The same protocol as worker_policy, without CAF around it: here a sanitizer sees everything.
   constexpr int consumers = 3, producers = 2, jobs_each = 3000;
-  caf::detail::double_ended_queue<int> queue;
-  job_market market;
-  std::atomic<int> taken{0};
-  int job = 0;
-  const auto add = [&](int* what) {
-    const auto seen = market.announce_job();
-    queue.append(what);
-    market.wake(seen);
-  };
-  const auto next = [&] {
-    market.start_looking();
-    for (;; market.sleep()) {
-      for (int i = 0; i < 20; ++i) {
-        if (auto* found = market.has_jobs() ? queue.take_head() : nullptr) {
-          market.took_job();
-          market.stop_looking();
-          return found;
-        }
-      }
-    }
-  };
+  job_market<int> market{consumers};
+  std::vector<std::atomic<int>> taken(consumers);
+  std::vector<int> jobs(50);
   int stop = 0;
   std::vector<std::thread> threads;
-  for (int i = 0; i < consumers; ++i)
-    threads.emplace_back([&] {
-      while (next() != &stop)
-        ++taken;
+  for (std::size_t self = 0; self < consumers; ++self)
+    threads.emplace_back([&, self] {
+      for (int* job = nullptr; job != &stop; ++taken[self]) {
+        job = market.take(self);
+        if (!job)
+          job = market.wait(self, std::chrono::microseconds(5 * self));
+        if (job != &stop && taken[self] % 11 == 0)
+          burn(5us);
+      }
     });
   for (int p = 0; p < producers; ++p)
     threads.emplace_back([&, p] {
       for (int i = 0; i < jobs_each; ++i) {
-        add(&job);
+        market.add(&jobs[static_cast<std::size_t>(i * (p + 1)) % jobs.size()]);
         if (i % 7 == p)
           burn(std::chrono::microseconds(i % 30));
       }
     });
-  CHECK(eventually([&] { return taken == producers * jobs_each; }));
+  const auto all_taken = [&] { return std::accumulate(taken.begin(), taken.end(), 0); };
+  CHECK(eventually([&] { return all_taken() == producers * jobs_each; }));
   for (int i = 0; i < consumers; ++i)
-    add(&stop);
+    market.add(&stop);
   for (auto& thread : threads)
     thread.join();
+  CHECK(all_taken() == producers * jobs_each + consumers);
+  CHECK(market.take_any() == nullptr);
 }
 
 TEST_CASE("what one actor sends to several runs at the same time", "[workers]") {
