@@ -78,9 +78,8 @@ v1::AttendResult attention_head_state::attend(const v1::AttendStep& step) {
   std::vector<head_slice> slices;
   slices.reserve(size_t(plan.sequence_ids_size()));
   for (int i = 0; i < plan.sequence_ids_size(); ++i) {
-    auto& held = caches.try_emplace(plan.sequence_ids(i), cached_sequence{empty_cache(), {}})
-                   .first->second;
-    // Run anew from its first token: what an earlier run left would take memory that nobody counts.
+    auto& held = caches[plan.sequence_ids(i)];
+    // New, or run anew from its first token: what an earlier run left would take memory that nobody counts.
     if (plan.positions(i) == 0) held.cache = empty_cache();
     held.last_used = id_of(plan);
     slices.push_back({&held.cache, plan.positions(i), plan.rows(i)});
@@ -89,7 +88,7 @@ v1::AttendResult attention_head_state::attend(const v1::AttendStep& step) {
   if (rows > 0) {
     allocate(*result.mutable_values(), uint64_t(rows) * result.width());
     config.part->forward(rows_of(step.values(), rows, step.width()), slices,
-                         rows_of(*result.mutable_values(), rows, result.width()), scratch);
+                         rows_of(*result.mutable_values(), rows, result.width()), scratch_of_this_thread());
   }
   result.set_compute_ns(watch.elapsed_ns());
   return result;

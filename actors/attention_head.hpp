@@ -33,7 +33,6 @@ struct attention_head_state {
   attention_head_config config;
   step_gate gate;
   std::unordered_map<uint64_t, cached_sequence> caches;
-  part_scratch scratch;
 
   v1::AttendResult attend(const v1::AttendStep& step);
   void flip_cache_bit(uint64_t draw);

@@ -24,7 +24,6 @@ struct embedding_state {
   hand_over next{""};
   scheduler_line scheduler;
   step_gate gate;
-  part_scratch scratch;
 
   v1::HiddenStates embed(const v1::ForwardStep& step);
 };

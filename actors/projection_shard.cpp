@@ -50,7 +50,7 @@ v1::ProjectResult projection_shard_state::project(const v1::ProjectStep& step) {
       allocate(*result.mutable_values(), uint64_t(step.rows()) * width);
       if (width == 0) return;
       run(*part, step.projection(), rows_of(step.values(), step.rows(), step.width()),
-          rows_of(*result.mutable_values(), step.rows(), width), scratch);
+          rows_of(*result.mutable_values(), step.rows(), width), scratch_of_this_thread());
     },
     config.part);
   result.set_compute_ns(watch.elapsed_ns());

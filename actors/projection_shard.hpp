@@ -26,7 +26,6 @@ struct projection_shard_state {
   static inline const char* name = "projection_shard";
   projection_shard_config config;
   step_gate gate;
-  part_scratch scratch;
 
   v1::ProjectResult project(const v1::ProjectStep& step);
 };

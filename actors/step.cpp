@@ -28,6 +28,11 @@ float* allocate(float_field& field, uint64_t n) {
   return n == 0 ? field.mutable_data() : field.AddNAlreadyReserved(int(n));
 }
 
+part_scratch& scratch_of_this_thread() {
+  static thread_local part_scratch scratch;
+  return scratch;
+}
+
 std::vector<uint64_t> non_finite_sequences(const v1::StepPlan& plan, const float_field& values, uint32_t width) {
   std::vector<uint64_t> found;
   if (is_finite({values.data(), size_t(values.size())})) return found;

@@ -1,6 +1,6 @@
 #pragma once
 // Small things that every actor on the path of a step does with the step's messages.
-#include "model/kernels/matrix.hpp"
+#include "model/parts.hpp"
 #include "troupe/v1/step.pb.h"
 #include <chrono>
 #include <cstdint>
@@ -49,6 +49,10 @@ inline mutable_rows rows_of(float_field& values, uint32_t rows, uint32_t columns
 /// Sequences that own a row with a NaN or an infinity, in plan order. Rows are independent, so these alone are affected.
 /// values: [rows, width]
 std::vector<uint64_t> non_finite_sequences(const v1::StepPlan& plan, const float_field& values, uint32_t width);
+
+/// What the parts' maths works in. Actors on one thread take turns, so they need no buffers of their own, which would be large
+/// after a long prompt and would have left the caches by the next token.
+part_scratch& scratch_of_this_thread();
 
 /// One actor, not whoever is at its path. An id of 0: whoever says so itself, where that makes sense, else nobody.
 struct actor_name {
