@@ -1,13 +1,13 @@
 #pragma once
 // Which thread runs what next: the jobs that wait, the threads without one, and how they find each other. Knows no actors.
+#include <caf/detail/double_ended_queue.hpp>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
-#include <thread>
 #include <vector>
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -25,60 +25,30 @@ inline void relax_cpu() {
 #endif
 }
 
-/// First in, first out; any thread puts in and takes out. Allocates nothing but when it grows. Does not own the jobs.
+/// First in, first out; any thread puts in and takes out. Does not own the jobs.
 template <class Job>
 class job_queue {
 public:
   void push(Job* job) {
-    const std::lock_guard guard{turn_};
-    const uint64_t size = size_.load(std::memory_order_relaxed);
-    if (size == ring_.size())
-      grow();
-    ring_[(begin_ + size) & (ring_.size() - 1)] = job;
-    size_.store(size + 1);
+    jobs_.append(job);
+    size_.fetch_add(1);
   }
 
-  /// Null: empty.
+  /// Null: empty, or another thread is just taking the only job.
   Job* take() {
     if (size() == 0)
       return nullptr;
-    const std::lock_guard guard{turn_};
-    const uint64_t size = size_.load(std::memory_order_relaxed);
-    if (size == 0)
-      return nullptr;
-    size_.store(size - 1);
-    return ring_[begin_++ & (ring_.size() - 1)];
+    auto* job = jobs_.take_head();
+    if (job)
+      size_.fetch_sub(1);
+    return job;
   }
 
-  uint64_t size() const { return size_.load(); }
+  uint64_t size() const { return static_cast<uint64_t>(std::max<int64_t>(size_.load(), 0)); }
 
 private:
-  // Held for the few nanoseconds that it takes to move a pointer.
-  struct spin_lock {
-    void lock() {
-      for (int i = 0; taken.exchange(true, std::memory_order_acquire); ++i) {
-        if (i < 100)
-          relax_cpu();
-        else
-          std::this_thread::yield(); // Who holds it has lost its CPU.
-      }
-    }
-    void unlock() { taken.store(false, std::memory_order_release); }
-    std::atomic<bool> taken{false};
-  };
-
-  void grow() {
-    std::vector<Job*> larger(2 * ring_.size());
-    for (std::size_t i = 0; i < ring_.size(); ++i)
-      larger[i] = ring_[(begin_ + i) & (ring_.size() - 1)];
-    begin_ = 0;
-    ring_.swap(larger);
-  }
-
-  alignas(64) spin_lock turn_; // All in one cache line: it moves as a whole.
-  std::atomic<uint64_t> size_{0};
-  uint64_t begin_ = 0;
-  std::vector<Job*> ring_ = std::vector<Job*>(64); // Its size is a power of two.
+  caf::detail::double_ended_queue<Job> jobs_;
+  std::atomic<int64_t> size_{0}; // Below 0 for a moment when a job is taken before it is counted.
 };
 
 /// Which thread ran a job last. A guess, by the job's address: two jobs that share a place only lead each other astray.
@@ -187,7 +157,7 @@ private:
   }
 
   Job* look(std::size_t self, std::chrono::nanoseconds spin, int& impatience) {
-    constexpr int polls_per_search = 16; // 15 to 20 ns each.
+    constexpr int polls_per_search = 8; // 15 to 20 ns each.
     const auto& hand = threads_[self].hand;
     const auto end = clock::now() + spin;
     do {
@@ -203,9 +173,9 @@ private:
   }
 
   /// What waits in any queue, its own first. The only job in another thread's mostly is what that does next: it lies there for
-  /// a microsecond before somebody else takes it.
+  /// a moment before somebody else takes it.
   Job* search(std::size_t self, int& impatience) {
-    constexpr int patience = 3; // In searches.
+    constexpr int patience = 1; // In searches.
     Job* job = threads_[self].jobs.take();
     bool is_patient = false;
     for (std::size_t i = 1; i < threads_.size() && !job; ++i) {

@@ -6,17 +6,12 @@
 // multiplications and additions; B/s are the weights (or the cache, as if each row read it once) read. WHERE the weights are: in `memory`, a pool of
 // matrices larger than the last cache, walked through as decoding does; or one matrix that stays in the `cache`, which
 // shows the speed of the arithmetic.
-// fork_join/MODEL/THREADS: the products of decoding one token, each cut in as many pieces as there are threads, which meet
-// after each product. No actors and no messages: `waiting` is the share of threads x time that such rounds cost at the least.
 // TROUPE_ISA pins an instruction set.
 #include "model/kernels/attention.hpp"
 #include "model/kernels/matrix.hpp"
 #include "model/kernels/rowwise.hpp"
-#include <atomic>
 #include <benchmark/benchmark.h>
-#include <chrono>
 #include <string>
-#include <thread>
 
 namespace troupe {
 namespace {
@@ -110,104 +105,7 @@ void attend_rows(benchmark::State& state, uint32_t head_dim, uint32_t heads, uin
   state.SetBytesProcessed(int64_t(state.iterations() * rows * pool.front().bytes()));
 }
 
-/// A product of a layer: what its rounds read of weights.
-struct shape {
-  uint32_t outputs, columns;
-};
-struct model_shape {
-  const char* name;
-  uint32_t layers;
-  std::vector<shape> rounds; // Heads, attention output, inner and outer half of the feed-forward.
-};
-
-/// Where threads meet: nobody goes on before all are there. They spin.
-class meeting {
-public:
-  explicit meeting(uint32_t threads) : threads_(threads) {}
-  void wait() {
-    const uint32_t round = round_.load();
-    if (arrived_.fetch_add(1) + 1 == threads_) {
-      arrived_.store(0);
-      round_.store(round + 1);
-    }
-    while (round_.load() == round) {}
-  }
-
-private:
-  const uint32_t threads_;
-  std::atomic<uint32_t> arrived_{0}, round_{0};
-};
-
-void fork_and_join(benchmark::State& state, const model_shape& model, uint32_t threads) {
-  using clock = std::chrono::steady_clock;
-  std::vector<tensor_view> tensors; // One thread's after the other's, each in the order in which they are read.
-  uint64_t largest = 0;
-  for (uint32_t thread = 0; thread < threads; ++thread)
-    for (uint32_t layer = 0; layer < model.layers; ++layer)
-      for (const auto [outputs, columns] : model.rounds) {
-        tensors.push_back({"weights", tensor_type::q8_0, outputs / threads / 16 * 16, columns, {}});
-        largest = std::max(largest, tensors.back().rows * tensors.back().row_bytes());
-      }
-  const auto content = make_bytes(largest);
-  for (auto& tensor : tensors) tensor.bytes = std::span(content).first(tensor.rows * tensor.row_bytes());
-  const matrices weights = pack_all(tensors);
-  const size_t products = weights.size() / threads;
-
-  meeting start(threads), end(threads), product(threads);
-  std::atomic<bool> is_over{false};
-  std::atomic<int64_t> busy_ns{0};
-  const auto decode = [&](uint32_t index) {
-    int64_t busy = 0;
-    operand x;
-    std::vector<float> out;
-    const auto values = make_values(1 << 16);
-    for (size_t i = index * products; i < (index + 1) * products; ++i) {
-      const auto& matrix = weights[i];
-      const auto since = clock::now();
-      x.assign({values.data(), 1, matrix->columns(), matrix->columns()}, operand_kind::int8_blocks);
-      out.resize(matrix->rows());
-      multiply(*matrix, x, {}, {out.data(), 1, matrix->rows(), matrix->rows()});
-      busy += (clock::now() - since).count();
-      product.wait();
-    }
-    busy_ns += busy;
-  };
-  std::vector<std::thread> others;
-  for (uint32_t i = 1; i < threads; ++i)
-    others.emplace_back([&, i] {
-      for (;;) {
-        start.wait();
-        if (is_over) return;
-        decode(i);
-        end.wait();
-      }
-    });
-  const auto since = clock::now();
-  for (auto _ : state) {
-    start.wait();
-    decode(0);
-    end.wait();
-  }
-  const double all_ns = double((clock::now() - since).count()) * threads;
-  is_over = true;
-  start.wait();
-  for (auto& other : others) other.join();
-  state.counters["waiting"] = 1 - double(busy_ns) / all_ns;
-  uint64_t bytes = 0;
-  for (const auto& matrix : weights) bytes += matrix->bytes();
-  state.SetBytesProcessed(int64_t(state.iterations() * bytes));
-}
-
 void register_all() {
-  static const model_shape models[]{{"1.1b", 22, {{2560, 2048}, {2048, 2048}, {11264, 2048}, {2048, 5632}}},
-                                    {"135m", 30, {{960, 576}, {576, 576}, {3072, 576}, {576, 1536}}},
-                                    {"110m", 12, {{2304, 768}, {768, 768}, {4096, 768}, {768, 2048}}}};
-  for (const auto& model : models)
-    for (const uint32_t threads : {1u, 2u})
-      benchmark::RegisterBenchmark(("fork_join/" + std::string(model.name) + "/" + std::to_string(threads)).c_str(),
-                                   [&model, threads](benchmark::State& state) { fork_and_join(state, model, threads); })
-        ->UseRealTime();
-
   constexpr tensor_type types[]{tensor_type::q8_0, tensor_type::q4_0, tensor_type::q4_1, tensor_type::q5_0,
                                 tensor_type::q5_1, tensor_type::q4_k, tensor_type::q5_k, tensor_type::q6_k,
                                 tensor_type::f16,  tensor_type::bf16, tensor_type::f32};

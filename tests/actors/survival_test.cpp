@@ -19,7 +19,7 @@ using clock_type = std::chrono::steady_clock;
 
 std::shared_ptr<const model_parts> tiny_parts() {
   static const auto parts =
-    make_parts(open_model(testing::write_tiny_model({.layers = 3, .context = 256})), {.shards = 2});
+    make_parts(open_model(testing::write_tiny_model({.layers = 3, .context = 512})), {.shards = 2});
   return parts;
 }
 
@@ -56,9 +56,9 @@ void take_rows(outcome& result, const generation_event& event) {
 template <class Strike> outcome run(testing::live_troupe& troupe, uint32_t at, Strike strike) {
   auto& desk = troupe.desk();
   outcome result;
-  const uint64_t first = desk.submit(make_request(1, 9, 150, 0));
-  desk.submit(make_request(2, 14, 160, 0));
-  desk.submit(make_request(3, 5, 170, 0.9f));
+  const uint64_t first = desk.submit(make_request(1, 9, 300, 0));
+  desk.submit(make_request(2, 14, 310, 0));
+  desk.submit(make_request(3, 5, 320, 0.9f));
   auto scoring = make_request(4, 90, 0, 0);
   scoring.set_want_logits(true);
   desk.submit(std::move(scoring));
@@ -193,9 +193,9 @@ TEST_CASE("the undisturbed requests do what they were asked for") {
   const auto& calm = undisturbed();
   REQUIRE(calm.ends.size() == 4);
   for (const auto& [request, end] : calm.ends) CHECK(end == "length");
-  CHECK(calm.tokens.at(0).size() == 150);
-  CHECK(calm.tokens.at(1).size() == 160);
-  CHECK(calm.tokens.at(2).size() == 170);
+  CHECK(calm.tokens.at(0).size() == 300);
+  CHECK(calm.tokens.at(1).size() == 310);
+  CHECK(calm.tokens.at(2).size() == 320);
   CHECK(calm.logits.size() == 90);
 }
 

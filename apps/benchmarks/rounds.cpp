@@ -1,0 +1,241 @@
+// What do rounds of questions and answers cost beside the products they are for? The products of decoding one token, and
+// nothing else of it:
+//
+//   threads/MODEL   by two threads that meet after each product, spinning: no actors, no messages.
+//   actors/MODEL    by actors of the CAF as troupe places them, on two of its threads: in each layer one for each key/value head
+//                   and two shards, which a layer asks in four rounds. Their messages hold one number. Nobody watches,
+//                   checks, or starts anybody again.
+//
+// `outside` is the share of threads x time that is not in products: the least that two threads, and actors, can do.
+#include "actors/workers.hpp"
+#include "model/kernels/matrix.hpp"
+#include <atomic>
+#include <benchmark/benchmark.h>
+#include <caf/all.hpp>
+#include <chrono>
+#include <string>
+#include <thread>
+
+namespace troupe {
+namespace {
+
+using clock_type = std::chrono::steady_clock;
+using matrix = std::shared_ptr<const packed_matrix>;
+constexpr uint32_t threads = 2;
+
+/// Of a product of a layer.
+struct shape {
+  uint32_t outputs, columns;
+};
+
+struct model_shape {
+  const char* name;
+  uint32_t layers, heads; // Key/value heads.
+  shape attention;        // Queries, keys and values of all heads.
+  shape rounds[3];        // Attention output, inner and outer half of the feed-forward.
+};
+
+constexpr model_shape models[]{{"1.1b", 22, 4, {2560, 2048}, {{2048, 2048}, {11264, 2048}, {2048, 5632}}},
+                               {"135m", 30, 3, {960, 576}, {{576, 576}, {3072, 576}, {576, 1536}}},
+                               {"110m", 12, 12, {2304, 768}, {{768, 768}, {4096, 768}, {768, 2048}}}};
+
+/// Matrices of Q8_0, all in one piece of memory, as in an engine, in the order in which they are added.
+class weights {
+public:
+  void add(shape whole, uint32_t pieces) {
+    for (uint32_t i = 0; i < pieces; ++i)
+      tensors_.push_back({"weights", tensor_type::q8_0, whole.outputs / pieces / 16 * 16, whole.columns, {}});
+  }
+  std::vector<matrix> pack() {
+    uint64_t largest = 0, packed = 0;
+    for (const auto& tensor : tensors_) {
+      largest = std::max(largest, tensor.rows * tensor.row_bytes());
+      packed += packed_matrix::packed_bytes(tensor);
+    }
+    const std::vector<std::byte> content(largest, std::byte{0x2c}); // The speed does not depend on it.
+    const weight_memory memory = allocate_weights(packed);
+    std::vector<matrix> all;
+    uint64_t used = 0;
+    for (auto& tensor : tensors_) {
+      tensor.bytes = std::span(content).first(tensor.rows * tensor.row_bytes());
+      all.push_back(packed_matrix::pack(tensor, cut(memory, used)));
+      used += packed_matrix::packed_bytes(tensor);
+    }
+    return all;
+  }
+
+private:
+  std::vector<tensor_view> tensors_;
+};
+
+/// Multiplies one row of activations, and keeps the time.
+class multiplier {
+public:
+  void run(const packed_matrix& weights) {
+    const auto since = clock_type::now();
+    x_.assign({values_.data(), 1, weights.columns(), weights.columns()}, operand_kind::int8_blocks);
+    out_.resize(weights.rows());
+    multiply(weights, x_, {}, {out_.data(), 1, weights.rows(), weights.rows()});
+    spent_ += clock_type::now() - since;
+  }
+  clock_type::duration spent() const { return spent_; }
+
+private:
+  std::vector<float> values_ = std::vector<float>(1 << 13, 0.5f), out_;
+  operand x_;
+  clock_type::duration spent_{};
+};
+
+void count(benchmark::State& state, clock_type::duration all, clock_type::duration in_products, const std::vector<matrix>& read) {
+  state.counters["outside"] = 1 - double(in_products.count()) / (double(all.count()) * threads);
+  uint64_t bytes = 0;
+  for (const auto& one : read) bytes += one->bytes();
+  state.SetBytesProcessed(int64_t(state.iterations() * bytes));
+}
+
+/// Where threads meet: nobody goes on before all are there.
+class meeting {
+public:
+  void wait() {
+    const uint32_t round = round_.load();
+    if (arrived_.fetch_add(1) + 1 == threads) {
+      arrived_.store(0);
+      round_.store(round + 1);
+    }
+    while (round_.load() == round) {}
+  }
+
+private:
+  std::atomic<uint32_t> arrived_{0}, round_{0};
+};
+
+void by_threads(benchmark::State& state, const model_shape& model) {
+  weights pool;
+  for (uint32_t layer = 0; layer < model.layers; ++layer) {
+    pool.add(model.attention, threads);
+    for (const auto& round : model.rounds) pool.add(round, threads);
+  }
+  const auto matrices = pool.pack();
+  multiplier multipliers[threads];
+  meeting start, product;
+  std::atomic<bool> is_over{false};
+  const auto decode = [&](uint32_t self) {
+    for (size_t i = self; i < matrices.size(); i += threads) {
+      multipliers[self].run(*matrices[i]);
+      product.wait();
+    }
+  };
+  std::thread other([&] {
+    for (start.wait(); !is_over; start.wait()) decode(1);
+  });
+  const auto since = clock_type::now();
+  for (auto _ : state) {
+    start.wait();
+    decode(0);
+  }
+  const auto all = clock_type::now() - since;
+  is_over = true;
+  start.wait();
+  other.join();
+  count(state, all, multipliers[0].spent() + multipliers[1].spent(), matrices);
+}
+
+/// One head, or one shard: answers the question for product i with the time that all its products took so far.
+struct piece_state {
+  std::vector<matrix> products;
+  multiplier maths;
+};
+
+caf::behavior piece(caf::stateful_actor<piece_state>* self, std::vector<matrix> products) {
+  self->state.products = std::move(products);
+  return {[self](int32_t round) {
+    auto& maths = self->state.maths;
+    const auto before = maths.spent();
+    maths.run(*self->state.products.at(size_t(round)));
+    self->send(caf::actor_cast<caf::actor>(self->current_sender()), int64_t((maths.spent() - before).count()));
+  }};
+}
+
+using next_atom = caf::atom_constant<caf::atom("next")>;
+
+struct layer_state {
+  std::vector<caf::actor> heads, shards;
+  caf::actor next;
+  size_t owed = 0;
+  int32_t round = 0; // The shards' next.
+  int64_t spent = 0; // In products, of this token so far.
+};
+
+caf::behavior layer(caf::stateful_actor<layer_state>* self, std::vector<caf::actor> heads, std::vector<caf::actor> shards,
+                    caf::actor next) {
+  self->state.heads = std::move(heads);
+  self->state.shards = std::move(shards);
+  self->state.next = std::move(next);
+  const auto ask = [self](const std::vector<caf::actor>& pieces, int32_t round) {
+    self->state.owed = pieces.size();
+    for (const auto& one : pieces) self->send(one, round);
+  };
+  return {[=](next_atom, int64_t spent) {
+            self->state.spent = spent;
+            self->state.round = 0;
+            ask(self->state.heads, 0);
+          },
+          [=](int64_t spent) {
+            auto& st = self->state;
+            st.spent += spent;
+            if (--st.owed > 0) return;
+            if (st.round < 3) ask(st.shards, st.round++);
+            else self->send(st.next, next_atom::value, st.spent);
+          }};
+}
+
+void by_actors(benchmark::State& state, const model_shape& model) {
+  weights pool;
+  for (uint32_t i = 0; i < model.layers; ++i) {
+    pool.add(model.attention, model.heads);
+    for (const auto& round : model.rounds) pool.add(round, threads);
+  }
+  const auto matrices = pool.pack();
+  caf::actor_system_config config;
+  configure_workers(config, {.threads = threads});
+  caf::actor_system system{config};
+  caf::scoped_actor self{system};
+  std::vector<caf::actor> all;
+  caf::actor next{self.ptr()};
+  for (uint32_t i = model.layers; i-- > 0;) {
+    const auto* own = &matrices[i * (model.heads + 3 * threads)];
+    std::vector<caf::actor> heads, shards;
+    for (uint32_t h = 0; h < model.heads; ++h) heads.push_back(system.spawn(piece, std::vector{*own++}));
+    for (uint32_t s = 0; s < threads; ++s)
+      shards.push_back(system.spawn(piece, std::vector{own[s], own[s + threads], own[s + 2 * threads]}));
+    next = system.spawn(layer, heads, shards, next);
+    for (const auto* some : {&heads, &shards}) all.insert(all.end(), some->begin(), some->end());
+    all.push_back(next);
+  }
+  for (const auto& one : all) self->monitor(one);
+
+  int64_t spent = 0;
+  const auto since = clock_type::now();
+  for (auto _ : state) {
+    self->send(next, next_atom::value, int64_t{0});
+    self->receive([&](next_atom, int64_t in_products) { spent += in_products; });
+  }
+  count(state, clock_type::now() - since, clock_type::duration(spent), matrices);
+  for (const auto& one : all) self->send_exit(one, caf::exit_reason::kill);
+  for (size_t i = 0; i < all.size(); ++i) self->receive([](const caf::down_msg&) {});
+}
+
+} // namespace
+} // namespace troupe
+
+int main(int argc, char** argv) {
+  for (const auto& model : troupe::models) {
+    const std::string name = model.name;
+    benchmark::RegisterBenchmark(("threads/" + name).c_str(), troupe::by_threads, model)->UseRealTime();
+    benchmark::RegisterBenchmark(("actors/" + name).c_str(), troupe::by_actors, model)->UseRealTime();
+  }
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+}
