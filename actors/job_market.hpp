@@ -34,7 +34,7 @@ public:
     size_.fetch_add(1);
   }
 
-  /// Null: empty, or another thread is just taking the only job.
+  /// Null: empty, or what is there is not counted yet.
   Job* take() {
     if (size() == 0)
       return nullptr;
@@ -74,9 +74,10 @@ private:
 /// Shared by all threads. Each has a queue; a job waits in that of its home, the thread that ran it last, because what it works
 /// with is in the caches there. A home that looks for work gets the job into its hand instead: one cache line of its own, the
 /// least that two threads can tell each other by. A thread that finds nothing at home takes what waits for others, which
-/// moves that job's home. Queues are first in, first out, so nobody starves.
+/// moves that job's home. Queues are first in, first out, and a thread that never runs dry looks into others' every now and then, so
+/// nobody starves.
 ///
-/// Only wait() sleeps. As long as a job waits in a queue and not all threads work, at least one looks.
+/// Only wait() sleeps. Whoever leaves more jobs waiting than threads are looking wakes one.
 template <class Job>
 class job_market {
 public:
@@ -97,15 +98,22 @@ public:
   }
 
   /// The next job for thread `self`; null: nothing waits at home.
-  Job* take(std::size_t self) { return threads_[self].jobs.take(); }
+  Job* take(std::size_t self) {
+    constexpr uint32_t takes_per_look_around = 64;
+    auto& own = threads_[self];
+    if (++own.takes % takes_per_look_around == 0)
+      if (auto* job = take_from_others(self, 1))
+        return job;
+    return own.jobs.take();
+  }
 
   /// The same, but looks everywhere, for `spin`, and then sleeps until there is a job.
   Job* wait(std::size_t self, std::chrono::nanoseconds spin) {
-    threads_[self].hand.store(looking);
     idle_.fetch_add(one_looking);
-    int impatience = 0;
+    threads_[self].hand.store(looking);
+    bool is_impatient = false;
     for (;;) {
-      if (auto* job = look(self, spin, impatience))
+      if (auto* job = look(self, spin, is_impatient))
         return job;
       if (auto* job = sleep(self))
         return job;
@@ -127,28 +135,45 @@ private:
   struct alignas(64) place {
     std::atomic<uintptr_t> hand{working};
     std::atomic<int> permit{0}; // To wake up.
+    uint32_t takes = 0;         // Its own thread's.
     job_queue<Job> jobs;
   };
 
-  // 32 bits of looking and 32 bits of sleeping threads, each counted by whoever changes its hand.
+  // 32 bits of looking and 32 bits of sleeping threads. A hand is counted as looking before it is open and until after it is filled,
+  // so nobody ever subtracts what was not added, and whoever relies on a thread that looks no more is followed by a
+  // wake_if_needed().
   static constexpr uint64_t one_looking = 1, one_sleeping = uint64_t{1} << 32;
 
-  /// Nobody looks for what waits, but somebody could. To be called by whoever has put a job into a queue, or has just kept a
-  /// thread from looking on.
+  uint64_t waiting() const {
+    uint64_t sum = 0;
+    for (const auto& one : threads_)
+      sum += one.jobs.size();
+    return sum;
+  }
+
+  /// To be called by whoever has put a job into a queue, or has kept a thread from looking on.
   void wake_if_needed(std::size_t first) {
     const uint64_t idle = idle_.load();
-    if (static_cast<uint32_t>(idle) > 0 || idle < one_sleeping || !has_jobs())
+    if (idle < one_sleeping || static_cast<uint32_t>(idle) >= waiting())
       return;
     for (std::size_t i = 0; i < threads_.size(); ++i) {
       auto& one = threads_[(first + i) % threads_.size()];
-      uintptr_t hand = asleep;
-      if (!one.hand.compare_exchange_strong(hand, looking))
+      if (!wake(one))
         continue;
-      idle_.fetch_add(one_looking - one_sleeping);
       one.permit.store(1);
       one.permit.notify_one();
       return;
     }
+  }
+
+  /// From asleep to looking.
+  bool wake(place& one) {
+    uintptr_t hand = asleep;
+    if (!one.hand.compare_exchange_strong(hand, working))
+      return false;
+    idle_.fetch_add(one_looking - one_sleeping);
+    one.hand.store(looking);
+    return true;
   }
 
   Job* from_hand(std::size_t self, uintptr_t hand) {
@@ -156,7 +181,7 @@ private:
     return reinterpret_cast<Job*>(hand);
   }
 
-  Job* look(std::size_t self, std::chrono::nanoseconds spin, int& impatience) {
+  Job* look(std::size_t self, std::chrono::nanoseconds spin, bool& is_impatient) {
     constexpr int polls_per_search = 8; // 15 to 20 ns each.
     const auto& hand = threads_[self].hand;
     const auto end = clock::now() + spin;
@@ -166,30 +191,35 @@ private:
           return from_hand(self, held);
         relax_cpu();
       }
-      if (auto* job = search(self, impatience))
+      if (auto* job = search(self, is_impatient))
         return job;
     } while (clock::now() < end);
     return nullptr;
   }
 
-  /// What waits in any queue, its own first. The only job in another thread's mostly is what that does next: it lies there for
-  /// a moment before somebody else takes it.
-  Job* search(std::size_t self, int& impatience) {
-    constexpr int patience = 1; // In searches.
-    Job* job = threads_[self].jobs.take();
-    bool is_patient = false;
-    for (std::size_t i = 1; i < threads_.size() && !job; ++i) {
+  /// From the queue of another thread that has at least so many jobs.
+  Job* take_from_others(std::size_t self, uint64_t least) {
+    for (std::size_t i = 1; i < threads_.size(); ++i) {
       auto& jobs = threads_[(self + i) % threads_.size()].jobs;
-      const uint64_t waiting = jobs.size();
-      if (waiting > 1 || (waiting == 1 && impatience >= patience))
-        job = jobs.take();
-      else
-        is_patient |= waiting == 1;
+      auto* job = jobs.size() >= least ? jobs.take() : nullptr;
+      if (job) {
+        homes_.move(job, self);
+        return job;
+      }
     }
-    impatience = is_patient ? impatience + 1 : 0;
+    return nullptr;
+  }
+
+  /// What waits in any queue, its own first. The only job in another thread's mostly is what that does next: it lies there until
+  /// the next search.
+  Job* search(std::size_t self, bool& is_impatient) {
+    auto* job = threads_[self].jobs.take();
     if (!job)
+      job = take_from_others(self, is_impatient ? 1 : 2);
+    if (!job) {
+      is_impatient = waiting() > 0;
       return nullptr;
-    homes_.move(job, self);
+    }
     uintptr_t hand = looking;
     if (threads_[self].hand.compare_exchange_strong(hand, working)) {
       idle_.fetch_sub(one_looking);
@@ -208,18 +238,11 @@ private:
       return from_hand(self, hand);
     idle_.fetch_add(one_sleeping - one_looking);
     // Who put a job into a queue before this line is seen here; who does so after it sees a sleeper.
-    hand = asleep;
-    if (has_jobs() && own.hand.compare_exchange_strong(hand, looking)) {
-      idle_.fetch_add(one_looking - one_sleeping);
+    if (waiting() > 0 && wake(own))
       return nullptr;
-    }
     own.permit.wait(0);
     own.permit.store(0);
     return nullptr;
-  }
-
-  bool has_jobs() const {
-    return std::any_of(threads_.begin(), threads_.end(), [](const place& one) { return one.jobs.size() > 0; });
   }
 
   std::vector<place> threads_;

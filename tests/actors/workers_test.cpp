@@ -141,7 +141,7 @@ TEST_CASE("a job queue is first in, first out, also when it wraps around and gro
 
 TEST_CASE("a job waits for the thread that ran it last, until another one is idle", "[workers]") {
   job_market<int> market{2};
-  std::vector<int> jobs(20);
+  std::vector<int> jobs(12); // Few enough that no thread looks around.
   for (auto& job : jobs) {
     market.add(&job);
     for (const std::size_t thread : {0u, 1u, 0u}) {
@@ -152,6 +152,24 @@ TEST_CASE("a job waits for the thread that ran it last, until another one is idl
     CHECK(market.take(0) == &job);
   }
   CHECK(market.take_any() == nullptr);
+}
+
+TEST_CASE("nobody starves behind a thread that is busy, however busy the others are", "[workers]") {
+  job_market<int> market{2};
+  alignas(64) int busy = 0; // Jobs on one cache line would share a home.
+  alignas(64) int behind = 0;
+  market.add(&busy);
+  REQUIRE(market.wait(0, 1s) == &busy);
+  market.add(&behind);
+  REQUIRE(market.wait(1, 1s) == &behind);
+  market.add(&behind); // Thread 1 never comes back for it.
+  int turns = 0;
+  for (int* job = &busy; job != &behind && turns < 1000; ++turns) {
+    market.add(job);
+    job = market.take(0);
+    REQUIRE(job);
+  }
+  CHECK(turns < 1000);
 }
 
 TEST_CASE("jobs and sleepers always find each other", "[workers]") {
