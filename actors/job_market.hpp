@@ -87,14 +87,15 @@ public:
 
   /// From any thread.
   void add(Job* job) {
-    auto& home = threads_[homes_.of(job)];
+    const std::size_t thread = homes_.of(job);
+    auto& home = threads_[thread];
     uintptr_t hand = home.hand.load(std::memory_order_relaxed);
     if (hand == looking && home.hand.compare_exchange_strong(hand, reinterpret_cast<uintptr_t>(job))) {
       idle_.fetch_sub(one_looking);
     } else {
       home.jobs.push(job);
     }
-    wake_if_needed(homes_.of(job));
+    wake_if_needed(thread);
   }
 
   /// The next job for thread `self`; null: nothing waits at home.

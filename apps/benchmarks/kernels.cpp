@@ -7,8 +7,8 @@
 // matrices larger than the last cache, walked through as decoding does; or one matrix that stays in the `cache`, which
 // shows the speed of the arithmetic.
 // TROUPE_ISA pins an instruction set.
+#include "apps/benchmarks/matrices.hpp"
 #include "model/kernels/attention.hpp"
-#include "model/kernels/matrix.hpp"
 #include "model/kernels/rowwise.hpp"
 #include <benchmark/benchmark.h>
 #include <string>
@@ -16,29 +16,8 @@
 namespace troupe {
 namespace {
 
-/// Any bytes will do, as long as they are numbers of a sane size: the speed does not depend on them.
-std::vector<std::byte> make_bytes(uint64_t count) { return std::vector<std::byte>(count, std::byte{0x2c}); }
-
-using matrices = std::vector<std::shared_ptr<const packed_matrix>>;
-
-/// All in one piece of memory, as in an engine.
-matrices pack_all(const std::vector<tensor_view>& tensors) {
-  uint64_t bytes = 0;
-  for (const auto& tensor : tensors) bytes += packed_matrix::packed_bytes(tensor);
-  const weight_memory memory = allocate_weights(bytes);
-  matrices all;
-  uint64_t used = 0;
-  for (const auto& tensor : tensors) {
-    all.push_back(packed_matrix::pack(tensor, cut(memory, used)));
-    used += packed_matrix::packed_bytes(tensor);
-  }
-  return all;
-}
-
 matrices make_matrices(tensor_type type, uint64_t rows, uint64_t columns, uint64_t bytes_wanted) {
-  tensor_view tensor{"weights", type, rows, columns, {}};
-  const auto bytes = make_bytes(rows * tensor.row_bytes());
-  tensor.bytes = bytes;
+  const tensor_view tensor{"weights", type, rows, columns, {}};
   return pack_all(std::vector(bytes_wanted / packed_matrix::packed_bytes(tensor) + 1, tensor));
 }
 

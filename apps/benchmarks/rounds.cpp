@@ -8,7 +8,7 @@
 //
 // `outside` is the share of threads x time that is not in products: the least that two threads, and actors, can do.
 #include "actors/workers.hpp"
-#include "model/kernels/matrix.hpp"
+#include "apps/benchmarks/matrices.hpp"
 #include <atomic>
 #include <benchmark/benchmark.h>
 #include <caf/all.hpp>
@@ -20,7 +20,6 @@ namespace troupe {
 namespace {
 
 using clock_type = std::chrono::steady_clock;
-using matrix = std::shared_ptr<const packed_matrix>;
 constexpr uint32_t threads = 2;
 
 /// Of a product of a layer.
@@ -39,34 +38,10 @@ constexpr model_shape models[]{{"1.1b", 22, 4, {2560, 2048}, {{2048, 2048}, {112
                                {"135m", 30, 3, {960, 576}, {{576, 576}, {3072, 576}, {576, 1536}}},
                                {"110m", 12, 12, {2304, 768}, {{768, 768}, {4096, 768}, {768, 2048}}}};
 
-/// Matrices of Q8_0, all in one piece of memory, as in an engine, in the order in which they are added.
-class weights {
-public:
-  void add(shape whole, uint32_t pieces) {
-    for (uint32_t i = 0; i < pieces; ++i)
-      tensors_.push_back({"weights", tensor_type::q8_0, whole.outputs / pieces / 16 * 16, whole.columns, {}});
-  }
-  std::vector<matrix> pack() {
-    uint64_t largest = 0, packed = 0;
-    for (const auto& tensor : tensors_) {
-      largest = std::max(largest, tensor.rows * tensor.row_bytes());
-      packed += packed_matrix::packed_bytes(tensor);
-    }
-    const std::vector<std::byte> content(largest, std::byte{0x2c}); // The speed does not depend on it.
-    const weight_memory memory = allocate_weights(packed);
-    std::vector<matrix> all;
-    uint64_t used = 0;
-    for (auto& tensor : tensors_) {
-      tensor.bytes = std::span(content).first(tensor.rows * tensor.row_bytes());
-      all.push_back(packed_matrix::pack(tensor, cut(memory, used)));
-      used += packed_matrix::packed_bytes(tensor);
-    }
-    return all;
-  }
-
-private:
-  std::vector<tensor_view> tensors_;
-};
+void add(std::vector<tensor_view>& tensors, shape whole, uint32_t pieces) {
+  const tensor_view piece{"weights", tensor_type::q8_0, whole.outputs / pieces / 16 * 16, whole.columns, {}};
+  tensors.insert(tensors.end(), pieces, piece);
+}
 
 /// Multiplies one row of activations, and keeps the time.
 class multiplier {
@@ -86,7 +61,7 @@ private:
   clock_type::duration spent_{};
 };
 
-void count(benchmark::State& state, clock_type::duration all, clock_type::duration in_products, const std::vector<matrix>& read) {
+void count(benchmark::State& state, clock_type::duration all, clock_type::duration in_products, const matrices& read) {
   state.counters["outside"] = 1 - double(in_products.count()) / (double(all.count()) * threads);
   uint64_t bytes = 0;
   for (const auto& one : read) bytes += one->bytes();
@@ -110,18 +85,18 @@ private:
 };
 
 void by_threads(benchmark::State& state, const model_shape& model) {
-  weights pool;
+  std::vector<tensor_view> tensors;
   for (uint32_t layer = 0; layer < model.layers; ++layer) {
-    pool.add(model.attention, threads);
-    for (const auto& round : model.rounds) pool.add(round, threads);
+    add(tensors, model.attention, threads);
+    for (const auto& round : model.rounds) add(tensors, round, threads);
   }
-  const auto matrices = pool.pack();
+  const auto weights = pack_all(std::move(tensors));
   multiplier multipliers[threads];
   meeting start, product;
   std::atomic<bool> is_over{false};
   const auto decode = [&](uint32_t self) {
-    for (size_t i = self; i < matrices.size(); i += threads) {
-      multipliers[self].run(*matrices[i]);
+    for (size_t i = self; i < weights.size(); i += threads) {
+      multipliers[self].run(*weights[i]);
       product.wait();
     }
   };
@@ -137,16 +112,16 @@ void by_threads(benchmark::State& state, const model_shape& model) {
   is_over = true;
   start.wait();
   other.join();
-  count(state, all, multipliers[0].spent() + multipliers[1].spent(), matrices);
+  count(state, all, multipliers[0].spent() + multipliers[1].spent(), weights);
 }
 
 /// One head, or one shard: answers the question for product i with the time that all its products took so far.
 struct piece_state {
-  std::vector<matrix> products;
+  matrices products;
   multiplier maths;
 };
 
-caf::behavior piece(caf::stateful_actor<piece_state>* self, std::vector<matrix> products) {
+caf::behavior piece(caf::stateful_actor<piece_state>* self, matrices products) {
   self->state.products = std::move(products);
   return {[self](int32_t round) {
     auto& maths = self->state.maths;
@@ -190,12 +165,12 @@ caf::behavior layer(caf::stateful_actor<layer_state>* self, std::vector<caf::act
 }
 
 void by_actors(benchmark::State& state, const model_shape& model) {
-  weights pool;
+  std::vector<tensor_view> tensors;
   for (uint32_t i = 0; i < model.layers; ++i) {
-    pool.add(model.attention, model.heads);
-    for (const auto& round : model.rounds) pool.add(round, threads);
+    add(tensors, model.attention, model.heads);
+    for (const auto& round : model.rounds) add(tensors, round, threads);
   }
-  const auto matrices = pool.pack();
+  const auto weights = pack_all(std::move(tensors));
   caf::actor_system_config config;
   configure_workers(config, {.threads = threads});
   caf::actor_system system{config};
@@ -203,7 +178,7 @@ void by_actors(benchmark::State& state, const model_shape& model) {
   std::vector<caf::actor> all;
   caf::actor next{self.ptr()};
   for (uint32_t i = model.layers; i-- > 0;) {
-    const auto* own = &matrices[i * (model.heads + 3 * threads)];
+    const auto* own = &weights[i * (model.heads + 3 * threads)];
     std::vector<caf::actor> heads, shards;
     for (uint32_t h = 0; h < model.heads; ++h) heads.push_back(system.spawn(piece, std::vector{*own++}));
     for (uint32_t s = 0; s < threads; ++s)
@@ -220,7 +195,7 @@ void by_actors(benchmark::State& state, const model_shape& model) {
     self->send(next, next_atom::value, int64_t{0});
     self->receive([&](next_atom, int64_t in_products) { spent += in_products; });
   }
-  count(state, clock_type::now() - since, clock_type::duration(spent), matrices);
+  count(state, clock_type::now() - since, clock_type::duration(spent), weights);
   for (const auto& one : all) self->send_exit(one, caf::exit_reason::kill);
   for (size_t i = 0; i < all.size(); ++i) self->receive([](const caf::down_msg&) {});
 }
