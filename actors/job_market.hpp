@@ -141,7 +141,7 @@ private:
   };
 
   // 32 bits of looking and 32 bits of sleeping threads. A hand is counted as looking before it is open and until after it is filled,
-  // so nobody ever subtracts what was not added, and whoever relies on a thread that looks no more is followed by a
+  // so nobody ever subtracts what was not added; and whoever keeps a thread from looking on makes up for it by
   // wake_if_needed().
   static constexpr uint64_t one_looking = 1, one_sleeping = uint64_t{1} << 32;
 

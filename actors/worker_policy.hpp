@@ -1,6 +1,5 @@
 #pragma once
-// The scheduling policy behind workers.hpp, in the shape that caf::scheduler::coordinator wants. Only workers.cpp and its
-// tests include it.
+// The scheduling policy behind workers.hpp, in the shape that caf::scheduler::coordinator wants. Only workers.cpp includes it.
 #include "actors/job_market.hpp"
 #include <caf/policy/unprofiled.hpp>
 #include <caf/resumable.hpp>
