@@ -10,16 +10,12 @@
 #include <cstdint>
 #include <vector>
 
-#if defined(__x86_64__) || defined(__i386__)
-#include <immintrin.h>
-#endif
-
 namespace troupe {
 
 /// Tells the processor that this thread waits for another one.
 inline void relax_cpu() {
 #if defined(__x86_64__) || defined(__i386__)
-  _mm_pause();
+  __builtin_ia32_pause();
 #elif defined(__aarch64__)
   asm volatile("isb");
 #endif
@@ -56,15 +52,16 @@ class job_homes {
 public:
   explicit job_homes(std::size_t threads) {
     for (std::size_t i = 0; i < places_.size(); ++i)
-      places_[i] = static_cast<uint8_t>(i % std::min<std::size_t>(threads, 256));
+      places_[i] = static_cast<uint8_t>(i % std::min(threads, threads_max));
   }
   std::size_t of(const void* job) const { return places_[index(job)].load(std::memory_order_relaxed); }
   void move(const void* job, std::size_t thread) {
-    if (thread < 256)
+    if (thread < threads_max)
       places_[index(job)].store(static_cast<uint8_t>(thread), std::memory_order_relaxed);
   }
 
 private:
+  static constexpr std::size_t threads_max = 256; // The others take from these, but are nobody's home.
   static std::size_t index(const void* job) {
     return (reinterpret_cast<uintptr_t>(job) >> 6) * 0x9E3779B97F4A7C15u >> 50; // Fibonacci hashing to 14 bits.
   }

@@ -122,7 +122,7 @@ void sample_next(sequence_pointer self, std::span<const float> logits) {
   std::string text;
   const auto end = append(st, event.token(), text);
   event.set_text(std::move(text));
-  // The next step first: waking a client's thread takes as long as two layers of a small model.
+  // The next step first: waking a client's thread takes tens of microseconds.
   if (!end) reply_token(self, uint32_t(st.log.size()) - 1);
   tell_client(self, std::move(event));
   if (end) finish(self, *end);

@@ -6,7 +6,7 @@
 //                   and two shards, which a layer asks in four rounds. Their messages hold one number. Nobody watches,
 //                   checks, or starts anybody again.
 //
-// `outside` is the share of threads x time that is not in products: the least that two threads, and actors, can do.
+// `outside` is the share of threads x time that is not in products.
 #include "actors/workers.hpp"
 #include "apps/benchmarks/matrices.hpp"
 #include <atomic>
@@ -115,7 +115,7 @@ void by_threads(benchmark::State& state, const model_shape& model) {
   count(state, all, multipliers[0].spent() + multipliers[1].spent(), weights);
 }
 
-/// One head, or one shard: answers the question for product i with the time that all its products took so far.
+/// One head, or one shard: answers the question for product `round` with the time that it took.
 struct piece_state {
   matrices products;
   multiplier maths;
