@@ -1,5 +1,6 @@
 #include "actors/workers.hpp"
 
+#include "actors/cpus.hpp"
 #include "actors/worker_policy.hpp"
 
 #include <caf/actor_system.hpp>
@@ -17,39 +18,10 @@
 #include <algorithm>
 #include <thread>
 
-#if defined(__linux__)
-#include <pthread.h>
-#include <sched.h>
-#endif
-
 namespace troupe {
 namespace {
 
 using coordinator = caf::scheduler::coordinator<worker_policy>;
-
-// CPUs this process may use, in ascending order; empty when the system does not say.
-std::vector<int> usable_cpus() {
-  std::vector<int> result;
-#if defined(__linux__)
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) == 0)
-    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-      if (CPU_ISSET(cpu, &set))
-        result.push_back(cpu);
-#endif
-  return result;
-}
-
-void pin_this_thread([[maybe_unused]] int cpu) {
-#if defined(__linux__)
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  // A CPU may have gone since we asked. Untied threads do the same work.
-  (void) pthread_setaffinity_np(pthread_self(), sizeof set, &set);
-#endif
-}
 
 // In front of and behind every job CAF tells its logger, if the thread has one, which actor runs, under a lock that all threads
 // share. A CAF that was built without log messages, as Debian's is, has no use for that; but spawning gives the thread a logger.

@@ -5,10 +5,13 @@
 //   actors/MODEL    by actors of the CAF as troupe places them, on two of its threads: in each layer one for each key/value head
 //                   and two shards, which a layer asks in four rounds. Their messages hold one number. Nobody watches,
 //                   checks, or starts anybody again.
+//   fewest/MODEL    by as few actors as keep both threads busy: two heads in each layer, of half the weights each.
 //
-// `outside` is the share of threads x time that is not in products.
+// `outside` is the share of threads x time that is not in products. `line_before` and `line_after`: nanoseconds that a line of cache
+// takes from one thread to another and back, just before and just after.
 #include "actors/workers.hpp"
 #include "apps/benchmarks/matrices.hpp"
+#include "apps/troupe/line_round_trip.hpp"
 #include <atomic>
 #include <benchmark/benchmark.h>
 #include <caf/all.hpp>
@@ -62,6 +65,7 @@ private:
 };
 
 void count(benchmark::State& state, clock_type::duration all, clock_type::duration in_products, const matrices& read) {
+  state.counters["line_after"] = measure_line_round_trip();
   state.counters["outside"] = 1 - double(in_products.count()) / (double(all.count()) * threads);
   uint64_t bytes = 0;
   for (const auto& one : read) bytes += one->bytes();
@@ -103,6 +107,7 @@ void by_threads(benchmark::State& state, const model_shape& model) {
   std::thread other([&] {
     for (start.wait(); !is_over; start.wait()) decode(1);
   });
+  state.counters["line_before"] = measure_line_round_trip();
   const auto since = clock_type::now();
   for (auto _ : state) {
     start.wait();
@@ -164,10 +169,10 @@ caf::behavior layer(caf::stateful_actor<layer_state>* self, std::vector<caf::act
           }};
 }
 
-void by_actors(benchmark::State& state, const model_shape& model) {
+void by_actors(benchmark::State& state, const model_shape& model, uint32_t heads_of_layer) {
   std::vector<tensor_view> tensors;
   for (uint32_t i = 0; i < model.layers; ++i) {
-    add(tensors, model.attention, model.heads);
+    add(tensors, model.attention, heads_of_layer);
     for (const auto& round : model.rounds) add(tensors, round, threads);
   }
   const auto weights = pack_all(std::move(tensors));
@@ -178,9 +183,9 @@ void by_actors(benchmark::State& state, const model_shape& model) {
   std::vector<caf::actor> all;
   caf::actor next{self.ptr()};
   for (uint32_t i = model.layers; i-- > 0;) {
-    const auto* own = &weights[i * (model.heads + 3 * threads)];
+    const auto* own = &weights[i * (heads_of_layer + 3 * threads)];
     std::vector<caf::actor> heads, shards;
-    for (uint32_t h = 0; h < model.heads; ++h) heads.push_back(system.spawn(piece, std::vector{*own++}));
+    for (uint32_t h = 0; h < heads_of_layer; ++h) heads.push_back(system.spawn(piece, std::vector{*own++}));
     for (uint32_t s = 0; s < threads; ++s)
       shards.push_back(system.spawn(piece, std::vector{own[s], own[s + threads], own[s + 2 * threads]}));
     next = system.spawn(layer, heads, shards, next);
@@ -190,12 +195,14 @@ void by_actors(benchmark::State& state, const model_shape& model) {
   for (const auto& one : all) self->monitor(one);
 
   int64_t spent = 0;
+  state.counters["line_before"] = measure_line_round_trip();
   const auto since = clock_type::now();
   for (auto _ : state) {
     self->send(next, next_atom::value, int64_t{0});
     self->receive([&](next_atom, int64_t in_products) { spent += in_products; });
   }
-  count(state, clock_type::now() - since, clock_type::duration(spent), weights);
+  const auto took = clock_type::now() - since;
+  count(state, took, clock_type::duration(spent), weights);
   for (const auto& one : all) self->send_exit(one, caf::exit_reason::kill);
   for (size_t i = 0; i < all.size(); ++i) self->receive([](const caf::down_msg&) {});
 }
@@ -207,7 +214,8 @@ int main(int argc, char** argv) {
   for (const auto& model : troupe::models) {
     const std::string name = model.name;
     benchmark::RegisterBenchmark(("threads/" + name).c_str(), troupe::by_threads, model)->UseRealTime();
-    benchmark::RegisterBenchmark(("actors/" + name).c_str(), troupe::by_actors, model)->UseRealTime();
+    benchmark::RegisterBenchmark(("actors/" + name).c_str(), troupe::by_actors, model, model.heads)->UseRealTime();
+    benchmark::RegisterBenchmark(("fewest/" + name).c_str(), troupe::by_actors, model, troupe::threads)->UseRealTime();
   }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;

@@ -1,4 +1,5 @@
 #include "apps/troupe/machine_limits.hpp"
+#include "apps/troupe/line_round_trip.hpp"
 #include "model/kernels/limits.hpp"
 #include "model/kernels/weight_memory.hpp"
 #include <algorithm>
@@ -42,6 +43,7 @@ machine_limits measure_limits(uint32_t threads) {
     best_rate(double(operations_each) * threads, threads, [](uint32_t) { multiply_int8_only(operations_each); });
   limits.float_operations_per_s = best_rate(double(operations_each) / 4 * threads, threads,
                                             [](uint32_t) { multiply_float_only(operations_each / 4); });
+  if (threads > 1) limits.line_round_trip_ns = measure_line_round_trip();
   return limits;
 }
 

@@ -14,6 +14,11 @@ double seconds_of(std::chrono::nanoseconds time) { return std::chrono::duration<
 
 double total_seconds(const measurement& all) { return std::accumulate(all.seconds.begin(), all.seconds.end(), 0.0); }
 
+/// What share of threads * elapsed time was spent inside the maths.
+double share(std::chrono::nanoseconds compute, double elapsed, uint32_t threads) {
+  return elapsed > 0 ? std::clamp(seconds_of(compute) / (elapsed * threads), 0.0, 1.0) : 0;
+}
+
 } // namespace
 
 std::vector<double> rates(const measurement& all) {
@@ -35,7 +40,7 @@ void measurement::add(double run_seconds, const engine_statistics& before, const
   const auto sum = [](const engine_statistics& totals, auto member) {
     return totals.prefill.*member + totals.decode.*member;
   };
-  compute += sum(after, &step_totals::compute) - sum(before, &step_totals::compute);
+  compute.push_back(sum(after, &step_totals::compute) - sum(before, &step_totals::compute));
   steps += sum(after, &step_totals::steps) - sum(before, &step_totals::steps);
   messages += sum(after, &step_totals::messages) - sum(before, &step_totals::messages);
   busy += after.busy - before.busy;
@@ -45,11 +50,19 @@ time_shares shares_of(const measurement& all, uint32_t threads) {
   const double available = total_seconds(all) * threads;
   time_shares shares;
   if (available <= 0) return shares;
+  const auto compute = std::accumulate(all.compute.begin(), all.compute.end(), std::chrono::nanoseconds{0});
   // The clocks of actors and of the bench start and stop at slightly different moments: keep the sum at 1.
-  shares.arithmetic = std::clamp(seconds_of(all.compute) / available, 0.0, 1.0);
-  shares.messages = std::clamp(seconds_of(all.busy - all.compute) / available, 0.0, 1.0 - shares.arithmetic);
+  shares.arithmetic = share(compute, total_seconds(all), threads);
+  shares.messages = std::clamp(seconds_of(all.busy - compute) / available, 0.0, 1.0 - shares.arithmetic);
   shares.waiting = 1.0 - shares.arithmetic - shares.messages;
   return shares;
+}
+
+std::vector<double> taxes(const measurement& all, uint32_t threads) {
+  std::vector<double> result;
+  for (size_t run = 0; run < all.seconds.size(); ++run)
+    result.push_back(1 - share(all.compute[run], all.seconds[run], threads));
+  return result;
 }
 
 json to_json(const measurement& all, uint32_t threads) {
@@ -64,6 +77,7 @@ json to_json(const measurement& all, uint32_t threads) {
   result["ms_per_token"] = 1000 / median(samples);
   result["time"] = {{"arithmetic", shares.arithmetic}, {"messages", shares.messages}, {"waiting", shares.waiting}};
   result["actor_tax"] = shares.actor_tax();
+  result["actor_tax_samples"] = taxes(all, threads);
   result["steps"] = all.steps;
   result["messages_per_token"] = static_cast<double>(all.messages) / tokens;
   return result;

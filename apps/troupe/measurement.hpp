@@ -14,11 +14,11 @@ struct measurement;
 /// Tokens per second of each run.
 std::vector<double> rates(const measurement& all);
 
-/// Several runs of one kind of work. Times are sums over the runs.
+/// Several runs of one kind of work. Other figures are sums over the runs.
 struct measurement {
   uint64_t tokens_per_run = 0;           // What tokens_per_s counts.
   std::vector<double> seconds;           // One for each run.
-  std::chrono::nanoseconds compute{0};   // Inside the maths, all threads.
+  std::vector<std::chrono::nanoseconds> compute; // Inside the maths, all threads; one for each run.
   std::chrono::nanoseconds busy{0};      // Inside actors, all threads.
   uint64_t steps = 0, messages = 0;
 
@@ -34,6 +34,8 @@ struct time_shares {
   double actor_tax() const { return 1 - arithmetic; }
 };
 time_shares shares_of(const measurement& all, uint32_t threads);
+/// The actor tax of each run.
+std::vector<double> taxes(const measurement& all, uint32_t threads);
 
 /// The object of one kind of work in `--json`; docs/cli.md describes its fields.
 nlohmann::ordered_json to_json(const measurement& all, uint32_t threads);

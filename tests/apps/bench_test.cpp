@@ -23,7 +23,8 @@ TEST_CASE("the shares of a token's time are those of all threads together") {
   after.decode.compute = 7s; // 6 s of arithmetic,
   after.busy = 9s;           // 1 s of messages,
   after.decode.messages = 80;
-  measurement runs{.tokens_per_run = 40, .seconds = {}};
+  measurement runs;
+  runs.tokens_per_run = 40;
   runs.add(5.0, before, after); // of 2 * 5 s.
   const time_shares shares = shares_of(runs, 2);
   CHECK(shares.arithmetic == Approx(0.6));
@@ -33,6 +34,14 @@ TEST_CASE("the shares of a token's time are those of all threads together") {
   const auto facts = to_json(runs, 2);
   CHECK(facts.at("tokens_per_s") == 8.0);
   CHECK(facts.at("messages_per_token") == 2.0);
+
+  after.decode.compute = 17s; // All of another 2 * 5 s.
+  before.decode.compute = 7s;
+  runs.add(5.0, before, after);
+  const auto samples = to_json(runs, 2).at("actor_tax_samples");
+  REQUIRE(samples.size() == 2);
+  CHECK(samples[0] == Approx(0.4));
+  CHECK(samples[1] == Approx(0).margin(1e-9));
 }
 
 TEST_CASE("bench --json has the medians, their spread and the shares") {
@@ -57,8 +66,11 @@ TEST_CASE("bench --json has the medians, their spread and the shares") {
     CHECK(waiting >= 0);
     CHECK(arithmetic + messages + waiting == Approx(1));
     CHECK(one.at("actor_tax") == Approx(1 - arithmetic));
+    CHECK(one.at("actor_tax_samples").size() == 3);
     CHECK(one.at("messages_per_token") > 1);
   }
+  CHECK(facts.at("limits").at("line_round_trip_samples").size() == 4); // Around three repetitions.
+  CHECK(facts.at("limits").at("line_round_trip_ns") > 1);
   CHECK(facts.at("decode").at("steps") == 60);
 }
 
@@ -112,6 +124,7 @@ TEST_CASE("bench compares with another command, repetition by repetition, and na
   CHECK(facts.at("limits").at("read_samples").size() == 4); // Around three repetitions.
   for (const char* limit : {"read_bytes_per_s", "int8_operations_per_s", "float_operations_per_s"})
     CHECK(facts.at("limits").at(limit) > 1e8);
+  CHECK_FALSE(facts.at("limits").contains("line_round_trip_ns")); // One thread has nobody to talk to.
 }
 
 TEST_CASE("bench ends with 1 when the other command fails or says nothing") {

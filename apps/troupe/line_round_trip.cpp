@@ -1,0 +1,57 @@
+#include "apps/troupe/line_round_trip.hpp"
+#include "actors/cpus.hpp"
+#include "apps/troupe/measurement.hpp"
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <thread>
+
+namespace troupe {
+namespace {
+
+constexpr int batches = 41, trips = 50;
+
+/// Spins; where there is one processor only, it lets the other thread on.
+void wait_for(const std::atomic<int>& line, int turn) {
+  for (uint32_t polls = 1; line.load(std::memory_order_acquire) != turn; ++polls)
+    if (polls % 4096 == 0) std::this_thread::yield();
+}
+
+/// Writes every other number: `first`, `first` + 2, ... as soon as the one before it is there. after(n): n were written.
+template <class After> void take_turns(std::atomic<int>& line, int first, After after) {
+  for (int trip = 0; trip < batches * trips; ++trip) {
+    wait_for(line, first + 2 * trip - 1);
+    line.store(first + 2 * trip, std::memory_order_release);
+    after(trip + 1);
+  }
+}
+
+} // namespace
+
+double measure_line_round_trip() {
+  using steady = std::chrono::steady_clock;
+  const auto cpus = usable_cpus();
+  const auto run = [&cpus](size_t index, auto work) {
+    return std::thread([&cpus, index, work] {
+      if (cpus.size() > 1) pin_this_thread(cpus[index]);
+      work();
+    });
+  };
+  alignas(64) std::atomic<int> line{0};
+  std::vector<double> nanoseconds;
+  std::thread here = run(0, [&] {
+    auto start = steady::now();
+    take_turns(line, 1, [&](int done) {
+      if (done % trips != 0) return;
+      const auto now = steady::now();
+      nanoseconds.push_back(std::chrono::duration<double, std::nano>(now - start).count() / trips);
+      start = now;
+    });
+  });
+  std::thread there = run(1, [&] { take_turns(line, 2, [](int) {}); });
+  here.join();
+  there.join();
+  return median(std::move(nanoseconds));
+}
+
+} // namespace troupe
