@@ -59,20 +59,20 @@ void attention_head_state::evict(const v1::StepPlan& plan, uint32_t rows) {
   }
 }
 
-v1::AttendResult attention_head_state::attend(const v1::AttendStep& step) {
+draft<v1::AttendResult> attention_head_state::attend(const v1::AttendStep& step) {
   const auto& plan = step.plan();
   const uint32_t rows = checked_rows(plan);
   TROUPE_ASSERT(uint64_t(step.values_size()) == uint64_t(rows) * step.width());
-  v1::AttendResult result;
-  result.set_epoch(plan.epoch());
-  result.set_step(plan.step());
-  result.set_layer(config.layer);
-  result.set_head(config.part->index);
-  result.set_width(config.part->output_columns());
+  draft<v1::AttendResult> result;
+  result->set_epoch(plan.epoch());
+  result->set_step(plan.step());
+  result->set_layer(config.layer);
+  result->set_head(config.part->index);
+  result->set_width(config.part->output_columns());
   for (const uint64_t id : plan.released_sequence_ids()) caches.erase(id);
   if (config.verify_caches) forget_wrong_caches(plan);
-  find_misses(plan, result);
-  if (result.misses_size() > 0) return result;
+  find_misses(plan, *result);
+  if (result->misses_size() > 0) return result;
 
   const stopwatch watch;
   std::vector<head_slice> slices;
@@ -86,11 +86,11 @@ v1::AttendResult attention_head_state::attend(const v1::AttendStep& step) {
   }
   evict(plan, rows);
   if (rows > 0) {
-    allocate(*result.mutable_values(), uint64_t(rows) * result.width());
+    allocate(*result->mutable_values(), uint64_t(rows) * result->width());
     config.part->forward(rows_of(step.values(), rows, step.width()), slices,
-                         rows_of(*result.mutable_values(), rows, result.width()), scratch_of_this_thread());
+                         rows_of(*result->mutable_values(), rows, result->width()), scratch_of_this_thread());
   }
-  result.set_compute_ns(watch.elapsed_ns());
+  result->set_compute_ns(watch.elapsed_ns());
   return result;
 }
 
@@ -105,7 +105,7 @@ attention_head(attention_head_actor::stateful_pointer<attention_head_state> self
           },
           [self](const v1::AttendStep& step) {
             if (!self->state.gate.admit(id_of(step.plan()))) return;
-            if (const auto to = asker_of<v1::AttendResult>(self)) self->send(to, self->state.attend(step));
+            if (const auto to = asker_of<v1::AttendResult>(self)) send_draft(self, to, self->state.attend(step));
           }};
 }
 

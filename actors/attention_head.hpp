@@ -1,6 +1,7 @@
 #pragma once
 #include "actors/roles.hpp"
 #include "actors/step.hpp"
+#include "messages/draft.hpp"
 #include "model/parts.hpp"
 #include <memory>
 #include <unordered_map>
@@ -34,7 +35,7 @@ struct attention_head_state {
   step_gate gate;
   std::unordered_map<uint64_t, cached_sequence> caches;
 
-  v1::AttendResult attend(const v1::AttendStep& step);
+  draft<v1::AttendResult> attend(const v1::AttendStep& step);
   void flip_cache_bit(uint64_t draw);
 
 private:

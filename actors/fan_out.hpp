@@ -2,7 +2,7 @@
 // One request, built once and sent to several actors; which of them still owe the answer; and what happens when one of
 // them is replaced meanwhile.
 #include "actors/step.hpp"
-#include "messages/caf_message.hpp"
+#include "messages/draft.hpp"
 #include "model/error.hpp"
 #include <caf/all.hpp>
 #include <optional>
@@ -20,9 +20,9 @@ public:
   }
 
   /// Sends `request` to every member. Members nobody knows yet get it when they appear.
-  template <class Request> void ask_all(caf::local_actor* self, Request request) {
+  template <class Request> void ask_all(caf::local_actor* self, draft<Request> request) {
     static_assert(accepts<Handle, Request>, "the members have no handler for this request");
-    request_ = caf::make_message(std::move(request));
+    request_ = std::move(request).seal();
     owed_ = members_.size();
     for (auto& member : members_) {
       member.owes = true;

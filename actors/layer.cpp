@@ -32,14 +32,14 @@ bool accept(layer_pointer self, const Answer& answer, uint32_t width, const fan_
   return suspects.empty();
 }
 
-v1::ProjectStep make_request(const layer_state::step_under_way& step, v1::Projection projection, uint32_t width) {
-  v1::ProjectStep request;
-  request.set_epoch(step.plan.epoch());
-  request.set_step(step.plan.step());
-  request.set_projection(projection);
-  request.set_rows(step.rows);
-  request.set_width(width);
-  allocate(*request.mutable_values(), uint64_t(step.rows) * width);
+draft<v1::ProjectStep> make_request(const layer_state::step_under_way& step, v1::Projection projection, uint32_t width) {
+  draft<v1::ProjectStep> request;
+  request->set_epoch(step.plan.epoch());
+  request->set_step(step.plan.step());
+  request->set_projection(projection);
+  request->set_rows(step.rows);
+  request->set_width(width);
+  allocate(*request->mutable_values(), uint64_t(step.rows) * width);
   return request;
 }
 
@@ -59,9 +59,9 @@ void add_to_residual(layer_state& st, const float_field& values, range columns) 
     add({x, columns.count}, {y, columns.count});
 }
 
-void ask_shards(layer_pointer self, v1::ProjectStep request) {
+void ask_shards(layer_pointer self, draft<v1::ProjectStep> request) {
   auto& st = self->state;
-  st.step->round = request.projection();
+  st.step->round = request->projection();
   st.shards.ask_all(self, std::move(request));
 }
 
@@ -69,13 +69,13 @@ void ask_heads(layer_pointer self) {
   auto& st = self->state;
   auto& step = *st.step;
   const stopwatch watch;
-  v1::AttendStep request;
-  *request.mutable_plan() = step.plan;
-  request.set_layer(st.config.index);
-  request.set_width(st.width());
-  allocate(*request.mutable_values(), uint64_t(step.rows) * st.width());
+  draft<v1::AttendStep> request;
+  *request->mutable_plan() = step.plan;
+  request->set_layer(st.config.index);
+  request->set_width(st.width());
+  allocate(*request->mutable_values(), uint64_t(step.rows) * st.width());
   st.part().attention_norm.apply(rows_of(std::as_const(step.residual), step.rows, st.width()),
-                                 rows_of(*request.mutable_values(), step.rows, st.width()));
+                                 rows_of(*request->mutable_values(), step.rows, st.width()));
   const auto& attention = st.spec().attention;
   step.upcoming = make_request(step, v1::PROJECTION_ATTENTION_OUTPUT, attention.heads * attention.head_dim);
   step.times.set_compute_ns(step.times.compute_ns() + watch.elapsed_ns());
@@ -126,18 +126,18 @@ void heads_are_done(layer_pointer self) {
     return give_up(self, std::move(fault));
   }
   if (step.rows == 0) return finish(self); // A step that only releases caches.
-  ask_shards(self, std::move(step.upcoming));
+  ask_shards(self, *std::move(step.upcoming));
 }
 
 void shards_are_done(layer_pointer self) {
   auto& st = self->state;
   auto& step = *st.step;
   if (step.round == v1::PROJECTION_FEED_FORWARD_OUTER) return finish(self);
-  if (step.round == v1::PROJECTION_FEED_FORWARD_INNER) return ask_shards(self, std::move(step.upcoming));
+  if (step.round == v1::PROJECTION_FEED_FORWARD_INNER) return ask_shards(self, *std::move(step.upcoming));
   const stopwatch watch;
   auto request = make_request(step, v1::PROJECTION_FEED_FORWARD_INNER, st.width());
   st.part().feed_forward_norm.apply(rows_of(std::as_const(step.residual), step.rows, st.width()),
-                                    rows_of(*request.mutable_values(), step.rows, st.width()));
+                                    rows_of(*request->mutable_values(), step.rows, st.width()));
   step.upcoming = make_request(step, v1::PROJECTION_FEED_FORWARD_OUTER, st.spec().feed_forward.width);
   step.times.set_compute_ns(step.times.compute_ns() + watch.elapsed_ns());
   ask_shards(self, std::move(request));
@@ -161,7 +161,7 @@ void on_attend_result(layer_pointer self, const v1::AttendResult& answer) {
   if (answer.misses_size() == 0 && step.rows > 0) {
     const uint32_t width = st.part().heads[answer.head()]->output_columns();
     if (!accept(self, answer, width, st.heads, answer.head())) return;
-    place(answer.values(), width, answer.head() * width, step.upcoming);
+    place(answer.values(), width, answer.head() * width, **step.upcoming);
   }
   if (st.heads.complete()) heads_are_done(self);
 }
@@ -176,7 +176,7 @@ void on_project_result(layer_pointer self, const v1::ProjectResult& answer) {
   const bool is_inner = answer.projection() == v1::PROJECTION_FEED_FORWARD_INNER;
   const range columns = is_inner ? shard.inner_range : shard.width_range;
   if (!accept(self, answer, columns.count, st.shards, answer.shard())) return;
-  if (is_inner) place(answer.values(), columns.count, columns.first, step.upcoming);
+  if (is_inner) place(answer.values(), columns.count, columns.first, **step.upcoming);
   else add_to_residual(st, answer.values(), columns);
   if (st.shards.complete()) shards_are_done(self);
 }

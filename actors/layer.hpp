@@ -43,7 +43,7 @@ struct layer_state {
     uint32_t rows = 0;
     v1::StepTimes times;
     float_field residual;                   // x: [rows, width]
-    v1::ProjectStep upcoming;               // The next round's request, filled as this round's answers come.
+    std::optional<draft<v1::ProjectStep>> upcoming; // The next round's request, filled as this round's answers come.
     v1::Projection round = v1::PROJECTION_UNSPECIFIED; // Which the shards are at; UNSPECIFIED: the heads.
     std::map<uint64_t, uint32_t> misses;    // By sequence: the fewest positions any head holds.
   };

@@ -58,14 +58,14 @@ void begin(output_pointer self, const v1::HiddenStates& states) {
   if (step.rows == 0) return finish(self);
   allocate(*step.result.mutable_values(), uint64_t(step.rows) * spec.vocabulary);
 
-  v1::ProjectStep request;
-  request.set_epoch(states.plan().epoch());
-  request.set_step(states.plan().step());
-  request.set_projection(v1::PROJECTION_LOGITS);
-  request.set_rows(step.rows);
-  request.set_width(spec.width);
-  allocate(*request.mutable_values(), uint64_t(step.rows) * spec.width);
-  normalize_wanted(st, states, request);
+  draft<v1::ProjectStep> request;
+  request->set_epoch(states.plan().epoch());
+  request->set_step(states.plan().step());
+  request->set_projection(v1::PROJECTION_LOGITS);
+  request->set_rows(step.rows);
+  request->set_width(spec.width);
+  allocate(*request->mutable_values(), uint64_t(step.rows) * spec.width);
+  normalize_wanted(st, states, *request);
   auto& times = *step.result.mutable_times();
   times.set_compute_ns(times.compute_ns() + watch.elapsed_ns());
   st.shards.ask_all(self, std::move(request));

@@ -34,26 +34,26 @@ projection_list weights_of(const shard_part& part) {
 
 } // namespace
 
-v1::ProjectResult projection_shard_state::project(const v1::ProjectStep& step) {
+draft<v1::ProjectResult> projection_shard_state::project(const v1::ProjectStep& step) {
   const stopwatch watch;
   TROUPE_ASSERT(step.rows() > 0);
   TROUPE_ASSERT(uint64_t(step.values_size()) == uint64_t(step.rows()) * step.width());
-  v1::ProjectResult result;
-  result.set_epoch(step.epoch());
-  result.set_step(step.step());
-  result.set_projection(step.projection());
-  result.set_shard(config.index);
+  draft<v1::ProjectResult> result;
+  result->set_epoch(step.epoch());
+  result->set_step(step.step());
+  result->set_projection(step.projection());
+  result->set_shard(config.index);
   std::visit(
     [&](const auto& part) {
       const uint32_t width = result_width(*part, step.projection());
-      result.set_width(width);
-      allocate(*result.mutable_values(), uint64_t(step.rows()) * width);
+      result->set_width(width);
+      allocate(*result->mutable_values(), uint64_t(step.rows()) * width);
       if (width == 0) return;
       run(*part, step.projection(), rows_of(step.values(), step.rows(), step.width()),
-          rows_of(*result.mutable_values(), step.rows(), width), scratch_of_this_thread());
+          rows_of(*result->mutable_values(), step.rows(), width), scratch_of_this_thread());
     },
     config.part);
-  result.set_compute_ns(watch.elapsed_ns());
+  result->set_compute_ns(watch.elapsed_ns());
   return result;
 }
 
@@ -68,7 +68,7 @@ projection_shard(projection_shard_actor::stateful_pointer<projection_shard_state
           },
           [self](const v1::ProjectStep& step) {
             if (!self->state.gate.admit(id_of(step))) return;
-            if (const auto to = asker_of<v1::ProjectResult>(self)) self->send(to, self->state.project(step));
+            if (const auto to = asker_of<v1::ProjectResult>(self)) send_draft(self, to, self->state.project(step));
           }};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include "actors/roles.hpp"
 #include "actors/step.hpp"
+#include "messages/draft.hpp"
 #include "model/parts.hpp"
 #include <memory>
 #include <variant>
@@ -27,7 +28,7 @@ struct projection_shard_state {
   projection_shard_config config;
   step_gate gate;
 
-  v1::ProjectResult project(const v1::ProjectStep& step);
+  draft<v1::ProjectResult> project(const v1::ProjectStep& step);
 };
 
 projection_shard_actor::behavior_type

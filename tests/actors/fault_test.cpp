@@ -27,7 +27,7 @@ attention_head_actor::behavior_type odd_head(attention_head_actor::stateful_poin
   return {[](const v1::VerifyWeights&) {}, [](const v1::FlipOwnBit&) {}, [self, alter](const v1::AttendStep& step) {
     if (!self->state.gate.admit(id_of(step.plan()))) return;
     auto result = self->state.attend(step);
-    if (const auto time = alter(result)) self->delayed_send(asker_of<v1::AttendResult>(self), *time, std::move(result));
+    if (const auto time = alter(*result)) self->delayed_send(asker_of<v1::AttendResult>(self), *time, v1::AttendResult(*result));
   }};
 }
 
@@ -39,7 +39,7 @@ odd_shard(projection_shard_actor::stateful_pointer<projection_shard_state> self,
   return {[](const v1::VerifyWeights&) {}, [](const v1::FlipOwnBit&) {}, [self, alter](const v1::ProjectStep& step) {
     if (!self->state.gate.admit(id_of(step))) return;
     auto result = self->state.project(step);
-    if (const auto time = alter(result)) self->delayed_send(asker_of<v1::ProjectResult>(self), *time, std::move(result));
+    if (const auto time = alter(*result)) self->delayed_send(asker_of<v1::ProjectResult>(self), *time, v1::ProjectResult(*result));
   }};
 }
 

@@ -1,0 +1,61 @@
+// Each test has a message type of its own: what a thread keeps of one would show in the next.
+#include "messages/draft.hpp"
+#include "support/catch.hpp"
+#include "troupe/v1/attention.pb.h"
+#include "troupe/v1/projection.pb.h"
+
+#include <vector>
+
+namespace {
+
+using namespace troupe;
+
+template <class T>
+caf::message sealed(int values, float value) {
+  draft<T> message;
+  message->set_step(7);
+  message->mutable_values()->Resize(values, value);
+  return std::move(message).seal();
+}
+
+const float* values_of(const caf::message& message) {
+  return message.get_as<v1::ProjectStep>(0).values().data();
+}
+
+TEST_CASE("a draft is empty, in the memory of a message that everybody has dropped") {
+  auto message = sealed<v1::ProjectStep>(100, 0.5f);
+  const float* memory = values_of(message);
+  message.reset();
+  draft<v1::ProjectStep> next;
+  CHECK(next->ByteSizeLong() == 0);
+  next->mutable_values()->Resize(100, 1.5f);
+  CHECK(next->values().data() == memory);
+  CHECK(std::move(next).seal().get_as<v1::ProjectStep>(0).values(99) == 1.5f);
+}
+
+TEST_CASE("a sealed message that somebody still holds never changes") {
+  const auto held = sealed<v1::AttendResult>(100, 0.5f);
+  const auto again = sealed<v1::AttendResult>(100, 1.5f);
+  const auto& content = held.get_as<v1::AttendResult>(0);
+  CHECK(content.step() == 7);
+  REQUIRE(content.values_size() == 100);
+  for (const float value : content.values()) REQUIRE(value == 0.5f);
+  CHECK(again.get_as<v1::AttendResult>(0).values(0) == 1.5f);
+}
+
+TEST_CASE("a thread keeps a bounded number of messages, and no long ones") {
+  using message_draft = draft<v1::ProjectResult>;
+  std::vector<caf::message> many;
+  for (std::size_t i = 0; i < 3 * message_draft::kept_max; ++i) many.push_back(sealed<v1::ProjectResult>(100, 0.5f));
+  many.clear();
+  sealed<v1::ProjectResult>(int(message_draft::kept_bytes_max), 0.5f); // Takes a kept one, and is not kept.
+  std::vector<message_draft> drafts;
+  for (std::size_t i = 0; i + 1 < message_draft::kept_max; ++i) {
+    drafts.emplace_back();
+    CHECK(drafts.back()->values().Capacity() >= 100);
+    CHECK(drafts.back()->values().Capacity() < 1000);
+  }
+  CHECK(message_draft()->values().Capacity() == 0);
+}
+
+} // namespace
