@@ -87,11 +87,8 @@ public:
     const std::size_t thread = homes_.of(job);
     auto& home = threads_[thread];
     uintptr_t hand = home.hand.load(std::memory_order_relaxed);
-    if (hand == looking && home.hand.compare_exchange_strong(hand, reinterpret_cast<uintptr_t>(job))) {
-      idle_.fetch_sub(one_looking);
-    } else {
+    if (hand != looking || !home.hand.compare_exchange_strong(hand, reinterpret_cast<uintptr_t>(job)))
       home.jobs.push(job);
-    }
     wake_if_needed(thread);
   }
 
@@ -107,7 +104,6 @@ public:
 
   /// The same, but looks everywhere, for `spin`, and then sleeps until there is a job.
   Job* wait(std::size_t self, std::chrono::nanoseconds spin) {
-    idle_.fetch_add(one_looking);
     threads_[self].hand.store(looking);
     bool is_impatient = false;
     for (;;) {
@@ -137,11 +133,6 @@ private:
     job_queue<Job> jobs;
   };
 
-  // 32 bits of looking and 32 bits of sleeping threads. A hand is counted as looking before it is open and until after it is filled,
-  // so nobody ever subtracts what was not added; and whoever keeps a thread from looking on makes up for it by
-  // wake_if_needed().
-  static constexpr uint64_t one_looking = 1, one_sleeping = uint64_t{1} << 32;
-
   uint64_t waiting() const {
     uint64_t sum = 0;
     for (const auto& one : threads_)
@@ -149,10 +140,16 @@ private:
     return sum;
   }
 
-  /// To be called by whoever has put a job into a queue, or has kept a thread from looking on.
+  uint64_t threads_looking() const {
+    const auto is_looking = [](const place& one) { return one.hand.load() == looking; };
+    return static_cast<uint64_t>(std::count_if(threads_.begin(), threads_.end(), is_looking));
+  }
+
+  /// To be called by whoever has put a job into a queue, or has kept a thread from looking on. While nobody sleeps it reads one line, which
+  /// nobody writes. All of it is sequentially consistent: of two who each add a job, or of one who adds a job and one who fills the
+  /// hand that was to take it, the later one sees both.
   void wake_if_needed(std::size_t first) {
-    const uint64_t idle = idle_.load();
-    if (idle < one_sleeping || static_cast<uint32_t>(idle) >= waiting())
+    if (sleeping_.load() == 0 || threads_looking() >= waiting())
       return;
     for (std::size_t i = 0; i < threads_.size(); ++i) {
       auto& one = threads_[(first + i) % threads_.size()];
@@ -169,7 +166,7 @@ private:
     uintptr_t hand = asleep;
     if (!one.hand.compare_exchange_strong(hand, working))
       return false;
-    idle_.fetch_add(one_looking - one_sleeping);
+    sleeping_.fetch_sub(1);
     one.hand.store(looking);
     return true;
   }
@@ -219,9 +216,7 @@ private:
       return nullptr;
     }
     uintptr_t hand = looking;
-    if (threads_[self].hand.compare_exchange_strong(hand, working)) {
-      idle_.fetch_sub(one_looking);
-    } else { // Somebody just put another one there.
+    if (!threads_[self].hand.compare_exchange_strong(hand, working)) { // Somebody just put another one there.
       threads_[self].jobs.push(job);
       job = from_hand(self, hand);
     }
@@ -231,10 +226,12 @@ private:
 
   Job* sleep(std::size_t self) {
     auto& own = threads_[self];
+    sleeping_.fetch_add(1); // Before it is so: whoever sleeps is counted.
     uintptr_t hand = looking;
-    if (!own.hand.compare_exchange_strong(hand, asleep))
+    if (!own.hand.compare_exchange_strong(hand, asleep)) {
+      sleeping_.fetch_sub(1);
       return from_hand(self, hand);
-    idle_.fetch_add(one_sleeping - one_looking);
+    }
     // Who put a job into a queue before this line is seen here; who does so after it sees a sleeper.
     if (waiting() > 0 && wake(own))
       return nullptr;
@@ -245,7 +242,7 @@ private:
 
   std::vector<place> threads_;
   job_homes homes_;
-  alignas(64) std::atomic<uint64_t> idle_{0};
+  alignas(64) std::atomic<uint64_t> sleeping_{0}; // At least as many threads as sleep.
 };
 
 } // namespace troupe
