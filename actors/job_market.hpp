@@ -26,11 +26,11 @@ template <class Job>
 class job_queue {
 public:
   void push(Job* job) {
+    size_.fetch_add(1); // Before it is so: what waits is counted.
     jobs_.append(job);
-    size_.fetch_add(1);
   }
 
-  /// Null: empty, or what is there is not counted yet.
+  /// Null: empty, or what is counted is not there yet.
   Job* take() {
     if (size() == 0)
       return nullptr;
@@ -40,11 +40,11 @@ public:
     return job;
   }
 
-  uint64_t size() const { return static_cast<uint64_t>(std::max<int64_t>(size_.load(), 0)); }
+  uint64_t size() const { return size_.load(); }
 
 private:
   caf::detail::double_ended_queue<Job> jobs_;
-  std::atomic<int64_t> size_{0}; // Below 0 for a moment when a job is taken before it is counted.
+  std::atomic<uint64_t> size_{0}; // At least as many as are there.
 };
 
 /// Which thread ran a job last. A guess, by the job's address: two jobs that share a place only lead each other astray.
@@ -69,7 +69,7 @@ private:
 };
 
 /// Shared by all threads. Each has a queue; a job waits in that of its home, the thread that ran it last, because what it works
-/// with is in the caches there. A home that looks for work gets the job into its hand instead: one cache line of its own, the
+/// with is in the caches there. A home that looks for work gets the job into its hand instead: one cache line, the
 /// least that two threads can tell each other by. A thread that finds nothing at home takes what waits for others, which
 /// moves that job's home. Queues are first in, first out, and a thread that never runs dry looks into others' every now and then, so
 /// nobody starves.
@@ -146,10 +146,13 @@ private:
   }
 
   /// To be called by whoever has put a job into a queue, or has kept a thread from looking on. While nobody sleeps it reads one line, which
-  /// nobody writes. All of it is sequentially consistent: of two who each add a job, or of one who adds a job and one who fills the
-  /// hand that was to take it, the later one sees both.
+  /// nobody writes. What this depends on is sequentially consistent: of two who each add a job, or of one who adds a job and one who
+  /// fills the hand that was to take it, the later one sees both.
   void wake_if_needed(std::size_t first) {
-    if (sleeping_.load() == 0 || threads_looking() >= waiting())
+    if (sleeping_.load() == 0)
+      return;
+    const uint64_t jobs = waiting();
+    if (jobs == 0 || threads_looking() >= jobs)
       return;
     for (std::size_t i = 0; i < threads_.size(); ++i) {
       auto& one = threads_[(first + i) % threads_.size()];
@@ -164,10 +167,9 @@ private:
   /// From asleep to looking.
   bool wake(place& one) {
     uintptr_t hand = asleep;
-    if (!one.hand.compare_exchange_strong(hand, working))
+    if (!one.hand.compare_exchange_strong(hand, looking))
       return false;
     sleeping_.fetch_sub(1);
-    one.hand.store(looking);
     return true;
   }
 

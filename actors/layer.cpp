@@ -5,6 +5,7 @@
 #include "model/kernels/rowwise.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace troupe {
 namespace {
@@ -58,6 +59,8 @@ void add_to_residual(layer_state& st, const float_field& values, range columns) 
   for (uint32_t r = 0; r < st.step->rows; ++r, x += st.width(), y += columns.count)
     add({x, columns.count}, {y, columns.count});
 }
+
+draft<v1::ProjectStep> take_upcoming(layer_state::step_under_way& step) { return *std::exchange(step.upcoming, std::nullopt); }
 
 void ask_shards(layer_pointer self, draft<v1::ProjectStep> request) {
   auto& st = self->state;
@@ -126,14 +129,14 @@ void heads_are_done(layer_pointer self) {
     return give_up(self, std::move(fault));
   }
   if (step.rows == 0) return finish(self); // A step that only releases caches.
-  ask_shards(self, *std::move(step.upcoming));
+  ask_shards(self, take_upcoming(step));
 }
 
 void shards_are_done(layer_pointer self) {
   auto& st = self->state;
   auto& step = *st.step;
   if (step.round == v1::PROJECTION_FEED_FORWARD_OUTER) return finish(self);
-  if (step.round == v1::PROJECTION_FEED_FORWARD_INNER) return ask_shards(self, *std::move(step.upcoming));
+  if (step.round == v1::PROJECTION_FEED_FORWARD_INNER) return ask_shards(self, take_upcoming(step));
   const stopwatch watch;
   auto request = make_request(step, v1::PROJECTION_FEED_FORWARD_INNER, st.width());
   st.part().feed_forward_norm.apply(rows_of(std::as_const(step.residual), step.rows, st.width()),

@@ -8,8 +8,8 @@
 namespace troupe {
 
 /// A message that nobody has seen yet. It begins as an empty T, in the memory of one that this thread sealed before and that all
-/// others have dropped since, if there is one: what is sent again and again is not allocated again and again. Once it is
-/// sealed it is a message like any other, which nobody changes.
+/// others have dropped since, if there is one: what is sent again and again is not allocated again and again, but for messages within
+/// it, which protobuf makes anew. Once it is sealed it is a message like any other, which nobody changes.
 ///
 /// Receivers take it by `const T&`. The thread keeps it too, so a handler that takes `T&` would always get a copy of its own.
 /// Each thread keeps up to `kept_max` of each T, and none whose encoding is longer than `kept_bytes_max`: those are allocated
@@ -20,14 +20,18 @@ public:
   static constexpr std::size_t kept_max = 16, kept_bytes_max = 64 << 10;
 
   draft() : message_(kept().take()), content_(&message_.get_mutable_as<T>(0)) { content_->Clear(); }
-  draft(draft&&) noexcept = default;
-  draft& operator=(draft&&) noexcept = default;
+  draft(draft&& other) noexcept : message_(std::move(other.message_)), content_(std::exchange(other.content_, nullptr)) {}
+  draft& operator=(draft&& other) noexcept {
+    message_ = std::move(other.message_);
+    content_ = std::exchange(other.content_, nullptr);
+    return *this;
+  }
 
   T* operator->() const { return content_; }
   T& operator*() const { return *content_; }
 
   caf::message seal() && {
-    if (content_->ByteSizeLong() <= kept_bytes_max) kept().put(message_);
+    if (std::exchange(content_, nullptr)->ByteSizeLong() <= kept_bytes_max) kept().put(message_);
     return std::move(message_);
   }
 
@@ -58,7 +62,7 @@ private:
   }
 
   caf::message message_;
-  T* content_; // In message_.
+  T* content_; // In message_; null once that has gone.
 };
 
 /// Seals and sends, by reference. To a null handle, or to an actor that has ended: does nothing.

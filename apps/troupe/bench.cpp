@@ -214,7 +214,7 @@ json limits_to_json(const results& all) {
                  {"int8_operations_per_s", median(limit_samples(all, &machine_limits::int8_operations_per_s))},
                  {"float_operations_per_s", median(limit_samples(all, &machine_limits::float_operations_per_s))}};
   const auto round_trips = limit_samples(all, &machine_limits::line_round_trip_ns);
-  if (median(round_trips) == 0) return limits; // One thread has nobody to talk to.
+  if (std::count(round_trips.begin(), round_trips.end(), 0.0) > 0) return limits; // Nobody to talk to.
   limits["line_round_trip_ns"] = median(round_trips);
   limits["line_round_trip_samples"] = round_trips;
   return limits;
@@ -258,7 +258,8 @@ std::string limit_line(const results& all, const kind_of_work& kind) {
 std::string round_trip_line(const results& all) {
   const auto trips = limit_samples(all, &machine_limits::line_round_trip_ns);
   const auto [least, most] = std::minmax_element(trips.begin(), trips.end());
-  return "a line of cache takes " + rounded(median(trips), 0) + " ns from thread to thread and back (" + rounded(*least, 0) +
+  if (*most == 0) return {}; // Nobody to talk to.
+  return "a line of cache takes " + rounded(median(trips), 0) + " ns from processor to processor and back (" + rounded(*least, 0) +
          " .. " + rounded(*most, 0) + ")\n";
 }
 
@@ -281,7 +282,7 @@ std::string to_text(const bench& run, const results& all) {
   out += table_line("decode " + std::to_string(options.generate_tokens), all.decode, threads);
   if (all.clients) out += table_line("clients " + std::to_string(options.clients), *all.clients, threads);
   for (const auto& kind : kinds_of(run)) out += limit_line(all, kind);
-  if (threads > 1) out += round_trip_line(all);
+  out += round_trip_line(all);
   for (const auto& kind : kinds_of(run)) out += comparison_line(all, kind);
   return out;
 }

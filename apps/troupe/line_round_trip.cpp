@@ -11,7 +11,7 @@ namespace {
 
 constexpr int batches = 41, trips = 50;
 
-/// Spins; where there is one processor only, it lets the other thread on.
+/// Spins; where the threads could not be tied to processors of their own, it lets the other one on.
 void wait_for(const std::atomic<int>& line, int turn) {
   for (uint32_t polls = 1; line.load(std::memory_order_acquire) != turn; ++polls)
     if (polls % 4096 == 0) std::this_thread::yield();
@@ -31,24 +31,27 @@ template <class After> void take_turns(std::atomic<int>& line, int first, After 
 double measure_line_round_trip() {
   using steady = std::chrono::steady_clock;
   const auto cpus = usable_cpus();
+  if (cpus.size() == 1) return 0;
   const auto run = [&cpus](size_t index, auto work) {
     return std::thread([&cpus, index, work] {
       if (cpus.size() > 1) pin_this_thread(cpus[index]);
       work();
     });
   };
-  alignas(64) std::atomic<int> line{0};
+  struct alignas(64) {
+    std::atomic<int> turn{0};
+  } line;
   std::vector<double> nanoseconds;
   std::thread here = run(0, [&] {
     auto start = steady::now();
-    take_turns(line, 1, [&](int done) {
+    take_turns(line.turn, 1, [&](int done) {
       if (done % trips != 0) return;
       const auto now = steady::now();
       nanoseconds.push_back(std::chrono::duration<double, std::nano>(now - start).count() / trips);
       start = now;
     });
   });
-  std::thread there = run(1, [&] { take_turns(line, 2, [](int) {}); });
+  std::thread there = run(1, [&] { take_turns(line.turn, 2, [](int) {}); });
   here.join();
   there.join();
   return median(std::move(nanoseconds));

@@ -9,7 +9,7 @@ struct machine_limits {
   double read_bytes_per_s = 0;      // From memory, all threads together.
   double int8_operations_per_s = 0; // Multiplications and additions, all threads together.
   double float_operations_per_s = 0;
-  double line_round_trip_ns = 0; // Of a line of cache, from one thread to another and back: 0 with one thread.
+  double line_round_trip_ns = 0; // Of a line of cache between two processors: 0 with one thread, or with one processor.
 };
 
 /// Takes some tenths of a second and 128 MiB of memory for each thread. Other work on the machine lowers the limits.

@@ -4,6 +4,14 @@
 #include "troupe/v1/attention.pb.h"
 #include "troupe/v1/projection.pb.h"
 
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/typed_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <algorithm>
+#include <cstdint>
 #include <vector>
 
 namespace {
@@ -56,6 +64,30 @@ TEST_CASE("a thread keeps a bounded number of messages, and no long ones") {
     CHECK(drafts.back()->values().Capacity() < 1000);
   }
   CHECK(message_draft()->values().Capacity() == 0);
+}
+
+TEST_CASE("a message is written anew only when its receivers, on other threads, have read it") {
+  using reader_actor = caf::typed_actor<caf::replies_to<v1::AttendStep>::with<bool>>;
+  caf::actor_system_config config;
+  config.set("scheduler.max-threads", 2);
+  caf::actor_system system{config};
+  caf::scoped_actor self{system};
+  const auto reader = [](reader_actor::pointer) -> reader_actor::behavior_type {
+    return {[](const v1::AttendStep& step) {
+      const auto is_right = [&](float value) { return value == float(step.layer()); };
+      return step.values_size() == 1000 && std::all_of(step.values().begin(), step.values().end(), is_right);
+    }};
+  };
+  const reader_actor readers[]{system.spawn(reader), system.spawn(reader)};
+  for (uint32_t i = 0; i < 2000; ++i) {
+    draft<v1::AttendStep> message;
+    message->set_layer(i);
+    message->mutable_values()->Resize(1000, float(i));
+    const auto content = std::move(message).seal();
+    for (const auto& to : readers) pass_on(self.ptr(), to, content);
+    if (i < 4) continue; // So many are always under way.
+    for (int answers = 0; answers < 2; ++answers) self->receive([](bool is_right) { REQUIRE(is_right); });
+  }
 }
 
 } // namespace
