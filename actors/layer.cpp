@@ -60,7 +60,16 @@ void add_to_residual(layer_state& st, const float_field& values, range columns) 
     add({x, columns.count}, {y, columns.count});
 }
 
-draft<v1::ProjectStep> take_upcoming(layer_state::step_under_way& step) { return *std::exchange(step.upcoming, std::nullopt); }
+/// The next round's request, while this round's answers are being put into it.
+v1::ProjectStep& upcoming(layer_state::step_under_way& step) {
+  TROUPE_ASSERT(step.upcoming.has_value());
+  return **step.upcoming;
+}
+
+draft<v1::ProjectStep> take_upcoming(layer_state::step_under_way& step) {
+  TROUPE_ASSERT(step.upcoming.has_value());
+  return *std::exchange(step.upcoming, std::nullopt);
+}
 
 void ask_shards(layer_pointer self, draft<v1::ProjectStep> request) {
   auto& st = self->state;
@@ -164,7 +173,7 @@ void on_attend_result(layer_pointer self, const v1::AttendResult& answer) {
   if (answer.misses_size() == 0 && step.rows > 0) {
     const uint32_t width = st.part().heads[answer.head()]->output_columns();
     if (!accept(self, answer, width, st.heads, answer.head())) return;
-    place(answer.values(), width, answer.head() * width, **step.upcoming);
+    place(answer.values(), width, answer.head() * width, upcoming(step));
   }
   if (st.heads.complete()) heads_are_done(self);
 }
@@ -179,7 +188,7 @@ void on_project_result(layer_pointer self, const v1::ProjectResult& answer) {
   const bool is_inner = answer.projection() == v1::PROJECTION_FEED_FORWARD_INNER;
   const range columns = is_inner ? shard.inner_range : shard.width_range;
   if (!accept(self, answer, columns.count, st.shards, answer.shard())) return;
-  if (is_inner) place(answer.values(), columns.count, columns.first, **step.upcoming);
+  if (is_inner) place(answer.values(), columns.count, columns.first, upcoming(step));
   else add_to_residual(st, answer.values(), columns);
   if (st.shards.complete()) shards_are_done(self);
 }
