@@ -8,7 +8,7 @@
 //   fewest/MODEL    by as few actors as keep both threads busy: two heads in each layer, of half the weights each.
 //
 // `outside` is the share of threads x time that is not in products. `line_before` and `line_after`: nanoseconds that a line of cache
-// takes from one thread to another and back, just before and just after.
+// takes from one processor to another and back, just before and just after.
 #include "actors/workers.hpp"
 #include "apps/benchmarks/matrices.hpp"
 #include "apps/troupe/line_round_trip.hpp"

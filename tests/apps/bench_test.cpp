@@ -1,3 +1,4 @@
+#include "actors/cpus.hpp"
 #include "apps/process.hpp"
 #include "apps/troupe/measurement.hpp"
 #include "apps/troupe/peer.hpp"
@@ -69,8 +70,10 @@ TEST_CASE("bench --json has the medians, their spread and the shares") {
     CHECK(one.at("actor_tax_samples").size() == 3);
     CHECK(one.at("messages_per_token") > 1);
   }
-  CHECK(facts.at("limits").at("line_round_trip_samples").size() == 4); // Around three repetitions.
-  CHECK(facts.at("limits").at("line_round_trip_ns") > 1);
+  if (usable_cpus().size() > 1) {
+    CHECK(facts.at("limits").at("line_round_trip_samples").size() == 4); // Around three repetitions.
+    CHECK(facts.at("limits").at("line_round_trip_ns") > 1);
+  }
   CHECK(facts.at("decode").at("steps") == 60);
 }
 
