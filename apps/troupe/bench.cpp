@@ -214,7 +214,7 @@ json limits_to_json(const results& all) {
                  {"int8_operations_per_s", median(limit_samples(all, &machine_limits::int8_operations_per_s))},
                  {"float_operations_per_s", median(limit_samples(all, &machine_limits::float_operations_per_s))}};
   const auto round_trips = limit_samples(all, &machine_limits::line_round_trip_ns);
-  if (std::count(round_trips.begin(), round_trips.end(), 0.0) > 0) return limits; // Nobody to talk to.
+  if (round_trips.front() == 0) return limits; // Nobody to talk to.
   limits["line_round_trip_ns"] = median(round_trips);
   limits["line_round_trip_samples"] = round_trips;
   return limits;
@@ -257,8 +257,8 @@ std::string limit_line(const results& all, const kind_of_work& kind) {
 
 std::string round_trip_line(const results& all) {
   const auto trips = limit_samples(all, &machine_limits::line_round_trip_ns);
+  if (trips.front() == 0) return {}; // Nobody to talk to.
   const auto [least, most] = std::minmax_element(trips.begin(), trips.end());
-  if (*most == 0) return {}; // Nobody to talk to.
   return "a line of cache takes " + rounded(median(trips), 0) + " ns from processor to processor and back (" + rounded(*least, 0) +
          " .. " + rounded(*most, 0) + ")\n";
 }
