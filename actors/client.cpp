@@ -1,302 +1,59 @@
 #include "actors/client.hpp"
 
-#include "actors/paths.hpp"
+#include "actors/requests/request_tracker.hpp"
 #include "model/error.hpp"
-#include "model/utf8.hpp"
 
 #include <algorithm>
-#include <utility>
 
 namespace troupe {
-namespace {
 
-void check(const generate_request& request, const model_parts& model) {
-  if (request.prompt.empty()) throw input_error("the prompt is empty: at least one token is needed");
-  for (const uint32_t token : request.prompt)
-    if (token >= model.spec.vocabulary)
-      throw input_error("the prompt has token " + std::to_string(token) + ", but the vocabulary ends at " +
-                        std::to_string(model.spec.vocabulary - 1));
-  const uint64_t room = model.positions_max - (request.tokens_max > 0 ? 1 : 0);
-  if (request.prompt.size() > room)
-    throw input_error("the prompt has " + std::to_string(request.prompt.size()) +
-                      " tokens, but the model's context holds " + std::to_string(model.positions_max));
-  if (const auto reason = invalid(request.sampling, model.spec.vocabulary); !reason.empty())
-    throw input_error(reason);
-  for (const auto& stop : request.stop_strings) {
-    if (stop.empty()) throw input_error("an empty stop string would end every text at once");
-    // It would match no text, and protobuf lets no other text into another process.
-    if (!is_utf8(stop)) throw input_error("a stop string is not valid UTF-8");
+using namespace std::chrono_literals;
+
+struct client::state {
+  explicit state(const client_connection& to) : model(to.model), words(to.words), tracker(to.system, to.root) {}
+  std::shared_ptr<const model_parts> model;
+  std::shared_ptr<const tokenizer> words;
+  request_tracker tracker;
+};
+
+client::client(const client_connection& to) : state_(std::make_unique<state>(to)) {}
+client::client(client&&) noexcept = default;
+client& client::operator=(client&&) noexcept = default;
+client::~client() = default;
+
+std::vector<uint32_t> client::encode(std::string_view text) const {
+  if (!state_->words) throw input_error("this model has no vocabulary: give token ids");
+  return state_->words->encode(text);
+}
+
+uint64_t client::submit(generate_request request) {
+  return state_->tracker.submit(to_message(std::move(request), *state_->model));
+}
+
+std::optional<generation_event> client::next() {
+  auto& tracker = state_->tracker;
+  while (tracker.events().empty() && !tracker.pending().empty()) tracker.receive(1min);
+  return next(0ms);
+}
+
+std::optional<generation_event> client::next(std::chrono::milliseconds timeout) {
+  auto& tracker = state_->tracker;
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  while (tracker.events().empty() && !tracker.pending().empty()) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    if (!tracker.receive(std::max(left, 0ms))) break;
   }
+  if (tracker.events().empty()) return std::nullopt;
+  auto event = std::move(tracker.events().front());
+  tracker.events().pop_front();
+  return event;
 }
 
-} // namespace
-
-v1::GenerateRequest to_message(generate_request request, const model_parts& model) {
-  check(request, model);
-  v1::GenerateRequest message;
-  message.mutable_prompt_tokens()->Add(request.prompt.begin(), request.prompt.end());
-  message.set_tokens_max(request.tokens_max);
-  *message.mutable_sampling() = to_message(request.sampling);
-  for (auto& stop : request.stop_strings) message.add_stop_strings(std::move(stop));
-  message.set_ignore_end_of_generation(request.ignore_end_of_generation);
-  message.set_want_logits(request.want_logits);
-  message.set_want_hidden_states(request.want_hidden_states);
-  message.set_priority(request.priority);
-  return message;
+void client::cancel(uint64_t request) { state_->tracker.cancel(request); }
+void client::cancel_all() {
+  for (const uint64_t id : state_->tracker.pending()) cancel(id);
 }
-
-client_desk::client_desk(caf::actor_system& system, root_actor root) : self_(system), root_(std::move(root)) {
-  self_->monitor(root_);
-  self_->send(root_, v1::FindDirectory{});
-}
-
-client_desk::~client_desk() {
-  for (auto& [id, state] : requests_) cancel(id);
-}
-
-uint64_t client_desk::submit(v1::GenerateRequest request) {
-  request.set_request_id(++last_request_);
-  requests_[last_request_].request = std::move(request);
-  hear_of(requests_[last_request_]);
-  if (!root_) finish(last_request_, finish_reason::error, "the engine has stopped", {});
-  send_waiting();
-  keep_watch();
-  return last_request_;
-}
-
-void client_desk::cancel(uint64_t request) {
-  const auto it = requests_.find(request);
-  if (it == requests_.end()) return;
-  it->second.cancelled = true;
-  if (it->second.sequence) cancel_sequence(request, it->second.sequence); // Else when it is accepted.
-}
-
-void client_desk::cancel_sequence(uint64_t request, const caf::strong_actor_ptr& sequence) {
-  v1::CancelRequest message;
-  message.set_request_id(request);
-  send_packed(self_.ptr(), sequence, packed<v1::CancelRequest>{std::move(message)});
-}
-
-std::vector<uint64_t> client_desk::pending() const {
-  std::vector<uint64_t> ids;
-  for (const auto& [id, state] : requests_) ids.push_back(id);
-  return ids;
-}
-
-void client_desk::send_waiting() {
-  if (!sequences_) return;
-  for (auto& [id, state] : requests_) {
-    if (state.sent) continue;
-    state.sent = true;
-    self_->send(sequences_, state.request, caf::strong_actor_ptr(self_.ptr()->ctrl()));
-  }
-}
-
-/// The request goes on from the tokens received so far, in another sequence.
-void client_desk::lose(request_state& lost) {
-  lost.sequence = nullptr;
-  lost.sent = false;
-  lost.life = {};
-  ++resubmitted_;
-}
-
-client_desk::request_state* client_desk::accept(uint64_t request_id) {
-  const auto it = requests_.find(request_id);
-  const auto& sender = self_->current_sender();
-  return it != requests_.end() && sender && it->second.sequence == sender ? &it->second : nullptr;
-}
-
-void client_desk::finish(uint64_t request_id, finish_reason reason, std::string error, std::string text) {
-  generation_event event;
-  event.request = request_id;
-  event.kind = event_kind::finished;
-  event.reason = reason;
-  event.error = std::move(error);
-  event.text = std::move(text);
-  events_.push_back(std::move(event));
-  requests_.erase(request_id);
-}
-
-void client_desk::on_started(const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
-  if (started.path() == paths::directory) {
-    const auto before = std::exchange(directory_, caf::actor_cast<directory_actor>(handle));
-    if (!directory_ || directory_ == before) return;
-    self_->monitor(directory_);
-    v1::Subscribe request;
-    request.add_paths(paths::sequences);
-    self_->send(directory_, std::move(request), caf::strong_actor_ptr(self_.ptr()->ctrl()));
-  } else {
-    const auto before = std::exchange(sequences_, caf::actor_cast<sequences_actor>(handle));
-    if (before == sequences_) return;
-    self_->monitor(sequences_);
-    // All that its predecessor had is lost, for sequences end with their supervisor. This may be heard before their end; or
-    // instead of it, if it hangs: then nobody would tell them any more of whom they work with.
-    for (auto& [id, state] : requests_) {
-      if (state.sequence) cancel_sequence(id, state.sequence);
-      if (state.sent) lose(state);
-    }
-    send_waiting();
-  }
-}
-
-void client_desk::on_accepted(const v1::GenerateAccepted& accepted, const caf::strong_actor_ptr& sequence) {
-  const auto it = requests_.find(accepted.request_id());
-  const bool is_wanted = it != requests_.end() && it->second.sent && !it->second.sequence;
-  if (is_wanted) {
-    it->second.sequence = sequence;
-    hear_of(it->second);
-    it->second.request.set_was_admitted(true);
-    self_->monitor(caf::actor_cast<caf::actor>(sequence));
-  }
-  if (it != requests_.end() && it->second.sequence == sequence) {
-    if (it->second.cancelled) cancel(accepted.request_id());
-    return;
-  }
-  // Nobody waits for it: finished, or sent twice because an answer was lost on the way.
-  cancel_sequence(accepted.request_id(), sequence);
-}
-
-void client_desk::on_token(v1::TokenEvent& token) {
-  auto* state = accept(token.request_id());
-  if (!state) return;
-  hear_of(*state);
-  const uint32_t received = uint32_t(state->request.generated_tokens_size());
-  if (token.index() != received) return; // Already here.
-  state->request.add_generated_tokens(token.token());
-  generation_event event;
-  event.request = token.request_id();
-  event.index = token.index();
-  event.token = token.token();
-  event.text = std::move(*token.mutable_text());
-  events_.push_back(std::move(event));
-}
-
-void client_desk::on_end(v1::GenerateEnd& end) {
-  static constexpr finish_reason reasons[] = {finish_reason::error, finish_reason::length, finish_reason::stop,
-                                              finish_reason::cancelled, finish_reason::error};
-  const auto it = requests_.find(end.request_id());
-  if (it == requests_.end()) return;
-  // Either from the sequence, or from its supervisor that refuses to start one: from nobody else, or a late word from a life
-  // that was given up would end the request before its time.
-  const bool is_refusal =
-    !it->second.sequence && self_->current_sender() == caf::actor_cast<caf::strong_actor_ptr>(sequences_);
-  if (!is_refusal && !accept(end.request_id())) return;
-  // Tokens were lost on the way, or this is a second sequence for the same request that was cancelled as one too many, and
-  // taken up when the first had died.
-  const bool is_missing = it->second.sequence && end.tokens() != uint32_t(it->second.request.generated_tokens_size());
-  const bool is_stray = end.finish_reason() == v1::FINISH_REASON_CANCELLED && !it->second.cancelled;
-  if (is_missing || is_stray) {
-    lose(it->second);
-    return send_waiting();
-  }
-  finish(end.request_id(), reasons[end.finish_reason()], end.error(), std::move(*end.mutable_text()));
-}
-
-void client_desk::on_down(const caf::down_msg& down) {
-  if (root_ && down.source == root_->address()) {
-    root_ = nullptr;
-    sequences_ = nullptr;
-    for (const uint64_t id : pending()) finish(id, finish_reason::error, "the engine has stopped", {});
-    return;
-  }
-  if (directory_ && down.source == directory_->address()) {
-    directory_ = nullptr;
-    sequences_ = nullptr;
-    if (root_) self_->send(root_, v1::FindDirectory{});
-  }
-  if (sequences_ && down.source == sequences_->address()) sequences_ = nullptr;
-  for (auto& [id, state] : requests_)
-    if (state.sequence && state.sequence->address() == down.source) lose(state);
-  send_waiting();
-}
-
-// -- who does not answer -------------------------------------------------------
-
-void client_desk::keep_watch() {
-  if (ticking_ || requests_.empty()) return;
-  ticking_ = true;
-  const bool is_looking =
-    std::any_of(requests_.begin(), requests_.end(), [](const auto& one) { return one.second.life.owes(); });
-  self_->delayed_send(self_, is_looking ? life_look : life_silence, v1::ClientTick{});
-}
-
-void client_desk::hear_of(request_state& state) {
-  state.heard = self_->clock().now();
-  state.patience = life_silence;
-}
-
-bool client_desk::is_overdue(request_state& state) {
-  const auto now = self_->clock().now();
-  if (now - state.heard < state.patience) return false;
-  state.heard = now;
-  state.patience = std::min(2 * state.patience, patience_max);
-  return true;
-}
-
-void client_desk::ask_for_life(request_state& state) {
-  if (!state.sequence || state.life.owes()) return;
-  state.life.ask(state.request.request_id());
-  v1::CheckLife question;
-  question.set_check(state.request.request_id());
-  send_packed(self_.ptr(), state.sequence, packed<v1::CheckLife>{std::move(question)});
-}
-
-void client_desk::on_sign(const v1::SignOfLife& sign) {
-  if (auto* state = accept(sign.check())) state->life.answer(sign.check());
-}
-
-void client_desk::on_tick() {
-  ticking_ = false;
-  bool any_overdue = false;
-  for (auto& [id, state] : requests_) {
-    if (state.life.look()) {
-      v1::AbandonActor order;
-      order.set_path(paths::sequence(state.sequence->id()));
-      order.set_actor_id(state.sequence->id());
-      order.set_reason("it gives no sign of life");
-      if (directory_) self_->send(directory_, std::move(order));
-      lose(state);
-    } else if (is_overdue(state)) {
-      any_overdue = true;
-      ask_for_life(state);
-    }
-  }
-  if (any_overdue && root_) {
-    self_->send(root_, v1::CheckLife{});
-    self_->send(root_, v1::FindDirectory{}); // The one known here may be one that hung and was replaced.
-  }
-  send_waiting();
-  keep_watch();
-}
-
-bool client_desk::receive(std::chrono::milliseconds timeout) {
-  if (timeout <= std::chrono::milliseconds(0) && self_.ptr()->mailbox().empty()) return false; // CAF would wait a moment.
-  bool received = true;
-  auto rows_event = [this](event_kind kind, uint32_t layer, uint32_t width, auto& rows) {
-    auto* state = accept(rows.request_id());
-    if (!state) return;
-    hear_of(*state);
-    generation_event event;
-    event.request = rows.request_id();
-    event.kind = kind;
-    event.layer = layer;
-    event.position = rows.position();
-    event.width = width;
-    event.values.assign(rows.values().begin(), rows.values().end());
-    events_.push_back(std::move(event));
-  };
-  self_->receive(
-    [this](const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) { on_started(started, handle); },
-    [this](const v1::GenerateAccepted& accepted, const caf::strong_actor_ptr& sequence) {
-      on_accepted(accepted, sequence);
-    },
-    [this](v1::TokenEvent& token) { on_token(token); },
-    [&](const v1::LogitsRows& rows) { rows_event(event_kind::logits, 0, rows.vocabulary(), rows); },
-    [&](const v1::HiddenRows& rows) { rows_event(event_kind::hidden_states, rows.layer(), rows.width(), rows); },
-    [this](v1::GenerateEnd& end) { on_end(end); }, [this](const v1::ClientTick&) { on_tick(); },
-    [this](const v1::SignOfLife& sign) { on_sign(sign); },
-    [this](const caf::down_msg& down) { on_down(down); }, caf::after(timeout) >> [&] { received = false; });
-  return received;
-}
+size_t client::pending() const { return state_->tracker.pending().size(); }
+uint64_t client::resubmitted() const { return state_->tracker.resubmitted(); }
 
 } // namespace troupe

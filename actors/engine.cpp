@@ -1,15 +1,19 @@
 #include "actors/engine.hpp"
 
-#include "actors/client.hpp"
-#include "actors/failure.hpp"
 #include "actors/faults/injector.hpp"
-#include "actors/paths.hpp"
-#include "actors/root.hpp"
-#include "actors/workers.hpp"
+#include "actors/interfaces/paths.hpp"
+#include "actors/interfaces/roles.hpp"
+#include "actors/interfaces/supervision.hpp"
+#include "actors/requests/request_tracker.hpp"
+#include "actors/supervision/failure.hpp"
+#include "actors/threads/workers.hpp"
+#include "actors/tree/root.hpp"
 #include "messages/message_types.hpp"
 #include "model/error.hpp"
+#include "model/tokenizer/make_tokenizer.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <thread>
 #include <unistd.h>
 
@@ -21,7 +25,6 @@ using namespace std::chrono_literals;
 /// Runs every job in an actor of its own, so that they share the worker threads; waits for all.
 void run_in_actors(caf::actor_system& system, std::vector<std::function<void()>> jobs) {
   caf::scoped_actor self{system};
-  std::exception_ptr failed;
   for (auto& job : jobs)
     self->monitor(system.spawn([job = std::move(job)](caf::event_based_actor*) { job(); }));
   std::string reason;
@@ -71,16 +74,6 @@ struct system_config : caf::actor_system_config {
 
 } // namespace
 
-std::string_view to_string(finish_reason reason) {
-  switch (reason) {
-  case finish_reason::length: return "length";
-  case finish_reason::stop: return "stop";
-  case finish_reason::cancelled: return "cancelled";
-  case finish_reason::error: return "error";
-  }
-  return "error";
-}
-
 struct engine::state {
   engine_options options;
   std::shared_ptr<const tokenizer> words;
@@ -88,12 +81,13 @@ struct engine::state {
   system_config config;
   caf::actor_system system;
   size_t running_before;
-  fault_injector_actor injector; // Null without a plan.
+  fault_injector_actor injector; // Null without a fault plan.
   root_actor root;
 
-  explicit state(const engine_options& asked) : options(asked), config(asked), system(config), running_before(system.registry().running()) {}
+  explicit state(const engine_options& asked)
+    : options(asked), config(asked), system(config), running_before(system.registry().running()) {}
 
-  /// The present handle of the actor at `path`; null when it does not appear in time.
+  /// The present handle of the actor at `path`; null when it does not appear within 5 seconds.
   caf::strong_actor_ptr find(caf::scoped_actor& self, const std::string& path);
   v1::ActorList list(caf::scoped_actor& self);
 };
@@ -144,8 +138,8 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   config.limits.logits_rows_max = std::max<uint32_t>(1, (16u << 20) / std::max(1u, st.model->spec.vocabulary));
   config.limits.cache_positions_max = st.options.cache_positions_max;
   config.verify_caches = st.options.checks.caches;
-  if (st.options.checks.weights) config.audit_bytes_per_second = std::max<uint64_t>(1, st.options.checks.audit_bytes_per_second);
-  const size_t actors = actor_count(*st.model) + (config.audit_bytes_per_second > 0 ? 1 : 0);
+  if (st.options.checks.weights) config.scrub_bytes_per_second = std::max<uint64_t>(1, st.options.checks.scrub_bytes_per_second);
+  const size_t actors = actor_count(*st.model) + (config.scrub_bytes_per_second > 0 ? 1 : 0);
   if (st.options.fault_plan) {
     st.injector = spawn_fault_injector(st.system, {st.options.fault_plan});
     config.hook = hook_of(st.injector);
@@ -162,9 +156,9 @@ size_t engine::stop() {
   auto& st = *state_;
   if (st.root) {
     caf::scoped_actor self{st.system};
-    const auto end = [&](const caf::strong_actor_ptr& who) {
-      self->monitor(who);
-      self->send_exit(who, caf::exit_reason::user_shutdown);
+    const auto end = [&](const caf::strong_actor_ptr& actor) {
+      self->monitor(actor);
+      self->send_exit(actor, caf::exit_reason::user_shutdown);
       self->receive([](const caf::down_msg&) {});
     };
     end(caf::actor_cast<caf::strong_actor_ptr>(st.root));
@@ -186,8 +180,8 @@ v1::FaultLog engine::fault_log() const {
   return log;
 }
 
-void engine::cease_faults() {
-  if (state_->injector) caf::anon_send(state_->injector, v1::CeaseFaults{});
+void engine::stop_faults() {
+  if (state_->injector) caf::anon_send(state_->injector, v1::StopFaults{});
 }
 
 const model_file& engine::model() const { return *state_->model->file; }
@@ -199,7 +193,7 @@ caf::actor_system& engine::system() { return state_->system; }
 std::vector<actor_facts> engine::actors() const {
   caf::scoped_actor self{state_->system};
   const auto list = state_->list(self);
-  std::vector<actor_facts> facts{{paths::root, 0}, {paths::directory, 0}}; // Who the directory cannot know of.
+  std::vector<actor_facts> facts{{paths::root, 0}, {paths::directory, 0}}; // Not in the directory's list.
   for (int i = 0; i < list.paths_size(); ++i) facts.push_back({list.paths(i), list.restarts(i)});
   return facts;
 }
@@ -230,52 +224,8 @@ engine_statistics engine::statistics() const {
   return statistics;
 }
 
-struct client::state {
-  state(engine::state& of) : home(of), desk(of.system, of.root) {}
-  engine::state& home;
-  client_desk desk;
-};
-
-client engine::connect() { return client(std::make_unique<client::state>(*state_)); }
-
-client::client(std::unique_ptr<state> s) : state_(std::move(s)) {}
-client::client(client&&) noexcept = default;
-client& client::operator=(client&&) noexcept = default;
-client::~client() = default;
-
-std::vector<uint32_t> client::encode(std::string_view text) const {
-  if (!state_->home.words) throw input_error("this model has no vocabulary: give token ids");
-  return state_->home.words->encode(text);
+client engine::connect() {
+  return client(client_connection{state_->system, state_->root, state_->model, state_->words});
 }
-
-uint64_t client::submit(generate_request request) {
-  return state_->desk.submit(to_message(std::move(request), *state_->home.model));
-}
-
-std::optional<generation_event> client::next() {
-  auto& desk = state_->desk;
-  while (desk.events().empty() && !desk.pending().empty()) desk.receive(1min);
-  return next(0ms);
-}
-
-std::optional<generation_event> client::next(std::chrono::milliseconds timeout) {
-  auto& desk = state_->desk;
-  const auto end = std::chrono::steady_clock::now() + timeout;
-  while (desk.events().empty() && !desk.pending().empty()) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
-    if (!desk.receive(std::max(left, 0ms))) break;
-  }
-  if (desk.events().empty()) return std::nullopt;
-  auto event = std::move(desk.events().front());
-  desk.events().pop_front();
-  return event;
-}
-
-void client::cancel(uint64_t request) { state_->desk.cancel(request); }
-void client::cancel_all() {
-  for (const uint64_t id : state_->desk.pending()) cancel(id);
-}
-size_t client::pending() const { return state_->desk.pending().size(); }
-uint64_t client::resubmitted() const { return state_->desk.resubmitted(); }
 
 } // namespace troupe

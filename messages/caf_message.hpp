@@ -1,6 +1,6 @@
 #pragma once
 // Makes every protobuf class of package troupe.v1 a CAF message type, and sends one message to many receivers without
-// copying it. What CAF 0.17 wants of a message type is written in this file only; a later CAF changes it here.
+// copying it. What CAF 0.17 requires of a message type is written in this file only; a later CAF changes it here.
 //
 // Include it, and the .pb.h of the messages you handle, wherever actors send or receive them. Crossing to another
 // process needs message_types.hpp too.
@@ -56,7 +56,7 @@ typename Inspector::result_type inspect(Inspector& f, T& x) {
 namespace troupe {
 
 /// A message that is built once and sent to many. All receivers whose handlers take `const T&` read the very object that
-/// was packed, wherever they run; a handler that takes `T&` or `T` gets a copy of its own. `Ts` are remembered for the
+/// was packed, on whatever thread they run; a handler that takes `T&` or `T` gets a copy of its own. `Ts` are kept for the
 /// type check that a bare caf::message has lost. Copying a `packed` shares the content.
 template <class... Ts>
 struct packed {
@@ -81,7 +81,7 @@ void send_packed(caf::local_actor* self, const Handle& to, const packed<Ts...>& 
     to->eq_impl(caf::make_message_id(), self->ctrl(), self->context(), content.message);
 }
 
-/// The same for handles without an interface: whether there is a handler is seen at run time, by the receiver, whose
+/// The same for handles without an interface: whether there is a handler is decided at run time, by the receiver, whose
 /// default handler gets the message if there is none.
 template <class... Ts>
 void send_packed(caf::local_actor* self, const caf::strong_actor_ptr& to, const packed<Ts...>& content) {
@@ -95,7 +95,7 @@ void send_packed(caf::local_actor* self, const caf::actor& to, const packed<Ts..
     to->eq_impl(caf::make_message_id(), self->ctrl(), self->context(), content.message);
 }
 
-/// The sender of the message being handled, as whoever understands Message; null if nobody sent it.
+/// The sender of the message being handled, as a handle of an actor that handles Message; null if it has no sender.
 template <class Message>
 auto asker_of(caf::local_actor* self) {
   return caf::actor_cast<caf::typed_actor<caf::reacts_to<Message>>>(self->current_sender());

@@ -5,7 +5,7 @@
 #include <caf/actor_system_config.hpp>
 
 // One numbered block of types, instead of a call of add_message_type for each: that would also register vectors and
-// streams of every message, which nobody sends and which triple the time this file takes to compile. The numbers never
+// streams of every message, which are never sent and which triple the time this file takes to compile. The numbers never
 // leave the process in CAF 0.17; the names do, and are protobuf's.
 namespace {
 

@@ -1,12 +1,12 @@
 #pragma once
 // The one list of all message types. Registration for the wire and the tests go through it; a test fails when a message
-// of the schemas is missing here. Expensive to include: the .pb.h of a conversation is enough to handle its messages.
+// of the schemas is missing here. Expensive to include: to handle some messages, their .pb.h is enough.
 #include "troupe/v1/attention.pb.h"
-#include "troupe/v1/audit.pb.h"
 #include "troupe/v1/faults.pb.h"
 #include "troupe/v1/generation.pb.h"
 #include "troupe/v1/projection.pb.h"
 #include "troupe/v1/scheduling.pb.h"
+#include "troupe/v1/scrub.pb.h"
 #include "troupe/v1/step.pb.h"
 #include "troupe/v1/supervision.pb.h"
 
@@ -30,21 +30,21 @@
   X(StepTotals) X(SchedulerStats) \
   /* supervision.proto */ \
   X(ActorStarted) X(Subscribe) X(AbandonActor) X(SupervisorDecision) X(ListActors) X(ActorList) \
-  X(SupervisorTick) X(FindDirectory) X(CheckLife) X(SignOfLife) \
-  /* audit.proto */ \
-  X(VerifyWeights) X(WeightsVerified) X(AuditTick) X(FlipOwnBit) \
+  X(SupervisorTick) X(FindDirectory) X(CheckLiveness) X(LivenessReply) \
+  /* scrub.proto */ \
+  X(VerifyWeights) X(WeightsVerified) X(ScrubTick) X(FlipOwnBit) \
   /* faults.proto */ \
   X(FaultPlan) X(Fault) X(Selector) X(Trigger) X(Effect) X(Throw) X(Exit) X(Kill) X(Hang) X(SlowDown) \
   X(AllocationFailure) X(FlipCacheBit) X(FlipWeightBit) X(Delay) X(Drop) X(Duplicate) X(Reorder) X(AnswerLate) \
   X(NotANumber) X(Infinite) X(FlipBit) X(WrongShape) X(StaleHandle) X(Flood) X(ClockJump) X(SteadyState) X(Probe) \
-  X(GetFaultLog) X(CeaseFaults) X(FaultStrike) X(ActorLife) X(FaultLog)
+  X(GetFaultLog) X(StopFaults) X(FaultInjection) X(ActorIncarnation) X(FaultLog)
 // clang-format on
 
 namespace troupe {
 
-/// Teaches an actor system to receive all messages from other processes, under their full protobuf names
-/// ("troupe.v1.HiddenStates"): a peer that was built from another version of troupe knows them by the same names.
-/// Call it before the actor system is made. Inside one process nothing needs it.
+/// Registers all messages with an actor system, so that it can receive them from other processes, under their full protobuf
+/// names ("troupe.v1.HiddenStates"): a peer that was built from another version of troupe uses the same names.
+/// Call it before the actor system is created. Inside one process nothing needs it.
 void register_messages(caf::actor_system_config& config);
 
 } // namespace troupe

@@ -1,24 +1,24 @@
 #pragma once
-// The kinds of wrong that model/ knows.
+// The errors that model/ throws.
 #include <stdexcept>
 #include <string>
 
 namespace troupe {
 
 /// Something from outside is not acceptable: a file, an option, a request, a prompt. Expected; the text is for a
-/// person and names what was found, where, and what was wanted. Whoever supplied the input gets it, nobody else.
+/// person and names what was found, where, and what was expected. It is reported to the supplier of the input only.
 struct input_error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// One of our own invariants does not hold: a bug, or memory gone bad. Whoever holds the state it concerns must not
-/// go on with it; inside an actor the exception ends that actor and its supervisor decides.
+/// An invariant of this program does not hold: a bug, or corrupt memory. The state it concerns must not be used any more;
+/// inside an actor the exception ends that actor and its supervisor decides.
 struct broken_invariant : std::logic_error {
   using std::logic_error::logic_error;
 };
 
-/// A check found bits that are not what they were: memory or arithmetic failed, not the program. Handled as a broken
-/// invariant is: the actor that finds its own weights or products wrong ends, and its replacement begins with good ones.
+/// A check found corrupt bits: memory or arithmetic failed, not the program. Handled as a broken invariant is: the actor
+/// that finds its own weights or products wrong ends, and its replacement begins with intact ones.
 struct wrong_bits : std::runtime_error {
   using std::runtime_error::runtime_error;
 };

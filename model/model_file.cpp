@@ -7,13 +7,13 @@ namespace troupe {
 namespace {
 
 void count_tensors(const gguf& file, model_file& model) {
-  std::map<tensor_type, uint64_t> tally;
+  std::map<tensor_type, uint64_t> counts;
   for (const auto& tensor : file.tensors()) {
-    ++tally[tensor.type];
+    ++counts[tensor.type];
     model.parameters +=
         tensor.rows * tensor.columns; // Tensors do not overlap, so the sum is bounded by the file.
   }
-  for (const auto& [type, count] : tally) model.tensor_types.emplace_back(traits_of(type).name, count);
+  for (const auto& [type, count] : counts) model.tensor_types.emplace_back(traits_of(type).name, count);
 }
 
 } // namespace

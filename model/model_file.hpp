@@ -3,8 +3,12 @@
 #include "model/formats/mapped_file.hpp"
 #include "model/spec.hpp"
 #include "model/tokenizer/vocabulary.hpp"
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace troupe {
 
@@ -23,7 +27,7 @@ struct model_file {
   void release(const tensor_view& tensor) const;
 };
 
-/// Opens a GGUF file, checks all of it that is used later, and lets its family describe it.
+/// Opens a GGUF file, checks all of it that is used later, and describes it by the rules of its family.
 /// Throws input_error naming file, place and reason. Allocates in proportion to what the file really holds.
 std::shared_ptr<const model_file> open_model(const std::filesystem::path& path);
 

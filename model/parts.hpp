@@ -1,10 +1,10 @@
 #pragma once
-// The parts a model falls into. Each part is the property of exactly one actor, holds its own immutable slice
-// of the weights, and knows the maths done with it. model/reference.hpp runs the same parts one after the
-// other, without actors: whatever the actor graph computes must equal it bit for bit.
+// A part is what one actor computes with: an immutable slice of the model's weights, and the maths done with it. Each part
+// belongs to exactly one actor. model/reference.hpp runs the same parts one after the other, without actors: the results of the
+// actors must equal its results bit for bit.
 //
 // Partition. One attention head part per key/value head, with the query heads that share it. All other
-// matrices are cut by output rows into shards. A cut never changes a bit of the result
+// matrices are split by output rows into shards (tensor parallelism). How they are split never changes a bit of the result
 // (model/kernels/matrix.hpp).
 //
 // All forward functions are const and may run at the same time on one part, each with a scratch of its own.
@@ -33,7 +33,7 @@ struct range {
 range shard_range(uint32_t rows, uint32_t shards, uint32_t shard);
 
 /// Activations in the forms that products want, each made when a matrix first asks for it and kept for the
-/// others. Refers to the rows given to `assign`, which must live as long as `as` is called.
+/// others. Refers to the rows given to `assign`, which must exist as long as `as` is called.
 class product_input {
 public:
   void assign(const_rows x);
@@ -47,15 +47,15 @@ private:
   std::vector<uint32_t> totals_;
 };
 
-/// Buffers that the parts' maths works in. Whoever runs parts owns one, gives it to every call and keeps it,
-/// so that a step allocates nothing once the largest step has been seen. What is in it between calls means
-/// nothing; any part may use any scratch. Not thread-safe.
+/// Buffers in which parts compute. The caller owns one, passes it to every call and keeps it, so that a step allocates
+/// nothing once the largest step has been run. Its content between calls does not matter; any part may use any scratch. Not
+/// thread-safe.
 struct part_scratch {
   product_input input;
   std::vector<float> query;      // One head's: [rows, group * head_dim]
   std::vector<float> key, value; // [rows, head_dim]
-  std::vector<float> turn;       // Of one position: rope_table::turn_at()'s.
-  std::vector<float> weights;    // attend()'s.
+  std::vector<float> turn;       // The rotation of one position, from rope_table::turn_at().
+  std::vector<float> weights;    // For attend().
   std::vector<float> sums;       // Of the weights of each query: [rows * group]
   std::vector<float> up;         // The ungated half of a feed-forward: [rows, inner_range.count]
   std::vector<float> row;        // One learned position: [width]
@@ -118,8 +118,8 @@ struct attention_head_part {
                part_scratch& scratch) const;
 };
 
-/// A cut of a layer's remaining matrices by output rows. Stateless: three products, any of them repeatable at
-/// will.
+/// A shard of a layer's other matrices: some of their output rows. Stateless: three products, each of which may be
+/// repeated.
 struct projection_shard_part {
   feed_forward_spec feed_forward;
   range width_range;   // This shard's columns of the hidden state (outputs of `output` and `down`).
@@ -142,7 +142,7 @@ struct layer_part {
   std::vector<std::shared_ptr<const projection_shard_part>> shards; // [partition.shards]
 };
 
-/// A cut of the vocabulary.
+/// A shard of the output matrix: a range of the vocabulary.
 struct output_shard_part {
   range vocabulary_range;
   projection output; // [vocabulary_range.count, width]
@@ -161,7 +161,7 @@ struct partition {
   /// memory that rotary positions take.
   uint32_t positions_max = 1u << 20;
   cache_type cached = cache_type::f32; // What key/value caches keep. The one choice here that changes results.
-  /// Of all packed matrices, for those who look for wrong bits (model/parts/weights.hpp).
+  /// Of all packed matrices, for the checks that find wrong bits (model/parts/weights.hpp).
   kept_sums keep = kept_sums::none;
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// Tensors as files hold them: a type, a shape, and bytes that somebody else owns.
+// Tensors as files hold them: a type, a shape, and bytes that they do not own.
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -50,12 +50,5 @@ struct tensor_view {
   /// Rows [first, first + count) of this matrix.
   tensor_view row_slice(uint64_t first, uint64_t count) const;
 };
-
-/// Row `row` as float32, exactly the values the format defines. out: [columns]. The plain reference that kernels are
-/// checked against, and the path for embeddings.
-void dequantize_row(const tensor_view& tensor, uint64_t row, std::span<float> out);
-
-/// The whole tensor as float32: [rows * columns].
-std::vector<float> dequantize(const tensor_view& tensor);
 
 } // namespace troupe

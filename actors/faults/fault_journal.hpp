@@ -1,5 +1,6 @@
 #pragma once
-// What the injector remembers for reports: strikes and what came of them, lives of actors, rows that were run again. Pure.
+// What the injector records for reports: injections and what came of them, incarnations of actors, rows that were run again.
+// Pure.
 #include "actors/faults/trigger.hpp"
 #include <cstdint>
 #include <map>
@@ -12,14 +13,14 @@ namespace troupe {
 
 class fault_journal {
 public:
-  /// A life begins; returns its number at this path, from 0.
+  /// Returns the number of this incarnation at its path, from 0.
   uint32_t actor_started(const std::string& path, uint64_t request, double now_ms);
-  void actor_ended(const std::string& path, uint32_t life, const std::string& reason, double now_ms);
+  void actor_ended(const std::string& path, uint32_t incarnation, const std::string& reason, double now_ms);
 
-  /// `needs_replacement`: whoever is at `path` has to be started again before this strike is over. `request`: of a sequence.
-  void struck(const v1::Fault& fault, const std::string& path, const passing_message* message, uint64_t request,
-              bool needs_replacement, double now_ms);
-  /// Whoever hung there goes on.
+  /// `needs_replacement`: the actor at `path` has to be started again before this injection is over. `request`: of a sequence.
+  void injected(const v1::Fault& fault, const std::string& path, const passing_message* message, uint64_t request,
+                bool needs_replacement, double now_ms);
+  /// The actor that hung there goes on.
   void released(const std::string& path, double now_ms);
   /// A request is over: nothing of it has to be replaced any more.
   void request_ended(uint64_t request);
@@ -34,22 +35,22 @@ public:
   v1::FaultLog log() const;
 
 private:
-  static constexpr size_t lives_max = 4096;
-  struct open_strike {
-    int index; // In strikes_.
+  static constexpr size_t incarnations_max = 4096;
+  struct open_injection {
+    int index; // In injections_.
     std::string path;
     uint64_t request; // 0: of none, or of one that is over.
-    uint64_t replayed_before; // rows_replayed_ at the strike,
+    uint64_t replayed_before; // rows_replayed_ when it was injected,
     double replay_before_ms;  // and replay_ms_.
     bool replaced;
     uint64_t steps_before = 0; // steps_ when it was replaced.
   };
-  void set_replaced(open_strike& strike, double now_ms);
+  void set_replaced(open_injection& injection, double now_ms);
 
-  std::vector<v1::FaultStrike> strikes_;
-  std::vector<open_strike> open_;
-  std::vector<v1::ActorLife> lives_;
-  std::map<std::string, uint32_t> started_; // Lives so far, by path.
+  std::vector<v1::FaultInjection> injections_;
+  std::vector<open_injection> open_;
+  std::vector<v1::ActorIncarnation> incarnations_;
+  std::map<std::string, uint32_t> started_; // Incarnations so far, by path.
   std::map<uint64_t, uint32_t> sent_;       // Positions so far, by request.
   uint64_t restarts_ = 0, messages_ = 0, rows_ = 0, rows_replayed_ = 0, steps_ = 0;
   double replay_ms_ = 0; // Of all steps that ran rows again and came through.

@@ -1,8 +1,8 @@
 #include "actors/faults/injector.hpp"
 
-#include "actors/failure.hpp"
 #include "actors/faults/injector_core.hpp"
 #include "actors/faults/plan.hpp"
+#include "actors/supervision/failure.hpp"
 #include "model/error.hpp"
 #include "troupe/v1/generation.pb.h"
 
@@ -26,14 +26,14 @@ fault_injector_actor::behavior_type injector(injector_pointer self, injector_con
   });
   return {[self](const start_begun&) { self->state.core->on_start_begun(); },
           [self](start_done& news) { self->state.core->on_start_done(news); },
-          [self](const life_ended& news) { self->state.core->on_life_ended(news); },
-          [self](passage& one) { self->state.core->on_passage(one); },
-          [self](const injector_alarm& alarm) { self->state.core->on_alarm(alarm.number); },
-          [self](const v1::CeaseFaults&) { self->state.core->cease(); },
+          [self](const target_ended& news) { self->state.core->on_target_ended(news); },
+          [self](intercepted_message& one) { self->state.core->on_message(one); },
+          [self](const injector_timer& timer) { self->state.core->on_timer(timer.number); },
+          [self](const v1::StopFaults&) { self->state.core->stop_faults(); },
           [self](const v1::GetFaultLog&) { return self->state.core->log(); }};
 }
 
-/// Which request of whom a sequence is started for.
+/// Which request of which client a sequence is started for.
 void note_request(const caf::message& args, start_done& news) {
   if (!args.match_elements<v1::GenerateRequest, caf::strong_actor_ptr>()) return;
   news.request_id = args.get_as<v1::GenerateRequest>(0).request_id();
@@ -67,13 +67,13 @@ child_hook hook_of(const fault_injector_actor& injector) {
         caf::anon_send(injector, start_done{});
         return nullptr;
       }
-      const auto target = news.target, stand_in = make_stand_in(target, injector);
-      news.stand_in = stand_in;
-      news.path = is_one_of_many ? path + "/" + std::to_string(stand_in->id()) : path;
+      const auto target = news.target, proxy = make_proxy(target, injector);
+      news.proxy = proxy;
+      news.path = is_one_of_many ? path + "/" + std::to_string(proxy->id()) : path;
       note_request(args, news);
       caf::anon_send(injector, std::move(news));
       report_end(target, injector);
-      return stand_in;
+      return proxy;
     };
   };
 }

@@ -1,7 +1,7 @@
 #include "actors/faults/injector_core.hpp"
 
-#include "actors/failure.hpp"
-#include "actors/paths.hpp"
+#include "actors/interfaces/paths.hpp"
+#include "actors/supervision/failure.hpp"
 #include "messages/caf_message.hpp"
 #include "troupe/v1/generation.pb.h"
 #include "troupe/v1/supervision.pb.h"
@@ -27,7 +27,7 @@ bool is_kill(const caf::mailbox_element& element) {
 } // namespace
 
 injector_core::injector_core(caf::scheduled_actor* self, injector_config config)
-  : self_(self), config_(std::move(config)), dice_(config_.plan->seed()), born_(self->clock().now()) {
+  : self_(self), config_(std::move(config)), rng_(config_.plan->seed()), born_(self->clock().now()) {
   for (const auto& fault : config_.plan->faults()) triggers_.emplace_back(fault);
 }
 
@@ -36,11 +36,11 @@ injector_core::injector_core(caf::scheduled_actor* self, injector_config config)
 double injector_core::now_ms() const { return began_ ? in_ms(self_->clock().now() - *began_) : 0; }
 double injector_core::journal_ms() const { return in_ms(self_->clock().now() - born_); }
 
-uint64_t injector_core::set_alarm(double ms, alarm_purpose purpose) {
-  const uint64_t number = ++alarms_set_;
-  alarms_.emplace(number, std::move(purpose));
+uint64_t injector_core::set_timer(double ms, timer_purpose purpose) {
+  const uint64_t number = ++timers_set_;
+  timers_.emplace(number, std::move(purpose));
   self_->clock().schedule_message(self_->clock().now() + from_ms(ms), caf::strong_actor_ptr{self_->ctrl()},
-                                  caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, injector_alarm{number}));
+                                  caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, injector_timer{number}));
   return number;
 }
 
@@ -49,22 +49,22 @@ void injector_core::begin_clock() {
   for (size_t i = 0; i < triggers_.size(); ++i) {
     if (!triggers_[i].by_clock()) continue;
     const double after = triggers_[i].fault().trigger().after_ms();
-    if (after > 0) set_alarm(after, clock_chance{i});
+    if (after > 0) set_timer(after, clock_chance{i});
     else try_by_clock(i);
   }
 }
 
-void injector_core::on_alarm(uint64_t number) {
-  auto found = alarms_.extract(number);
+void injector_core::on_timer(uint64_t number) {
+  auto found = timers_.extract(number);
   if (found.empty()) return; // Settled in the meantime.
   auto& purpose = found.mapped();
   if (auto* late = std::get_if<delayed_message>(&purpose)) {
     auto* to = find(late->target);
     if (to && !is_held_by_hang(nullptr, *to, late->element)) deliver(*to, std::move(late->element));
   } else if (const auto* chance = std::get_if<clock_chance>(&purpose)) {
-    if (ceased_) return;
+    if (stopped_) return;
     try_by_clock(chance->fault);
-    if (const auto next = triggers_[chance->fault].next_chance_ms(now_ms())) set_alarm(*next - now_ms(), *chance);
+    if (const auto next = triggers_[chance->fault].next_chance_ms(now_ms())) set_timer(*next - now_ms(), *chance);
   } else if (const auto* over = std::get_if<hang_is_over>(&purpose)) {
     release(over->who);
   } else if (auto* to = find(std::get<reorder_is_over>(purpose).who)) {
@@ -72,7 +72,7 @@ void injector_core::on_alarm(uint64_t number) {
   }
 }
 
-// -- who is there ----------------------------------------------------------------
+// -- which actors there are -----------------------------------------------------
 
 injector_core::member* injector_core::find(caf::actor_id id) {
   const auto it = members_.find(id);
@@ -85,14 +85,14 @@ void injector_core::on_start_done(start_done& news) {
     one.id = news.target->id();
     one.path = std::move(news.path);
     one.target = std::move(news.target);
-    one.stand_in = std::move(news.stand_in);
+    one.proxy = std::move(news.proxy);
     if (news.client) {
       const auto known = requests_.find({news.client->id(), news.request_id});
       one.request = known == requests_.end() ? 0 : known->second;
       sequences_[one.id] = one.request;
     }
-    one.life = journal_.actor_started(one.path, one.request, journal_ms());
-    for (auto& trigger : triggers_) trigger.actor_started(one.path, one.life > 0);
+    one.incarnation = journal_.actor_started(one.path, one.request, journal_ms());
+    for (auto& trigger : triggers_) trigger.actor_started(one.path, one.incarnation > 0);
     // A kill is urgent: it may have overtaken the news of the start.
     if (auto early = early_.extract(one.id))
       for (auto& element : early.mapped()) route(early.key(), std::move(element));
@@ -100,22 +100,22 @@ void injector_core::on_start_done(start_done& news) {
   if (--starts_under_way_ > 0) return;
   for (auto held = std::exchange(unknown_, {}); !held.empty(); held.pop_front())
     route(held.front().target, std::move(held.front().element));
-  for (size_t i = 0; began_ && !ceased_ && i < triggers_.size(); ++i)
+  for (size_t i = 0; began_ && !stopped_ && i < triggers_.size(); ++i)
     if (triggers_[i].by_clock()) try_by_clock(i);
 }
 
-void injector_core::on_life_ended(const life_ended& news) {
+void injector_core::on_target_ended(const target_ended& news) {
   const auto it = members_.find(news.target);
   if (it == members_.end()) return;
-  journal_.actor_ended(it->second.path, it->second.life, reason_text(news.reason), journal_ms());
+  journal_.actor_ended(it->second.path, it->second.incarnation, reason_text(news.reason), journal_ms());
   auto ended = std::move(it->second);
   ended_.insert(news.target);
   members_.erase(it);
-  end_stand_in(ended.stand_in, news.reason);
+  end_proxy(ended.proxy, news.reason);
   former_[ended.path] = std::move(ended.target);
 }
 
-/// A client asks for the first time: what its sequences send to it shall pass here too.
+/// A client's first request: what its sequences send to it shall pass here too.
 void injector_core::add_client(const caf::strong_actor_ptr& client) {
   if (!client || find(client->id())) return;
   auto& one = members_[client->id()];
@@ -123,26 +123,26 @@ void injector_core::add_client(const caf::strong_actor_ptr& client) {
   one.path = "/client/" + std::to_string(++clients_);
   one.target = client;
   const auto injector = caf::actor_cast<fault_injector_actor>(caf::strong_actor_ptr{self_->ctrl()});
-  one.stand_in = make_stand_in(client, injector);
+  one.proxy = make_proxy(client, injector);
   report_end(client, injector);
   for (auto& trigger : triggers_) trigger.actor_started(one.path, false);
 }
 
-/// Answers and new messages to whoever is named in this one shall pass here too.
-void injector_core::name_stand_ins(caf::mailbox_element_ptr& element) {
-  if (const auto* from = member_at(element->sender)) element->sender = from->stand_in;
+/// Answers and new messages to the actors named in this one shall pass here too.
+void injector_core::name_proxies(caf::mailbox_element_ptr& element) {
+  if (const auto* from = member_at(element->sender)) element->sender = from->proxy;
   const auto& content = element->content();
   if (content.size() != 2 || !content.match_element<caf::strong_actor_ptr>(1)) return;
   const auto* named = member_at(content.get_as<caf::strong_actor_ptr>(1));
   if (!named) return;
   auto message = element->copy_content_to_message();
-  message.get_mutable_as<caf::strong_actor_ptr>(1) = named->stand_in;
+  message.get_mutable_as<caf::strong_actor_ptr>(1) = named->proxy;
   element = caf::make_mailbox_element(element->sender, element->mid, element->stages, std::move(message));
 }
 
 // -- messages ----------------------------------------------------------------------
 
-void injector_core::on_passage(passage& one) { route(one.target, std::move(*one.element)); }
+void injector_core::on_message(intercepted_message& one) { route(one.target, std::move(*one.element)); }
 
 void injector_core::route(caf::actor_id target, caf::mailbox_element_ptr element) {
   auto* to = find(target);
@@ -160,7 +160,7 @@ void injector_core::route(caf::actor_id target, caf::mailbox_element_ptr element
     if (!began_) begin_clock();
   }
   auto* from = member_at(element->sender);
-  name_stand_ins(element);
+  name_proxies(element);
   if (type == "GenerateRequest" && element->content().size() == 2) {
     const auto& content = element->content();
     requests_.try_emplace({content.get_as<caf::strong_actor_ptr>(1)->id(), content.get_as<v1::GenerateRequest>(0).request_id()},
@@ -179,7 +179,7 @@ void injector_core::route(caf::actor_id target, caf::mailbox_element_ptr element
   }
   if (rows.empty() && from && from->request != 0) rows.push_back({from->request, 0, 0});
   const passing_message message{type, from ? std::string_view(from->path) : std::string_view(), to->path, rows};
-  if (began_ && !ceased_ && !type.empty() && element->mid.is_async() && strike(message, *to, element)) return;
+  if (began_ && !stopped_ && !type.empty() && element->mid.is_async() && inject(message, *to, element)) return;
   if (type == "GenerateEnd" && from) journal_.request_ended(from->request);
   if (const double ms = from ? slowed_ms(*from) : 0; ms > 0) return deliver_after(ms, target, std::move(element));
   deliver(*to, std::move(element));
@@ -205,14 +205,14 @@ double injector_core::slowed_ms(member& from) {
 }
 
 void injector_core::deliver_after(double ms, caf::actor_id target, caf::mailbox_element_ptr element) {
-  set_alarm(ms, delayed_message{target, std::move(element)});
+  set_timer(ms, delayed_message{target, std::move(element)});
 }
 
 void injector_core::deliver(member& to, caf::mailbox_element_ptr element) {
   const auto type = type_of(element->content());
   if (type == "LogitsResult" && to.path == paths::scheduler) journal_.step_came_through(journal_ms());
   enqueue(to, std::move(element));
-  // Whoever waits for others to pass has seen one more.
+  // Each reordered message has been passed by one more.
   std::vector<caf::mailbox_element_ptr> ready;
   for (auto& one : to.waiting)
     if (--one.others == 0) ready.push_back(std::move(one.element));
@@ -240,14 +240,14 @@ void injector_core::release(caf::actor_id who) {
     if (auto* to = find(message.target)) deliver(*to, std::move(message.element));
 }
 
-void injector_core::cease() {
-  ceased_ = true;
-  for (auto alarms = std::exchange(alarms_, {}); auto& [number, purpose] : alarms)
+void injector_core::stop_faults() {
+  stopped_ = true;
+  for (auto timers = std::exchange(timers_, {}); auto& [number, purpose] : timers)
     if (auto* late = std::get_if<delayed_message>(&purpose))
       if (auto* to = find(late->target)) deliver(*to, std::move(late->element));
-  std::vector<caf::actor_id> everyone;
-  for (const auto& [id, one] : members_) everyone.push_back(id);
-  for (const auto id : everyone) {
+  std::vector<caf::actor_id> ids;
+  for (const auto& [id, one] : members_) ids.push_back(id);
+  for (const auto id : ids) {
     release(id);
     auto* one = find(id);
     one->slow.reset();
@@ -258,21 +258,21 @@ void injector_core::cease() {
 void injector_core::end_all() {
   for (auto& [id, one] : members_) {
     if (one.hung) send_end(one, caf::exit_reason::kill, true);
-    end_stand_in(one.stand_in, caf::exit_reason::user_shutdown);
+    end_proxy(one.proxy, caf::exit_reason::user_shutdown);
   }
 }
 
 v1::FaultLog injector_core::log() const {
   auto log = journal_.log();
   const double shift = began_ ? in_ms(*began_ - born_) : 0;
-  for (auto& strike : *log.mutable_strikes()) {
-    strike.set_time_ms(strike.time_ms() - shift);
-    if (strike.has_replaced_ms()) strike.set_replaced_ms(strike.replaced_ms() - shift);
-    if (strike.has_recovered_ms()) strike.set_recovered_ms(strike.recovered_ms() - shift);
+  for (auto& injection : *log.mutable_injections()) {
+    injection.set_time_ms(injection.time_ms() - shift);
+    if (injection.has_replaced_ms()) injection.set_replaced_ms(injection.replaced_ms() - shift);
+    if (injection.has_recovered_ms()) injection.set_recovered_ms(injection.recovered_ms() - shift);
   }
-  for (auto& life : *log.mutable_lives()) {
-    life.set_started_ms(life.started_ms() - shift);
-    if (life.has_ended_ms()) life.set_ended_ms(life.ended_ms() - shift);
+  for (auto& incarnation : *log.mutable_incarnations()) {
+    incarnation.set_started_ms(incarnation.started_ms() - shift);
+    if (incarnation.has_ended_ms()) incarnation.set_ended_ms(incarnation.ended_ms() - shift);
   }
   for (const auto& trigger : triggers_)
     if (!trigger.has_fitted()) log.add_unmatched(trigger.fault().name());

@@ -45,12 +45,13 @@ template <class... Ts, class Change> bool change_copy(caf::mailbox_element_ptr& 
   v1::HiddenStates, v1::AttendStep, v1::AttendResult, v1::ProjectStep, v1::ProjectResult, v1::LogitsResult, v1::HiddenRows,  \
     v1::LogitsRows
 #define TROUPE_WITH_PLAN v1::ForwardStep, v1::HiddenStates, v1::AttendStep, v1::LogitsResult
-#define TROUPE_WITH_STEP_ID v1::AttendResult, v1::ProjectStep, v1::ProjectResult, v1::StepFault, v1::ReportProgress, v1::StepProgress
+#define TROUPE_WITH_STEP_ID                                                                                            \
+  v1::AttendResult, v1::ProjectStep, v1::ProjectResult, v1::StepFault, v1::ReportProgress, v1::StepProgress
 
-float corrupted(float value, const v1::Effect& effect, fault_dice& dice) {
+float corrupted(float value, const v1::Effect& effect, fault_rng& rng) {
   if (effect.has_not_a_number()) return std::numeric_limits<float>::quiet_NaN();
   if (effect.has_infinite()) return std::numeric_limits<float>::infinity();
-  const uint32_t bit = effect.flip_bit().has_bit() ? effect.flip_bit().bit() : uint32_t(dice.below(32));
+  const uint32_t bit = effect.flip_bit().has_bit() ? effect.flip_bit().bit() : uint32_t(rng.below(32));
   return std::bit_cast<float>(std::bit_cast<uint32_t>(value) ^ (1u << bit));
 }
 
@@ -78,7 +79,7 @@ std::vector<request_rows> request_rows_of(const v1::StepPlan& plan, const reques
 }
 
 std::vector<request_rows> request_rows_of(const content_view& content, const std::vector<request_rows>& current,
-                                  const request_of& lookup) {
+                                          const request_of& lookup) {
   std::vector<request_rows> rows;
   with<TROUPE_WITH_PLAN>(content, [&](const auto& message) { rows = request_rows_of(message.plan(), lookup); }) ||
     with<TROUPE_WITH_STEP_ID>(content, [&](const auto&) { rows = current; }) ||
@@ -106,20 +107,20 @@ bool is_possible(const v1::Effect& effect, const content_view& content) {
   }
 }
 
-void corrupt(caf::mailbox_element_ptr& element, const v1::Effect& effect, fault_dice& dice) {
+void corrupt(caf::mailbox_element_ptr& element, const v1::Effect& effect, fault_rng& rng) {
   if (effect.has_wrong_shape()) {
     change_copy<TROUPE_WITH_VALUES>(element, [](auto& m) { m.mutable_values()->Truncate(m.values_size() - 1); }) ||
       change_copy<v1::ForwardStep>(element, [](auto& m) { m.clear_tokens(); });
     return;
   }
   change_copy<TROUPE_WITH_VALUES>(element, [&](auto& message) {
-    const int which = int(dice.below(uint64_t(message.values_size())));
-    message.set_values(which, corrupted(message.values(which), effect, dice));
+    const int which = int(rng.below(uint64_t(message.values_size())));
+    message.set_values(which, corrupted(message.values(which), effect, rng));
   });
 }
 
 bool make_it_throw(caf::mailbox_element_ptr& element, std::string_view to) {
-  // Who only looks at hidden states believes whatever layer they claim to be of.
+  // A receiver that only observes hidden states accepts whatever layer they claim to be of.
   if (holds<v1::HiddenStates>(element->content()) && !to.starts_with("/replica/")) return false;
   return change_copy<v1::HiddenStates>(element, [](auto& m) { m.set_layer(std::numeric_limits<uint32_t>::max()); }) ||
          change_copy<v1::ForwardStep>(element, [](auto& m) { m.clear_tokens(); }) ||
@@ -128,7 +129,7 @@ bool make_it_throw(caf::mailbox_element_ptr& element, std::string_view to) {
          change_copy<v1::JoinBatch>(element, [](auto& m) { m.clear_tokens(); });
 }
 
-caf::message worthless_copy(const caf::mailbox_element& element) {
+caf::message useless_copy(const caf::mailbox_element& element) {
   caf::message junk = element.copy_content_to_message();
   const auto make_stale = [&](auto copy) {
     if constexpr (requires { copy.clear_values(); }) copy.clear_values();

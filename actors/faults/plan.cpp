@@ -13,7 +13,7 @@
 namespace troupe {
 namespace {
 
-/// What a fault upon messages strikes if its selector names no type. All of these may be lost, come twice or late.
+/// Which messages a fault on messages hits if its selector names no type. All of these may be lost, come twice or late.
 constexpr std::array<std::string_view, 12> step_messages{
   "ForwardStep",   "HiddenStates", "AttendStep", "AttendResult", "ProjectStep",    "ProjectResult",
   "LogitsResult",  "StepFault",    "AppendToken", "ReportProgress", "StepProgress", "TokenEvent"};
@@ -35,15 +35,16 @@ void check_stars(const std::string& field, const std::string& glob) {
   if (std::count(glob.begin(), glob.end(), '*') > 12) fail(field, "more than 12 stars");
 }
 
-void check_selector(const std::string& field, const v1::Selector& selector, bool upon_actors) {
+void check_selector(const std::string& field, const v1::Selector& selector, bool on_actors) {
   if (selector.path().empty() && selector.from().empty() && selector.to().empty())
-    fail(field, "whom? Give a path, or from, or to");
-  if (!upon_actors && !selector.path().empty() && !selector.to().empty())
-    fail(field + ".to", "for an effect upon messages, path and to are the same: give one of them");
-  if (upon_actors && selector.path().empty() && selector.to().empty())
-    fail(field, "from alone does not say who is struck: give a path or to");
+    fail(field, "what is the target? Give a path, or from, or to");
+  if (!on_actors && !selector.path().empty() && !selector.to().empty())
+    fail(field + ".to", "for an effect on messages, path and to are the same: give one of them");
+  if (on_actors && selector.path().empty() && selector.to().empty())
+    fail(field, "from alone does not name a target: give a path or to");
   for (const auto& [name, glob] : {std::pair{".path", selector.path()}, {".from", selector.from()}, {".to", selector.to()}})
-    if (check_stars(field + name, glob); !glob.empty() && glob[0] != '/' && glob[0] != '*') fail(field + name, "\"" + glob + "\" is no path: those begin with /");
+    if (check_stars(field + name, glob); !glob.empty() && glob[0] != '/' && glob[0] != '*')
+      fail(field + name, "\"" + glob + "\" is no path: those begin with /");
   check_stars(field + ".message", selector.message());
   if (selector.message().find('/') != std::string::npos)
     fail(field + ".message", "\"" + selector.message() + "\" is no name of a message type, such as AttendResult");
@@ -85,7 +86,8 @@ void check_effect(const std::string& field, const v1::Effect& effect) {
     if (effect.duplicate().copies() > 1000) fail(field_of("copies"), "more than 1000; flood is for that");
     return;
   case kind::kFlipBit:
-    if (effect.flip_bit().bit() > 31) fail(field_of("bit"), std::to_string(effect.flip_bit().bit()) + " is not one of the 32 bits 0 to 31");
+    if (effect.flip_bit().bit() > 31)
+      fail(field_of("bit"), std::to_string(effect.flip_bit().bit()) + " is not one of the 32 bits 0 to 31");
     return;
   case kind::kFlood:
     if (effect.flood().messages() > 10'000'000) fail(field_of("messages"), "more than 10000000");
@@ -101,7 +103,9 @@ void check_effect(const std::string& field, const v1::Effect& effect) {
 void check_probe(const std::string& field, v1::Probe& probe) {
   const auto* choice = v1::Probe::descriptor()->FindOneofByName("kind");
   const auto* chosen = probe.GetReflection()->GetOneofFieldDescriptor(probe, choice);
-  if (!chosen) fail(field, "what must hold? Give one of all_requests_finish, bytes_equal, pause_p99_below_ms, restarts_below, no_actor_left_over");
+  if (!chosen)
+    fail(field, "what must hold? Give one of all_requests_finish, bytes_equal, pause_p99_below_ms, restarts_below, "
+                "no_actor_left_over");
   if (chosen->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_BOOL && !probe.GetReflection()->GetBool(probe, chosen))
     fail(field + "." + chosen->name(), "what need not hold needs no probe: leave it out");
   if (probe.kind_case() == v1::Probe::kPauseP99BelowMs) check_time(field + ".pause_p99_below_ms", probe.pause_p99_below_ms());
@@ -129,7 +133,7 @@ std::string_view name_of(const v1::Effect& effect) {
   return chosen ? std::string_view(chosen->name()) : std::string_view();
 }
 
-bool strikes_actors(const v1::Effect& effect) {
+bool targets_actors(const v1::Effect& effect) {
   return effect.kind_case() <= v1::Effect::kFlipWeightBit || effect.has_clock_jump();
 }
 
@@ -147,7 +151,7 @@ bool concerns(const v1::Fault& fault, std::string_view path) {
 bool fits_type(const v1::Fault& fault, std::string_view type) {
   const auto& glob = fault.selector().message();
   if (!glob.empty()) return matches_glob(glob, type);
-  return strikes_actors(fault.effect()) || std::find(step_messages.begin(), step_messages.end(), type) != step_messages.end();
+  return targets_actors(fault.effect()) || std::find(step_messages.begin(), step_messages.end(), type) != step_messages.end();
 }
 
 v1::FaultPlan checked(v1::FaultPlan plan) {
@@ -156,10 +160,10 @@ v1::FaultPlan checked(v1::FaultPlan plan) {
   for (int i = 0; i < plan.faults_size(); ++i) {
     const auto field = "faults[" + std::to_string(i) + "]";
     auto& fault = *plan.mutable_faults(i);
-    if (!fault.has_selector()) fail(field + ".selector", "is missing: whom does it strike?");
+    if (!fault.has_selector()) fail(field + ".selector", "is missing: what is its target?");
     if (!fault.has_effect()) fail(field + ".effect", "is missing: what is to happen?");
     check_effect(field + ".effect", fault.effect());
-    check_selector(field + ".selector", fault.selector(), strikes_actors(fault.effect()));
+    check_selector(field + ".selector", fault.selector(), targets_actors(fault.effect()));
     check_trigger(field + ".trigger", fault.trigger(), names);
     if (fault.name().empty()) {
       fault.set_name(std::string(name_of(fault.effect())));
@@ -203,8 +207,8 @@ void check_reachable(const v1::FaultPlan& plan, const std::vector<std::string>& 
   const auto check = [&](const std::string& field, const std::string& glob) {
     const auto fits = [&](const std::string& path) { return matches_glob(glob, path); };
     // Sequences are named by numbers, and so are clients: any will do.
-    if (glob.empty() || glob.starts_with("/sequences/") || glob.starts_with("/client/") || fits("/sequences/1") || fits("/client/1") ||
-        std::any_of(paths.begin(), paths.end(), fits))
+    if (glob.empty() || glob.starts_with("/sequences/") || glob.starts_with("/client/") || fits("/sequences/1") ||
+        fits("/client/1") || std::any_of(paths.begin(), paths.end(), fits))
       return;
     fail(field, "\"" + glob + "\" fits no actor of this model");
   };

@@ -21,14 +21,14 @@ v1::FaultPlan parse_fault_plan(const std::string& json);
 /// The same from a file; every error begins with the file's name.
 v1::FaultPlan read_fault_plan(const std::filesystem::path& file);
 
-/// Throws input_error for a selector that fits none of `paths` (all actors of a troupe), and nobody who comes with requests.
+/// Throws input_error for a selector that fits none of `paths` (all actors of a troupe), no sequence and no client.
 void check_reachable(const v1::FaultPlan& plan, const std::vector<std::string>& paths);
 
 /// For people and for `read_fault_plan`.
 std::string to_json(const v1::FaultPlan& plan);
 
-/// Whether the effect befalls an actor (throw, hang, ...) and not a message.
-bool strikes_actors(const v1::Effect& effect);
+/// Whether the effect is on an actor (throw, hang, ...) and not on a message.
+bool targets_actors(const v1::Effect& effect);
 
 /// Whether it makes an actor end, or be as good as ended, so that it has to be replaced.
 bool ends_actors(const v1::Effect& effect);
@@ -36,10 +36,10 @@ bool ends_actors(const v1::Effect& effect);
 /// "kill", "not_a_number": the effect's name in plans.
 std::string_view name_of(const v1::Effect& effect);
 
-/// Whether `path` is among those a fault is about: whom it strikes, or the ends of its link.
+/// Whether `path` is among those a fault is about: its target, or the ends of its link.
 bool concerns(const v1::Fault& fault, std::string_view path);
 
-/// Whether messages of this type (name without package) fit the selector of a fault, whoever sends them.
+/// Whether messages of this type (name without package) fit the selector of a fault, whatever their sender.
 bool fits_type(const v1::Fault& fault, std::string_view type);
 
 } // namespace troupe

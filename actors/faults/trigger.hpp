@@ -1,5 +1,5 @@
 #pragma once
-// When a fault of a plan strikes. Pure: the time and all chance come from outside.
+// When a fault of a plan fires. Pure: the time and all randomness come from outside.
 #include "actors/faults/plan.hpp"
 #include <cstdint>
 #include <optional>
@@ -9,10 +9,10 @@
 
 namespace troupe {
 
-/// All chance of a plan: the same seed, the same draws, on every machine (the finaliser of SplitMix64, Steele et al. 2014).
-class fault_dice {
+/// All randomness of a plan: the same seed, the same draws, on every machine (the finaliser of SplitMix64, Steele et al. 2014).
+class fault_rng {
 public:
-  explicit fault_dice(uint64_t seed) : state_(seed) {}
+  explicit fault_rng(uint64_t seed) : state_(seed) {}
   uint64_t next();
   uint64_t below(uint64_t limit) { return next() % limit; } // limit >= 1
   double uniform() { return double(next() >> 11) * 0x1p-53; } // [0, 1)
@@ -34,44 +34,44 @@ struct passing_message {
   const std::vector<request_rows>& rows;
 };
 
-/// Watches for the moment of one fault.
+/// Decides when one fault fires.
 class trigger_state {
 public:
   explicit trigger_state(const v1::Fault& fault);
 
   const v1::Fault& fault() const { return *fault_; }
 
-  /// Strikes by the clock (and whenever an actor starts), not by messages.
+  /// It fires by the clock (and whenever an actor starts), not by messages.
   bool by_clock() const { return by_clock_; }
 
   /// Whether the message is one that the selector is about.
   bool fits(const passing_message& message) const;
 
-  /// Counts a message that fits. True: now. Decide to strike, then call `struck`.
-  bool is_due(const passing_message& message, double now_ms, bool other_struck, fault_dice& dice);
-  /// The same for a chance without a message.
-  bool is_due_by_clock(double now_ms, bool other_struck, fault_dice& dice);
-  void struck(double now_ms);
+  /// Counts a message that fits. True: now is the time. The caller that then injects the fault calls `injected`.
+  bool is_due(const passing_message& message, double now_ms, bool was_other_injected, fault_rng& rng);
+  /// The same for an opportunity without a message.
+  bool is_due_by_clock(double now_ms, bool was_other_injected, fault_rng& rng);
+  void injected(double now_ms);
 
-  /// An actor at `path` stands; `again`: not for the first time.
+  /// An actor was started at `path`; `again`: not for the first time.
   void actor_started(std::string_view path, bool again);
 
-  /// The next chance by the clock after `now_ms`; nullopt: none.
+  /// The next opportunity by the clock after `now_ms`; nullopt: none.
   std::optional<double> next_chance_ms(double now_ms) const;
 
-  uint64_t strikes() const { return strikes_; }
-  /// Somebody, or some message, fitted the selector.
+  uint64_t injections() const { return injections_; }
+  /// Some actor or message fitted the selector.
   bool has_fitted() const { return has_fitted_; }
 
 private:
-  bool may_strike(double now_ms, bool other_struck, fault_dice& dice);
-  uint64_t strikes_max() const;
+  bool may_fire(double now_ms, bool was_other_injected, fault_rng& rng);
+  uint64_t injections_max() const;
 
   const v1::Fault* fault_; // Of a plan that outlives this.
   bool by_clock_ = false;
   bool has_fitted_ = false, restart_seen_ = false;
-  uint64_t fitting_ = 0, strikes_ = 0, fitting_at_strike_ = 0;
-  double struck_ms_ = 0;
+  uint64_t fitting_ = 0, injections_ = 0, fitting_at_injection_ = 0;
+  double injected_ms_ = 0;
 };
 
 } // namespace troupe

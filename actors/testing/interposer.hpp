@@ -1,8 +1,8 @@
 #pragma once
-// Stands between an actor and all who write to it, and decides what becomes of each message. It keeps the sender, so that
-// answers go straight back, and it ends with the actor behind it.
+// A proxy in front of an actor that decides what becomes of each message to it. It keeps the sender, so that answers go
+// straight back, and it ends with the actor behind it.
 //
-// Its decision runs in the thread of whoever sends: for simulations, where there is only one.
+// Its decision runs in the sender's thread: for simulations, where there is only one.
 #include <caf/all.hpp>
 
 #include <functional>
@@ -41,13 +41,13 @@ private:
 inline caf::strong_actor_ptr interpose(const caf::strong_actor_ptr& target, interposer::policy decide) {
   auto& system = *target->home_system;
   caf::actor_config config;
-  auto stand_in = caf::make_actor<interposer, caf::actor>(system.next_actor_id(), system.node(), &system, config, target,
-                                                          std::move(decide));
-  caf::actor_cast<caf::abstract_actor*>(target)->attach_functor([stand_in = stand_in.address()](const caf::error& why) {
-    if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(stand_in))
+  auto proxy = caf::make_actor<interposer, caf::actor>(system.next_actor_id(), system.node(), &system, config, target,
+                                                       std::move(decide));
+  caf::actor_cast<caf::abstract_actor*>(target)->attach_functor([proxy = proxy.address()](const caf::error& why) {
+    if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(proxy))
       static_cast<interposer*>(caf::actor_cast<caf::abstract_actor*>(strong))->cleanup(caf::error{why}, nullptr);
   });
-  return caf::actor_cast<caf::strong_actor_ptr>(stand_in);
+  return caf::actor_cast<caf::strong_actor_ptr>(proxy);
 }
 
 } // namespace troupe::testing

@@ -2,7 +2,7 @@
 // Catch2 matchers, of version 2 or 3, for what a simulation gives. The only header of troupe::testing that wants Catch2;
 // include it after yours.
 //
-//   CHECK_THAT(run_trial(world, seed), survives());
+//   CHECK_THAT(run_trial(setup, seed), survives());
 //   CHECK_THAT(engine.troupe().outcomes.at(id), comes_out_as(by_reference(model, request)));
 #include "actors/testing/outcome.hpp"
 #include "actors/testing/trial.hpp"
@@ -20,11 +20,11 @@ template <class T> using matcher_base = Catch::Matchers::MatcherBase<T>;
 template <class T> using matcher_base = Catch::MatcherBase<T>;
 #endif
 
-/// The storm found nothing wrong.
+/// The trial found nothing wrong.
 class survives : public matcher_base<trial_report> {
 public:
   bool match(const trial_report& report) const override { return report.problem.empty(); }
-  std::string describe() const override { return "survives its storm"; }
+  std::string describe() const override { return "survives its injected faults"; }
 };
 
 /// A finished request has exactly these tokens and rows.

@@ -1,6 +1,6 @@
 #include "actors/testing/outcome.hpp"
 
-#include "actors/sequence.hpp"
+#include "actors/requests/sequence.hpp"
 #include "model/reference.hpp"
 
 namespace troupe::testing {
@@ -10,7 +10,7 @@ namespace {
 template <class Rows> const char* rows_difference(const Rows& got, const Rows& wanted, bool finished) {
   for (const auto& [place, values] : got) {
     const auto want = wanted.find(place);
-    if (want == wanted.end()) return " that nobody asked for";
+    if (want == wanted.end()) return " that were not asked for";
     if (want->second != values) return " that differ";
   }
   return finished && got.size() != wanted.size() ? " are missing" : nullptr;

@@ -1,6 +1,6 @@
 #pragma once
 // What came of a request, and what should have come of it.
-#include "actors/engine.hpp"
+#include "actors/requests/generation.hpp"
 #include "model/parts.hpp"
 #include "troupe/v1/generation.pb.h"
 #include <cstdint>

@@ -3,6 +3,7 @@
 #include "model/error.hpp"
 #include "model/model_file.hpp"
 #include "model/testing/tiny_model.hpp"
+#include "model/tokenizer/make_tokenizer.hpp"
 
 namespace troupe::testing {
 
@@ -21,20 +22,20 @@ std::shared_ptr<const tokenizer> words_of(const model_parts& model) {
 } // namespace
 
 simulated_engine::simulated_engine(std::shared_ptr<const model_parts> model, uint64_t seed)
-    : simulated_engine(std::move(model), seed, draw_weather(seed)) {}
+    : simulated_engine(std::move(model), seed, draw_fault_schedule(seed)) {}
 
-simulated_engine::simulated_engine(std::shared_ptr<const model_parts> model, uint64_t seed, const weather& now,
+simulated_engine::simulated_engine(std::shared_ptr<const model_parts> model, uint64_t seed, const fault_schedule& schedule,
                                    trace_sink trace)
-    : model_(std::move(model)), words_(words_of(*model_)), storm_(now, std::move(trace)),
-      troupe_(std::make_unique<simulated_troupe>(seed, config_of(model_), eyes())) {
-  storm_.begin(*troupe_);
+    : model_(std::move(model)), words_(words_of(*model_)), injector_(schedule, std::move(trace)),
+      troupe_(std::make_unique<simulated_troupe>(seed, config_of(model_), all_observers())) {
+  injector_.begin(*troupe_);
 }
 
 simulated_engine::simulated_engine(std::shared_ptr<const model_parts> model, uint64_t seed, v1::FaultPlan plan)
-    : model_(std::move(model)), words_(words_of(*model_)), storm_(fair_weather(), {}),
+    : model_(std::move(model)), words_(words_of(*model_)), injector_(no_faults(), {}),
       troupe_(std::make_unique<simulated_troupe>(seed, config_of(model_),
-                                                 std::make_shared<const v1::FaultPlan>(std::move(plan)), listener())) {
-  storm_.begin(*troupe_);
+                                                 std::make_shared<const v1::FaultPlan>(std::move(plan)), event_observer())) {
+  injector_.begin(*troupe_);
 }
 
 troupe_config simulated_engine::config_of(const std::shared_ptr<const model_parts>& model) {
@@ -43,46 +44,46 @@ troupe_config simulated_engine::config_of(const std::shared_ptr<const model_part
   return config;
 }
 
-observers simulated_engine::eyes() {
-  auto eyes = storm_.eyes();
-  eyes.event = listener().event;
-  return eyes;
+observers simulated_engine::all_observers() {
+  auto result = injector_.make_observers();
+  result.event = event_observer().event;
+  return result;
 }
 
-observers simulated_engine::listener() {
-  observers watch;
-  watch.event = [this](const generation_event& event) { events_.push_back(event); };
-  return watch;
+observers simulated_engine::event_observer() {
+  observers result;
+  result.event = [this](const generation_event& event) { events_.push_back(event); };
+  return result;
 }
 
 std::vector<uint32_t> simulated_client::encode(std::string_view text) const {
-  if (!home_->words_) throw input_error("this model has no vocabulary: give token ids");
-  return home_->words_->encode(text);
+  if (!engine_->words_) throw input_error("this model has no vocabulary: give token ids");
+  return engine_->words_->encode(text);
 }
 
 uint64_t simulated_client::submit(generate_request request) {
-  return home_->troupe_->desk().submit(to_message(std::move(request), *home_->model_));
+  return engine_->troupe_->tracker().submit(to_message(std::move(request), *engine_->model_));
 }
 
 std::optional<generation_event> simulated_client::next() {
-  auto& home = *home_;
-  // The client looks around as long as it waits, so that there is always something to do; but not with much hope.
-  const auto end = home.troupe_->sim.now() + std::chrono::hours(4);
-  while (home.events_.empty() && pending() > 0 && home.troupe_->sim.now() < end) {
-    home.storm_.before_step();
-    if (!home.troupe_->step() && !home.storm_.stir()) break;
+  auto& engine = *engine_;
+  // While the client waits, its ticks go on, so that there is always something to do: this ends a wait that is hopeless.
+  const auto end = engine.troupe_->sim.now() + std::chrono::hours(4);
+  while (engine.events_.empty() && pending() > 0 && engine.troupe_->sim.now() < end) {
+    engine.injector_.before_step();
+    if (!engine.troupe_->step() && !engine.injector_.release_held()) break;
   }
-  if (home.events_.empty()) return std::nullopt;
-  auto event = std::move(home.events_.front());
-  home.events_.pop_front();
+  if (engine.events_.empty()) return std::nullopt;
+  auto event = std::move(engine.events_.front());
+  engine.events_.pop_front();
   return event;
 }
 
-void simulated_client::cancel(uint64_t request) { home_->troupe_->desk().cancel(request); }
+void simulated_client::cancel(uint64_t request) { engine_->troupe_->tracker().cancel(request); }
 void simulated_client::cancel_all() {
-  for (const uint64_t id : home_->troupe_->desk().pending()) cancel(id);
+  for (const uint64_t id : engine_->troupe_->tracker().pending()) cancel(id);
 }
-size_t simulated_client::pending() const { return home_->troupe_->desk().pending().size(); }
-uint64_t simulated_client::resubmitted() const { return home_->troupe_->desk().resubmitted(); }
+size_t simulated_client::pending() const { return engine_->troupe_->tracker().pending().size(); }
+uint64_t simulated_client::resubmitted() const { return engine_->troupe_->tracker().resubmitted(); }
 
 } // namespace troupe::testing

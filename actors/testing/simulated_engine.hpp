@@ -1,6 +1,6 @@
 #pragma once
 // For tests of programs that embed troupe: an engine and its client whose whole troupe runs in the caller's thread, in an
-// order that a seed decides, under a storm. Code that takes its client as a template parameter runs here as it runs on
+// order that a seed decides, with injected faults. Code that takes its client as a template parameter runs here as it runs on
 // troupe::client:
 //
 //   template <class Client> std::string ask(Client& client, const std::string& question) { ... client.submit ... }
@@ -11,7 +11,7 @@
 //     auto client = engine.connect();
 //     CHECK(ask(client, "What is an actor?") == expected);
 //   }
-#include "actors/testing/storm.hpp"
+#include "actors/testing/simulated_injector.hpp"
 #include <deque>
 
 namespace troupe::testing {
@@ -37,24 +37,25 @@ public:
 
 private:
   friend class simulated_engine;
-  explicit simulated_client(simulated_engine& home) : home_(&home) {}
-  simulated_engine* home_;
+  explicit simulated_client(simulated_engine& engine) : engine_(&engine) {}
+  simulated_engine* engine_;
 };
 
 /// Has one client; destroy the engine last.
 class simulated_engine {
 public:
-  /// `now`: which faults to expect. The default draws them from the seed; fair_weather() has none.
+  /// `schedule`: which faults are injected. The default is drawn from the seed; no_faults() has none.
   simulated_engine(std::shared_ptr<const model_parts> model, uint64_t seed);
-  simulated_engine(std::shared_ptr<const model_parts> model, uint64_t seed, const weather& now, trace_sink trace = {});
-  /// Under a fault plan (actors/faults/plan.hpp reads one) in place of the weather.
+  simulated_engine(std::shared_ptr<const model_parts> model, uint64_t seed, const fault_schedule& schedule,
+                   trace_sink trace = {});
+  /// Under a fault plan (actors/faults/plan.hpp reads one) in place of a fault schedule.
   simulated_engine(std::shared_ptr<const model_parts> model, uint64_t seed, v1::FaultPlan plan);
   simulated_client connect() { return simulated_client(*this); }
 
-  /// From now on nothing strikes any more.
-  void calm_down() { storm_.end(); }
-  const tally& struck() const { return storm_.struck(); }
-  /// Everything else that there is to see and to strike.
+  /// From now on no fault is injected.
+  void stop_faults() { injector_.end(); }
+  const injection_counts& injected() const { return injector_.injected(); }
+  /// Everything else that there is to see and to disturb.
   simulated_troupe& troupe() { return *troupe_; }
   /// Stops the troupe. How many actors are left over: none, or it is a bug.
   size_t close() { return troupe_->close(); }
@@ -62,13 +63,13 @@ public:
 private:
   friend class simulated_client;
   troupe_config config_of(const std::shared_ptr<const model_parts>& model);
-  observers eyes();     // The storm's, and ours.
-  observers listener(); // Ours.
+  observers all_observers();  // The injector's, and ours.
+  observers event_observer(); // Ours.
 
   std::shared_ptr<const model_parts> model_;
   std::shared_ptr<const tokenizer> words_;
   std::deque<generation_event> events_;
-  storm storm_; // Outlives the troupe.
+  simulated_injector injector_; // Outlives the troupe.
   std::unique_ptr<simulated_troupe> troupe_;
 };
 

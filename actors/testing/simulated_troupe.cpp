@@ -1,6 +1,6 @@
 #include "actors/testing/simulated_troupe.hpp"
 
-#include "actors/failure.hpp"
+#include "actors/supervision/failure.hpp"
 #include "model/error.hpp"
 
 #include <algorithm>
@@ -29,7 +29,7 @@ void simulated_troupe::start(troupe_config config) {
     note_starts(spec);
   };
   root_ = spawn_root(sim.system(), std::move(config));
-  desk_ = std::make_unique<client_desk>(sim.system(), root_);
+  tracker_ = std::make_unique<request_tracker>(sim.system(), root_);
 }
 
 simulated_troupe::~simulated_troupe() {
@@ -37,42 +37,42 @@ simulated_troupe::~simulated_troupe() {
 }
 
 bool simulated_troupe::step() {
-  if (!sim.can_run() && receive()) return true; // No time passes while the client has mail.
+  if (!sim.can_run() && receive()) return true; // No time passes while the client has messages.
   const bool moved = sim.step();
-  if (moved && sim.draw(8) != 0) return true; // The client has other things to do, too.
+  if (moved && sim.draw(8) != 0) return true; // The client does not read after every step.
   return receive() || moved;
 }
 
 caf::strong_actor_ptr simulated_troupe::find(const std::string& path) {
-  const auto it = cast.find(path);
-  return it == cast.end() ? nullptr : it->second.lock();
+  const auto it = newest.find(path);
+  return it == newest.end() ? nullptr : it->second.lock();
 }
 
-const player* simulated_troupe::find_player(const std::string& path) const {
-  const player* found = nullptr;
-  for (const auto& [id, one] : players_)
-    if (one->path == path && (!found || one->life > found->life)) found = one.get();
+const actor_record* simulated_troupe::find_record(const std::string& path) const {
+  const actor_record* found = nullptr;
+  for (const auto& [id, one] : records_)
+    if (one->path == path && (!found || one->incarnation > found->incarnation)) found = one.get();
   return found;
 }
 
 std::vector<caf::actor_id> simulated_troupe::former_handles(const std::string& path) const {
   std::vector<caf::actor_id> ids;
-  for (const auto& [id, one] : players_)
+  for (const auto& [id, one] : records_)
     if (one->path == path && !one->alive) ids.push_back(one->known_as);
-  std::sort(ids.begin(), ids.end()); // Players have no order.
+  std::sort(ids.begin(), ids.end()); // The records have no order.
   return ids;
 }
 
-void simulated_troupe::kill(const caf::strong_actor_ptr& victim, bool urgently) {
-  if (!victim) return;
+void simulated_troupe::kill(const caf::strong_actor_ptr& target, bool urgently) {
+  if (!target) return;
   const auto id = caf::make_message_id(urgently ? caf::message_priority::high : caf::message_priority::normal);
-  victim->enqueue(nullptr, id, caf::make_message(caf::exit_msg{victim->address(), caf::exit_reason::kill}), nullptr);
+  target->enqueue(nullptr, id, caf::make_message(caf::exit_msg{target->address(), caf::exit_reason::kill}), nullptr);
 }
 
-void simulated_troupe::crash(const caf::strong_actor_ptr& victim, const std::string& what) {
-  if (!victim) return;
-  victim->enqueue(nullptr, caf::make_message_id(),
-                  caf::make_message(caf::exit_msg{victim->address(), make_error(failure::exception, what)}), nullptr);
+void simulated_troupe::crash(const caf::strong_actor_ptr& target, const std::string& what) {
+  if (!target) return;
+  target->enqueue(nullptr, caf::make_message_id(),
+                  caf::make_message(caf::exit_msg{target->address(), make_error(failure::exception, what)}), nullptr);
 }
 
 void simulated_troupe::abandon(const std::string& path) {
@@ -80,10 +80,10 @@ void simulated_troupe::abandon(const std::string& path) {
   if (handle) abandon(path, handle->id());
 }
 
-void simulated_troupe::abandon(const std::string& path, caf::actor_id who) {
+void simulated_troupe::abandon(const std::string& path, caf::actor_id id) {
   v1::AbandonActor order;
   order.set_path(path);
-  order.set_actor_id(who);
+  order.set_actor_id(id);
   if (const auto directory = find(paths::directory))
     caf::anon_send(caf::actor_cast<directory_actor>(directory), order);
 }
@@ -107,8 +107,8 @@ v1::FaultLog simulated_troupe::fault_log() {
   return log;
 }
 
-void simulated_troupe::cease_faults() {
-  if (injector_) caf::anon_send(injector_, v1::CeaseFaults{});
+void simulated_troupe::stop_faults() {
+  if (injector_) caf::anon_send(injector_, v1::StopFaults{});
 }
 
 std::vector<std::string> simulated_troupe::listed_paths() {
@@ -125,11 +125,11 @@ std::vector<std::string> simulated_troupe::listed_paths() {
 
 std::vector<std::string> simulated_troupe::unread() {
   std::vector<std::string> names;
-  for (const auto& [id, one] : players_) {
+  for (const auto& [id, one] : records_) {
     const auto handle = one->alive ? one->actor.lock() : nullptr;
     if (!handle) continue;
     auto* local = dynamic_cast<caf::scheduled_actor*>(caf::actor_cast<caf::abstract_actor*>(handle));
-    // Who has read everything waits, blocked. Looking closer would wake it for CAF.
+    // An actor that has read everything has a blocked mailbox. Any closer look would unblock it.
     if (local && !local->mailbox().blocked() && !local->mailbox().empty()) names.push_back(one->name());
   }
   std::sort(names.begin(), names.end());
@@ -137,8 +137,8 @@ std::vector<std::string> simulated_troupe::unread() {
 }
 
 size_t simulated_troupe::close() {
-  desk_.reset();
-  client_stand_in_ = nullptr;
+  tracker_.reset();
+  client_proxy_ = nullptr;
   caf::anon_send_exit(root_, caf::exit_reason::user_shutdown);
   root_ = nullptr;
   sim.thaw_all();
@@ -146,15 +146,15 @@ size_t simulated_troupe::close() {
   if (injector_) caf::anon_send_exit(injector_, caf::exit_reason::user_shutdown);
   injector_ = nullptr;
   sim.run_to_idle();
-  cast.clear();
+  newest.clear();
   return sim.actors_running();
 }
 
 bool simulated_troupe::receive() {
   bool any = false;
-  while (desk_->receive(std::chrono::milliseconds(0))) any = true;
-  for (; !desk_->events().empty(); desk_->events().pop_front()) {
-    const auto& event = desk_->events().front();
+  while (tracker_->receive(std::chrono::milliseconds(0))) any = true;
+  for (; !tracker_->events().empty(); tracker_->events().pop_front()) {
+    const auto& event = tracker_->events().front();
     take(outcomes[event.request], event);
     if (watch_.event) watch_.event(event);
   }
@@ -168,24 +168,24 @@ void simulated_troupe::note_starts(child_spec& spec) {
     ++starts[path];
     auto handle = start(parent, path, args);
     if (!handle) return handle;
-    auto& one = *(players_[handle->id()] = std::make_unique<player>());
-    one.life = is_sequence ? 1 : starts[path];
-    handle = enter(one, handle);
+    auto& one = *(records_[handle->id()] = std::make_unique<actor_record>());
+    one.incarnation = is_sequence ? 1 : starts[path];
+    handle = add_proxy(one, handle);
     one.path = is_sequence ? path + "/" + std::to_string(handle->id()) : path; // As its supervisor publishes it.
-    cast[one.path] = one.stand_in;
+    newest[one.path] = one.proxy;
     if (watch_.started) watch_.started(one);
     return handle;
   };
 }
 
-/// Makes the actor a player. Returns the handle by which others shall know it.
-caf::strong_actor_ptr simulated_troupe::enter(player& one, const caf::strong_actor_ptr& actor) {
+/// Fills the actor's record. Returns the handle that the others get: with observers of the traffic, that of a proxy.
+caf::strong_actor_ptr simulated_troupe::add_proxy(actor_record& one, const caf::strong_actor_ptr& actor) {
   one.id = actor->id();
   one.actor = caf::actor_cast<caf::weak_actor_ptr>(actor);
   auto handle = actor;
   if (watch_.traffic)
     handle = interpose(actor, [this, &one](caf::mailbox_element_ptr& element) { return pass(one, element); });
-  one.stand_in = caf::actor_cast<caf::weak_actor_ptr>(handle);
+  one.proxy = caf::actor_cast<caf::weak_actor_ptr>(handle);
   one.known_as = handle->id();
   caf::actor_cast<caf::abstract_actor*>(actor)->attach_functor([this, &one](const caf::error& reason) {
     one.alive = false;
@@ -194,26 +194,25 @@ caf::strong_actor_ptr simulated_troupe::enter(player& one, const caf::strong_act
   return handle;
 }
 
-/// Whoever is one of us is known by its stand-in, also as a sender: so answers are seen as well. The client appears here
-/// for the first time.
+/// The troupe's actors are known by their proxies, also as senders: so answers are seen as well.
 caf::strong_actor_ptr simulated_troupe::known_as(const caf::strong_actor_ptr& actor) {
   if (!actor) return nullptr;
-  const auto found = players_.find(actor->id());
-  return found == players_.end() ? nullptr : found->second->stand_in.lock();
+  const auto found = records_.find(actor->id());
+  return found == records_.end() ? nullptr : found->second->proxy.lock();
 }
 
-fate simulated_troupe::pass(const player& to, caf::mailbox_element_ptr& element) {
-  const auto facts = read_letter(element->content());
-  if (facts.kind == letter_kind::other) return fate::pass;
-  if (facts.kind == letter_kind::generate_request && !client_stand_in_) {
+fate simulated_troupe::pass(const actor_record& to, caf::mailbox_element_ptr& element) {
+  const auto facts = read_message(element->content());
+  if (facts.kind == message_kind::other) return fate::pass;
+  if (facts.kind == message_kind::generate_request && !client_proxy_) { // The client's first message.
     const auto& client = element->content().get_as<caf::strong_actor_ptr>(1);
-    auto& one = *(players_[client->id()] = std::make_unique<player>());
+    auto& one = *(records_[client->id()] = std::make_unique<actor_record>());
     one.path = "client";
-    client_stand_in_ = enter(one, client);
+    client_proxy_ = add_proxy(one, client);
   }
-  const auto sender = element->sender ? players_.find(element->sender->id()) : players_.end();
+  const auto sender = element->sender ? records_.find(element->sender->id()) : records_.end();
   translate_handles(element, [this](const caf::strong_actor_ptr& actor) { return known_as(actor); });
-  letter here{sender == players_.end() ? nullptr : sender->second.get(), to, facts, element};
+  message_record here{sender == records_.end() ? nullptr : sender->second.get(), to, facts, element};
   return watch_.traffic(here);
 }
 

@@ -15,7 +15,7 @@
 
 namespace troupe::testing {
 
-/// Seeds 1 to `count` (or to TROUPE_SEEDS from the environment, for a long hunt), or only the one that
+/// Seeds 1 to `count` (or to TROUPE_SEEDS from the environment, for a long run), or only the one that
 /// TROUPE_SEED names. Print the seed with INFO: it replays the failure.
 inline std::vector<std::uint64_t> seeds(std::uint64_t count) {
   if (const char* only = std::getenv("TROUPE_SEED"))
@@ -40,7 +40,7 @@ public:
     : random_(seed), system_(configured(config_)), jobs_(coordinator(system_)) {}
 
   ~simulation() {
-    // Who is left over is a bug that the test has seen; waiting for it would hide what else it has to say.
+    // An actor that is left over is a bug that the test has seen; waiting for it would hide what else the test reports.
     if (actors_running() > 0)
       system_.await_actors_before_shutdown(false);
   }
@@ -88,7 +88,7 @@ public:
       run_any();
   }
 
-  /// Whether there is a message for somebody who is not frozen.
+  /// Whether there is a message for an actor that is not frozen.
   bool can_run() const {
     if (frozen_.empty())
       return !jobs_.jobs.empty();

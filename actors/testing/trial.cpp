@@ -3,6 +3,7 @@
 #include "actors/testing/simulated_engine.hpp"
 #include "model/model_file.hpp"
 #include "model/testing/tiny_model.hpp"
+#include "model/tokenizer/make_tokenizer.hpp"
 
 #include <algorithm>
 
@@ -28,44 +29,44 @@ v1::GenerateRequest draw_request(const model_parts& model, raw_bits& bits, uint3
   return request;
 }
 
-troupe_config config_of(const trial_world& world, uint64_t seed) {
+troupe_config config_of(const trial_setup& setup, uint64_t seed) {
   raw_bits bits{~seed};
-  troupe_config config{world.model, world.words, {}, 64, {}};
+  troupe_config config{setup.model, setup.words, {}, 64, {}};
   uint64_t longest = 0;
-  for (const auto& request : world.requests)
+  for (const auto& request : setup.requests)
     longest = std::max<uint64_t>(longest, uint64_t(request.prompt_tokens_size()) + request.tokens_max());
   config.limits.step_rows_max = 1 + uint32_t(bits.below(9));
   config.limits.prefill_chunk = 1 + uint32_t(bits.below(5));
   config.limits.logits_rows_max = 1 + uint32_t(bits.below(5));
   // Often too few for all: then sequences are preempted.
-  config.limits.cache_positions_max = longest + 1 + bits.below(longest * world.requests_per_trial);
+  config.limits.cache_positions_max = longest + 1 + bits.below(longest * setup.requests_per_trial);
   return config;
 }
 
-/// A troupe with its storm and its requests.
+/// A troupe with its injector and its requests.
 class trial {
 public:
-  trial(const trial_world& world, uint64_t seed, const weather& now, const trace_sink& trace, const trial_bounds& bounds,
-        std::shared_ptr<const v1::FaultPlan> plan = nullptr)
-      : world_(world), bounds_(bounds), has_plan_(plan != nullptr), storm_(now, trace),
-        troupe_(seed, config_of(world, seed), plan, eyes(has_plan_)) {
+  trial(const trial_setup& setup, uint64_t seed, const fault_schedule& schedule, const trace_sink& trace,
+        const trial_bounds& bounds, std::shared_ptr<const v1::FaultPlan> plan = nullptr)
+      : setup_(setup), bounds_(bounds), has_plan_(plan != nullptr), injector_(schedule, trace),
+        troupe_(seed, config_of(setup, seed), plan, make_observers(!has_plan_)) {
     report_.seed = seed;
     start_ = troupe_.sim.now();
-    storm_.begin(troupe_);
-    for (uint32_t i = 0; i < world.requests_per_trial; ++i) {
-      const auto which = troupe_.sim.draw(world.requests.size());
-      chosen_[troupe_.desk().submit(world.requests[which])] = &world.wanted[which];
+    injector_.begin(troupe_);
+    for (uint32_t i = 0; i < setup.requests_per_trial; ++i) {
+      const auto which = troupe_.sim.draw(setup.requests.size());
+      chosen_[troupe_.tracker().submit(setup.requests[which])] = &setup.wanted[which];
     }
   }
 
   trial_report run() {
-    run_storm();
-    if (report_.problem.empty()) run_calm();
+    run_safety_phase();
+    if (report_.problem.empty()) run_liveness_phase();
     report_.time = troupe_.sim.now() - start_;
     report_.fingerprint = troupe_.sim.fingerprint();
-    report_.struck = storm_.struck();
+    report_.injected = injector_.injected();
     const auto log = has_plan_ ? troupe_.fault_log() : v1::FaultLog{};
-    for (const auto& strike : log.strikes()) ++report_.struck.plan[strike.fault()];
+    for (const auto& injection : log.injections()) ++report_.injected.plan[injection.fault()];
     for (const auto& [path, starts] : troupe_.starts) report_.restarts += path == paths::sequences ? 0 : starts - 1;
     const auto left = troupe_.close();
     if (report_.problem.empty() && left > 0)
@@ -74,19 +75,19 @@ public:
   }
 
 private:
-  /// Under a plan letters are the injector's business.
-  observers eyes(bool is_blind) {
-    auto eyes = storm_.eyes();
-    if (is_blind) eyes.traffic = {};
-    return eyes;
+  /// Under a plan messages are disturbed by the plan's injector, not by ours.
+  observers make_observers(bool with_traffic) {
+    auto result = injector_.make_observers();
+    if (!with_traffic) result.traffic = {};
+    return result;
   }
 
-  bool all_done() { return troupe_.desk().pending().empty(); }
+  bool all_done() { return troupe_.tracker().pending().empty(); }
 
-  /// False: nobody can do anything any more, or something is wrong.
+  /// False: there is nothing left to do, or something is wrong.
   bool step(const char* phase) {
-    storm_.before_step();
-    if (!troupe_.step() && !storm_.stir()) return false;
+    injector_.before_step();
+    if (!troupe_.step() && !injector_.release_held()) return false;
     ++report_.steps;
     if (troupe_.outcomes.size() + events_seen() != seen_) check(phase);
     return report_.problem.empty();
@@ -108,62 +109,62 @@ private:
 
   void fail(const char* phase, const std::string& what) { report_.problem = std::string(phase) + ": " + what; }
 
-  void run_storm() {
-    for (uint64_t i = 0; i < bounds_.steps && storm_.is_on() && !all_done(); ++i)
-      if (!step("storm")) break;
-    storm_.end();
-    troupe_.cease_faults();
+  void run_safety_phase() {
+    for (uint64_t i = 0; i < bounds_.steps && injector_.is_on() && !all_done(); ++i)
+      if (!step("safety")) break;
+    injector_.end();
+    troupe_.stop_faults();
   }
 
-  void run_calm() {
-    const auto calm = troupe_.sim.now();
+  void run_liveness_phase() {
+    const auto faults_ended = troupe_.sim.now();
     for (uint64_t i = 0; i < bounds_.steps && !all_done() && report_.problem.empty(); ++i)
-      if (!step("calm")) break;
-    report_.liveness = troupe_.sim.now() - calm;
+      if (!step("liveness")) break;
+    report_.liveness = troupe_.sim.now() - faults_ended;
     if (!report_.problem.empty()) return;
     if (!all_done())
-      return fail("calm", "stuck: " + std::to_string(troupe_.desk().pending().size()) + " requests do not finish");
-    report_.resubmitted = troupe_.desk().resubmitted();
+      return fail("liveness", "stuck: " + std::to_string(troupe_.tracker().pending().size()) + " requests do not finish");
+    report_.resubmitted = troupe_.tracker().resubmitted();
     if (report_.liveness > bounds_.time)
-      return fail("calm", "it took " + std::to_string(report_.liveness / std::chrono::seconds(1)) + " s (virtual)");
-    check("calm");
+      return fail("liveness", "it took " + std::to_string(report_.liveness / std::chrono::seconds(1)) + " s (virtual)");
+    check("liveness");
     if (!report_.problem.empty()) return;
-    check_order();
+    check_idle_state();
   }
 
-  /// All requests have finished: now those who hung go on as well, and the house must be in order.
-  void check_order() {
+  /// All requests have finished: now the hung actors go on as well, and then the troupe must be as an undisturbed one.
+  void check_idle_state() {
     troupe_.sim.thaw_all();
     for (uint64_t i = 0;; ++i) {
       if (i == bounds_.steps) return fail("idle", "there is always something to do");
-      if (!troupe_.step() && !storm_.stir()) break;
+      if (!troupe_.step() && !injector_.release_held()) break;
     }
     if (const auto names = troupe_.unread(); !names.empty()) return fail("idle", names.front() + " has unread messages");
     const auto listed = troupe_.listed_paths();
-    if (listed == world_.standing) return check_late_orders();
-    std::string who;
+    if (listed == setup_.expected_paths) return check_late_orders();
+    std::string text;
     std::vector<std::string> odd;
-    const auto& wanted = world_.standing;
+    const auto& wanted = setup_.expected_paths;
     std::set_symmetric_difference(listed.begin(), listed.end(), wanted.begin(), wanted.end(), std::back_inserter(odd));
-    for (const auto& path : odd) who += ' ' + path;
-    fail("idle", "in the directory, missing or one too many:" + who);
+    for (const auto& path : odd) text += ' ' + path;
+    fail("idle", "in the directory, missing or one too many:" + text);
   }
 
-  /// Whoever was replaced is reported once more, late: its replacement must not mind.
+  /// Every actor that was replaced is reported once more, late: this must not hit its replacement.
   void check_late_orders() {
     const auto starts = troupe_.starts;
-    for (const auto& path : world_.standing)
+    for (const auto& path : setup_.expected_paths)
       for (const auto id : troupe_.former_handles(path)) troupe_.abandon(path, id);
     for (uint64_t i = 0; i < bounds_.steps && troupe_.step(); ++i) {}
     for (const auto& [path, count] : troupe_.starts)
-      if (count != starts.at(path)) return fail("idle", "a late order to abandon an earlier life hit " + path);
+      if (count != starts.at(path)) return fail("idle", "a late order to abandon an earlier incarnation hit " + path);
   }
 
-  const trial_world& world_;
+  const trial_setup& setup_;
   trial_bounds bounds_;
   bool has_plan_;
   trial_report report_;
-  storm storm_; // Outlives the troupe.
+  simulated_injector injector_; // Outlives the troupe.
   simulated_troupe troupe_;
   caf::actor_clock::time_point start_;
   std::map<uint64_t, const request_outcome*> chosen_; // By request: what must come out.
@@ -172,40 +173,40 @@ private:
 
 } // namespace
 
-trial_world make_world(std::shared_ptr<const model_parts> model, uint32_t requests_per_trial) {
-  trial_world world;
-  world.model = std::move(model);
-  world.requests_per_trial = requests_per_trial;
-  if (world.model->file->words.kind != tokenizer_kind::none) world.words = make_tokenizer(world.model->file->words);
+trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t requests_per_trial) {
+  trial_setup setup;
+  setup.model = std::move(model);
+  setup.requests_per_trial = requests_per_trial;
+  if (setup.model->file->words.kind != tokenizer_kind::none) setup.words = make_tokenizer(setup.model->file->words);
   raw_bits bits{1};
   for (uint32_t i = 0; i < 16; ++i) {
-    world.requests.push_back(draw_request(*world.model, bits, i));
-    world.wanted.push_back(by_reference(world.model, world.requests.back()));
+    setup.requests.push_back(draw_request(*setup.model, bits, i));
+    setup.wanted.push_back(by_reference(setup.model, setup.requests.back()));
   }
-  simulated_troupe undisturbed(1, config_of(world, 1));
+  simulated_troupe undisturbed(1, config_of(setup, 1));
   undisturbed.sim.run_to_idle();
-  world.standing = undisturbed.listed_paths();
+  setup.expected_paths = undisturbed.listed_paths();
   undisturbed.close();
-  return world;
+  return setup;
 }
 
-trial_world make_tiny_world(uint32_t requests_per_trial) { return make_world(make_tiny_parts(), requests_per_trial); }
+trial_setup make_tiny_setup(uint32_t requests_per_trial) { return make_setup(make_tiny_parts(), requests_per_trial); }
 
-trial_report run_trial(const trial_world& world, uint64_t seed, const trace_sink& trace, const trial_bounds& bounds) {
-  return run_trial(world, seed, draw_weather(seed), trace, bounds);
+trial_report run_trial(const trial_setup& setup, uint64_t seed, const trace_sink& trace, const trial_bounds& bounds) {
+  return run_trial(setup, seed, draw_fault_schedule(seed), trace, bounds);
 }
 
-trial_report run_trial(const trial_world& world, uint64_t seed, v1::FaultPlan plan, const trace_sink& trace,
+trial_report run_trial(const trial_setup& setup, uint64_t seed, v1::FaultPlan plan, const trace_sink& trace,
                        const trial_bounds& bounds) {
-  auto now = fair_weather();
-  now.steps = plan_steps;
+  auto schedule = no_faults();
+  schedule.steps = plan_steps;
   plan.set_seed(seed);
-  return trial(world, seed, now, trace, bounds, std::make_shared<const v1::FaultPlan>(std::move(plan))).run();
+  return trial(setup, seed, schedule, trace, bounds, std::make_shared<const v1::FaultPlan>(std::move(plan))).run();
 }
 
-trial_report run_trial(const trial_world& world, uint64_t seed, const weather& now, const trace_sink& trace,
+trial_report run_trial(const trial_setup& setup, uint64_t seed, const fault_schedule& schedule, const trace_sink& trace,
                        const trial_bounds& bounds) {
-  return trial(world, seed, now, trace, bounds).run();
+  return trial(setup, seed, schedule, trace, bounds).run();
 }
 
 } // namespace troupe::testing

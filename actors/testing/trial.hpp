@@ -1,34 +1,34 @@
 #pragma once
-// One seed's trial: a troupe, some requests, a storm; then fair weather; and the verdict.
+// One seed's trial: a troupe and some requests, first with injected faults, then without; and the verdict.
 //
-//   safety     while the storm lasts nothing wrong is ever handed to the client: every token, every row of logits and of
+//   safety     while faults are injected nothing wrong is ever handed to the client: every token, every row of logits and of
 //              hidden states is the reference's at its place, in order, and no request ends early or with an error;
-//   liveness   after it everything outstanding finishes within a bound of steps and of (virtual) time. Then nothing is left
-//              to do and nothing is left in any mailbox, the directory lists exactly who stands in a troupe that nothing
-//              ever happened to, and when the troupe is stopped no actor is left.
-#include "actors/testing/storm.hpp"
-#include "actors/testing/weather.hpp"
+//   liveness   after that everything outstanding finishes within a bound of steps and of (virtual) time. Then nothing is left
+//              to do and nothing is left in any mailbox, the directory lists exactly the actors of an undisturbed troupe, and
+//              when the troupe is stopped no actor is left.
+#include "actors/testing/fault_schedule.hpp"
+#include "actors/testing/simulated_injector.hpp"
 
 namespace troupe::testing {
 
-/// What the trials of many seeds share and none changes: the weights, requests to choose from, and what must come out.
-struct trial_world {
+/// What the trials of many seeds share and none changes: the weights, requests to choose from, and their expected outcomes.
+struct trial_setup {
   std::shared_ptr<const model_parts> model;
   std::shared_ptr<const tokenizer> words; // May be null.
   std::vector<v1::GenerateRequest> requests;
-  std::vector<request_outcome> wanted;            // By request.
-  std::vector<std::string> standing;      // Paths that the directory lists when all is well.
+  std::vector<request_outcome> wanted;     // By request.
+  std::vector<std::string> expected_paths; // Which actors are running, as the directory lists them, when all is well.
   uint32_t requests_per_trial = 3;
 };
-trial_world make_world(std::shared_ptr<const model_parts> model, uint32_t requests_per_trial = 3);
+trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t requests_per_trial = 3);
 
-/// A world around a tiny model with random weights, made up on the spot.
-trial_world make_tiny_world(uint32_t requests_per_trial = 3);
+/// A setup with a tiny model with random weights, made up on the spot.
+trial_setup make_tiny_setup(uint32_t requests_per_trial = 3);
 
 struct trial_bounds {
-  uint64_t steps = 300'000;                          // Of each phase.
+  uint64_t steps = 300'000; // Of each phase.
   // Virtual; of the second phase. Long, since the deadline of the very first step is a minute, after a jump of the clock
-  // three minutes, and sixteen times that for who was late four times in a row.
+  // three minutes, and sixteen times that for an actor that was late four times in a row.
   caf::timespan time = std::chrono::hours(4);
 };
 
@@ -37,23 +37,23 @@ struct trial_report {
   std::string problem;         // Empty: all is well. Else what is wrong, and in which phase.
   uint64_t steps = 0;
   caf::timespan time{0};       // Virtual, of the whole trial;
-  caf::timespan liveness{0};   // and from the end of the storm until the last request had finished.
+  caf::timespan liveness{0};   // and from the end of fault injection until the last request had finished.
   uint64_t fingerprint = 0;    // Equal for equal runs.
   uint64_t resubmitted = 0, restarts = 0;
-  tally struck;
+  injection_counts injected;
 };
 
-/// The same world and seed give the same trial, to the message. `trace`: see storm.
-trial_report run_trial(const trial_world& world, uint64_t seed, const trace_sink& trace = {},
+/// The same setup and seed give the same trial, to the message. `trace`: see simulated_injector.
+trial_report run_trial(const trial_setup& setup, uint64_t seed, const trace_sink& trace = {},
                        const trial_bounds& bounds = {});
-/// The same under a fault plan in place of the weather, for at most plan_steps steps: then its faults cease. The plan's own seed
-/// is replaced by the trial's.
+/// The same under a fault plan in place of a fault schedule, for at most plan_steps steps: then its faults are stopped. The
+/// plan's own seed is replaced by the trial's.
 constexpr uint64_t plan_steps = 20'000;
-trial_report run_trial(const trial_world& world, uint64_t seed, v1::FaultPlan plan, const trace_sink& trace = {},
+trial_report run_trial(const trial_setup& setup, uint64_t seed, v1::FaultPlan plan, const trace_sink& trace = {},
                        const trial_bounds& bounds = {});
 
-/// The same in weather of the caller's choice.
-trial_report run_trial(const trial_world& world, uint64_t seed, const weather& now, const trace_sink& trace = {},
+/// The same with a fault schedule of the caller's choice.
+trial_report run_trial(const trial_setup& setup, uint64_t seed, const fault_schedule& schedule, const trace_sink& trace = {},
                        const trial_bounds& bounds = {});
 
 } // namespace troupe::testing

@@ -3,9 +3,9 @@
 //   build/release/kernel_benchmarks --benchmark_filter='multiply/Q8_0/.*'
 //
 // Names: multiply/TYPE/ROWSxOUTPUTSxCOLUMNS/WHERE; attend/HEAD_DIM/HEADS/POSITIONS/ROWS/CACHE/WHERE. Counters: op/s are
-// multiplications and additions; B/s are the weights (or the cache, as if each row read it once) read. WHERE the weights are: in `memory`, a pool of
-// matrices larger than the last cache, walked through as decoding does; or one matrix that stays in the `cache`, which
-// shows the speed of the arithmetic.
+// multiplications and additions; B/s are the weights (or the cache, as if each row read it once) read. WHERE the weights are: in
+// `memory`, a pool of matrices larger than the last cache, walked through as decoding does; or one matrix that stays in the
+// `cache`, which shows the speed of the arithmetic.
 // TROUPE_ISA pins an instruction set.
 #include "apps/benchmarks/matrices.hpp"
 #include "model/kernels/attention.hpp"

@@ -1,16 +1,20 @@
 #pragma once
-// Packed weights to measure with: any content will do, as long as it is numbers of a sane size, because speed does not depend on it.
+// Packed weights for benchmarks. Their values do not matter as long as they are of a normal size: speed does not depend on them.
 #include "model/kernels/matrix.hpp"
 #include "model/kernels/weight_memory.hpp"
+#include "model/tensor.hpp"
 #include <algorithm>
+#include <cstddef>
 #include <memory>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace troupe {
 
 using matrices = std::vector<std::shared_ptr<const packed_matrix>>;
 
-/// All in one piece of memory, in their order, as in an engine. The tensors' own bytes are not looked at.
+/// All in one piece of memory, in their order, as in an engine. The tensors' own bytes are not read.
 inline matrices pack_all(std::vector<tensor_view> tensors) {
   uint64_t largest = 0, packed = 0;
   for (const auto& tensor : tensors) {

@@ -1,23 +1,26 @@
-// What do rounds of questions and answers cost beside the products they are for? The products of decoding one token, and
-// nothing else of it:
+// What rounds of requests and answers cost beside the products that they are for. Measured are the products of decoding one
+// token, and nothing else of it:
 //
-//   threads/MODEL   by two threads that meet after each product, spinning: no actors, no messages.
-//   actors/MODEL    by actors of the CAF as troupe places them, on two of its threads: in each layer one for each key/value head
-//                   and two shards, which a layer asks in four rounds. Their messages hold one number. Nobody watches,
-//                   checks, or starts anybody again.
+//   threads/MODEL   by two threads with a spinning barrier after each product: no actors, no messages.
+//   actors/MODEL    by CAF actors on two of troupe's worker threads: in each layer one for each key/value head and two shards,
+//                   which a layer asks in four rounds. Their messages hold one number. No actor is supervised, and no answer
+//                   is checked.
 //   fewest/MODEL    by as few actors as keep both threads busy: two heads in each layer, of half the weights each.
 //
-// `outside` is the share of threads x time that is not in products. `line_before` and `line_after`: nanoseconds that a line of cache
+// `outside` is the share of threads x time that is not in products. `line_before` and `line_after`: nanoseconds that a cache line
 // takes from one processor to another and back, just before and just after.
-#include "actors/workers.hpp"
+#include "actors/threads/workers.hpp"
 #include "apps/benchmarks/matrices.hpp"
-#include "apps/troupe/line_round_trip.hpp"
+#include "apps/troupe/bench/line_round_trip.hpp"
 #include <atomic>
 #include <benchmark/benchmark.h>
 #include <caf/all.hpp>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace troupe {
 namespace {
@@ -25,7 +28,7 @@ namespace {
 using clock_type = std::chrono::steady_clock;
 constexpr uint32_t threads = 2;
 
-/// Of a product of a layer.
+/// The shape of a product of a layer.
 struct shape {
   uint32_t outputs, columns;
 };
@@ -46,7 +49,7 @@ void add(std::vector<tensor_view>& tensors, shape whole, uint32_t pieces) {
   tensors.insert(tensors.end(), pieces, piece);
 }
 
-/// Multiplies one row of activations, and keeps the time.
+/// Multiplies one row of activations, and adds up the time.
 class multiplier {
 public:
   void run(const packed_matrix& weights) {
@@ -64,7 +67,7 @@ private:
   clock_type::duration spent_{};
 };
 
-/// When the workers that looked for something to do sleep.
+/// Measured after the worker threads have stopped spinning and sleep.
 double measure_quiet_line() {
   std::this_thread::sleep_for(std::chrono::milliseconds(1));
   return measure_line_round_trip();
@@ -78,8 +81,8 @@ void count(benchmark::State& state, clock_type::duration all, clock_type::durati
   state.SetBytesProcessed(int64_t(state.iterations() * bytes));
 }
 
-/// Where threads meet: nobody goes on before all are there.
-class meeting {
+/// A spinning barrier: no thread goes on before all have arrived.
+class barrier {
 public:
   void wait() {
     const uint32_t round = round_.load();
@@ -102,7 +105,7 @@ void by_threads(benchmark::State& state, const model_shape& model) {
   }
   const auto weights = pack_all(std::move(tensors));
   multiplier multipliers[threads];
-  meeting start, product;
+  barrier start, product;
   std::atomic<bool> is_over{false};
   const auto decode = [&](uint32_t self) {
     for (size_t i = self; i < weights.size(); i += threads) {
@@ -126,7 +129,7 @@ void by_threads(benchmark::State& state, const model_shape& model) {
   count(state, all, multipliers[0].spent() + multipliers[1].spent(), weights);
 }
 
-/// One head, or one shard: answers the question for product `round` with the time that it took.
+/// One head, or one shard: answers the request for product `round` with the time that it took.
 struct piece_state {
   matrices products;
   multiplier maths;
@@ -148,8 +151,8 @@ struct layer_state {
   std::vector<caf::actor> heads, shards;
   caf::actor next;
   size_t owed = 0;
-  int32_t round = 0; // The shards' next.
-  int64_t spent = 0; // In products, of this token so far.
+  int32_t round = 0; // The shards' next round.
+  int64_t spent = 0; // In products, for this token so far.
 };
 
 caf::behavior layer(caf::stateful_actor<layer_state>* self, std::vector<caf::actor> heads, std::vector<caf::actor> shards,

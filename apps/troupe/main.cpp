@@ -1,6 +1,6 @@
 // The command `troupe`: one table of subcommands, which prints the help and dispatches.
-#include "apps/troupe/command.hpp"
-#include "apps/troupe/terminal.hpp"
+#include "apps/troupe/cli/command.hpp"
+#include "apps/troupe/cli/terminal.hpp"
 #include "model/error.hpp"
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -23,8 +23,8 @@ constexpr command commands[] = {
   {"tokenize", declare_tokenize, "turn text into token ids, and back"},
   {"inspect", declare_inspect, "show a model's facts, its tensors, its tree of actors"},
   {"bench", declare_bench, "measure prefill and decode, and where a token's time goes"},
-  {"simulate", declare_simulate, "run the actors in thousands of simulated storms, each replayable by its seed"},
-  {"chaos", declare_chaos, "disturb the actors by a plan, and see whether every request gets the same bytes"},
+  {"simulate", declare_simulate, "run the actors in simulation with random faults; every run is replayable by its seed"},
+  {"chaos", declare_chaos, "inject the faults of a plan, and check that every request gets the same bytes"},
 };
 
 constexpr const char* footer = R"(
@@ -37,7 +37,7 @@ Exit codes:
   3    bad input: a model or another file is missing, damaged, not supported or cannot be written
   4    a bug in troupe
   130  cancelled by Ctrl-C (143: by SIGTERM); a second Ctrl-C ends at once
-  141  the reader of the output went away)";
+  141  the reader of the output closed it)";
 
 /// Runs `run` and turns what it throws into a message and an exit code.
 int run_guarded(const command& chosen, const command_run& run) {
@@ -66,7 +66,7 @@ int run_guarded(const command& chosen, const command_run& run) {
 
 int troupe_main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN); // A closed output is noticed at the write, so that the actors stop in order.
-  CLI::App app{"troupe runs transformers as a supervised troupe of actors.", "troupe"};
+  CLI::App app{"troupe runs transformers as supervised actors.", "troupe"};
   app.set_version_flag("--version", "troupe " TROUPE_VERSION);
   app.require_subcommand(1);
   app.footer(footer);

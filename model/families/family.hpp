@@ -23,8 +23,8 @@ struct family {
 /// All families, by name. A new one is a file in this folder and a line in family.cpp.
 std::span<const family> families();
 
-/// Lets the file's family describe it. The result is consistent: every tensor has the shape that the spec
-/// says, every number is within bounds that no later code can trip over. Throws input_error otherwise, and
+/// Describes the file by its family's rules. The result is consistent: every tensor has the shape that the spec
+/// says, every number is within bounds that all later code can handle. Throws input_error otherwise, and
 /// for files that are not (whole) models or of a family not known, listing those that are.
 model_description describe_model(const gguf& file);
 

@@ -1,5 +1,6 @@
 #include "model/families/family_reader.hpp"
 #include "model/formats/byte_reader.hpp"
+#include "model/kernels/dequantize.hpp"
 #include "model/utf8.hpp"
 #include <cmath>
 #include <sstream>
@@ -49,14 +50,13 @@ float hyperparameters::number(std::string_view key, bounds wanted, float otherwi
   return has(key) ? number(key, wanted) : otherwise;
 }
 
-const gguf_tensor* tensor_shelf::use(const std::string& name) {
+const gguf_tensor* tensor_lookup::use(const std::string& name) {
   const gguf_tensor* tensor = file_.find_tensor(name);
   if (tensor != nullptr) is_used_[tensor - file_.tensors().data()] = true;
   return tensor;
 }
 
-std::optional<tensor_view> tensor_shelf::find_matrix(const std::string& name, uint64_t rows,
-                                                     uint64_t columns) {
+std::optional<tensor_view> tensor_lookup::find_matrix(const std::string& name, uint64_t rows, uint64_t columns) {
   const gguf_tensor* tensor = use(name);
   if (tensor == nullptr) return std::nullopt;
   if (tensor->rows != rows || tensor->columns != columns) {
@@ -66,13 +66,13 @@ std::optional<tensor_view> tensor_shelf::find_matrix(const std::string& name, ui
   return view_of(*tensor);
 }
 
-tensor_view tensor_shelf::matrix(const std::string& name, uint64_t rows, uint64_t columns) {
+tensor_view tensor_lookup::matrix(const std::string& name, uint64_t rows, uint64_t columns) {
   auto found = find_matrix(name, rows, columns);
   if (!found) file_.fail("tensor " + name, "is missing; wanted " + shape(rows, columns));
   return *std::move(found);
 }
 
-std::optional<tensor_view> tensor_shelf::find_vector(const std::string& name, uint64_t length) {
+std::optional<tensor_view> tensor_lookup::find_vector(const std::string& name, uint64_t length) {
   auto found = find_matrix(name, 1, length);
   if (found && traits_of(found->type).block_elements != 1) {
     file_.fail("tensor " + name,
@@ -81,13 +81,13 @@ std::optional<tensor_view> tensor_shelf::find_vector(const std::string& name, ui
   return found;
 }
 
-tensor_view tensor_shelf::vector(const std::string& name, uint64_t length) {
+tensor_view tensor_lookup::vector(const std::string& name, uint64_t length) {
   auto found = find_vector(name, length);
   if (!found) file_.fail("tensor " + name, "is missing; wanted " + shape(1, length));
   return *std::move(found);
 }
 
-tensor_view tensor_shelf::table(const std::string& name, uint64_t rows_max, uint64_t columns) {
+tensor_view tensor_lookup::table(const std::string& name, uint64_t rows_max, uint64_t columns) {
   const gguf_tensor* tensor = use(name);
   if (tensor == nullptr)
     file_.fail("tensor " + name, "is missing; wanted " + std::to_string(columns) + " columns");
@@ -99,21 +99,20 @@ tensor_view tensor_shelf::table(const std::string& name, uint64_t rows_max, uint
   return view_of(*tensor);
 }
 
-std::optional<tensor_view> tensor_shelf::read_bias(const std::string& name, uint64_t length, bias with) {
+std::optional<tensor_view> tensor_lookup::read_bias(const std::string& name, uint64_t length, bias with) {
   if (with == bias::none) return std::nullopt;
   return with == bias::required ? vector(name + ".bias", length) : find_vector(name + ".bias", length);
 }
 
-projection_tensors tensor_shelf::projection(const std::string& name, uint64_t rows, uint64_t columns,
-                                            bias with) {
+projection_tensors tensor_lookup::projection(const std::string& name, uint64_t rows, uint64_t columns, bias with) {
   return {matrix(name + ".weight", rows, columns), read_bias(name, rows, with)};
 }
 
-norm_tensors tensor_shelf::norm(const std::string& name, uint64_t width, bias with) {
+norm_tensors tensor_lookup::norm(const std::string& name, uint64_t width, bias with) {
   return {vector(name + ".weight", width), read_bias(name, width, with)};
 }
 
-void tensor_shelf::require_all_used() const {
+void tensor_lookup::require_all_used() const {
   for (size_t i = 0; i < is_used_.size(); ++i) {
     if (!is_used_[i]) {
       file_.fail("tensor " + in_quotes(file_.tensors()[i].name),
@@ -179,12 +178,12 @@ model_spec start_spec(const gguf& file, std::string_view architecture, const dec
   return spec;
 }
 
-projection_tensors read_output(tensor_shelf& tensors, const tensor_view& embedding) {
+projection_tensors read_output(tensor_lookup& tensors, const tensor_view& embedding) {
   auto weight = tensors.find_matrix("output.weight", embedding.rows, embedding.columns);
   return {weight ? *std::move(weight) : embedding, tensors.find_vector("output.bias", embedding.rows)};
 }
 
-rope_spec read_rope(const gguf& file, const hyperparameters& parameters, tensor_shelf& tensors,
+rope_spec read_rope(const gguf& file, const hyperparameters& parameters, tensor_lookup& tensors,
                     rope_kind kind, uint32_t head_dim) {
   rope_spec rope;
   rope.kind = kind;

@@ -38,10 +38,10 @@ private:
   std::string architecture_;
 };
 
-/// Hands out the file's tensors by name, checks their shapes, and remembers which were asked for.
-class tensor_shelf {
+/// Looks up the file's tensors by name, checks their shapes, and remembers which were used.
+class tensor_lookup {
 public:
-  explicit tensor_shelf(const gguf& file) : file_(file), is_used_(file.tensors().size()) {}
+  explicit tensor_lookup(const gguf& file) : file_(file), is_used_(file.tensors().size()) {}
 
   /// [rows, columns]. Throws input_error when it is missing or has another shape.
   tensor_view matrix(const std::string& name, uint64_t rows, uint64_t columns);
@@ -59,8 +59,8 @@ public:
                                 bias with = bias::optional);
   norm_tensors norm(const std::string& name, uint64_t width, bias with);
 
-  /// A tensor that nobody asked for means that the model is something else than its family takes it for, and
-  /// would run wrongly: input_error.
+  /// Throws input_error when a tensor of the file was not used: then the model is not what its family takes it for, and its
+  /// results would be wrong.
   void require_all_used() const;
 
 private:
@@ -82,10 +82,10 @@ model_spec start_spec(const gguf& file, std::string_view architecture, const dec
                       const tensor_view& embedding);
 
 /// "output" [vocabulary, width]; the embedding itself where the file has none ("tied").
-projection_tensors read_output(tensor_shelf& tensors, const tensor_view& embedding);
+projection_tensors read_output(tensor_lookup& tensors, const tensor_view& embedding);
 
 /// Rotary positions from "rope.*" and the tensor "rope_freqs.weight".
-rope_spec read_rope(const gguf& file, const hyperparameters& parameters, tensor_shelf& tensors,
+rope_spec read_rope(const gguf& file, const hyperparameters& parameters, tensor_lookup& tensors,
                     rope_kind kind, uint32_t head_dim);
 
 // Bounds that keep every later product within 64 bits and every allocation within reason; no published model

@@ -5,9 +5,9 @@
 namespace troupe {
 namespace {
 
-using bias = tensor_shelf::bias;
+using bias = tensor_lookup::bias;
 
-layer_tensors read_layer(tensor_shelf& tensors, const std::string& block, const gated_decoder_traits& traits,
+layer_tensors read_layer(tensor_lookup& tensors, const std::string& block, const gated_decoder_traits& traits,
                          const decoder_sizes& sizes) {
   const uint64_t query_rows = uint64_t(sizes.heads) * sizes.head_dim;
   const uint64_t key_rows = uint64_t(sizes.kv_heads) * sizes.head_dim;
@@ -48,7 +48,7 @@ layer_spec describe_layer(const gated_decoder_traits& traits, const decoder_size
 
 model_description describe_gated_decoder(const gguf& file, const gated_decoder_traits& traits) {
   const hyperparameters parameters(file, traits.architecture);
-  tensor_shelf tensors(file);
+  tensor_lookup tensors(file);
   const decoder_sizes sizes = read_sizes(file, parameters);
   const norm_spec norm{norm_kind::rms, parameters.number("attention.layer_norm_rms_epsilon", epsilon_bounds)};
   const rope_spec rope = read_rope(file, parameters, tensors, traits.rope, sizes.head_dim);

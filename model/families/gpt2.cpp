@@ -7,7 +7,7 @@
 namespace troupe {
 namespace {
 
-using bias = tensor_shelf::bias;
+using bias = tensor_lookup::bias;
 
 /// Rows [first, first + count) of a projection with a bias. A bias is not quantised: its elements have whole
 /// bytes.
@@ -19,7 +19,7 @@ projection_tensors cut(const projection_tensors& fused, uint64_t first, uint64_t
   return result;
 }
 
-layer_tensors read_layer(tensor_shelf& tensors, const std::string& block, const decoder_sizes& sizes) {
+layer_tensors read_layer(tensor_lookup& tensors, const std::string& block, const decoder_sizes& sizes) {
   layer_tensors layer;
   layer.attention_norm = tensors.norm(block + "attn_norm", sizes.width, bias::required);
   const uint64_t rows = uint64_t(sizes.heads) * sizes.head_dim;
@@ -50,7 +50,7 @@ layer_spec describe_layer(const decoder_sizes& sizes, norm_spec norm) {
 
 model_description describe_gpt2(const gguf& file) {
   const hyperparameters parameters(file, "gpt2");
-  tensor_shelf tensors(file);
+  tensor_lookup tensors(file);
   const decoder_sizes sizes = read_sizes(file, parameters);
   if (sizes.kv_heads != sizes.heads) {
     parameters.fail("attention.head_count_kv",

@@ -8,9 +8,9 @@
 //
 // The file is not trusted. Opening walks through all of the metadata and all tensor descriptions once and
 // checks every count, length, offset and product before it is used; what is kept are views into the mapping,
-// so memory grows with what the file really holds and never with a number it merely claims.
+// so memory grows with what the file really holds and never with a number that it only states.
+#include "model/formats/gguf_values.hpp"
 #include "model/formats/mapped_file.hpp"
-#include "model/tensor.hpp"
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -18,51 +18,9 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 namespace troupe {
-
-/// Types of metadata values, as the format numbers them.
-enum class gguf_type : uint32_t {
-  uint8,
-  int8,
-  uint16,
-  int16,
-  uint32,
-  int32,
-  float32,
-  boolean,
-  string,
-  array,
-  uint64,
-  int64,
-  float64
-};
-
-/// An array as it lies in the file: checked to be complete, decoded on demand.
-struct gguf_array {
-  gguf_type element = gguf_type::uint8;
-  uint64_t count = 0;
-  std::span<const std::byte> bytes;
-};
-
-/// All unsigned, signed and floating-point types widen to the largest of their kind.
-using gguf_value = std::variant<uint64_t, int64_t, double, bool, std::string_view, gguf_array>;
-
-struct gguf_entry {
-  std::string_view key;
-  gguf_type type = gguf_type::uint8;
-  gguf_value value;
-};
-
-struct gguf_tensor {
-  std::string_view name;
-  tensor_type type = tensor_type::f32;
-  uint64_t rows = 0;    // Product of the outer dimensions.
-  uint64_t columns = 0; // The inner dimension.
-  std::span<const std::byte> bytes;
-};
 
 class gguf {
 public:
@@ -108,8 +66,5 @@ private:
   std::vector<gguf_entry> entries_;
   std::vector<gguf_tensor> tensors_;
 };
-
-/// "a string", "an unsigned integer": for error texts.
-std::string_view describe(gguf_type type);
 
 } // namespace troupe

@@ -5,7 +5,7 @@
 namespace troupe::detail {
 namespace {
 
-// Sizes nobody reaches with good intentions: what a header may cost in memory stays small.
+// Sizes that no real file reaches: they bound the memory that a header may cost.
 constexpr uint64_t entries_max = 65536;
 constexpr uint64_t tensors_max = 65536;
 constexpr uint64_t key_bytes_max = 65535; // The format's own limit.
@@ -13,7 +13,7 @@ constexpr uint64_t name_bytes_max = 64;   // The format's own limit.
 constexpr uint32_t dimensions_max = 4;    // The format's own limit.
 
 // The fewest bytes a metadata entry and a tensor description can take: a count above what is left of the file
-// divided by these is a lie, known before anything is reserved for it.
+// divided by these is wrong, which is known before memory is reserved for it.
 constexpr uint64_t entry_bytes_min = 8 + 1 + 4 + 1;
 constexpr uint64_t tensor_bytes_min = 8 + 1 + 4 + 8 + 4 + 8;
 

@@ -1,7 +1,8 @@
 #pragma once
 // How gguf.cpp walks through a file's header. Not for other files.
 #include "model/formats/byte_reader.hpp"
-#include "model/formats/gguf.hpp"
+#include "model/formats/gguf_values.hpp"
+#include "model/formats/mapped_file.hpp"
 
 namespace troupe::detail {
 

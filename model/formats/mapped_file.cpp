@@ -25,7 +25,7 @@ struct descriptor {
 } // namespace
 
 mapped_file::mapped_file(const std::filesystem::path& path) : path_(path) {
-  // O_NONBLOCK: opening a pipe that nobody writes to must not hang; it is refused below.
+  // O_NONBLOCK: opening a pipe without a writer must not hang; it is refused below.
   const descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.number < 0) fail(path, "cannot open the file", errno);
   struct stat facts {};

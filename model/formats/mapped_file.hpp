@@ -7,8 +7,8 @@
 
 namespace troupe {
 
-/// A file mapped read-only for as long as this object lives. Pages come from the file on first use, so a file
-/// on a disk that fails, or one that somebody shortens meanwhile, ends the process: replace model files by
+/// A file mapped read-only for as long as this object exists. Pages come from the file on first use, so a file
+/// on a disk that fails, or one that is shortened meanwhile, ends the process: replace model files by
 /// renaming, not in place.
 class mapped_file {
 public:

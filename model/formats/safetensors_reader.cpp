@@ -2,6 +2,7 @@
 #include "model/formats/byte_reader.hpp"
 #include "model/formats/safetensors.hpp"
 #include "model/formats/safetensors_types.hpp"
+#include "model/kernels/dequantize.hpp"
 #include "model/tensor.hpp"
 #include <algorithm>
 #include <limits>
@@ -37,7 +38,7 @@ public:
 
 private:
   /// nlohmann keeps the last of two equal keys silently; here the second one is an error. Nothing in a header
-  /// lies deeper than a shape, so deep nesting is refused before it is built.
+  /// is nested deeper than a shape, so deep nesting is refused before it is built.
   json parse(std::string_view text) const {
     std::set<std::string> names;
     const auto check = [&](int depth, json::parse_event_t event, json& value) {

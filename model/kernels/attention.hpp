@@ -1,6 +1,6 @@
 #pragma once
 // Scaled dot-product attention of one key/value head, over a cache of keys and values.
-#include "model/kernels/matrix.hpp"
+#include "model/kernels/rows.hpp"
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -39,7 +39,7 @@ public:
   void flip_bit(uint64_t draw);
 
   // For kernels: page p as keys [64/16][head_dim][16], then values [64][head_dim], in elements of type(). Reading a
-  // vector of 16 elements that begins inside a page is allowed, whatever lies behind its end.
+  // vector of 16 elements that begins inside a page is allowed, whatever is behind its end.
   const uint8_t* keys(uint32_t page) const { return pages_[page].get(); }
   const uint8_t* values(uint32_t page) const { return pages_[page].get() + page_bytes() / 2; }
 
@@ -59,14 +59,6 @@ private:
   bool keep_sums_;
   std::vector<page_memory> pages_;
   std::vector<uint32_t> sums_; // Of each position; whole pages.
-};
-
-/// Query row r sees positions [0, first + r * step): with step 1 each row one more than the row before it, as when a
-/// sequence's next tokens attend; with step 0 all the same.
-struct visible_positions {
-  visible_positions(uint32_t of_first, uint32_t more_each = 0) : first(of_first), step(more_each) {}
-  uint32_t first, step;
-  uint32_t of_row(uint32_t row) const { return first + row * step; }
 };
 
 /// out = softmax(scale * q·Kᵀ) V over the visible positions, at least 1 and at most cache.length(); "Attention Is All You

@@ -1,7 +1,7 @@
 // Attention over a key/value cache on the vectors of one instruction set: simd_*.hpp and rowwise_kernels.hpp
 // come first. A unit of work is one query row's one head; a few units, in order, pass over the cache together.
 #pragma once
-#include "model/kernels/kernel_table.hpp"
+#include "model/kernels/kernel_arguments.hpp"
 #include <algorithm>
 
 namespace troupe::TROUPE_ISA {
@@ -19,8 +19,8 @@ TROUPE_INLINE f32x16 load_cached(const uint8_t* elements, uint64_t i) {
 }
 
 /// Scores of the positions of one page for `Units` queries: weights[u][p] = scale * q_u·k_p. One lane is one
-/// position and walks the elements in order. Meanwhile the keys of the page `ahead` are fetched: pages lie anywhere, so the
-/// hardware cannot know where it goes on.
+/// position and walks the elements in order. Meanwhile the keys of the page `ahead` are fetched: pages are not contiguous, so
+/// the hardware cannot predict the next one.
 template <cache_type Type, int Units>
 TROUPE_INLINE void score_page(const uint8_t* keys, const uint8_t* ahead, const float* const* queries,
                               uint32_t head_dim, float scale, float* const* weights) {
@@ -52,7 +52,7 @@ TROUPE_INLINE float softmax(float* weights, uint32_t positions) {
   const f32x16 lowest = all_lanes(-__builtin_inff());
   f32x16 largest = lowest;
   for (uint32_t p = 0; p < whole; p += 16) largest = max(largest, load(weights + p));
-  if (rest > 0) { // What lies behind the last position must neither be seen nor weigh anything.
+  if (rest > 0) { // Positions after the last one must neither be seen nor have a weight.
     for (uint32_t p = positions; p < whole + 16; ++p) weights[p] = -__builtin_inff();
     largest = max(largest, load(weights + whole));
   }

@@ -2,7 +2,7 @@
 // matrix_kernels.hpp comes first. What is compared, and why it finds every wrong bit, is said at multiply_checked in
 // matrix.hpp.
 #pragma once
-#include "model/kernels/kernel_table.hpp"
+#include "model/kernels/kernel_arguments.hpp"
 #include <algorithm>
 
 namespace troupe::TROUPE_ISA {

@@ -1,10 +1,14 @@
 #pragma once
 // What every instruction set implements: the functions of model/kernels, behind their checks.
-#include "model/kernels/attention.hpp"
-#include "model/kernels/layout.hpp"
-#include "model/kernels/rowwise.hpp"
+#include "model/kernels/rows.hpp"
+#include "model/spec.hpp"
 
 namespace troupe {
+
+class packed_matrix; // matrix.hpp
+class operand;
+struct int8_block;
+class kv_cache; // attention.hpp
 
 /// Arguments of `multiply`, checked.
 struct product {

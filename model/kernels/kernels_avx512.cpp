@@ -3,7 +3,7 @@
 // Everything that is compiled for the baseline comes before the pragma: what the standard library and our own
 // headers define inline must not be compiled for this instruction set, because the linker may keep that copy
 // for all callers.
-#include "model/kernels/kernel_table.hpp"
+#include "model/kernels/kernel_arguments.hpp"
 #include <algorithm>
 #include <cmath>
 #include <type_traits>

@@ -1,5 +1,5 @@
 // The kernels in plain C++, for any CPU: slow, and the specification of the others.
-#include "model/kernels/kernel_table.hpp"
+#include "model/kernels/kernel_arguments.hpp"
 #include <algorithm>
 #include <cmath>
 #include <type_traits>

@@ -1,10 +1,10 @@
 #pragma once
-// How packed matrices lie in memory: what packing writes and the kernels read.
+// The memory layout of packed matrices: what packing writes and the kernels read.
 //
 // Rows are in groups of 16, one per lane. A group of a plain type is [columns][16] elements. A group of a quantised type is
 // two arrays, kept apart so that codes are aligned and both are read in one stream each: first the scales of all groups, then
-// the codes of all groups. So whoever fetches codes ahead goes on, at the end, to the scales of the matrix that lies behind, if no
-// column sums lie between, and they are what its product begins with: 1.2 times as fast as the other way round for matrices
+// the codes of all groups. So a kernel that fetches codes ahead goes on, at the end, to the scales of the next matrix in memory,
+// if no column sums are in between, and its product begins with those: 1.2 times as fast as the other way round for matrices
 // of 64 rows (Zen 5).
 //
 // Codes, per block of 32 columns, in vectors of 64 bytes = [16 rows][4 columns]. "Word j" is columns

@@ -6,7 +6,7 @@ namespace troupe::TROUPE_ISA {
 
 constexpr int limit_chains = 12; // Enough independent sums to hide the latency of each.
 
-/// Else the compiler would leave out what nobody looks at.
+/// Without it the compiler would leave out computations whose result is not used.
 inline void keep(i32x16 x) {
   int8_t sink[16];
   store_bytes(sink, x);

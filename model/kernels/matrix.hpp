@@ -2,7 +2,7 @@
 // Matrix products of inference, y = W x, for many rows x at once, and the layout of W that makes them fast.
 //
 // Determinism (docs/determinism.md): an output element is one dot product in one fixed order, whatever the
-// number of rows, the slice of W, the thread or the instruction set: every output element lives in one vector
+// number of rows, the slice of W, the thread or the instruction set: every output element is computed in one vector
 // lane, which walks the columns from first to last.
 //   float32:      y = fma(w[k], x[k], y) for k = 0, 1, ...; 16-bit weights are widened exactly.
 //   int8_blocks:  within a block of 32 columns dot = sum of (code - offset) * x code, exact in int32; then
@@ -11,6 +11,7 @@
 //                 products of what the file holds. Q6_K has two scales in a block, and a dot for each:
 //                 y = fma(fma(float(dot2), w_scale2, float(dot1) * w_scale1), x_scale, y).
 // The bias is added last.
+#include "model/kernels/rows.hpp"
 #include "model/kernels/weight_memory.hpp"
 #include "model/tensor.hpp"
 #include <cstdint>
@@ -19,23 +20,6 @@
 #include <vector>
 
 namespace troupe {
-
-/// Row-major float32 activations that somebody else owns: row r starts at data + r * stride.
-struct const_rows {
-  const float* data = nullptr;
-  uint32_t rows = 0;
-  uint32_t columns = 0;
-  uint64_t stride = 0; // In floats; >= columns.
-  std::span<const float> row(uint32_t r) const { return {data + r * stride, columns}; }
-};
-struct mutable_rows {
-  float* data = nullptr;
-  uint32_t rows = 0;
-  uint32_t columns = 0;
-  uint64_t stride = 0;
-  std::span<float> row(uint32_t r) const { return {data + r * stride, columns}; }
-  operator const_rows() const { return {data, rows, columns, stride}; }
-};
 
 /// What a packed matrix multiplies: float32 as it is, or blocks of 32 int8 with one float32 scale and their
 /// sums.
@@ -55,7 +39,7 @@ struct int8_block {
 /// every instruction set:
 ///   largest = max|x|;  scale = largest / 127;  code = round(x * (127 / largest)), ties to even.
 /// A block with largest < 2^-100 counts as zeros (its inverse might not be finite). A block with a non-finite
-/// x has codes 0 and a NaN scale, so that poison is never hidden by rounding. A last block shorter than 32
+/// x has codes 0 and a NaN scale, so that it is never hidden by rounding. A last block shorter than 32
 /// columns is padded with zeros.
 class operand {
 public:
@@ -121,8 +105,8 @@ public:
   /// the sums. True where none are kept.
   bool is_intact(uint32_t strip) const;
   bool is_intact() const; // All strips, one after the other: reads all of the matrix.
-  /// All that a wrong bit could befall: codes, scales, column sums. For fault plans and tests: whoever writes here breaks the
-  /// promise that weights never change.
+  /// All memory in which a wrong bit is to be found: codes, scales, column sums. For fault plans and tests only: packed weights
+  /// must not change.
   std::span<uint8_t> all_bytes() const;
 
   struct layout; // Defined for the kernels in model/kernels/layout.hpp.

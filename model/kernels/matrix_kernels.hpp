@@ -14,7 +14,7 @@
 // A tile that reaches beyond the last row or group repeats the last one: it computes and stores the same
 // value twice, which costs little and needs no second version of the kernel.
 #pragma once
-#include "model/kernels/kernel_table.hpp"
+#include "model/kernels/kernel_arguments.hpp"
 #include "model/kernels/weight_blocks.hpp"
 #include <algorithm>
 
@@ -54,7 +54,7 @@ struct unchecked {
 };
 struct checked {
   static constexpr bool is_on = true;
-  /// Sees every vector of dots when it is complete, before anybody uses it: a test's own policy strikes here.
+  /// Called with every vector of dots when it is complete, before it is used: a test's own policy injects a fault here.
   static void see(i32x16&, uint32_t /*first_column*/, uint32_t /*row*/, uint32_t /*block*/) {}
 };
 
@@ -72,7 +72,7 @@ TROUPE_INLINE void load_sums(const tile<Groups, Rows, Activation>& t, tile_sums<
   });
 }
 
-/// Repetitions store the same value twice; where a wrong bit in one of them must not spoil it, only what is new is stored.
+/// Repetitions store the same value twice; where a wrong bit in one of them must not corrupt it, only what is new is stored.
 template <bool OnlyNew = false, int Groups, int Rows, class Activation>
 TROUPE_INLINE void store_sums(const tile<Groups, Rows, Activation>& t, const tile_sums<Groups, Rows>& sums) {
   repeat<Groups>([&](auto g) TROUPE_LAMBDA {
@@ -87,8 +87,8 @@ TROUPE_INLINE void store_sums(const tile<Groups, Rows, Activation>& t, const til
 
 /// fetch::stream: what the tile reads `stream_ahead` bytes after the next `Lines` cache lines of each group, which begin at
 /// byte `from` of its `group_bytes`. Into the nearest cache; codes of 8 bits, which leave little to compute meanwhile, into
-/// the second. Past a group's end lies what the next tile, if it is a whole one, has in this place; beyond the last group the
-/// matrix that is probably used next; beyond all, nothing is harmed.
+/// the second. Past a group's end is what the next tile, if it is a whole one, has in this place; beyond the last group, the
+/// matrix that is probably used next; beyond all, the fetch is harmless.
 template <uint32_t Bits, int Lines, int Groups, int Rows, class Activation>
 TROUPE_INLINE void fetch_stream(const tile<Groups, Rows, Activation>& t, uint64_t from, uint64_t group_bytes) {
   from += stream_ahead(Bits);
@@ -127,7 +127,7 @@ template <class Weights, class Check, fetch Fetch, int Groups, int Rows>
 void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
   using format = typename Weights::format;
   const tile<Groups, Rows, int8_block> t =
-      task; // A copy nobody else can see: its pointers stay in registers.
+      task; // A copy that nothing else refers to: its pointers stay in registers.
   constexpr int parts = parts_of(format::scaling);
   constexpr int words = 8 / parts;
   [[maybe_unused]] constexpr uint64_t block_bytes = packed_code_bytes(format::code_bits);
@@ -263,7 +263,7 @@ void choose_groups(const product& task, uint32_t first_group, tile<Groups, Rows,
 }
 
 /// Which part of the next groups' weights tile `index` of `tiles` fetches while it does its panel. All tiles together
-/// fetch them once. Beyond the last group lies the matrix that is probably used next; beyond all, nothing is harmed.
+/// fetch them once. Beyond the last group is the matrix that is probably used next; beyond all, the fetch is harmless.
 template <int Groups, int Rows, class Activation>
 void choose_ahead(const product& task, uint32_t index, uint32_t tiles, uint32_t length,
                   tile<Groups, Rows, Activation>& t) {
@@ -286,7 +286,8 @@ struct as_they_are {
 };
 
 /// The loops over groups, panels and tiles of rows. Groups at a time, `length` units of columns in all,
-/// `panel` at a time. prepare(tile, is first of its panel) may put the panel's weights elsewhere; kernel(tile, Fetch) does one tile.
+/// `panel` at a time. prepare(tile, is first of its panel) may put the panel's weights elsewhere; kernel(tile, Fetch) does
+/// one tile.
 template <int Groups, class Activation, fetch Fetch, int... RowSizes, class Prepare, class Kernel>
 void multiply_all(const product& task, group_range groups, uint32_t length, uint32_t panel,
                   std::integer_sequence<int, RowSizes...>, Prepare prepare, Kernel kernel) {

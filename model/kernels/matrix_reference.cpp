@@ -1,6 +1,7 @@
 // Matrix products from their definition in matrix.hpp, in plain C++, one element at a time.
 #include "model/error.hpp"
 #include "model/kernels/blocks.hpp"
+#include "model/kernels/dequantize.hpp"
 #include "model/kernels/matrix.hpp"
 #include <Eigen/Core>
 #include <algorithm>

@@ -1,6 +1,6 @@
 // From a file's rows to the layout of layout.hpp.
 #include "model/error.hpp"
-#include "model/kernels/kernel_table.hpp"
+#include "model/kernels/kernel_arguments.hpp"
 #include "model/kernels/layout.hpp"
 #include <algorithm>
 
@@ -149,7 +149,7 @@ std::span<uint8_t> packed_matrix::all_bytes() const {
 
 namespace {
 
-/// The sizes of a packed tensor; everything but where it lies.
+/// The sizes of a packed tensor; everything but its memory.
 struct packed_sizes {
   packed_matrix::layout layout;
   uint64_t column_sum_bytes;

@@ -1,7 +1,6 @@
 #pragma once
 // Operations on one row at a time: norms, activations, rotary positions, residual sums. A row's result depends on that
 // row only. Sums run over 16 fixed lanes, added in one fixed order, on every instruction set.
-#include "model/kernels/matrix.hpp"
 #include "model/spec.hpp"
 #include <span>
 #include <vector>
@@ -21,8 +20,8 @@ void activate_gated(activation_kind kind, std::span<float> gate, std::span<const
 /// x += y.
 void add(std::span<float> x, std::span<const float> y);
 
-/// The turns of every pair for positions [0, positions). A position is fine + coarse * 2^k, and its turn the product of
-/// two turns kept in float64, rounded to float32 at the end (within an ulp of what float64 gives directly): the memory
+/// The turns (rotations) of every pair for positions [0, positions). A position is fine + coarse * 2^k, and its turn the product
+/// of two turns kept in float64, rounded to float32 at the end (within an ulp of what float64 gives directly): the memory
 /// grows with the square root of `positions`, 2 MB for a million positions of 64 pairs.
 class rope_table {
 public:

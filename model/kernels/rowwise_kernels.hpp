@@ -1,6 +1,6 @@
 // Row-wise operations on the vectors of one instruction set: simd_*.hpp comes first.
 #pragma once
-#include "model/kernels/kernel_table.hpp"
+#include "model/kernels/kernel_arguments.hpp"
 #include <cmath>
 
 namespace troupe::TROUPE_ISA {

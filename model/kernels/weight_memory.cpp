@@ -14,7 +14,7 @@ weight_memory allocate_weights(uint64_t size) {
   if (size < 2 * huge_page) return whole;
   const uint64_t offset = -reinterpret_cast<uintptr_t>(start) % huge_page;
 #if defined(MADV_HUGEPAGE)
-  madvise(whole.get() + offset, size, MADV_HUGEPAGE); // A wish: without it everything still works.
+  madvise(whole.get() + offset, size, MADV_HUGEPAGE); // A hint: without it everything still works.
 #endif
   return cut(whole, offset);
 }

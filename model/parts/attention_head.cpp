@@ -6,7 +6,7 @@
 namespace troupe {
 namespace {
 
-/// What makes a projected vector of a head a query or a key: its norm, then the turn of its position.
+/// What makes a projected vector of a head a query or a key: its norm, then the rotation for its position.
 void place(std::span<float> head, const std::optional<norm_weights>& norm, const rope_table* rope,
            std::span<const float> turn) {
   if (norm) normalize(norm->spec, norm->weight, norm->bias, head, head);

@@ -1,4 +1,5 @@
 #include "model/error.hpp"
+#include "model/kernels/dequantize.hpp"
 #include "model/parts.hpp"
 #include "model/parts/scratch.hpp"
 

@@ -1,4 +1,5 @@
 #include "model/error.hpp"
+#include "model/kernels/dequantize.hpp"
 #include "model/kernels/weight_memory.hpp"
 #include "model/parts.hpp"
 #include "model/parts/check_tensors.hpp"
@@ -22,7 +23,7 @@ norm_weights norm_of(const norm_spec& spec, const norm_tensors& tensors) {
 }
 
 /// Collects one job per matrix to pack. Jobs write into projections that must stay where they are, and count
-/// what they have done; they share nothing else. All matrices lie in one piece of memory, in the order of `add`, which is
+/// what they have done; they share nothing else. All matrices are in one piece of memory, in the order of `add`, which is
 /// the order of use.
 class packing {
 public:
@@ -63,7 +64,7 @@ private:
   std::atomic<uint64_t> bytes_done_{0};
 };
 
-/// Layers mostly turn by the same angles: one table for each rope_spec that differs.
+/// Layers mostly rotate by the same angles: one table for each rope_spec that differs.
 class rope_tables {
 public:
   explicit rope_tables(uint32_t positions) : positions_(positions) {}

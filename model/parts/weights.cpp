@@ -20,7 +20,7 @@ std::shared_ptr<const Part> repaired(std::shared_ptr<const Part> part) {
     const projection& old = *weights[i];
     if (old.matrix->is_intact()) continue;
     if (!copy) copy = std::make_shared<Part>(*part);
-    // The copy is ours alone until we return it.
+    // Nothing else refers to the copy until it is returned.
     auto& broken = const_cast<projection&>(*projections_of(*copy)[i]);
     broken.matrix = packed_matrix::pack(old.source, old.matrix->keeps());
   }

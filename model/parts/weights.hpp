@@ -1,8 +1,9 @@
 #pragma once
 // Whether the packed weights of a part still are what they were when they were packed, and what to do when they are not.
-// Packed weights are immutable and nobody repairs them in place, where others may be reading: a part with a wrong matrix is
-// replaced by one whose matrix was packed anew, in memory of its own. All of it needs a model whose matrices keep sums
-// (partition::keep). Not covered: biases, norms and the embedding, which are not packed.
+// Packed weights are immutable and are not repaired in place, because other threads may be reading them: a part with a wrong
+// matrix is replaced by one whose matrix was packed anew, in memory of its own. All of it needs a model whose matrices keep sums
+// (partition::keep). Sums are kept for each strip, which is 64 rows of a matrix. Not covered: biases, norms and the embedding,
+// which are not packed.
 #include "model/parts.hpp"
 
 namespace troupe {
@@ -21,8 +22,8 @@ std::shared_ptr<const attention_head_part> with_intact_weights(std::shared_ptr<c
 std::shared_ptr<const projection_shard_part> with_intact_weights(std::shared_ptr<const projection_shard_part> part);
 std::shared_ptr<const output_shard_part> with_intact_weights(std::shared_ptr<const output_shard_part> part);
 
-/// Flips one bit of all these, the one that `draw` chooses, as a fault of the memory would. For fault plans and tests; nobody
-/// else may be reading.
+/// Flips one bit of all these, the one that `draw` chooses, as a fault of the memory would. For fault plans and tests; no other
+/// thread may be reading.
 void flip_weight_bit(const projection_list& weights, uint64_t draw);
 
 } // namespace troupe

@@ -9,7 +9,7 @@
 
 namespace troupe::testing {
 
-/// Collects metadata and tensors; bytes() gives the file. Knows nothing of what makes sense.
+/// Collects metadata and tensors; bytes() gives the file. Does not check whether they are valid.
 class gguf_builder {
 public:
   uint32_t version = 3;

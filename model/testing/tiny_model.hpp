@@ -35,8 +35,8 @@ struct tiny_model_options {
   /// byte-level BPE (256 bytes, merges, <|endoftext|>; at least 257). Smaller vocabularies and `false` give a
   /// file without tokenizer.
   bool with_tokenizer = true;
-  /// This id's embedding row is all `poison`: a prompt with it makes NaN. Not together with `tied`, which
-  /// would poison every logits row.
+  /// Every value of this id's embedding row is `poison`: a prompt with it gives rows that are not finite. Not together with
+  /// `tied`, which would make every logits row so.
   std::optional<uint32_t> poisoned_token = std::nullopt;
   float poison = std::numeric_limits<float>::quiet_NaN();
   /// For files that are not quite right: keys and tensors to leave out, and whatever else is to be added

@@ -75,7 +75,7 @@ std::string hexadecimal(std::string_view bytes) {
 
 piece_tokenizer::piece_tokenizer(const vocabulary& words) : words_(words) {
   check(words_);
-  // Files exist that call their end-of-turn token a normal piece; its spelling is nothing to print.
+  // Files exist whose end-of-turn token is of kind normal; its text must not be printed.
   for (const uint32_t id : words_.end_of_generation)
     if (words_.kinds[id] == piece_kind::normal && spelled_like_control(words_.pieces[id]))
       words_.kinds[id] = piece_kind::control;
@@ -94,7 +94,7 @@ void piece_tokenizer::index_pieces() {
       slot = slot ? slot : id;
     }
     if (text.empty() || kind == piece_kind::unused)
-      continue; // Holes: no text becomes one.
+      continue; // Unused ids: no text becomes one.
     if (const auto [other, fresh] = all.emplace(text, id); !fresh)
       refuse("pieces " + std::to_string(other->second) + " and " + std::to_string(id) + " are both spelled \""
              + std::string(text) + "\"");

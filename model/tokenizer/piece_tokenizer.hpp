@@ -9,7 +9,7 @@ namespace troupe {
 
 /// Holds the vocabulary, finds special pieces, adds BOS and EOS; leaves ordinary text to its children.
 /// Ordinary text never becomes a control, unknown, unused or byte piece by its spelling. (llama.cpp lets
-/// merges end in one; sentencepiece does not, and text of a stranger must not turn into control tokens.)
+/// merges end in one; sentencepiece does not, and untrusted text must not become control tokens.)
 class piece_tokenizer : public tokenizer {
 public:
   /// Throws input_error when the vocabulary is inconsistent.
@@ -34,7 +34,7 @@ protected:
   size_t piece_bytes_max() const { return piece_bytes_max_; }
   /// The piece <0xNN> of a byte, if the vocabulary has it.
   std::optional<uint32_t> byte_piece(uint8_t byte) const { return byte_pieces_[byte]; }
-  /// The unknown token for what the vocabulary cannot say; throws input_error when it has none.
+  /// The unknown token, for bytes that the vocabulary cannot represent; throws input_error when it has none.
   uint32_t unknown_or_throw(std::string_view bytes) const;
 
 private:

@@ -8,7 +8,7 @@
 namespace troupe {
 
 /// Regular expressions applied one after the other, each to the words the one before left. A match is a word,
-/// and so is what lies between two matches. Immutable and thread-safe.
+/// and so is what is between two matches. Immutable and thread-safe.
 class pre_tokenizer {
 public:
   /// name: tokenizer.ggml.pre; empty is "default", as in files older than the key.

@@ -47,7 +47,7 @@ void sentencepiece_tokenizer::encode_text(std::string_view text, bool first,
   merge_chain chain;
   for (size_t position = 0; position < all.size();) {
     const auto step = utf8_next(all, position);
-    // Damaged characters fall apart into bytes at once, so that each can be said.
+    // Damaged characters are split into bytes at once, so that each has a token.
     const size_t bytes = step.state == utf8_state::whole ? step.bytes : 1;
     chain.add({static_cast<uint32_t>(position), static_cast<uint32_t>(bytes),
                find(all.substr(position, bytes)).value_or(no_piece)});

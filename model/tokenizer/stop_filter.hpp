@@ -10,7 +10,7 @@ namespace troupe {
 class stop_filter {
 public:
   explicit stop_filter(std::vector<std::string> stops = {}); // Empty strings are ignored.
-  /// What may be shown. Once stopped() everything is swallowed.
+  /// What may be shown. Once stopped() everything is dropped.
   std::string push(std::string_view text);
   /// What was held back, at the end of the stream.
   std::string finish();

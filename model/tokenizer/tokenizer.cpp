@@ -1,7 +1,4 @@
 #include "model/tokenizer/tokenizer.hpp"
-#include "model/error.hpp"
-#include "model/tokenizer/byte_pair.hpp"
-#include "model/tokenizer/sentencepiece.hpp"
 
 namespace troupe {
 
@@ -10,18 +7,6 @@ std::string tokenizer::decode(std::span<const uint32_t> ids, bool special_text) 
   for (const uint32_t id : ids)
     text += token_bytes(id, special_text);
   return text;
-}
-
-std::shared_ptr<const tokenizer> make_tokenizer(const vocabulary& words) {
-  switch (words.kind) {
-    case tokenizer_kind::sentencepiece:
-      return std::make_shared<sentencepiece_tokenizer>(words);
-    case tokenizer_kind::byte_pair:
-      return std::make_shared<byte_pair_tokenizer>(words);
-    case tokenizer_kind::none:
-      break;
-  }
-  throw input_error("this model's file has no vocabulary: it takes and gives token ids, not text");
 }
 
 } // namespace troupe

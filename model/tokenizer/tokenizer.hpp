@@ -14,7 +14,7 @@ namespace troupe {
 enum class special_tokens : uint8_t { as_file, never };
 
 /// Immutable and thread-safe. Any bytes are acceptable text; invalid UTF-8 is carried through as bytes where the
-/// vocabulary can say bytes, and becomes the unknown token where it cannot.
+/// vocabulary has tokens for bytes, and becomes the unknown token where it has not.
 class tokenizer {
 public:
   virtual ~tokenizer() = default;
@@ -27,8 +27,5 @@ public:
   virtual std::string piece(uint32_t id) const = 0;
   virtual const vocabulary& words() const = 0;
 };
-
-/// Throws input_error when the vocabulary is inconsistent or its pre-tokenizer is unknown.
-std::shared_ptr<const tokenizer> make_tokenizer(const vocabulary& words);
 
 } // namespace troupe

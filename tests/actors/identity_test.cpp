@@ -1,11 +1,11 @@
 // Goal: the actors compute what the sequential reference computes, bit for bit, however the work is cut and scheduled; and
-// one poisoned request harms nobody else.
+// one poisoned request does not affect others.
 #include "actors/engine.hpp"
 #include "model/error.hpp"
 #include "model/kernels/isa.hpp"
 #include "model/reference.hpp"
-#include "support/catch.hpp"
 #include "model/testing/tiny_model.hpp"
+#include "support/catch.hpp"
 
 #include <cstring>
 #include <limits>
@@ -104,7 +104,7 @@ void check_equal(const outcome& out, const outcome& wanted) {
   for (const auto& [layer, values] : wanted.hidden) CHECK(same_bytes(out.hidden.at(layer), values));
 }
 
-struct isa_guard { // Whatever happens, the next test runs on the best instruction set again.
+struct isa_guard { // However the test ends, the next one runs on the best instruction set again.
   std::string before = current_isa();
   ~isa_guard() { pin_isa(before); }
 };
@@ -163,10 +163,10 @@ TEST_CASE("sequences that do not fit into the memory of the caches together give
   const auto outcomes = run_all(from, requests);
   size_t i = 0;
   for (const auto& [id, out] : outcomes) check_equal(out, by_reference(model, requests[i++]));
-  CHECK(runtime.statistics().rows_replayed > 0); // Somebody was preempted.
+  CHECK(runtime.statistics().rows_replayed > 0); // Some sequence was preempted.
 }
 
-TEST_CASE("a request that is poisoned ends with an error that says where, the others are unharmed") {
+TEST_CASE("a request that is poisoned ends with an error that says where, the others are not affected") {
   const auto model = open_model(testing::write_tiny_model({.poisoned_token = 300}));
   const auto healthy = open_model(testing::write_tiny_model({}));
   engine runtime{model, {.threads = 2}};
@@ -242,9 +242,9 @@ TEST_CASE("requests end by stop strings and by length of the context, and imposs
     CHECK_THROWS_AS(from.submit(unmatchable), input_error);
   }
 
-  const auto crowd = run_all(from, std::vector<generate_request>(6, request));
+  const auto six = run_all(from, std::vector<generate_request>(6, request));
   size_t served = 0, refused = 0;
-  for (const auto& [crowd_id, out] : crowd) {
+  for (const auto& [id, out] : six) {
     served += out.tokens == full.tokens;
     refused += out.reason == finish_reason::error && out.error.find("too many requests") != std::string::npos;
   }

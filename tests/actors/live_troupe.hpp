@@ -1,11 +1,12 @@
 #pragma once
-// A whole troupe on real worker threads, with a client, for tests that strike at its actors.
-#include "actors/client.hpp"
-#include "actors/paths.hpp"
-#include "actors/root.hpp"
-#include "actors/workers.hpp"
+// A whole troupe on real worker threads, with a client, for tests that kill its actors or make them throw.
+#include "actors/interfaces/paths.hpp"
+#include "actors/requests/request_tracker.hpp"
+#include "actors/threads/workers.hpp"
+#include "actors/tree/root.hpp"
 #include "messages/message_types.hpp"
 #include "model/model_file.hpp"
+#include "model/tokenizer/make_tokenizer.hpp"
 #include <chrono>
 #include <memory>
 #include <string>
@@ -33,13 +34,13 @@ public:
     config.limits.cache_positions_max = 16ull * model->positions_max;
     config.hook = std::move(hook);
     root_ = spawn_root(system_, std::move(config));
-    desk_ = std::make_unique<client_desk>(system_, root_);
+    tracker_ = std::make_unique<request_tracker>(system_, root_);
   }
 
-  client_desk& desk() { return *desk_; }
+  request_tracker& tracker() { return *tracker_; }
   caf::actor_system& system() { return system_; }
 
-  /// The actor at `path` now; waits for it a little, since it may just be on its way back.
+  /// The actor at `path` now; waits for it a little, since it may just be restarted.
   caf::strong_actor_ptr find(const std::string& path) {
     caf::scoped_actor self{system_};
     self->send(root_, v1::FindDirectory{});
@@ -72,7 +73,7 @@ public:
 
   /// Stops everything. How many actors are left over.
   size_t shut_down() {
-    desk_.reset();
+    tracker_.reset();
     {
       caf::scoped_actor self{system_};
       self->monitor(root_);
@@ -90,7 +91,7 @@ private:
   caf::actor_system system_;
   size_t running_before_;
   root_actor root_;
-  std::unique_ptr<client_desk> desk_;
+  std::unique_ptr<request_tracker> tracker_;
 };
 
 } // namespace troupe::testing

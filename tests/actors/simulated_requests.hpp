@@ -1,9 +1,10 @@
 #pragma once
 // Three requests to a tiny model in a simulated troupe, and what must come out of them.
-#include "actors/sequence.hpp"
+#include "actors/requests/sequence.hpp"
 #include "actors/testing/simulated_troupe.hpp"
 #include "model/model_file.hpp"
 #include "model/testing/tiny_model.hpp"
+#include "model/tokenizer/make_tokenizer.hpp"
 #include "support/catch.hpp"
 
 namespace troupe::testing {
@@ -65,7 +66,7 @@ inline void check_outcomes(const std::map<uint64_t, outcome>& outcomes) {
 }
 
 inline void submit_all(simulated_troupe& troupe) {
-  for (auto& request : three_requests()) troupe.desk().submit(std::move(request));
+  for (auto& request : three_requests()) troupe.tracker().submit(std::move(request));
 }
 
 } // namespace troupe::testing

@@ -1,7 +1,7 @@
-#include "actors/cpus.hpp"
+#include "actors/threads/cpus.hpp"
 #include "apps/process.hpp"
-#include "apps/troupe/measurement.hpp"
-#include "apps/troupe/peer.hpp"
+#include "apps/troupe/bench/measurement.hpp"
+#include "apps/troupe/bench/peer.hpp"
 #include "support/catch.hpp"
 #include "model/testing/tiny_model.hpp"
 #include <nlohmann/json.hpp>
@@ -11,7 +11,7 @@ using namespace troupe::testing;
 using namespace std::chrono_literals;
 using nlohmann::json;
 
-TEST_CASE("the median of an even number of samples lies between the middle two") {
+TEST_CASE("the median of an even number of samples is the mean of the middle two") {
   CHECK(median({3}) == 3);
   CHECK(median({9, 1, 5}) == 5);
   CHECK(median({8, 1, 2, 4}) == 3);
@@ -31,7 +31,7 @@ TEST_CASE("the shares of a token's time are those of all threads together") {
   CHECK(shares.arithmetic == Approx(0.6));
   CHECK(shares.messages == Approx(0.1));
   CHECK(shares.waiting == Approx(0.3));
-  CHECK(shares.actor_tax() == Approx(0.4));
+  CHECK(shares.actor_overhead() == Approx(0.4));
   const auto facts = to_json(runs, 2);
   CHECK(facts.at("tokens_per_s") == 8.0);
   CHECK(facts.at("messages_per_token") == 2.0);
@@ -39,7 +39,7 @@ TEST_CASE("the shares of a token's time are those of all threads together") {
   after.decode.compute = 17s; // All of another 2 * 5 s.
   before.decode.compute = 7s;
   runs.add(5.0, before, after);
-  const auto samples = to_json(runs, 2).at("actor_tax_samples");
+  const auto samples = to_json(runs, 2).at("actor_overhead_samples");
   REQUIRE(samples.size() == 2);
   CHECK(samples[0] == Approx(0.4));
   CHECK(samples[1] == Approx(0).margin(1e-9));
@@ -66,8 +66,8 @@ TEST_CASE("bench --json has the medians, their spread and the shares") {
     CHECK(messages > 0);
     CHECK(waiting >= 0);
     CHECK(arithmetic + messages + waiting == Approx(1));
-    CHECK(one.at("actor_tax") == Approx(1 - arithmetic));
-    CHECK(one.at("actor_tax_samples").size() == 3);
+    CHECK(one.at("actor_overhead") == Approx(1 - arithmetic));
+    CHECK(one.at("actor_overhead_samples").size() == 3);
     CHECK(one.at("messages_per_token") > 1);
   }
   if (usable_cpus().size() > 1) {
@@ -91,8 +91,9 @@ TEST_CASE("bench refuses lengths beyond the model's context") {
   CHECK(result.err.find("128") != std::string::npos);
 }
 
-TEST_CASE("what another program printed is understood, or nothing is") {
-  const auto llama = parse_peer(R"([{"n_prompt": 512, "n_gen": 0, "avg_ts": 68.5}, {"n_prompt": 0, "n_gen": 64, "avg_ts": 30.25}])");
+TEST_CASE("the rates that another program printed are found, and nothing else is taken for one") {
+  const auto llama = parse_peer(
+    R"([{"n_prompt": 512, "n_gen": 0, "avg_ts": 68.5}, {"n_prompt": 0, "n_gen": 64, "avg_ts": 30.25}])");
   CHECK(llama.prefill == 68.5);
   CHECK(llama.decode == 30.25);
   const auto line = parse_peer("loading...\n{\"model\": \"m\", \"decode_tokens_per_s\": 12.5}\n");
@@ -127,10 +128,10 @@ TEST_CASE("bench compares with another command, repetition by repetition, and na
   CHECK(facts.at("limits").at("read_samples").size() == 4); // Around three repetitions.
   for (const char* limit : {"read_bytes_per_s", "int8_operations_per_s", "float_operations_per_s"})
     CHECK(facts.at("limits").at(limit) > 1e8);
-  CHECK_FALSE(facts.at("limits").contains("line_round_trip_ns")); // One thread has nobody to talk to.
+  CHECK_FALSE(facts.at("limits").contains("line_round_trip_ns")); // Not measured with one thread.
 }
 
-TEST_CASE("bench ends with 1 when the other command fails or says nothing") {
+TEST_CASE("bench ends with 1 when the other command fails or prints no rate") {
   for (const char* peer : {"false", "echo hello"}) {
     const outcome result = run_troupe({"bench", "-m", write_tiny_model(), "--prompt-tokens", "8", "--generate-tokens", "4",
                                        "--threads", "1", "--repetitions", "1", "--compare", peer});

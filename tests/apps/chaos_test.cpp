@@ -1,10 +1,10 @@
 // apps/troupe/chaos*: verdicts and reports from made-up runs, and the command itself on a tiny model.
 #include "actors/faults/plan.hpp"
 #include "apps/process.hpp"
-#include "apps/troupe/chaos_random.hpp"
-#include "apps/troupe/chaos_report.hpp"
-#include "support/catch.hpp"
+#include "apps/troupe/chaos/chaos_random.hpp"
+#include "apps/troupe/chaos/chaos_report.hpp"
 #include "model/testing/tiny_model.hpp"
+#include "support/catch.hpp"
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -29,19 +29,19 @@ v1::FaultPlan plan_of(const std::string& json_text) { return parse_fault_plan(js
 const char* const one_kill =
   R"({"name": "one <kill>", "faults": [{"selector": {"path": "/scheduler"}, "effect": {"kill": {}}}]})";
 
-chaos_result made_up(const request_record& disturbed, int strikes) {
+chaos_result made_up(const request_record& disturbed, int injections) {
   chaos_result result{plan_of(one_kill), "m.gguf", {{"a \"prompt\" & more", {}}}, {}, {}, {}};
-  result.calm.requests = {finished({1, 2, 3}, {1, 2, 3, 3})};
+  result.undisturbed.requests = {finished({1, 2, 3}, {1, 2, 3, 3})};
   result.disturbed.requests = {disturbed};
   result.disturbed.wall_ms = 50;
-  for (int i = 0; i < strikes; ++i) {
-    auto& strike = *result.disturbed.log.add_strikes();
-    strike.set_fault("kill");
-    strike.set_path("/scheduler");
-    strike.set_time_ms(10);
-    strike.set_recovered_ms(11 + i);
+  for (int i = 0; i < injections; ++i) {
+    auto& injection = *result.disturbed.log.add_injections();
+    injection.set_fault("kill");
+    injection.set_path("/scheduler");
+    injection.set_time_ms(10);
+    injection.set_recovered_ms(11 + i);
   }
-  result.verdict = judge(result.plan, result.calm, result.disturbed);
+  result.verdict = judge(result.plan, result.undisturbed, result.disturbed);
   return result;
 }
 
@@ -58,7 +58,8 @@ std::string tiny() {
 }
 
 outcome run_chaos(const std::string& plan, std::vector<std::string> more = {}) {
-  std::vector<std::string> arguments{"chaos", "-m", tiny(), "--plan", plan, "--threads", "2", "--clients", "4", "--max-tokens", "32"};
+  std::vector<std::string> arguments{"chaos",     "-m", tiny(),         "--plan", plan, "--threads", "2",
+                                     "--clients", "4",  "--max-tokens", "32"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return run_troupe(arguments);
 }
@@ -73,49 +74,49 @@ TEST_CASE("a percentile is a value that was there") {
 }
 
 TEST_CASE("a request is identical, differs at a token, failed or is lost") {
-  const auto calm = finished({1, 2, 3}, {1, 2, 3, 3});
-  CHECK(to_string(judge(calm, finished({1, 2, 3}, {1, 9, 10, 10}))) == "identical");
-  CHECK(judge(calm, finished({1, 2, 3}, {1, 9, 10, 10})).pause_ms == 8);
-  CHECK(to_string(judge(calm, finished({1, 5, 3}, {}))) == "differs at token 1");
-  CHECK(to_string(judge(calm, finished({1, 2}, {}))) == "differs at token 2");
+  const auto undisturbed = finished({1, 2, 3}, {1, 2, 3, 3});
+  CHECK(to_string(judge(undisturbed, finished({1, 2, 3}, {1, 9, 10, 10}))) == "identical");
+  CHECK(judge(undisturbed, finished({1, 2, 3}, {1, 9, 10, 10})).pause_ms == 8);
+  CHECK(to_string(judge(undisturbed, finished({1, 5, 3}, {}))) == "differs at token 1");
+  CHECK(to_string(judge(undisturbed, finished({1, 2}, {}))) == "differs at token 2");
   auto lost = finished({1, 2}, {});
   lost.finished = false;
-  CHECK(to_string(judge(calm, lost)) == "lost after token 2");
+  CHECK(to_string(judge(undisturbed, lost)) == "lost after token 2");
   auto wrong_and_lost = finished({4}, {});
   wrong_and_lost.finished = false;
-  CHECK(to_string(judge(calm, wrong_and_lost)) == "differs at token 0");
+  CHECK(to_string(judge(undisturbed, wrong_and_lost)) == "differs at token 0");
   auto failed = finished({1}, {});
   failed.reason = finish_reason::error;
   failed.error = "poison";
-  CHECK(to_string(judge(calm, failed)) == "failed: poison");
+  CHECK(to_string(judge(undisturbed, failed)) == "failed: poison");
 }
 
-TEST_CASE("a plan fails when bytes differ, and when a fault never struck") {
+TEST_CASE("a plan fails when bytes differ, and when a fault was never injected") {
   const auto good = finished({1, 2, 3}, {1, 2, 3, 3});
   CHECK(made_up(good, 1).verdict.passed());
   CHECK(!made_up(good, 0).verdict.passed());
   CHECK(!made_up(finished({1, 2, 4}, {}), 1).verdict.passed());
   auto result = made_up(good, 0);
   result.plan.mutable_faults(0)->set_optional(true);
-  CHECK(judge(result.plan, result.calm, result.disturbed).passed());
+  CHECK(judge(result.plan, result.undisturbed, result.disturbed).passed());
   result.disturbed.left_over = 2;
-  CHECK(!judge(result.plan, result.calm, result.disturbed).passed());
+  CHECK(!judge(result.plan, result.undisturbed, result.disturbed).passed());
 }
 
-TEST_CASE("a continuous probe does not mind what has not happened yet, but what is wrong already") {
+TEST_CASE("a continuous probe fails for what is wrong already, not for what has not happened yet") {
   v1::Probe bytes, finish;
   bytes.set_bytes_equal(true);
   finish.set_all_requests_finish(true);
-  run_record calm, run;
-  calm.requests = {finished({1, 2, 3}, {})};
+  run_record undisturbed, run;
+  undisturbed.requests = {finished({1, 2, 3}, {})};
   run.requests = {finished({1, 2}, {})};
   run.requests[0].finished = false;
-  CHECK(judge(bytes, calm, run, true).holds);
-  CHECK(judge(finish, calm, run, true).holds);
-  CHECK(!judge(bytes, calm, run, false).holds);
-  CHECK(!judge(finish, calm, run, false).holds);
+  CHECK(judge(bytes, undisturbed, run, true).holds);
+  CHECK(judge(finish, undisturbed, run, true).holds);
+  CHECK(!judge(bytes, undisturbed, run, false).holds);
+  CHECK(!judge(finish, undisturbed, run, false).holds);
   run.requests[0].tokens = {1, 7};
-  CHECK(!judge(bytes, calm, run, true).holds);
+  CHECK(!judge(bytes, undisturbed, run, true).holds);
 }
 
 TEST_CASE("reports say the same in every form") {
@@ -128,11 +129,11 @@ TEST_CASE("reports say the same in every form") {
   CHECK(has(to_junit(good), "name=\"one &lt;kill&gt;\""));
   CHECK(has(to_html(good), "a &quot;prompt&quot; &amp; more"));
   CHECK(has(to_html(good), "<svg"));
-  CHECK(has(to_html(good), "All 2 strikes"));
+  CHECK(has(to_html(good), "All 2 injections"));
   CHECK(!has(to_html(good), "not drawn"));
-  auto crowd = good;
-  for (int i = 0; i < 70; ++i) crowd.disturbed.log.add_strikes()->set_path("/replica/0/layer/" + std::to_string(i));
-  CHECK(has(to_html(crowd), "11 more actors not drawn"));
+  auto many = good;
+  for (int i = 0; i < 70; ++i) many.disturbed.log.add_injections()->set_path("/replica/0/layer/" + std::to_string(i));
+  CHECK(has(to_html(many), "11 more actors not drawn"));
   const auto bad = made_up(finished({1, 9, 3}, {}), 0);
   CHECK(has(to_text(bad), "request 1: differs at token 1"));
   CHECK(has(to_text(bad), "FAILED\n"));
@@ -179,21 +180,21 @@ TEST_CASE("chaos writes its reports, and its exit code is the verdict") {
   CHECK(has(text_of(html), "</html>"));
   CHECK(has(text_of(junit), "</testsuite>"));
 
-  // A fault that never comes, and a promise that is not kept.
+  // A fault that never fires, and a probe that does not hold.
   const auto never = write_temporary(
     R"({"faults": [{"selector": {"path": "/scheduler"}, "trigger": {"nth_message": 1000000}, "effect": {"kill": {}}}]})", ".json");
-  const auto unstruck = run_chaos(never.string());
-  CHECK(unstruck.exit_code == 1);
-  CHECK(has(unstruck.out, "never struck: its trigger never came"));
+  const auto not_injected = run_chaos(never.string());
+  CHECK(not_injected.exit_code == 1);
+  CHECK(has(not_injected.out, "never injected: its trigger never fired"));
   const auto strict = write_temporary(
     R"({"faults": [{"selector": {"path": "/scheduler"}, "trigger": {"nth_message": 9}, "effect": {"kill": {}}}],
         "steady_state": {"probes": [{"restarts_below": 1}]}})", ".json");
   CHECK(run_chaos(strict.string()).exit_code == 1);
 }
 
-TEST_CASE("a plan that fits nobody, and one that is no plan, are refused with the field's name") {
-  const auto nobody = write_temporary(R"({"faults": [{"selector": {"path": "/replica/7/**"}, "effect": {"kill": {}}}]})", ".json");
-  const auto unmatched = run_chaos(nobody.string());
+TEST_CASE("a plan that fits no actor, and one that is no plan, are refused with the field's name") {
+  const auto plan = write_temporary(R"({"faults": [{"selector": {"path": "/replica/7/**"}, "effect": {"kill": {}}}]})", ".json");
+  const auto unmatched = run_chaos(plan.string());
   CHECK(unmatched.exit_code == 3);
   CHECK(has(unmatched.err, "faults[0].selector.path: \"/replica/7/**\" fits no actor of this model"));
   const auto wrong = run_chaos(write_temporary(R"({"faults": [{"colour": 1}]})", ".json").string());
@@ -202,11 +203,12 @@ TEST_CASE("a plan that fits nobody, and one that is no plan, are refused with th
   CHECK(run_troupe({"chaos", "-m", tiny()}).exit_code == 2);
 }
 
-TEST_CASE("a lie that nobody notices is noticed by chaos") {
-  // What shards answer on the way to their layer: finite, and no check stands behind it.
-  const auto lie = write_temporary(R"({"faults": [{"selector": {"from": "/replica/0/layer/0/shard/*", "message": "ProjectResult"},
+TEST_CASE("a silent corruption makes chaos fail") {
+  // In what shards answer, on the way to their layer: the values are finite, and no check detects them.
+  const auto plan = write_temporary(R"({"faults": [{
+    "selector": {"from": "/replica/0/layer/0/shard/*", "message": "ProjectResult"},
     "trigger": {"probability": 1}, "effect": {"flip_bit": {"bit": 26}}}]})", ".json");
-  const auto result = run_chaos(lie.string());
+  const auto result = run_chaos(plan.string());
   CHECK(result.exit_code == 1);
   CHECK(has(result.out, "differs at token"));
 }
@@ -221,8 +223,8 @@ TEST_CASE("logits that arrive damaged every time end the request with an error t
 
 TEST_CASE("a drawn plan is survived, and can be kept") {
   const auto kept = temporary_path(".json");
-  const auto drawn = run_troupe({"chaos", "-m", tiny(), "--random-seed", "3", "--faults", "8", "--clients", "4", "--max-tokens", "32",
-                                 "--threads", "2", "--save-plan", kept.string(), "--json"});
+  const auto drawn = run_troupe({"chaos", "-m", tiny(), "--random-seed", "3", "--faults", "8", "--clients", "4",
+                                 "--max-tokens", "32", "--threads", "2", "--save-plan", kept.string(), "--json"});
   CHECK(drawn.exit_code == 0);
   CHECK(json::parse(drawn.out).at("faults").size() == 8);
   CHECK(read_fault_plan(kept).faults_size() == 8);

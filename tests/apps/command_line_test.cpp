@@ -1,4 +1,4 @@
-// What a user meets before any model runs: help, versions, refusals.
+// What a user gets before any model runs: help, versions, refusals.
 #include "apps/process.hpp"
 #include "support/catch.hpp"
 #include "model/testing/tiny_model.hpp"

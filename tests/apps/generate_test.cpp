@@ -33,7 +33,7 @@ std::string long_model() {
 
 } // namespace
 
-TEST_CASE("generate --json prints one object with the promised fields") {
+TEST_CASE("generate --json prints one object with the documented fields") {
   const outcome result = generate(
     write_tiny_model(), {"--prompt", "hello", "--max-tokens", "9", "--temperature", "0", "--ignore-eos", "--json"});
   INFO(result.err);
@@ -187,7 +187,7 @@ TEST_CASE("after Ctrl-C every JSON object is complete and says cancelled") {
   for (const json& object : objects) CHECK(object.at("finish_reason") == "cancelled");
 }
 
-TEST_CASE("when the reader goes away the program ends by itself, quietly") {
+TEST_CASE("when the reader of stdout closes it the program ends by itself, without a message") {
   troupe_process process{{"generate", "-m", long_model(), "-p", "one", "-n", "90000", "--ignore-eos", "--threads", "2"}};
   process.write_and_close("");
   process.read_out(50);

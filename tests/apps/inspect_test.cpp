@@ -1,5 +1,5 @@
 #include "apps/process.hpp"
-#include "apps/troupe/actor_tree.hpp"
+#include "apps/troupe/inspect/actor_tree.hpp"
 #include "support/catch.hpp"
 #include "model/testing/tiny_model.hpp"
 #include <filesystem>
@@ -66,7 +66,7 @@ TEST_CASE("the tree of actors holds every layer and every head") {
   CHECK(dot.out.ends_with("}\n"));
 }
 
-TEST_CASE("the place of a supervisor holds its children together") {
+TEST_CASE("a supervisor and its children are drawn below the common prefix of their paths") {
   const std::vector<actor_facts> actors{{"/", 0}, {"/a/0/x", 0}, {"/a/0/supervisor", 0}, {"/supervisor", 0}};
   CHECK(draw(actor_trees(actors)) == R"(/
 ├── a/0

@@ -58,7 +58,7 @@ std::vector<float> values_at(const std::vector<float>& all, size_t first, size_t
 
 } // namespace
 
-TEST_CASE("the reference writes logits and hidden states in the promised shapes") {
+TEST_CASE("the reference writes logits and hidden states in the documented shapes") {
   const std::string input = write_input({2, 7}, some_ids(14, 1));
   const safetensors_reader file{run_logits(write_tiny_model(), input, {"--reference", "--hidden-states"})};
   REQUIRE(file.tensors().size() == 4);

@@ -1,5 +1,5 @@
 #pragma once
-// The built program `troupe` as a process, as its users meet it.
+// The built program `troupe` as a process, as its users run it.
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -13,7 +13,7 @@ struct outcome {
   std::string out, err;
 };
 
-/// A running `troupe`. Its stdin is a pipe; what it prints is collected. Killed when this object goes before it ended.
+/// A running `troupe`. Its stdin is a pipe; what it prints is collected. Killed when this object is destroyed before it ended.
 class troupe_process {
 public:
   explicit troupe_process(const std::vector<std::string>& arguments);

@@ -1,6 +1,6 @@
 #include "apps/process.hpp"
-#include "apps/troupe/command.hpp"
-#include "apps/troupe/seed_run.hpp"
+#include "apps/troupe/cli/command.hpp"
+#include "apps/troupe/simulate/seed_run.hpp"
 #include "model/testing/tiny_model.hpp"
 #include "support/catch.hpp"
 #include <nlohmann/json.hpp>
@@ -9,7 +9,7 @@ using namespace troupe;
 using namespace troupe::testing;
 using nlohmann::json;
 
-TEST_CASE("simulate reports what struck, the same for any number of processes") {
+TEST_CASE("simulate reports which faults were injected, the same for any number of processes") {
   const auto run = [](const char* jobs) {
     const auto result = run_troupe({"simulate", "--seeds", "1..1000", "--jobs", jobs, "--json"});
     CHECK(result.err == "");
@@ -25,9 +25,9 @@ TEST_CASE("simulate reports what struck, the same for any number of processes") 
   CHECK(report == run("3"));
   CHECK(report.at("seeds") == 1000);
   CHECK(report.at("failed").empty());
-  CHECK(report.at("never_struck").empty());
-  CHECK(report.at("strikes").at("lose") > 0);
-  CHECK(report.at("victims").at("head") > 0);
+  CHECK(report.at("never_injected").empty());
+  CHECK(report.at("injections").at("lose") > 0);
+  CHECK(report.at("targets").at("head") > 0);
 }
 
 TEST_CASE("simulate --trace prints a seed's run, each time the same") {
@@ -40,9 +40,10 @@ TEST_CASE("simulate --trace prints a seed's run, each time the same") {
   CHECK(once.err == again.err);
 }
 
-TEST_CASE("simulate runs a plan under every seed, and says what never struck") {
+TEST_CASE("simulate runs a plan under every seed, and says which faults were never injected") {
   const auto plan = write_temporary(R"({"faults": [
-    {"name": "a supervisor hangs", "selector": {"path": "/replica/0/layer/0/supervisor"}, "trigger": {"probability": 0.2, "repeat": 2}, "effect": {"hang": {}}},
+    {"name": "a supervisor hangs", "selector": {"path": "/replica/0/layer/0/supervisor"},
+     "trigger": {"probability": 0.2, "repeat": 2}, "effect": {"hang": {}}},
     {"name": "answers get lost", "selector": {"path": "/replica/0/layer/*", "message": "AttendResult"},
      "trigger": {"probability": 0.1, "repeat": 5}, "effect": {"drop": {}}}]})", ".json").string();
   const auto result = run_troupe({"simulate", "--plan", plan, "--seeds", "1..40", "--json"});
@@ -52,7 +53,8 @@ TEST_CASE("simulate runs a plan under every seed, and says what never struck") {
   CHECK(report.at("plan").at("answers get lost") >= 40);
   const auto traced = run_troupe({"simulate", "--plan", plan, "--seeds", "3", "--trace"});
   CHECK(traced.err == run_troupe({"simulate", "--plan", plan, "--seeds", "3", "--trace"}).err);
-  const auto never = write_temporary(R"({"faults": [{"selector": {"path": "/scheduler"}, "trigger": {"nth_message": 1000000}, "effect": {"kill": {}}}]})", ".json").string();
+  const auto never = write_temporary(R"({"faults": [
+    {"selector": {"path": "/scheduler"}, "trigger": {"nth_message": 1000000}, "effect": {"kill": {}}}]})", ".json").string();
   CHECK(run_troupe({"simulate", "--plan", never, "--seeds", "1..3"}).exit_code == exit_failed);
 }
 

@@ -28,7 +28,7 @@ address address_of(const v1::AttendStep& step) {
   return reinterpret_cast<address>(step.values().data());
 }
 
-/// Answers with the address of the values it was shown.
+/// Answers with the address of the values it received.
 template <class Parameter>
 head_actor::behavior_type head(head_actor::pointer) {
   return {[](Parameter step) { return address_of(step); }};
@@ -40,7 +40,7 @@ v1::AttendStep make_step() {
   return step;
 }
 
-/// What `send` and `receivers_count` actors that take a `Parameter` cost and saw.
+/// The result of `send` to `receivers_count` actors that take a `Parameter`.
 struct outcome {
   int large_allocations;
   int at_senders_address; // How many receivers read the sender's own values.
@@ -59,7 +59,7 @@ outcome run(Send send) {
   auto step = make_step();
   const auto original = address_of(step);
   outcome result{0, 0};
-  auto keep_alive = send(self, heads, std::move(step)); // An address is not used again while its values live.
+  auto keep_alive = send(self, heads, std::move(step)); // So that no address is used again.
   for (int i = 0; i < receivers_count; ++i)
     self->receive([&](address seen) { result.at_senders_address += seen == original; });
   result.large_allocations = testing::large_allocations() - before;
@@ -85,13 +85,13 @@ TEST_CASE("one packed message to 8 actors is one allocation, read at one address
   CHECK(shared.at_senders_address == receivers_count);
 }
 
-TEST_CASE("the count sees what a send to each would copy") {
+TEST_CASE("the count includes the copies of separate sends to each receiver") {
   const auto copied = run<const v1::AttendStep&>(send_each_its_own);
   CHECK(copied.large_allocations == 1 + receivers_count);
   CHECK(copied.at_senders_address == 0);
 }
 
-TEST_CASE("the count sees the copies of receivers that take no const reference") {
+TEST_CASE("the count includes the copies of receivers that take no const reference") {
   CHECK(run<v1::AttendStep&>(send_one_packed).large_allocations == 1 + receivers_count);
   CHECK(run<v1::AttendStep>(send_one_packed).large_allocations >= 1 + receivers_count);
 }

@@ -132,7 +132,7 @@ TEST_CASE("every message type survives the wire bit by bit") {
   }
 }
 
-/// Damages `bytes` as lines, disks and attackers do: 1 to 4 times a flipped bit, a foreign byte, a large varint, a cut,
+/// Damages `bytes` as networks, disks and attackers do: 1 to 4 times a flipped bit, another byte, a large varint, a cut,
 /// a repeated, a removed or an inserted piece.
 void mutate(std::string& bytes, random_bits& random) {
   for (auto left = 1 + random() % 4; left > 0; --left) {
@@ -184,7 +184,7 @@ TEST_CASE("100,000 damaged encodings of every type end in a value or an error") 
         ++errors;
         continue;
       }
-      // What was let in is a whole message: it can be written again.
+      // What was accepted is a whole message: it can be written again.
       if (++values % 16 == 0 && content->SerializeAsString().size() != content->ByteSizeLong())
         FAIL("a decoded message cannot be encoded");
     }

@@ -32,7 +32,7 @@ bool is_quantised(const model_file& file) {
   });
 }
 
-/// What the README promises for a model.
+/// What the README states for a model.
 struct promise {
   double error_max;  // RMS of the difference / standard deviation of the expected values.
   double margin_min; // Greedy steps are compared until one was decided by less.

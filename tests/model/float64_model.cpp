@@ -1,4 +1,5 @@
 #include "model/float64_model.hpp"
+#include "model/kernels/dequantize.hpp"
 #include <cmath>
 #include <complex>
 #include <numbers>

@@ -2,6 +2,7 @@
 // input_error. Oracle: the golden json files that other programs made, and, for damaged files, a check of
 // everything later code relies on (shapes against the spec, bounds against the file).
 #include "model/error.hpp"
+#include "model/kernels/dequantize.hpp"
 #include "model/model_file.hpp"
 #include "support/catch.hpp"
 #include "model/testing/tiny_model.hpp"

@@ -1,4 +1,4 @@
-// How a model is cut, and that each part keeps to its own rows.
+// How a model is split into parts, and that each part writes its own rows only.
 #include "model/error.hpp"
 #include "model/parts.hpp"
 #include "model/tiny_models.hpp"
@@ -27,7 +27,7 @@ struct rows_of_test {
   std::vector<float> values;
 };
 
-/// What a head answers to these rows, each group of which continues the sequence of its cache.
+/// The output of a head for these rows, each group of which continues the sequence of its cache.
 std::vector<float> attend_slices(const attention_head_part& head, const_rows x,
                                  std::vector<head_slice> slices) {
   part_scratch scratch;
@@ -67,7 +67,7 @@ TEST_CASE("shards cover all rows once, in order, in steps of 32", "[parts]") {
     }
 }
 
-TEST_CASE("parts have the shapes that the spec promises", "[parts]") {
+TEST_CASE("parts have the shapes that the spec demands", "[parts]") {
   for (const tiny_choice& choice : tiny_choices()) {
     INFO(choice.name());
     const auto file = open_tiny(choice);
@@ -206,7 +206,7 @@ TEST_CASE("sequences that share a step give the same bits as each alone", "[part
   }
 }
 
-TEST_CASE("a poisoned row poisons its own sequence only", "[parts]") {
+TEST_CASE("a row that is not finite affects its own sequence only", "[parts]") {
   for (const tiny_choice& choice : tiny_choices()) {
     INFO(choice.name());
     const auto file = open_tiny(choice);

@@ -2,6 +2,7 @@
 // into calls and a model into parts, the logits are the same bytes.
 #include "model/error.hpp"
 #include "model/float64_model.hpp"
+#include "model/kernels/dequantize.hpp"
 #include "model/kernels/isa.hpp"
 #include "model/reference.hpp"
 #include "model/tiny_models.hpp"
@@ -104,7 +105,7 @@ TEST_CASE("a later token changes no logits before it", "[reference]") {
     auto before = run_whole(parts, tokens);
     tokens.back() = (tokens.back() + 1) % file->spec.vocabulary;
     auto after = run_whole(parts, tokens);
-    CHECK_FALSE(same_bytes(before, after)); // The last row hears of it ...
+    CHECK_FALSE(same_bytes(before, after)); // The last row depends on it ...
     before.resize(39 * file->spec.vocabulary);
     after.resize(before.size());
     CHECK(same_bytes(before, after)); // ... the others do not.

@@ -1,5 +1,6 @@
 // Dequantised rows against a second decoding of the formats, written element by element.
-#include "kernel_support.hpp"
+#include "model/kernels/dequantize.hpp"
+#include "model/kernels/kernel_support.hpp"
 #include "model/error.hpp"
 #include "model/kernels/half.hpp"
 #include "model/tensor.hpp"

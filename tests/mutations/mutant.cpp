@@ -1,4 +1,4 @@
-// Looks for a fault in the runtime that it is linked with: exit code 0 when one of the first seeds finds it, 1 when none
+// Looks for a defect in the runtime that it is linked with: exit code 0 when one of the first seeds finds it, 1 when none
 // does; with a second argument the other way round.
 #include "actors/testing/trial.hpp"
 
@@ -9,9 +9,9 @@ int main(int count, char** arguments) {
   using namespace troupe::testing;
   const auto seeds = count > 1 ? std::strtoull(arguments[1], nullptr, 10) : 1000;
   const bool is_sound = count > 2;
-  const auto world = make_tiny_world();
+  const auto setup = make_tiny_setup();
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
-    const auto report = run_trial(world, seed);
+    const auto report = run_trial(setup, seed);
     if (report.problem.empty()) continue;
     std::printf("found by seed %llu: %s\n", static_cast<unsigned long long>(seed), report.problem.c_str());
     return is_sound ? 1 : 0;

@@ -11,8 +11,8 @@ thread_local uint64_t allocations = 0, large_allocations = 0, large_from = UINT6
 
 } // namespace
 
-// All forms except those for over-aligned types: a sanitizer brings its own for whatever is left out here,
-// and takes it ill when the two are mixed.
+// All forms except those for over-aligned types: a sanitizer brings its own for forms that are left out here,
+// and reports an error when the two are mixed.
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   void* block = std::malloc(size == 0 ? 1 : size);
   if (block == nullptr) return nullptr;

@@ -1,0 +1,115 @@
+#include "actors/inference/attention_head.hpp"
+
+#include "actors/inference/thread_scratch.hpp"
+#include "actors/supervision/failure.hpp"
+#include "actors/supervision/scrubber.hpp"
+#include "model/error.hpp"
+#include "model/parts/weights.hpp"
+#include <map>
+#include <vector>
+
+namespace troupe {
+
+/// A cache with a wrong bit in it is dropped: its positions count as missing, and are computed again like those of a cache that
+/// was lost. No actor needs to be restarted for that, and no other sequence notices.
+void attention_head_state::forget_wrong_caches(const v1::StepPlan& plan) {
+  for (const uint64_t id : plan.sequence_ids()) {
+    const auto found = caches.find(id);
+    if (found != caches.end() && !found->second.cache.is_intact()) caches.erase(found);
+  }
+}
+
+void attention_head_state::flip_cache_bit(uint64_t draw) {
+  uint64_t held = 0;
+  for (const auto& [id, one] : caches) held += one.cache.length();
+  if (held == 0) return;
+  uint64_t position = draw % held;
+  std::map<uint64_t, kv_cache*> in_order; // So that the choice does not depend on the order of a hash table.
+  for (auto& [id, one] : caches) in_order.emplace(id, &one.cache);
+  for (auto& [id, cache] : in_order) {
+    if (position < cache->length()) return cache->flip_bit(position + draw / held * cache->length());
+    position -= cache->length();
+  }
+}
+
+void attention_head_state::find_misses(const v1::StepPlan& plan, v1::AttendResult& result) const {
+  for (int i = 0; i < plan.sequence_ids_size(); ++i) {
+    const auto found = caches.find(plan.sequence_ids(i));
+    const uint32_t held = found == caches.end() ? 0 : found->second.cache.length();
+    if (held >= plan.positions(i)) continue;
+    auto* miss = result.add_misses();
+    miss->set_sequence_id(plan.sequence_ids(i));
+    miss->set_positions(held);
+  }
+}
+
+/// Makes room for `rows` more positions. What is evicted is computed again if it is needed again.
+void attention_head_state::evict(const v1::StepPlan& plan, uint32_t rows) {
+  uint64_t positions = rows;
+  for (const auto& [id, held] : caches) positions += held.cache.length();
+  while (positions > config.cache_positions_max) {
+    auto oldest = caches.end();
+    for (auto it = caches.begin(); it != caches.end(); ++it) {
+      const bool in_use = it->second.last_used == id_of(plan);
+      // Ties by sequence, so that the choice does not depend on the order of a hash table.
+      const bool older = oldest == caches.end() || it->second.last_used < oldest->second.last_used ||
+                         (it->second.last_used == oldest->second.last_used && it->first < oldest->first);
+      if (!in_use && older) oldest = it;
+    }
+    if (oldest == caches.end()) return;
+    positions -= oldest->second.cache.length();
+    caches.erase(oldest);
+  }
+}
+
+pooled_message<v1::AttendResult> attention_head_state::attend(const v1::AttendStep& step) {
+  const auto& plan = step.plan();
+  const uint32_t rows = checked_rows(plan);
+  TROUPE_ASSERT(uint64_t(step.values_size()) == uint64_t(rows) * step.width());
+  pooled_message<v1::AttendResult> result;
+  result->set_epoch(plan.epoch());
+  result->set_step(plan.step());
+  result->set_layer(config.layer);
+  result->set_head(config.part->index);
+  result->set_width(config.part->output_columns());
+  for (const uint64_t id : plan.released_sequence_ids()) caches.erase(id);
+  if (config.verify_caches) forget_wrong_caches(plan);
+  find_misses(plan, *result);
+  if (result->misses_size() > 0) return result;
+
+  const stopwatch watch;
+  std::vector<head_slice> slices;
+  slices.reserve(size_t(plan.sequence_ids_size()));
+  for (int i = 0; i < plan.sequence_ids_size(); ++i) {
+    auto& held = caches[plan.sequence_ids(i)];
+    // New, or computed again from its first token: what was left from before would take memory that is not accounted for.
+    if (plan.positions(i) == 0) held.cache = empty_cache();
+    held.last_used = id_of(plan);
+    slices.push_back({&held.cache, plan.positions(i), plan.rows(i)});
+  }
+  evict(plan, rows);
+  if (rows > 0) {
+    allocate(*result->mutable_values(), uint64_t(rows) * result->width());
+    config.part->forward(rows_of(step.values(), rows, step.width()), slices,
+                         rows_of(*result->mutable_values(), rows, result->width()), scratch_of_this_thread());
+  }
+  result->set_compute_ns(watch.elapsed_ns());
+  return result;
+}
+
+attention_head_actor::behavior_type
+attention_head(attention_head_actor::stateful_pointer<attention_head_state> self, attention_head_config config) {
+  report_exceptions(self);
+  self->state.config = std::move(config);
+  return {[self](const v1::VerifyWeights& order) { verify_for(self, order, projections_of(*self->state.config.part)); },
+          [self](const v1::FlipOwnBit& order) {
+            if (order.in_cache()) self->state.flip_cache_bit(order.draw());
+            else flip_weight_bit(projections_of(*self->state.config.part), order.draw());
+          },
+          [self](const v1::AttendStep& step) {
+            if (!self->state.gate.admit(id_of(step.plan()))) return;
+            if (const auto to = asker_of<v1::AttendResult>(self)) send_pooled(self, to, self->state.attend(step));
+          }};
+}
+
+} // namespace troupe

@@ -1,0 +1,52 @@
+#pragma once
+#include "actors/interfaces/roles.hpp"
+#include "actors/interfaces/step.hpp"
+#include "messages/message_pool.hpp"
+#include "model/parts.hpp"
+#include <memory>
+#include <unordered_map>
+
+namespace troupe {
+
+struct attention_head_config {
+  std::shared_ptr<const attention_head_part> part; // Its weights and maths (model/parts.hpp).
+  uint32_t layer = 0;
+  uint64_t cache_positions_max = 0; // Above it the caches used least recently are evicted; never one of the running step.
+  bool verify_caches = false; // Every cache is verified before it is used; one with a wrong bit is a cache miss.
+};
+
+/// One attention head actor: one key/value head with the query heads that share it ("Attention Is All You Need" §3.2.1,
+/// grouped queries). It alone owns their key/value caches, for all sequences under way.
+///
+/// Answers   every AttendStep with an AttendResult to its sender: the attention output, or, when a sequence's earlier
+///           positions are missing, what is missing, and then nothing was changed or computed.
+/// Retry     the same step again rewrites the same positions and gives the same bits. Older steps are dropped.
+/// Restart   begins with no caches: every sequence is a cache miss until the scheduler has had its positions computed again
+///           (a replay).
+/// Throws    broken_invariant when a message contradicts itself: the sender has a bug; wrong_bits when the check of a product
+///           or the scrubber finds its weights wrong: it ends, and its supervisor starts another.
+struct attention_head_state {
+  static inline const char* name = "attention_head";
+  struct cached_sequence {
+    kv_cache cache;
+    step_id last_used;
+  };
+
+  attention_head_config config;
+  step_gate gate;
+  std::unordered_map<uint64_t, cached_sequence> caches;
+
+  pooled_message<v1::AttendResult> attend(const v1::AttendStep& step);
+  void flip_cache_bit(uint64_t draw);
+
+private:
+  kv_cache empty_cache() const { return config.part->make_cache(config.verify_caches); }
+  void forget_wrong_caches(const v1::StepPlan& plan);
+  void find_misses(const v1::StepPlan& plan, v1::AttendResult& result) const;
+  void evict(const v1::StepPlan& plan, uint32_t rows);
+};
+
+attention_head_actor::behavior_type
+attention_head(attention_head_actor::stateful_pointer<attention_head_state> self, attention_head_config config);
+
+} // namespace troupe

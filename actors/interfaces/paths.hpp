@@ -1,0 +1,34 @@
+#pragma once
+// The names of all actors. A path names a role in the supervision tree: it stays the same when the actor that has the role is
+// replaced.
+#include <cstdint>
+#include <string>
+
+namespace troupe::paths {
+
+inline const std::string root = "/";
+inline const std::string directory = "/directory";
+inline const std::string runtime = "/supervisor";
+inline const std::string scheduler = "/scheduler";
+inline const std::string scrubber = "/scrubber"; // Only where weights are scrubbed.
+inline const std::string sequences = "/sequences"; // The supervisor of all sequences.
+
+inline std::string sequence(uint64_t id) { return sequences + "/" + std::to_string(id); }
+
+inline std::string replica(uint32_t index) { return "/replica/" + std::to_string(index); }
+inline std::string embedding(uint32_t replica_index) { return replica(replica_index) + "/embedding"; }
+inline std::string output(uint32_t replica_index) { return replica(replica_index) + "/output"; }
+inline std::string layer(uint32_t replica_index, uint32_t index) {
+  return replica(replica_index) + "/layer/" + std::to_string(index);
+}
+inline std::string head(const std::string& layer_path, uint32_t index) {
+  return layer_path + "/head/" + std::to_string(index);
+}
+/// Of a layer or of the output.
+inline std::string shard(const std::string& owner_path, uint32_t index) {
+  return owner_path + "/shard/" + std::to_string(index);
+}
+/// The supervisor of everything at and below `path`.
+inline std::string supervisor(const std::string& path) { return path + "/supervisor"; }
+
+} // namespace troupe::paths

@@ -1,0 +1,92 @@
+#pragma once
+// What a client knows about its requests, and what it does at each message: the state behind troupe::client.
+#include "actors/interfaces/roles.hpp"
+#include "actors/interfaces/supervision.hpp"
+#include "actors/requests/generation.hpp"
+#include "actors/requests/sequences.hpp"
+#include "actors/supervision/liveness.hpp"
+#include "model/parts.hpp"
+#include "model/tokenizer/tokenizer.hpp"
+#include <caf/all.hpp>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+/// What a client needs of its engine. `system` and the actors below `root` outlive the client.
+struct client_connection {
+  caf::actor_system& system;
+  root_actor root;
+  std::shared_ptr<const model_parts> model;
+  std::shared_ptr<const tokenizer> words; // Null: a model without a vocabulary.
+};
+
+/// The message for a request. Throws input_error for one that this model can never serve.
+v1::GenerateRequest to_message(generate_request request, const model_parts& model);
+
+/// Keeps every unfinished request with the tokens received so far, so that it can be sent again from there when the sequence
+/// that serves it is lost. Every actor below the root may be lost at any moment.
+///
+/// When nothing was received for a request for liveness_silence, it sends a liveness check to the request's sequence and to the
+/// root, which passes it down to all other supervisors (actors/supervision/liveness.hpp); then again after twice that time, and
+/// so on up to patience_max. A sequence that does not reply counts as lost, like one that ended, and is reported to its
+/// supervisor. For this the tracker sends itself a ClientTick while requests are under way.
+///
+/// Works through a scoped_actor's mailbox, in the thread that calls `receive`.
+class request_tracker {
+public:
+  request_tracker(caf::actor_system& system, root_actor root);
+  ~request_tracker();
+
+  uint64_t submit(v1::GenerateRequest request); // Gives it a number, which is returned.
+  void cancel(uint64_t request);
+  /// Handles at most one message; waits for it no longer than `timeout`. False: none came.
+  bool receive(std::chrono::milliseconds timeout);
+  std::deque<generation_event>& events() { return events_; }
+  std::vector<uint64_t> pending() const;
+  uint64_t resubmitted() const { return resubmitted_; }
+
+private:
+  struct request_state {
+    v1::GenerateRequest request; // generated_tokens: what has been received.
+    caf::strong_actor_ptr sequence;
+    bool sent = false, cancelled = false;
+    caf::actor_clock::time_point heard; // When something was last received for it, or when its silence last was overdue.
+    caf::timespan patience = liveness_silence; // Its silence is overdue after so much time since `heard`.
+    liveness_check liveness;                   // Of `sequence`.
+  };
+  static constexpr caf::timespan patience_max = std::chrono::seconds(10);
+
+  void cancel_sequence(uint64_t request, const caf::strong_actor_ptr& sequence);
+  void send_waiting();
+  void lose(request_state& lost);
+  request_state* accept(uint64_t request_id); // Null: the message is not from the sequence that serves the request now.
+  void finish(uint64_t request_id, finish_reason reason, std::string error, std::string text);
+  void on_started(const v1::ActorStarted& started, const caf::strong_actor_ptr& handle);
+  void on_accepted(const v1::GenerateAccepted& accepted, const caf::strong_actor_ptr& sequence);
+  void on_token(v1::TokenEvent& token);
+  void on_end(v1::GenerateEnd& end);
+  void on_down(const caf::down_msg& down);
+  void on_tick();
+  void on_liveness_reply(const v1::LivenessReply& reply);
+  void reset_silence(request_state& state);
+  bool overdue(request_state& state);      // Whether its silence is overdue; if it is, the next time is twice as long.
+  void ask_sequence(request_state& state); // Sends a liveness check, unless one is under way.
+  void keep_ticking();
+
+  caf::scoped_actor self_;
+  root_actor root_;
+  directory_actor directory_;
+  sequences_actor sequences_;
+  std::map<uint64_t, request_state> requests_;
+  std::deque<generation_event> events_;
+  uint64_t last_request_ = 0, resubmitted_ = 0;
+  bool ticking_ = false;
+};
+
+} // namespace troupe

@@ -1,0 +1,260 @@
+#include "actors/requests/sequence.hpp"
+
+#include "actors/interfaces/paths.hpp"
+#include "actors/supervision/failure.hpp"
+#include "actors/supervision/liveness.hpp"
+#include "model/error.hpp"
+#include "model/kernels/rowwise.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace troupe {
+
+sampling_options to_options(const v1::SamplingOptions& m) {
+  sampling_options o;
+  o.temperature = m.temperature();
+  o.top_k = m.top_k();
+  o.top_p = m.top_p();
+  o.min_p = m.min_p();
+  o.repetition_penalty = m.repetition_penalty();
+  o.presence_penalty = m.presence_penalty();
+  o.frequency_penalty = m.frequency_penalty();
+  o.penalty_window = m.penalty_window();
+  TROUPE_ASSERT(m.bias_tokens_size() == m.bias_values_size());
+  for (int i = 0; i < m.bias_tokens_size(); ++i) o.logit_bias.emplace_back(m.bias_tokens(i), m.bias_values(i));
+  o.seed = m.seed();
+  return o;
+}
+
+v1::SamplingOptions to_message(const sampling_options& o) {
+  v1::SamplingOptions m;
+  m.set_temperature(o.temperature);
+  m.set_top_k(o.top_k);
+  m.set_top_p(o.top_p);
+  m.set_min_p(o.min_p);
+  m.set_repetition_penalty(o.repetition_penalty);
+  m.set_presence_penalty(o.presence_penalty);
+  m.set_frequency_penalty(o.frequency_penalty);
+  m.set_penalty_window(o.penalty_window);
+  for (const auto& [token, value] : o.logit_bias) {
+    m.add_bias_tokens(token);
+    m.add_bias_values(value);
+  }
+  m.set_seed(o.seed);
+  return m;
+}
+
+void send_accepted(caf::local_actor* self, uint64_t request_id, const caf::strong_actor_ptr& sequence,
+                   const caf::strong_actor_ptr& client) {
+  v1::GenerateAccepted accepted;
+  accepted.set_request_id(request_id);
+  accepted.set_sequence_id(sequence->id());
+  send_packed(self, client, packed<v1::GenerateAccepted, caf::strong_actor_ptr>{std::move(accepted), sequence});
+}
+
+namespace {
+
+using sequence_pointer = sequence_actor::stateful_pointer<sequence_state>;
+
+template <class Message> void tell_client(sequence_pointer self, Message message) {
+  message.set_request_id(self->state.request.request_id());
+  using receiver = caf::typed_actor<caf::reacts_to<Message>>;
+  if (const auto to = caf::actor_cast<receiver>(self->state.client)) self->send(to, std::move(message));
+}
+
+void leave(sequence_pointer self) {
+  v1::LeaveBatch message;
+  message.set_sequence_id(self->id());
+  if (self->state.scheduler) self->send(self->state.scheduler, std::move(message));
+  self->quit();
+}
+
+void finish(sequence_pointer self, v1::FinishReason reason, const std::string& error = {}) {
+  auto& st = self->state;
+  v1::GenerateEnd end;
+  end.set_finish_reason(reason);
+  end.set_error(error);
+  end.set_text(st.stops.push(st.utf8.finish()) + st.stops.finish());
+  end.set_tokens(st.generated());
+  tell_client(self, std::move(end));
+  leave(self);
+}
+
+/// Appends the next token to the log. Returns why the sequence ends with it, if it does; `text` is what may be sent to the
+/// client.
+std::optional<v1::FinishReason> append(sequence_state& st, uint32_t token, std::string& text) {
+  st.log.push_back(token);
+  const auto& ends = st.config.end_of_generation;
+  if (!st.request.ignore_end_of_generation() && std::find(ends.begin(), ends.end(), token) != ends.end())
+    return v1::FINISH_REASON_STOP;
+  if (st.config.words) text = st.stops.push(st.utf8.push(st.config.words->token_bytes(token)));
+  if (st.stops.stopped()) return v1::FINISH_REASON_STOP;
+  if (st.generated() >= st.request.tokens_max() || st.log.size() >= st.config.positions_max)
+    return v1::FINISH_REASON_LENGTH;
+  return std::nullopt;
+}
+
+/// `cached`: how many positions the heads probably hold, so that they need not be computed again.
+void join_batch(sequence_pointer self, uint32_t cached) {
+  const auto& st = self->state;
+  v1::JoinBatch join;
+  join.set_sequence_id(self->id());
+  join.mutable_tokens()->Add(st.log.begin(), st.log.end());
+  join.set_cached_positions(cached);
+  join.set_logits_from(st.request.want_logits() ? cached : uint32_t(st.log.size()) - 1);
+  join.set_want_hidden_states(st.request.want_hidden_states());
+  join.set_priority(st.request.priority());
+  self->send(st.scheduler, std::move(join));
+}
+
+void reply_token(sequence_pointer self, uint32_t position) {
+  const auto& st = self->state;
+  v1::AppendToken next;
+  next.set_sequence_id(self->id());
+  next.set_position(position);
+  next.set_token(st.log[position]);
+  self->send(st.scheduler, std::move(next));
+}
+
+void sample_next(sequence_pointer self, std::span<const float> logits) {
+  auto& st = self->state;
+  v1::TokenEvent event;
+  event.set_index(st.generated());
+  event.set_token(sample(st.sampling, logits, st.log, st.log.size()));
+  std::string text;
+  const auto end = append(st, event.token(), text);
+  event.set_text(std::move(text));
+  // First what the next step waits for: waking a client's thread takes tens of microseconds.
+  if (!end) reply_token(self, uint32_t(st.log.size()) - 1);
+  tell_client(self, std::move(event));
+  if (end) finish(self, *end);
+}
+
+/// Where a sequence's rows are in a step.
+struct slice_place {
+  uint32_t position = 0, rows = 0, logits_rows = 0;
+  uint64_t row = 0, logits_row = 0; // Index of the first among all rows, and among those that want logits.
+};
+
+std::optional<slice_place> find_slice(const v1::StepPlan& plan, uint64_t sequence) {
+  slice_place place;
+  for (int i = 0; i < plan.sequence_ids_size(); ++i) {
+    place.position = plan.positions(i);
+    place.rows = plan.rows(i);
+    place.logits_rows = plan.logits_rows(i);
+    if (plan.sequence_ids(i) == sequence) return place;
+    place.row += place.rows;
+    place.logits_row += place.logits_rows;
+  }
+  return std::nullopt;
+}
+
+/// Whether these rows arrived as the output sent them.
+bool are_whole(const v1::LogitsResult& result, const slice_place& place) {
+  const uint64_t vocabulary = result.vocabulary(), end = place.logits_row + place.logits_rows;
+  if (uint64_t(result.values_size()) < end * vocabulary || uint64_t(result.row_sums_size()) < end) return false;
+  for (uint64_t row = place.logits_row; row < end; ++row)
+    if (sum_of_bits({result.values().data() + row * vocabulary, vocabulary}) != result.row_sums(int(row))) return false;
+  return true;
+}
+
+void on_logits_result(sequence_pointer self, const v1::LogitsResult& result) {
+  auto& st = self->state;
+  const auto place = find_slice(result.plan(), self->id());
+  if (!place || place->logits_rows == 0) return;
+  const uint64_t vocabulary = result.vocabulary();
+  TROUPE_ASSERT(vocabulary == st.config.vocabulary);
+  // Damaged on the way here: once more from what is known to be right. For the scheduler that counts as the answer it waits for.
+  if (!are_whole(result, *place)) {
+    if (id_of(result.plan()) <= st.damaged_step) return; // It was asked for again already.
+    st.damaged_step = id_of(result.plan());
+    if (++st.damaged < sequence_state::damaged_max) return join_batch(self, st.cached);
+    return finish(self, v1::FINISH_REASON_ERROR,
+                  "logits were damaged on their way " + std::to_string(st.damaged) + " times in a row");
+  }
+  st.damaged = 0;
+  const float* logits = result.values().data() + place->logits_row * vocabulary;
+  const uint32_t end = place->position + place->rows;
+  if (st.request.want_logits() && end <= st.prompt_size()) {
+    v1::LogitsRows rows;
+    rows.set_position(end - place->logits_rows);
+    rows.set_vocabulary(result.vocabulary());
+    rows.mutable_values()->Add(logits, logits + place->logits_rows * vocabulary);
+    tell_client(self, std::move(rows));
+    // Rows before these were lost on the way: once more from there.
+    if (end - place->logits_rows > st.scored) return join_batch(self, st.scored);
+    st.scored = std::max(st.scored, end);
+  }
+  if (end > st.log.size() || end < st.prompt_size()) return;
+  st.cached = std::max(st.cached, end);
+  if (end < st.log.size()) return reply_token(self, end);
+  if (st.request.tokens_max() == 0) return finish(self, v1::FINISH_REASON_LENGTH);
+  sample_next(self, {logits + (place->logits_rows - 1) * vocabulary, vocabulary});
+}
+
+void on_hidden_states(sequence_pointer self, const v1::HiddenStates& states) {
+  const auto place = find_slice(states.plan(), self->id());
+  if (!place || !self->state.request.want_hidden_states() || place->position >= self->state.prompt_size()) return;
+  const float* first = states.values().data() + place->row * states.width();
+  v1::HiddenRows rows;
+  rows.set_layer(states.layer());
+  rows.set_position(place->position);
+  rows.set_width(states.width());
+  // A replay may run past the prompt.
+  const uint32_t count = std::min(place->rows, self->state.prompt_size() - place->position);
+  rows.mutable_values()->Add(first, first + uint64_t(count) * states.width());
+  tell_client(self, std::move(rows));
+}
+
+/// Continues the request where the sequence that served it before ended: same log, same state of the text stream, nothing sent
+/// again. Returns why it is finished already, if it is.
+std::optional<v1::FinishReason> resume(sequence_state& st) {
+  st.log.assign(st.request.prompt_tokens().begin(), st.request.prompt_tokens().end());
+  TROUPE_ASSERT(!st.log.empty());
+  TROUPE_ASSERT(st.log.size() <= st.config.positions_max);
+  std::optional<v1::FinishReason> end;
+  std::string text;
+  for (const uint32_t token : st.request.generated_tokens()) end = append(st, token, text);
+  for (const uint32_t token : st.log) TROUPE_ASSERT(token < st.config.vocabulary);
+  if (!end && st.request.tokens_max() > 0 && st.log.size() >= st.config.positions_max) end = v1::FINISH_REASON_LENGTH;
+  return end;
+}
+
+} // namespace
+
+sequence_actor::behavior_type sequence(sequence_pointer self, sequence_config config, v1::GenerateRequest request,
+                                       caf::strong_actor_ptr client) {
+  report_exceptions(self);
+  auto& state = self->state;
+  state.config = std::move(config);
+  state.request = std::move(request);
+  state.client = std::move(client);
+  state.sampling = to_options(state.request.sampling());
+  state.stops = stop_filter({state.request.stop_strings().begin(), state.request.stop_strings().end()});
+  self->set_down_handler([self](const caf::down_msg&) { leave(self); }); // The client has ended.
+  self->monitor(caf::actor_cast<caf::actor>(state.client));
+  send_accepted(self, state.request.request_id(), self->ctrl(), state.client);
+  if (const auto end = resume(state)) finish(self, *end);
+  else subscribe(self, state.config.directory, {paths::scheduler});
+  return {
+    [self](const v1::LogitsResult& result) { on_logits_result(self, result); },
+    [self](const v1::HiddenStates& states) { on_hidden_states(self, states); },
+    [self](const v1::FailSequence& failure) {
+      // Not from an earlier scheduler: one that hung and goes on after it was replaced finds no other actor, fails its steps, and
+      // must not end sequences that the new scheduler serves.
+      if (self->current_sender() == caf::actor_cast<caf::strong_actor_ptr>(self->state.scheduler))
+        finish(self, v1::FINISH_REASON_ERROR, failure.reason());
+    },
+    [self](const v1::CancelRequest&) { finish(self, v1::FINISH_REASON_CANCELLED); },
+    [self](const v1::ActorStarted&, const caf::strong_actor_ptr& handle) {
+      self->state.scheduler = caf::actor_cast<scheduler_actor>(handle);
+      join_batch(self, self->state.cached);
+    },
+    [self](const v1::CheckLiveness& check) { answer_liveness_check(self, check); },
+  };
+}
+
+} // namespace troupe

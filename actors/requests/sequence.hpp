@@ -1,0 +1,64 @@
+#pragma once
+#include "actors/interfaces/roles.hpp"
+#include "actors/interfaces/step.hpp"
+#include "actors/supervision/directory.hpp"
+#include "model/sampling/sampler.hpp"
+#include "model/tokenizer/stop_filter.hpp"
+#include "model/tokenizer/tokenizer.hpp"
+#include "model/utf8.hpp"
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+/// What all sequences of a model share.
+struct sequence_config {
+  std::shared_ptr<const tokenizer> words; // Null: a model without a vocabulary; no text then.
+  std::vector<uint32_t> end_of_generation;
+  uint32_t vocabulary = 0;
+  uint32_t positions_max = 0; // A sequence ends when it has this many tokens.
+  directory_actor directory;
+};
+
+sampling_options to_options(const v1::SamplingOptions& message);
+v1::SamplingOptions to_message(const sampling_options& options);
+
+/// Sends a client the handle of the sequence that serves its request.
+void send_accepted(caf::local_actor* self, uint64_t request_id, const caf::strong_actor_ptr& sequence,
+                   const caf::strong_actor_ptr& client);
+
+/// One request under way. Owns the token log (the prompt and the tokens generated so far), the sampler, the stop conditions, and
+/// the stream to the client. The token log is the only state that matters; everything else can be computed again from it.
+///
+/// Retry     logits for a position whose next token is in the log already are answered with that token.
+/// Restart   not restarted: its client sends the request again, with the tokens it has received.
+/// Damage    logits that are not as the output sent them are computed again; damaged_max times in a row end the request with
+///           an error, because it could not be answered.
+/// Ends      after GenerateEnd, and when its client has ended.
+struct sequence_state {
+  static inline const char* name = "sequence";
+  static constexpr uint32_t damaged_max = 8;
+
+  sequence_config config;
+  v1::GenerateRequest request;
+  caf::strong_actor_ptr client;
+  scheduler_actor scheduler;
+  sampling_options sampling;
+  std::vector<uint32_t> log;
+  uint32_t cached = 0;  // Positions up to which logits have arrived, so that the heads probably hold them.
+  uint32_t damaged = 0; // How many times in a row logits were not as the output sent them.
+  step_id damaged_step; // The newest step of those, so that a repeated or late message counts once.
+  uint32_t scored = 0;  // When the logits of the whole prompt are wanted: the positions whose logits have arrived without a gap.
+  utf8_stream utf8;
+  stop_filter stops;
+
+  uint32_t prompt_size() const { return uint32_t(request.prompt_tokens_size()); }
+  uint32_t generated() const { return uint32_t(log.size()) - prompt_size(); }
+};
+
+sequence_actor::behavior_type sequence(sequence_actor::stateful_pointer<sequence_state> self, sequence_config config,
+                                       v1::GenerateRequest request, caf::strong_actor_ptr client);
+
+} // namespace troupe

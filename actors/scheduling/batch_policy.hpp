@@ -1,0 +1,137 @@
+#pragma once
+// Which sequences run in the next step: continuous batching with chunked prefill (Orca, Yu et al. 2022; Sarathi, Agrawal et al.
+// 2023), a memory budget with preemption, and what a fault means for the sequences in the step. Pure code: no actor, clock or
+// message.
+//
+// A step is one forward pass of a batch of rows; a row is one token of one sequence; a slice is the rows of one sequence in a
+// step, at consecutive positions. A replay is a row that was computed before and is computed again, because its keys and values
+// were lost with an actor, evicted, or preempted.
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace troupe {
+
+struct batch_limits {
+  uint32_t step_rows_max = 512;      // Rows of a step.
+  uint32_t prefill_chunk = 512;      // Rows of one sequence in a step.
+  uint32_t logits_rows_max = 512;    // Rows that want logits in a step: bounds the size of its result.
+  uint64_t cache_positions_max = 0;  // Positions of all sequences together; at least one full context.
+};
+
+/// What a sequence sends when it joins.
+struct joining_sequence {
+  uint64_t id = 0;
+  std::vector<uint32_t> tokens; // Its token log, at least one.
+  uint32_t cached = 0;          // Positions that the heads' key/value caches probably hold.
+  uint32_t logits_from = 0;     // First position whose logits it wants.
+  bool wants_hidden_states = false;
+  int32_t priority = 0;
+};
+
+struct planned_slice {
+  uint64_t sequence = 0;
+  uint32_t position = 0, rows = 0, logits_rows = 0;
+  bool operator==(const planned_slice&) const = default;
+};
+
+struct planned_step {
+  std::vector<planned_slice> slices;
+  std::vector<uint32_t> tokens;       // [rows]
+  std::vector<uint64_t> released;     // Sequences whose caches are to be dropped.
+  bool observe_hidden_states = false;
+  bool has_prefill = false;           // Some slice does more than its sequence's one newest token.
+};
+
+/// Rules.
+/// - A sequence is ready when it has tokens whose positions are not cached, and does not owe its next token.
+/// - Order of service: priority, raised by one for every 64 steps a ready sequence was left out; then one-row slices
+///   (decode) before longer ones (prefill); then the one served longest ago; then the one that came first.
+/// - Memory: a sequence runs when there is room for all its tokens beside those of all sequences that have begun. For that it
+///   may preempt sequences of lower priority, or of the same priority that came later: their caches are dropped, and replayed
+///   when there is room for them again. The first in that order always fits, so there is always progress.
+/// - A step that fails and blames no actor and no sequence counts against all its sequences. After two in a row a sequence is
+///   doubtful and runs alone, every other step, so that the others go on; after failures_max in a row it is blamed itself
+///   and given up. A step that ends well clears the count.
+/// - A step that is late counts less: lates_max in a row are too many. Messages that are lost make a step late, for which no
+///   sequence is to blame; and a request that makes actors throw does not make steps late, it makes them fail.
+/// - A sequence whose rows came out of an actor with a NaN or an infinity is poisoned. Poisoned poisonings_max times in a row at
+///   the same actor, it is given up. At another actor the count begins anew, because it is probably another fault; but
+///   failures_max in a row are too many wherever they were. In a row means: without getting past that position. After the
+///   second it runs again from its first token, since the non-finite values may be in its caches.
+class batch_policy {
+public:
+  static constexpr uint32_t failures_alone = 2, failures_max = 8, lates_max = 32, poisonings_max = 3, asks_max = 4;
+
+  explicit batch_policy(batch_limits limits) : limits_(limits) {}
+
+  /// A new sequence, or a known one that joins again with its present token log. With fewer tokens than are known: ignored.
+  void join(joining_sequence sequence);
+  /// The token at index `position` of the sequence's log. Repeated or unknown: ignored.
+  void append(uint64_t sequence, uint32_t position, uint32_t token);
+  /// It has finished or ended; its caches are released with a later step. Unknown: ignored.
+  void leave(uint64_t sequence);
+
+  /// The next step; nullopt when there is nothing to run and nothing to release. Its effects count when one of the
+  /// following is called with it.
+  std::optional<planned_step> plan();
+  /// True when some sequence owes its next token: a step formed now would run without it.
+  bool awaits_tokens() const;
+
+  /// Sequences that owe their next token have not answered in time: their newest row runs again, so that they get its logits
+  /// once more. Returns those that were asked again asks_max times in vain: they have been removed.
+  std::vector<uint64_t> ask_again();
+
+  /// The step ended with a result.
+  void succeeded(const planned_step& step);
+  /// The step ended because cached positions are missing: each (sequence, positions that are still cached).
+  void missed(const std::vector<std::pair<uint64_t, uint32_t>>& misses);
+  /// True when all of these sequences were poisoned at `path` the last time that they ran.
+  bool is_known_poisoned(const std::vector<uint64_t>& suspects, const std::string& path) const;
+  /// The step ended because rows of these sequences were not finite at `path`. Returns those given up: they have been removed.
+  std::vector<uint64_t> poisoned(const std::vector<uint64_t>& suspects, const std::string& path);
+  /// The step failed for an unknown reason; `was_late`: it did not end, its deadline has passed. Returns those given up: they
+  /// have been removed.
+  std::vector<uint64_t> failed(const planned_step& step, bool was_late = false);
+
+  size_t sequences() const { return entries_.size(); }
+  uint64_t rows_replayed() const { return rows_replayed_; }
+
+private:
+  struct entry {
+    std::vector<uint32_t> tokens;
+    uint32_t cached = 0;
+    uint32_t computed_most = 0; // The most positions that were ever cached: below it a row is a replay.
+    uint32_t logits_from = 0;
+    bool wants_hidden_states = false;
+    bool awaits_token = false;
+    int32_t priority = 0;
+    uint64_t arrival = 0, last_served = 0;
+    uint32_t failures = 0, lates = 0; // Steps in a row that failed for any reason, and those of them that were late.
+    uint32_t asks = 0; // How often it was asked again for the token that it owes.
+    uint32_t poisonings = 0, poisonings_here = 0; // In a row, and in a row at the same actor.
+    uint32_t poisoned_from = 0;                   // The highest position at which one of those slices began.
+    std::string poisoned_at;                      // Path of the actor of the latest one.
+    bool is_ready() const { return !awaits_token && cached < tokens.size(); }
+  };
+  using entry_map = std::map<uint64_t, entry>;
+
+  std::vector<uint64_t> order_of_service() const;
+  bool comes_before(const entry& a, const entry& b) const; // In the order in which sequences may preempt others.
+  bool make_room(uint64_t for_sequence, const planned_step& step);
+  void add_slice(uint64_t id, planned_step& step);
+  void add_all(const std::vector<uint64_t>& ids, planned_step& step);
+  void remove(uint64_t id);
+  void release(uint64_t id);
+
+  batch_limits limits_;
+  entry_map entries_;
+  std::vector<uint64_t> released_; // Not yet seen by a step that ended well.
+  uint64_t arrivals_ = 0, steps_ = 0, rows_replayed_ = 0;
+  bool doubted_last_ = false; // The last step was that of a doubtful sequence alone.
+};
+
+} // namespace troupe

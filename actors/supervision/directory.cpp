@@ -1,0 +1,116 @@
+#include "actors/supervision/directory.hpp"
+
+#include "actors/supervision/failure.hpp"
+#include "actors/supervision/liveness.hpp"
+
+#include <algorithm>
+
+namespace troupe {
+namespace {
+
+using directory_ptr = directory_actor::stateful_pointer<directory_state>;
+
+void tell(directory_ptr self, const caf::weak_actor_ptr& subscriber, const directory_state::holder& known) {
+  send_packed(self, subscriber.lock(), known.news);
+}
+
+void tell_all(directory_ptr self, const std::string& path, const directory_state::holder& known) {
+  const auto waiting = self->state.subscribers.find(path);
+  if (waiting != self->state.subscribers.end())
+    for (const auto& subscriber : waiting->second)
+      tell(self, subscriber, known);
+}
+
+// Monitors an actor once, however often it occurs as a holder and as a subscriber.
+void monitor_once(directory_ptr self, const caf::strong_actor_ptr& actor) {
+  if (self->state.monitored.insert(actor->address()).second)
+    self->monitor(actor);
+}
+
+void started(directory_ptr self, const v1::ActorStarted& news, const caf::strong_actor_ptr& actor) {
+  if (!actor || news.path().empty())
+    return;
+  auto& state = self->state;
+  monitor_once(self, actor);
+  auto& holders = state.entries[news.path()];
+  std::erase_if(holders, [&](const auto& holder) { return holder.actor == actor; });
+  const auto supervisor = caf::actor_cast<caf::weak_actor_ptr>(self->current_sender());
+  holders.push_back({packed(news, actor), actor, supervisor, news.restarts()});
+  tell_all(self, news.path(), holders.back());
+}
+
+void add_subscriber(directory_ptr self, const v1::Subscribe& request, const caf::strong_actor_ptr& actor) {
+  if (!actor)
+    return;
+  auto& state = self->state;
+  monitor_once(self, actor);
+  const auto subscriber = caf::actor_cast<caf::weak_actor_ptr>(actor);
+  for (const auto& path : request.paths()) {
+    auto& subscribers = state.subscribers[path];
+    if (std::find(subscribers.begin(), subscribers.end(), subscriber) == subscribers.end())
+      subscribers.push_back(subscriber);
+    const auto known = state.entries.find(path);
+    if (known != state.entries.end())
+      tell(self, subscriber, known->second.back());
+  }
+}
+
+void forget(directory_ptr self, const caf::actor_addr& ended) {
+  auto& state = self->state;
+  state.monitored.erase(ended);
+  for (auto& [path, holders] : state.entries) {
+    const bool was_last = holders.back().actor->address() == ended;
+    std::erase_if(holders, [&](const auto& holder) { return holder.actor->address() == ended; });
+    if (was_last && !holders.empty())
+      tell_all(self, path, holders.back());
+  }
+  std::erase_if(state.entries, [](const auto& e) { return e.second.empty(); });
+  for (auto& [path, subscribers] : state.subscribers)
+    std::erase_if(subscribers, [&](const auto& s) { return caf::actor_cast<caf::actor_addr>(s) == ended; });
+  std::erase_if(state.subscribers, [](const auto& s) { return s.second.empty(); });
+}
+
+void remember(directory_state& state, const v1::SupervisorDecision& decision) {
+  state.decisions.push_back(decision);
+  if (state.decisions.size() > directory_state::decisions_max)
+    state.decisions.pop_front();
+  ++state.decisions_total;
+}
+
+void abandon(directory_ptr self, const v1::AbandonActor& order) {
+  const auto known = self->state.entries.find(order.path());
+  if (known == self->state.entries.end())
+    return;
+  send_packed(self, known->second.back().supervisor.lock(), packed(order));
+}
+
+v1::ActorList list(const directory_state& state) {
+  v1::ActorList result;
+  for (const auto& [path, holders] : state.entries) {
+    result.add_paths(path);
+    result.add_restarts(holders.back().restarts);
+  }
+  for (const auto& decision : state.decisions)
+    *result.add_decisions() = decision;
+  result.set_decisions_total(state.decisions_total);
+  return result;
+}
+
+} // namespace
+
+directory_actor::behavior_type directory(directory_ptr self) {
+  report_exceptions(self);
+  self->set_down_handler([self](caf::down_msg& down) { forget(self, down.source); });
+  self->set_default_handler(caf::drop);
+  return {
+    [self](const v1::ActorStarted& news, const caf::strong_actor_ptr& actor) { started(self, news, actor); },
+    [self](const v1::SupervisorDecision& decision) { remember(self->state, decision); },
+    [self](const v1::Subscribe& request, const caf::strong_actor_ptr& actor) { add_subscriber(self, request, actor); },
+    [self](const v1::AbandonActor& order) { abandon(self, order); },
+    [self](const v1::CheckLiveness& check) { answer_liveness_check(self, check); },
+    [self](const v1::ListActors&) { return list(self->state); }};
+}
+
+directory_actor spawn_directory(caf::actor_system& system) { return system.spawn(directory); }
+
+} // namespace troupe

@@ -1,0 +1,86 @@
+#pragma once
+// The scheduling policy behind workers.hpp, with the interface that caf::scheduler::coordinator requires. Only workers.cpp
+// includes it.
+#include "actors/threads/work_queues.hpp"
+#include <caf/policy/unprofiled.hpp>
+#include <caf/resumable.hpp>
+#include <caf/scheduler/abstract_coordinator.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace troupe {
+
+/// See workers.hpp. Stateless, as CAF requires: the state is in coordinator_data and worker_data.
+class worker_policy : public caf::policy::unprofiled {
+public:
+  using clock = std::chrono::steady_clock;
+
+  struct coordinator_data {
+    explicit coordinator_data(caf::scheduler::abstract_coordinator*) {}
+
+    // All set before the threads start.
+    std::unique_ptr<work_queues<caf::resumable>> queues;
+    std::chrono::nanoseconds spin{0};
+    std::vector<int> cpus; // The threads are pinned to these, round-robin. Empty: they are not pinned.
+  };
+
+  /// Of one thread, on cache lines of its own.
+  struct alignas(64) worker_data {
+    explicit worker_data(caf::scheduler::abstract_coordinator*) {}
+    worker_data(const worker_data&) {} // CAF copies the first one while nothing runs.
+
+    std::atomic<int64_t> busy_ns{0};
+    clock::time_point since{}; // When the current job began.
+    bool is_started = false;
+  };
+
+  template <class Coordinator>
+  void central_enqueue(Coordinator* self, caf::resumable* job) {
+    self->data().queues->add(job);
+  }
+
+  template <class Worker>
+  void external_enqueue(Worker* self, caf::resumable* job) {
+    self->parent()->data().queues->add(job);
+  }
+
+  template <class Worker>
+  void internal_enqueue(Worker* self, caf::resumable* job) {
+    self->parent()->data().queues->add(job);
+  }
+
+  template <class Worker>
+  void resume_job_later(Worker* self, caf::resumable* job) {
+    self->parent()->data().queues->add(job);
+  }
+
+  template <class Worker>
+  caf::resumable* dequeue(Worker* self) {
+    return next_job(self->parent()->data(), self->data(), self->id());
+  }
+
+  template <class Worker>
+  void after_resume(Worker* self, caf::resumable*) {
+    note_busy(self->data());
+  }
+
+  template <class Worker, class Function>
+  void foreach_resumable(Worker*, Function) {}
+
+  template <class Coordinator, class Function>
+  void foreach_central_resumable(Coordinator* self, Function f) {
+    while (auto* job = self->data().queues->take_any())
+      f(job);
+  }
+
+private:
+  static caf::resumable* next_job(coordinator_data& shared, worker_data& own, std::size_t index);
+  static void note_busy(worker_data& own);
+};
+
+} // namespace troupe

@@ -1,0 +1,88 @@
+#include "actors/threads/workers.hpp"
+
+#include "actors/threads/cpus.hpp"
+#include "actors/threads/worker_policy.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/logger.hpp>
+#include <set> // caf/scheduler/coordinator.hpp uses it without including it.
+
+// Before every job a worker finds out by a dynamic_cast which actor it is, for the log. Not needed where there is no log.
+#if CAF_LOG_LEVEL == CAF_LOG_LEVEL_QUIET
+#undef CAF_PUSH_AID_FROM_PTR
+#define CAF_PUSH_AID_FROM_PTR(actor) CAF_VOID_STMT
+#endif
+#include <caf/scheduler/coordinator.hpp>
+
+#include <algorithm>
+#include <thread>
+
+namespace troupe {
+namespace {
+
+using coordinator = caf::scheduler::coordinator<worker_policy>;
+
+// Before and after every job CAF tells its logger, if the thread has one, which actor runs, under a lock that all threads
+// share. A CAF that was built without log messages, as Debian's is, has no use for that; but spawning gives the thread a
+// logger.
+void forget_logger() {
+#if CAF_LOG_LEVEL == CAF_LOG_LEVEL_QUIET
+  caf::logger::set_current_actor_system(nullptr);
+#endif
+}
+
+} // namespace
+
+// -- worker_policy -----------------------------------------------------------
+
+caf::resumable* worker_policy::next_job(coordinator_data& shared, worker_data& own, std::size_t index) {
+  forget_logger();
+  if (!own.is_started) {
+    own.is_started = true;
+    if (!shared.cpus.empty())
+      pin_this_thread(shared.cpus[index % shared.cpus.size()]);
+  } else if (auto* job = shared.queues->take(index)) {
+    return job; // `since` is the end of the job before: between two jobs nothing was idle.
+  }
+  auto* job = shared.queues->wait(index, shared.spin);
+  own.since = clock::now();
+  return job;
+}
+
+void worker_policy::note_busy(worker_data& own) {
+  const auto now = clock::now();
+  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(now - own.since).count();
+  own.busy_ns.store(own.busy_ns.load(std::memory_order_relaxed) + ns, std::memory_order_relaxed);
+  own.since = now;
+}
+
+// -- workers -----------------------------------------------------------------
+
+void configure_workers(caf::actor_system_config& config, workers_options options) {
+  if (get_or(config, "scheduler.policy", caf::atom("stealing")) == caf::atom("testing"))
+    return;
+  const auto cpus = usable_cpus();
+  const auto cpus_total = cpus.empty() ? std::max(1u, std::thread::hardware_concurrency())
+                                       : static_cast<uint32_t>(cpus.size());
+  const auto threads = options.threads == 0 ? cpus_total : options.threads;
+  config.set("scheduler.max-threads", std::size_t{threads});
+  config.module_factories.emplace_back([=](caf::actor_system& system) -> caf::actor_system::module* {
+    auto* result = new coordinator(system);
+    result->data().queues = std::make_unique<work_queues<caf::resumable>>(threads);
+    result->data().spin = threads > cpus_total ? std::chrono::nanoseconds::zero() : options.spin;
+    if (options.pin)
+      result->data().cpus = cpus;
+    return result;
+  });
+}
+
+std::chrono::nanoseconds busy_time(caf::actor_system& system) {
+  auto* workers = dynamic_cast<coordinator*>(&system.scheduler());
+  int64_t sum = 0;
+  for (std::size_t i = 0; workers && i < workers->num_workers(); ++i)
+    sum += workers->worker_by_id(i)->data().busy_ns.load(std::memory_order_relaxed);
+  return std::chrono::nanoseconds(sum);
+}
+
+} // namespace troupe

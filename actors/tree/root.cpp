@@ -1,0 +1,126 @@
+#include "actors/tree/root.hpp"
+
+#include "actors/interfaces/paths.hpp"
+#include "actors/supervision/directory.hpp"
+#include "actors/supervision/scrubber.hpp"
+#include "actors/supervision/supervisor_core.hpp"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace troupe {
+namespace {
+
+struct root_state {
+  static inline const char* name = "root";
+  root_state() = default; // No aggregate: CAF would initialise one with the actor's pointer, which a directory_actor accepts.
+  directory_actor directory; // Null from its end until the next one is started,
+  std::vector<caf::strong_actor_ptr> waiting; // and the actors that asked for it meanwhile.
+  std::optional<supervisor_core> core;
+};
+using root_pointer = root_actor::stateful_pointer<root_state>;
+
+void tell_directory(root_pointer self, const caf::strong_actor_ptr& asker) {
+  v1::ActorStarted answer;
+  answer.set_path(paths::directory);
+  if (const auto to = caf::actor_cast<subscriber_actor>(asker))
+    self->send(to, std::move(answer), caf::actor_cast<caf::strong_actor_ptr>(self->state.directory));
+}
+
+child_spec scrubber_child(const troupe_config& config, const replica_config& replica, const directory_actor& directory) {
+  const scrubber_config scrubbing{weight_owner_paths(replica), directory, config.scrub_bytes_per_second};
+  child_spec spec{paths::scrubber, [scrubbing](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
+                    return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(scrubber, scrubbing));
+                  }};
+  return hooked(std::move(spec), config.hook);
+}
+
+child_spec runtime_child(const troupe_config& config, const directory_actor& directory) {
+  const replica_config replica{0, config.model, config.limits.cache_positions_max, config.verify_caches, config.hook};
+  scheduler_config scheduling;
+  scheduling.limits = config.limits;
+  // Two operations for each parameter, at 0.2 of them in a nanosecond.
+  scheduling.row_longest = caf::timespan(int64_t(config.model->file->parameters) * 10);
+  scheduling.stages = stage_paths(replica);
+  scheduling.directory = directory;
+  sequences_config generation;
+  generation.each = {config.words, config.model->file->words.end_of_generation, config.model->spec.vocabulary,
+                     config.model->positions_max, directory};
+  generation.sequences_max = config.sequences_max;
+  generation.hook = config.hook;
+  child_spec scheduler_child{.path = paths::scheduler,
+                             .start =
+                               [scheduling](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
+                                 return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(scheduler, scheduling));
+                               },
+                             .answers_liveness_checks = true};
+  std::vector<child_spec> children{hooked(std::move(scheduler_child), config.hook), sequences_child(std::move(generation)),
+                                   replica_child(replica, directory)};
+  if (config.scrub_bytes_per_second > 0) children.push_back(scrubber_child(config, replica, directory));
+  return supervisor_child(paths::runtime, {.strategy = restart_strategy::one_for_one, .restarts_max = 20},
+                          std::move(children), directory);
+}
+
+/// The start functions of both children run inside the root, one after the other: the second uses the directory that the first
+/// has started. The handles that the root gives to others come from the hooked start functions (they may be those of proxies).
+std::vector<child_spec> root_children(root_pointer self, const troupe_config& config) {
+  auto directory_child =
+    hooked({.path = paths::directory,
+            .start =
+              [](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
+                return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(directory));
+              },
+            .answers_liveness_checks = true},
+           config.hook);
+  directory_child.start = [self, start = directory_child.start](caf::scheduled_actor* parent, const std::string& path,
+                                                                const caf::message& args) {
+    auto handle = start(parent, path, args);
+    self->state.directory = caf::actor_cast<directory_actor>(handle);
+    for (const auto& asker : std::exchange(self->state.waiting, {})) tell_directory(self, asker);
+    return handle;
+  };
+  auto runtime = runtime_child(config, {});
+  runtime.start = [self, config](caf::scheduled_actor* parent, const std::string& path, const caf::message& args) {
+    return runtime_child(config, self->state.directory).start(parent, path, args);
+  };
+  runtime = hooked(std::move(runtime), config.hook);
+  runtime.start = [self, start = runtime.start](caf::scheduled_actor* parent, const std::string& path,
+                                                const caf::message& args) {
+    auto handle = start(parent, path, args);
+    v1::ActorStarted news; // The core was given no directory, so it does not publish this child.
+    news.set_path(path);
+    self->send(self->state.directory, std::move(news), handle);
+    return handle;
+  };
+  return {std::move(directory_child), std::move(runtime)};
+}
+
+root_actor::behavior_type root(root_pointer self, troupe_config config) {
+  auto& core = self->state.core.emplace(
+    self, paths::root, supervisor_policy{.strategy = restart_strategy::rest_for_one, .restarts_max = 20},
+    root_children(self, config), directory_actor{});
+  core.take_over();
+  self->set_down_handler([self](const caf::down_msg& down) {
+    auto& st = self->state;
+    if (st.directory && st.directory->address() == down.source) st.directory = nullptr;
+    st.core->on_down(down);
+  });
+  core.start_all();
+  return {[self](const v1::AbandonActor& order) { self->state.core->on_abandon(order); },
+          [self](const v1::SupervisorTick& tick) { self->state.core->on_tick(tick); },
+          [self](const v1::CheckLiveness& check) { self->state.core->on_liveness_check(check); },
+          [self](const v1::LivenessReply& reply) { self->state.core->on_liveness_reply(reply); },
+          [self](const v1::FindDirectory&) {
+            // While there is no directory the answer waits: one with a handle of the ended directory would be asked for again.
+            auto asker = caf::actor_cast<caf::strong_actor_ptr>(self->current_sender());
+            if (self->state.directory) tell_directory(self, asker);
+            else self->state.waiting.push_back(std::move(asker));
+          }};
+}
+
+} // namespace
+
+root_actor spawn_root(caf::actor_system& system, troupe_config config) { return system.spawn(root, std::move(config)); }
+
+} // namespace troupe

@@ -1,0 +1,42 @@
+#pragma once
+// The supervision tree: all actors that serve a model, below one root.
+#include "actors/interfaces/supervision.hpp"
+#include "actors/requests/sequences.hpp"
+#include "actors/scheduling/scheduler.hpp"
+#include "actors/supervision/child_spec.hpp"
+#include "actors/supervision/supervisor.hpp"
+#include "actors/tree/replica.hpp"
+#include "model/parts.hpp"
+#include "model/tokenizer/tokenizer.hpp"
+#include <cstdint>
+#include <memory>
+
+namespace troupe {
+
+struct troupe_config {
+  std::shared_ptr<const model_parts> model;
+  std::shared_ptr<const tokenizer> words; // May be null.
+  batch_limits limits;
+  uint32_t sequences_max = 256;
+  child_hook hook = {}; // For all actors below the root.
+  bool verify_caches = false;          // See attention_head_config.
+  uint64_t scrub_bytes_per_second = 0; // See scrubber_config; 0: no scrubber is started.
+};
+
+/// The root supervisor. Its handle is the only one that never changes, so it also answers where the directory is
+/// (FindDirectory). The answer goes to the sender, as (ActorStarted, handle).
+///
+///   /                  rest_for_one: without the directory no actor finds another, so all after it start again with it
+///   ├── /directory
+///   └── /supervisor    one_for_one
+///       ├── /scheduler
+///       ├── /sequences
+///       ├── /replica/0/supervisor ...
+///       └── /scrubber         where weights are scrubbed
+///
+/// Retry     FindDirectory may be sent any number of times; while no directory runs, the answer waits for the next one.
+/// Restart   none. An exit_msg stops all actors in order. Ends by itself only when restarts keep failing: then all requests
+///           are lost, and clients report "the engine has stopped".
+root_actor spawn_root(caf::actor_system& system, troupe_config config);
+
+} // namespace troupe

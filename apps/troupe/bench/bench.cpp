@@ -1,0 +1,325 @@
+// troupe bench: how fast prefill and decode are, and where a token's time goes.
+//
+// Method. Prefill: one request of --prompt-tokens tokens that generates one. Decode: one request of a single prompt token
+// that generates --generate-tokens, greedily, end-of-text ignored: one step for each token. Both are timed from submit to
+// `finished`, so admission and sampling are in; both are run once unmeasured first, then --repetitions times, alternating.
+// Clients: --clients such requests at once, each with a prompt and a text of the given lengths.
+// Limits: what the machine can do at best is measured before and after each repetition; the better of both is its limit.
+// Compare: in each repetition the other command runs once, after ours; ratios are taken pair by pair.
+#include "apps/troupe/bench/machine_limits.hpp"
+#include "apps/troupe/bench/measurement.hpp"
+#include "apps/troupe/bench/peer.hpp"
+#include "apps/troupe/cli/command.hpp"
+#include "apps/troupe/cli/options.hpp"
+#include "apps/troupe/cli/session.hpp"
+#include "apps/troupe/cli/terminal.hpp"
+#include "model/error.hpp"
+#include "model/kernels/isa.hpp"
+#include "model/sampling/sampler.hpp"
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace troupe {
+namespace {
+
+using json = nlohmann::ordered_json;
+using steady = std::chrono::steady_clock;
+
+struct bench_options {
+  run_options run;
+  uint32_t prompt_tokens = 512;
+  uint32_t generate_tokens = 64;
+  uint32_t repetitions = 5;
+  uint32_t clients = 0; // 0: do not measure concurrency.
+  std::string compare;  // A command; empty: none.
+  bool json = false;
+};
+
+constexpr const char* examples =
+  R"(  troupe bench -m model.gguf --threads 2
+  troupe bench -m model.gguf --prompt-tokens 512 --generate-tokens 64 --threads 2 --repetitions 5 --json
+  troupe bench -m model.gguf --clients 8 --prompt-tokens 128
+  troupe bench -m model.gguf --compare "llama-bench -m model.gguf -p 512 -n 64 -t 2 -r 1 -o json")";
+
+void declare_options(CLI::App& app, bench_options& options) {
+  declare_model(app, options.run);
+  const auto count = [&](const char* name, uint32_t& value, const char* help) {
+    return app.add_option(name, value, help)->check(CLI::Range(1u, 1u << 20))->type_name("N");
+  };
+  count("--prompt-tokens", options.prompt_tokens, "Length of the prompt")->capture_default_str();
+  count("--generate-tokens", options.generate_tokens, "Tokens to generate")->capture_default_str();
+  count("--repetitions", options.repetitions, "Measured runs of each kind")->capture_default_str();
+  count("--clients", options.clients, "Also measure this many generations at once");
+  app.add_option("--compare", options.compare,
+                 "Run this command after every repetition and print ratios; it prints llama-bench's JSON, or an object "
+                 "with prefill_tokens_per_s and decode_tokens_per_s")
+    ->type_name("COMMAND");
+  app.add_flag("--json", options.json, "Print one JSON object");
+  declare_engine(app, options.run);
+  declare_quiet(app, options.run);
+  declare_examples(app, examples);
+}
+
+/// The user pressed Ctrl-C.
+struct interrupted {
+  int signal;
+};
+
+/// What is being measured, and with what.
+struct bench {
+  const bench_options& options;
+  engine& troupe_engine;
+  client& requests;
+};
+
+/// A prompt that repeats from run to run, and differs from client to client. Which tokens does not matter for speed.
+std::vector<uint32_t> make_prompt(const bench& run, uint32_t length, uint32_t client_index) {
+  const uint32_t vocabulary = run.troupe_engine.model().spec.vocabulary;
+  std::vector<uint32_t> tokens(length);
+  for (uint32_t index = 0; index < length; ++index) {
+    tokens[index] = static_cast<uint32_t>(counter_uniform(client_index, index) * vocabulary);
+  }
+  return tokens;
+}
+
+/// Serves `count` requests at once from submit to the last `finished`.
+void run_once(const bench& run, uint32_t count, uint32_t prompt_tokens, uint32_t generate_tokens, measurement& into) {
+  const engine_statistics before = run.troupe_engine.statistics();
+  const auto started = steady::now();
+  for (uint32_t index = 0; index < count; ++index) {
+    generate_request request;
+    request.prompt = make_prompt(run, prompt_tokens, index);
+    request.tokens_max = generate_tokens;
+    request.sampling.temperature = 0;
+    request.ignore_end_of_generation = true;
+    run.requests.submit(std::move(request));
+  }
+  const int signal = take_events(run.requests, [](const generation_event& event) {
+    if (event.reason == finish_reason::error) throw run_error("a request failed: " + event.error);
+  });
+  if (signal != 0) throw interrupted{signal};
+  const auto elapsed = std::chrono::duration<double>(steady::now() - started).count();
+  into.add(elapsed, before, run.troupe_engine.statistics());
+}
+
+struct results {
+  measurement prefill, decode;
+  std::optional<measurement> clients;
+  std::vector<peer_rates> peers; // One for each repetition, if there is a command to compare with.
+  std::vector<machine_limits> limits; // Before the first repetition, and after each.
+};
+
+/// One limit, each time that it was measured.
+std::vector<double> limit_samples(const results& all, double machine_limits::*which) {
+  std::vector<double> values;
+  for (const auto& one : all.limits) values.push_back(one.*which);
+  return values;
+}
+
+results measure(const bench& run) {
+  const bench_options& options = run.options;
+  results all;
+  all.prefill.tokens_per_run = options.prompt_tokens;
+  all.decode.tokens_per_run = options.generate_tokens;
+  if (options.clients > 0) {
+    all.clients.emplace().tokens_per_run = uint64_t{options.clients} * options.generate_tokens;
+  }
+  progress_bar bar{"measuring", !options.run.quiet};
+  const uint32_t threads = run.troupe_engine.options().threads;
+  for (uint32_t repetition = 0; repetition <= options.repetitions; ++repetition) {
+    bar.advance(static_cast<double>(repetition) / (options.repetitions + 1));
+    measurement unmeasured;
+    const bool warm_up = repetition == 0;
+    run_once(run, 1, options.prompt_tokens, 1, warm_up ? unmeasured : all.prefill);
+    run_once(run, 1, 1, options.generate_tokens, warm_up ? unmeasured : all.decode);
+    if (all.clients && !warm_up) {
+      run_once(run, options.clients, options.prompt_tokens, options.generate_tokens, *all.clients);
+    }
+    if (!options.compare.empty() && !warm_up) all.peers.push_back(run_peer(options.compare));
+    all.limits.push_back(measure_limits(threads));
+  }
+  return all;
+}
+
+std::string rounded(double value, int decimals) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f", decimals, value);
+  return text;
+}
+
+/// One of the two kinds of work that limits are known for.
+struct kind_of_work {
+  const char* name;
+  const measurement results::*ours;
+  std::optional<double> peer_rates::*theirs;
+  double machine_limits::*limit;
+  double cost; // Of a token, in what the limit counts.
+  const char* unit; // Of the limit, in 10^9.
+};
+
+std::array<kind_of_work, 2> kinds_of(const bench& run) {
+  const token_cost cost = cost_of_token(run.troupe_engine.model(), run.troupe_engine.weight_bytes());
+  const auto arithmetic = cost.is_int8 ? &machine_limits::int8_operations_per_s : &machine_limits::float_operations_per_s;
+  return {{{"prefill", &results::prefill, &peer_rates::prefill, arithmetic, cost.operations,
+            cost.is_int8 ? "int8 Gop/s" : "float Gop/s"},
+           {"decode", &results::decode, &peer_rates::decode, &machine_limits::read_bytes_per_s, cost.bytes,
+            "GB/s of reading"}}};
+}
+
+/// Tokens per second that the machine would allow at best, for each repetition.
+std::vector<double> limit_rates(const results& all, const kind_of_work& kind) {
+  std::vector<double> result;
+  for (size_t i = 1; i < all.limits.size(); ++i)
+    result.push_back(std::max(all.limits[i - 1].*kind.limit, all.limits[i].*kind.limit) / kind.cost);
+  return result;
+}
+
+/// a by b, repetition by repetition.
+std::vector<double> quotients(std::vector<double> a, const std::vector<double>& b) {
+  for (size_t i = 0; i < a.size(); ++i) a[i] /= b[i];
+  return a;
+}
+
+/// What share of the limit was reached.
+double share_of_limit(const results& all, const kind_of_work& kind) {
+  return median(quotients(rates(all.*kind.ours), limit_rates(all, kind)));
+}
+
+/// The peer's rates, one for each repetition; none if it does not always say.
+std::vector<double> peer_samples(const results& all, const kind_of_work& kind) {
+  std::vector<double> result;
+  for (const auto& peer : all.peers)
+    if (peer.*kind.theirs) result.push_back(*(peer.*kind.theirs));
+  return result.size() == all.peers.size() ? result : std::vector<double>();
+}
+
+json comparison(const results& all, const kind_of_work& kind) {
+  const auto theirs = peer_samples(all, kind);
+  if (theirs.empty()) return nullptr;
+  const auto each = quotients(rates(all.*kind.ours), theirs);
+  return {{"tokens_per_s", median(theirs)},
+          {"samples", theirs},
+          {"ratio", median(each)},
+          {"ratio_spread",
+           {{"min", *std::min_element(each.begin(), each.end())}, {"max", *std::max_element(each.begin(), each.end())}}},
+          {"ratio_at_limit", median(quotients(limit_rates(all, kind), theirs))}};
+}
+
+json limits_to_json(const results& all) {
+  const auto reading = limit_samples(all, &machine_limits::read_bytes_per_s);
+  json limits = {{"read_bytes_per_s", median(reading)},
+                 {"read_samples", reading},
+                 {"int8_operations_per_s", median(limit_samples(all, &machine_limits::int8_operations_per_s))},
+                 {"float_operations_per_s", median(limit_samples(all, &machine_limits::float_operations_per_s))}};
+  const auto round_trips = limit_samples(all, &machine_limits::line_round_trip_ns);
+  if (round_trips.front() == 0) return limits; // With one thread or one processor it is not measured.
+  limits["line_round_trip_ns"] = median(round_trips);
+  limits["line_round_trip_samples"] = round_trips;
+  return limits;
+}
+
+json to_json(const bench& run, const results& all) {
+  const bench_options& options = run.options;
+  const model_file& model = run.troupe_engine.model();
+  const uint32_t threads = run.troupe_engine.options().threads;
+  json result;
+  result["model"] = {{"file", model.path.string()}, {"name", model.spec.name},
+                     {"architecture", model.spec.architecture}, {"parameters", model.parameters},
+                     {"weight_bytes", run.troupe_engine.weight_bytes()}};
+  result["threads"] = threads;
+  result["shards"] = run.troupe_engine.options().shards;
+  result["instruction_set"] = current_isa();
+  result["prompt_tokens"] = options.prompt_tokens;
+  result["generate_tokens"] = options.generate_tokens;
+  result["repetitions"] = options.repetitions;
+  result["prefill"] = to_json(all.prefill, threads);
+  result["decode"] = to_json(all.decode, threads);
+  if (all.clients) {
+    result["concurrent"] = to_json(*all.clients, threads);
+    result["concurrent"]["clients"] = options.clients;
+  }
+  result["limits"] = limits_to_json(all);
+  for (const auto& kind : kinds_of(run)) {
+    result[kind.name]["of_limit"] = share_of_limit(all, kind);
+    result[kind.name]["limit_samples"] = limit_rates(all, kind);
+    if (!all.peers.empty()) result["compare"][kind.name] = comparison(all, kind);
+  }
+  if (!all.peers.empty()) result["compare"]["command"] = options.compare;
+  return result;
+}
+
+std::string limit_line(const results& all, const kind_of_work& kind) {
+  return std::string(kind.name) + " reaches " + rounded(100 * share_of_limit(all, kind), 1) + " % of the machine's " +
+         rounded(median(limit_samples(all, kind.limit)) / 1e9, 1) + " " + kind.unit + "\n";
+}
+
+std::string round_trip_line(const results& all) {
+  const auto trips = limit_samples(all, &machine_limits::line_round_trip_ns);
+  if (trips.front() == 0) return {}; // With one thread or one processor it is not measured.
+  const auto [least, most] = std::minmax_element(trips.begin(), trips.end());
+  return "a cache line takes " + rounded(median(trips), 0) + " ns from processor to processor and back (" +
+         rounded(*least, 0) + " .. " + rounded(*most, 0) + ")\n";
+}
+
+std::string comparison_line(const results& all, const kind_of_work& kind) {
+  const json facts = comparison(all, kind);
+  if (facts.is_null()) return {};
+  return std::string(kind.name) + ": " + rounded(facts["ratio"], 2) + " times the other command's "
+         + rounded(facts["tokens_per_s"], 1) + " tokens/s (" + rounded(facts["ratio_spread"]["min"], 2) + " .. "
+         + rounded(facts["ratio_spread"]["max"], 2) + "); at the machine's limit it would be "
+         + rounded(facts["ratio_at_limit"], 2) + "\n";
+}
+
+std::string to_text(const bench& run, const results& all) {
+  const bench_options& options = run.options;
+  const uint32_t threads = run.troupe_engine.options().threads;
+  std::string out = run.troupe_engine.model().path.filename().string() + ", " + std::to_string(threads) + " threads, "
+                    + current_isa() + ", median of " + std::to_string(options.repetitions) + " runs\n";
+  out += table_head();
+  out += table_line("prefill " + std::to_string(options.prompt_tokens), all.prefill, threads);
+  out += table_line("decode " + std::to_string(options.generate_tokens), all.decode, threads);
+  if (all.clients) out += table_line("clients " + std::to_string(options.clients), *all.clients, threads);
+  for (const auto& kind : kinds_of(run)) out += limit_line(all, kind);
+  out += round_trip_line(all);
+  for (const auto& kind : kinds_of(run)) out += comparison_line(all, kind);
+  return out;
+}
+
+void check_lengths(const bench_options& options, const model_file& model) {
+  const uint32_t context = model.spec.context_length;
+  const uint64_t longest = options.clients > 0 ? uint64_t{options.prompt_tokens} + options.generate_tokens
+                                               : std::max(options.prompt_tokens, options.generate_tokens) + uint64_t{1};
+  if (longest <= context) return;
+  throw usage_error("--prompt-tokens " + std::to_string(options.prompt_tokens) + " and --generate-tokens "
+                    + std::to_string(options.generate_tokens) + " need " + std::to_string(longest)
+                    + " positions, the model has " + std::to_string(context));
+}
+
+int run_bench(const bench_options& options) {
+  auto model = open_model(options.run.model);
+  check_lengths(options, *model);
+  const auto troupe_engine = start_engine(std::move(model), options.run, options.clients);
+  client requests = troupe_engine->connect();
+  const bench run{options, *troupe_engine, requests};
+  try {
+    const results all = measure(run);
+    print(options.json ? to_json(run, all).dump(2, ' ', false, json::error_handler_t::replace) + "\n" : to_text(run, all));
+  } catch (const interrupted& by) {
+    return 128 + by.signal;
+  }
+  return exit_ok;
+}
+
+} // namespace
+
+command_run declare_bench(CLI::App& app) {
+  const auto options = std::make_shared<bench_options>();
+  declare_options(app, *options);
+  return [options] { return run_bench(*options); };
+}
+
+} // namespace troupe

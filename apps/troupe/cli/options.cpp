@@ -1,0 +1,82 @@
+#include "apps/troupe/cli/options.hpp"
+#include "apps/troupe/cli/command.hpp"
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <map>
+
+namespace troupe {
+
+void declare_model(CLI::App& app, run_options& options) {
+  app.add_option("-m,--model", options.model, "Model file (GGUF)")->required()->type_name("FILE");
+}
+
+void declare_threads(CLI::App& app, run_options& options) {
+  app.add_option("-t,--threads", options.threads, "Worker threads (default: one per core); never changes the result")
+    ->check(CLI::Range(1, 1024))->type_name("N");
+}
+
+void declare_engine(CLI::App& app, run_options& options) {
+  declare_threads(app, options);
+  app.add_option("--shards", options.shards,
+                 "Projection shards of a layer (default: as many as threads); never changes the result")
+    ->check(CLI::Range(1, 1024))->type_name("N");
+  app.add_option("--chunk", options.chunk,
+                 "Most tokens of one prompt in a step (default: 512); never changes the result")
+    ->check(CLI::Range(1u, 1u << 20))->type_name("N");
+  const std::map<std::string, cache_type> types{{"f32", cache_type::f32}, {"f16", cache_type::f16}};
+  app.add_option("--cache-type", options.cached,
+                 "What key/value caches keep: f32, or f16, which takes half the memory and changes logits a little")
+    ->transform(CLI::CheckedTransformer(types))->type_name("f32|f16")->default_str("f32");
+  app.add_option("--check", options.checks,
+                 "Check for corrupt bits: in int8 products, in packed weights (continuously), in key/value caches; may be "
+                 "repeated. Never changes the result")
+    ->delimiter(',')->allow_extra_args(false)->check(CLI::IsMember({"products", "weights", "caches"}))->type_name("WHAT");
+}
+
+void declare_quiet(CLI::App& app, run_options& options) {
+  app.add_flag("-q,--quiet", options.quiet, "No progress, no summary; errors only");
+}
+
+void declare_examples(CLI::App& app, std::string_view examples) {
+  app.footer("\nExamples:\n" + std::string(examples));
+}
+
+std::vector<uint32_t> parse_ids(std::string_view text, std::string_view option) {
+  std::vector<uint32_t> ids;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at != end) {
+    uint32_t id = 0;
+    const auto [after, problem] = std::from_chars(at, end, id);
+    if (problem != std::errc{}) break;
+    ids.push_back(id);
+    at = after;
+    // One comma or any number of spaces between two ids.
+    while (at != end && *at == ' ') ++at;
+    if (at != end && *at == ',' && at + 1 != end) ++at;
+    while (at != end && *at == ' ') ++at;
+  }
+  if (at != end || ids.empty()) {
+    throw usage_error(std::string(option) + ": \"" + std::string(text) + "\" is not a list of token ids like 1,403,407");
+  }
+  return ids;
+}
+
+std::pair<uint32_t, float> parse_bias(const std::string& text, std::string_view option) {
+  const size_t equals = text.find('=');
+  const auto fail = [&] {
+    throw usage_error(std::string(option) + ": \"" + text + "\" is not ID=VALUE like 13=-1.5 or 13=-inf");
+  };
+  if (equals == std::string::npos || equals + 1 == text.size()) fail();
+  uint32_t id = 0;
+  const char* const id_end = text.data() + equals;
+  const auto [after, problem] = std::from_chars(text.data(), id_end, id);
+  if (problem != std::errc{} || after != id_end) fail();
+  char* value_end = nullptr;
+  const float value = std::strtof(text.c_str() + equals + 1, &value_end);
+  if (*value_end != '\0' || std::isnan(value) || value == INFINITY) fail();
+  return {id, value};
+}
+
+} // namespace troupe

@@ -1,0 +1,38 @@
+#pragma once
+// Options that several commands share, and the parsing of the values that CLI11 does not know.
+#include "model/kernels/attention.hpp"
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace troupe {
+
+/// The options of every command that runs a model. 0: the engine's own choice.
+struct run_options {
+  std::string model;
+  uint32_t threads = 0;
+  uint32_t shards = 0;
+  uint32_t chunk = 0;
+  cache_type cached = cache_type::f32;
+  std::vector<std::string> checks; // products, weights, caches.
+  bool quiet = false;
+};
+
+void declare_model(CLI::App& app, run_options& options);
+void declare_threads(CLI::App& app, run_options& options);
+void declare_engine(CLI::App& app, run_options& options); // --threads, --shards, --chunk, --cache-type, --check
+void declare_quiet(CLI::App& app, run_options& options);
+
+/// Adds examples under the help text.
+void declare_examples(CLI::App& app, std::string_view examples);
+
+/// "1,403,407" or "1 403 407". Throws usage_error naming `option`.
+std::vector<uint32_t> parse_ids(std::string_view text, std::string_view option);
+
+/// "13=-inf". Throws usage_error naming `option`.
+std::pair<uint32_t, float> parse_bias(const std::string& text, std::string_view option);
+
+} // namespace troupe

@@ -1,0 +1,49 @@
+#include "apps/troupe/cli/session.hpp"
+#include "apps/troupe/cli/terminal.hpp"
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <utility>
+
+namespace troupe {
+
+std::unique_ptr<engine> start_engine(std::shared_ptr<const model_file> model, const run_options& options,
+                                     uint32_t sequences_min, std::shared_ptr<const v1::FaultPlan> plan) {
+  engine_options chosen;
+  chosen.fault_plan = std::move(plan);
+  chosen.threads = options.threads;
+  chosen.shards = options.shards;
+  chosen.cached = options.cached;
+  if (options.chunk > 0) {
+    chosen.prefill_chunk = options.chunk;
+    chosen.step_rows_max = std::max(chosen.step_rows_max, options.chunk);
+  }
+  chosen.sequences_max = std::max(chosen.sequences_max, sequences_min);
+  const auto is_checked = [&](const char* what) { return std::ranges::find(options.checks, what) != options.checks.end(); };
+  chosen.checks.products = is_checked("products");
+  chosen.checks.weights = is_checked("weights");
+  chosen.checks.caches = is_checked("caches");
+  progress_bar bar{"loading " + std::filesystem::path(options.model).filename().string(), !options.quiet};
+  return std::make_unique<engine>(std::move(model), chosen, [&](double share) { bar.advance(share); });
+}
+
+int take_events(client& from, const std::function<void(const generation_event&)>& take) {
+  // Signals do not wake the client, so it polls for one.
+  constexpr std::chrono::milliseconds poll_interval{50};
+  interrupt_guard guard;
+  bool cancelled = false;
+  while (true) {
+    const auto event = from.next(poll_interval);
+    if (!cancelled && interrupt_guard::signal() != 0) {
+      from.cancel_all();
+      cancelled = true;
+    }
+    if (event) {
+      take(*event);
+    } else if (from.pending() == 0) {
+      return interrupt_guard::signal();
+    }
+  }
+}
+
+} // namespace troupe

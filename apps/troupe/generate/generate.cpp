@@ -1,0 +1,155 @@
+// troupe generate: prompts in, text out.
+#include "apps/troupe/generate/generate.hpp"
+#include "apps/troupe/cli/command.hpp"
+#include "apps/troupe/cli/options.hpp"
+#include "apps/troupe/cli/prompts.hpp"
+#include "apps/troupe/cli/session.hpp"
+#include "apps/troupe/cli/terminal.hpp"
+#include "model/error.hpp"
+#include "model/utf8.hpp"
+#include <limits>
+#include <map>
+
+namespace troupe {
+namespace {
+
+struct generate_options {
+  run_options run;
+  prompt_options prompts;
+  uint32_t tokens_max = 128;
+  sampling_options sampling;
+  std::vector<std::string> logit_bias; // ID=VALUE
+  std::vector<std::string> stop_strings;
+  bool ignore_end_of_generation = false;
+  bool echo = false;
+  bool json = false;
+};
+
+constexpr const char* examples =
+  R"(  troupe generate -m stories260K.gguf "Once upon a time"
+  troupe generate -m stories260K.gguf -p "Once upon a time" -p "The dog" --max-tokens 40
+  echo "Once upon a time" | troupe generate -m stories260K.gguf --temperature 0 --json
+  troupe generate -m stories260K.gguf --prompt-file prompts.txt --lines --json > stories.jsonl)";
+
+void declare_sampling(CLI::App& app, generate_options& options) {
+  sampling_options& sampling = options.sampling;
+  const auto number = [&](const char* name, auto& value, const char* help) {
+    app.add_option(name, value, help)->capture_default_str()->type_name("X")->group("Sampling");
+  };
+  number("-T,--temperature", sampling.temperature, "Randomness; 0: always the likeliest token");
+  number("--top-k", sampling.top_k, "Keep the k likeliest tokens; 0: all");
+  number("--top-p", sampling.top_p, "Keep the smallest set of tokens this likely together; 1: all");
+  number("--min-p", sampling.min_p, "Drop tokens less likely than this share of the likeliest; 0: none");
+  number("--repetition-penalty", sampling.repetition_penalty, "Divide the logits of recent tokens; 1: off");
+  number("--presence-penalty", sampling.presence_penalty, "Subtract from the logits of recent tokens");
+  number("--frequency-penalty", sampling.frequency_penalty, "Subtract for each recent occurrence of a token");
+  number("--penalty-window", sampling.penalty_window, "How many tokens are recent; 0: all");
+  number("-s,--seed", sampling.seed, "Same seed, same text, on any number of threads");
+  app.add_option("--logit-bias", options.logit_bias, "Add VALUE to a token's logit; -inf forbids it; may be repeated")
+    ->allow_extra_args(false)->type_name("ID=VALUE")->group("Sampling");
+}
+
+void declare_options(CLI::App& app, generate_options& options) {
+  declare_model(app, options.run);
+  declare_prompts(app, options.prompts);
+  app.add_option("-n,--max-tokens", options.tokens_max, "Most tokens to generate for each prompt")
+    ->check(CLI::Range(1u, 1u << 30))->capture_default_str()->type_name("N");
+  app.add_option("--stop", options.stop_strings, "End a text before this string; may be repeated")
+    ->allow_extra_args(false)->type_name("TEXT");
+  app.add_flag("--ignore-eos", options.ignore_end_of_generation, "Go on where the model would end the text");
+  declare_sampling(app, options);
+  auto* json = app.add_flag("--json", options.json, "One JSON object for each prompt, a line each, in order");
+  app.add_flag("--echo", options.echo, "Print the prompt before its text")->excludes(json);
+  declare_engine(app, options.run);
+  declare_quiet(app, options.run);
+  declare_examples(app, examples);
+}
+
+/// Everything that can be refused before a file is touched.
+void check(generate_options& options) {
+  check(options.prompts);
+  for (const std::string& bias : options.logit_bias) {
+    options.sampling.logit_bias.push_back(parse_bias(bias, "--logit-bias"));
+  }
+  for (const std::string& stop : options.stop_strings) {
+    if (stop.empty()) throw usage_error("--stop: an empty string would end every text at once");
+    if (!is_utf8(stop)) throw usage_error("--stop: not valid UTF-8, so no text can contain it");
+  }
+  const std::string reason = invalid(options.sampling, std::numeric_limits<uint32_t>::max());
+  if (!reason.empty()) throw usage_error(reason);
+}
+
+generate_request make_request(const generate_options& options, const generation& one) {
+  generate_request request;
+  request.prompt = one.prompt_ids;
+  request.tokens_max = options.tokens_max;
+  request.sampling = options.sampling;
+  request.stop_strings = options.stop_strings;
+  request.ignore_end_of_generation = options.ignore_end_of_generation;
+  return request;
+}
+
+/// Submits one prompt. A prompt that cannot be served fails alone.
+void submit(client& to, const generate_options& options, const prompt& from, generation& one,
+            std::map<uint64_t, generation*>& under_way) {
+  one.started = one.ended = std::chrono::steady_clock::now();
+  one.prompt = from.text;
+  try {
+    one.prompt_ids = from.ids.empty() ? to.encode(from.text) : from.ids;
+    under_way[to.submit(make_request(options, one))] = &one;
+  } catch (const input_error& error) {
+    one.error = error.what();
+    one.finished = true;
+  }
+}
+
+/// Reports on stderr how each prompt ended. Returns whether none failed.
+bool report(const std::vector<generation>& all, const generate_options& options) {
+  bool good = true;
+  for (size_t index = 0; index < all.size(); ++index) {
+    const generation& one = all[index];
+    const std::string place = all.size() > 1 ? "prompt " + std::to_string(index + 1) + ": " : "";
+    if (one.reason == finish_reason::error) {
+      good = false;
+      note("generate: " + place + one.error);
+    } else if (!options.run.quiet && !options.json) {
+      note(place + summary(one));
+    }
+  }
+  return good;
+}
+
+int run_generate(generate_options& options) {
+  check(options);
+  const std::vector<prompt> prompts = read_prompts(options.prompts);
+  const auto troupe_engine = start_engine(open_model(options.run.model), options.run, static_cast<uint32_t>(prompts.size()));
+  client requests = troupe_engine->connect();
+
+  std::vector<generation> all(prompts.size());
+  std::map<uint64_t, generation*> under_way;
+  for (size_t index = 0; index < prompts.size(); ++index) {
+    submit(requests, options, prompts[index], all[index], under_way);
+  }
+  const auto format = options.json ? generation_format::json : generation_format::text;
+  generation_printer printer{all, format, options.echo};
+  printer.update();
+  const int signal = take_events(requests, [&](const generation_event& event) {
+    const auto found = under_way.find(event.request);
+    if (found == under_way.end()) return;
+    apply(*found->second, event);
+    printer.update();
+  });
+  const bool good = report(all, options);
+  if (signal != 0) return 128 + signal;
+  return good ? exit_ok : exit_failed;
+}
+
+} // namespace
+
+command_run declare_generate(CLI::App& app) {
+  const auto options = std::make_shared<generate_options>();
+  declare_options(app, *options);
+  return [options] { return run_generate(*options); };
+}
+
+} // namespace troupe

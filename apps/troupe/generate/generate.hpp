@@ -1,0 +1,56 @@
+#pragma once
+// What `troupe generate` keeps for each prompt, and how it prints it.
+#include "actors/engine.hpp"
+#include <chrono>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+using time_point = std::chrono::steady_clock::time_point;
+
+/// One prompt and what was generated for it so far.
+struct generation {
+  std::string prompt;
+  std::vector<uint32_t> prompt_ids;
+  std::string text;             // Generated so far.
+  std::vector<uint32_t> tokens; // Generated so far.
+  bool finished = false;
+  finish_reason reason = finish_reason::error;
+  std::string error;            // Why, where reason is error.
+  time_point started, first_token, last_token, ended;
+};
+
+/// Takes in an event that belongs to it.
+void apply(generation& one, const generation_event& event);
+
+/// The object that `--json` prints; docs/cli.md describes its fields.
+nlohmann::ordered_json to_json(const generation& one);
+
+/// "5 prompt tokens, 64 generated (length) in 20.0 ms, 3200.0 tokens/s; the first after 2.1 ms"
+std::string summary(const generation& one);
+
+enum class generation_format { text, json };
+
+/// Prints generations to stdout in the order of their prompts, each as soon as all before it are complete. As text, the
+/// first that is not complete is streamed; with several, each stands under a header line.
+class generation_printer {
+public:
+  generation_printer(const std::vector<generation>& all, generation_format format, bool echo);
+  /// Prints what can be printed now. Call after every change.
+  void update();
+
+private:
+  void update_text();
+  void update_json();
+
+  const std::vector<generation>& all_;
+  generation_format format_;
+  bool echo_;
+  size_t front_ = 0;       // The first that is not completely printed.
+  bool front_open_ = false; // Its header is printed.
+  size_t printed_ = 0;     // Bytes of its text that are printed.
+};
+
+} // namespace troupe

@@ -1,0 +1,327 @@
+#include "actors/threads/workers.hpp"
+
+#include "actors/threads/work_queues.hpp"
+#include "support/catch.hpp"
+
+#include <caf/all.hpp>
+#include <caf/scheduler/test_coordinator.hpp>
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+namespace {
+
+using clock_type = std::chrono::steady_clock;
+using ping_atom = caf::atom_constant<caf::atom("ping")>;
+
+struct test_system {
+  explicit test_system(workers_options options, std::size_t throughput = 0) {
+    configure_workers(config, options);
+    if (throughput > 0)
+      config.set("scheduler.max-throughput", throughput);
+    system.emplace(config);
+  }
+  caf::actor_system_config config;
+  std::optional<caf::actor_system> system;
+};
+
+// True when it became true within ten seconds: long enough for any machine, and only ever waited for by a
+// bug.
+bool eventually(const std::function<bool()>& condition) {
+  const auto end = clock_type::now() + 10s;
+  while (!condition()) {
+    if (clock_type::now() > end)
+      return false;
+    std::this_thread::sleep_for(100us);
+  }
+  return true;
+}
+
+std::chrono::nanoseconds cpu_time() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto of = [](const timeval& t) {
+    return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec);
+  };
+  return of(usage.ru_utime) + of(usage.ru_stime);
+}
+
+void burn(std::chrono::nanoseconds time) {
+  for (const auto end = clock_type::now() + time; clock_type::now() < end;) {
+  }
+}
+
+// Passes a number on, one lower each time, to the next of its peers.
+struct relay_state {
+  std::vector<caf::actor> peers;
+  std::size_t next = 0;
+};
+
+using relay_actor = caf::stateful_actor<relay_state>;
+
+caf::behavior relay(relay_actor* self, std::atomic<uint64_t>* handled, std::atomic<uint64_t>* over) {
+  return {[=](std::vector<caf::actor> peers) { self->state.peers = std::move(peers); },
+          [=](int hops) {
+            ++*handled;
+            auto& state = self->state;
+            if (hops == 0)
+              ++*over;
+            else
+              self->send(state.peers[state.next++ % state.peers.size()], hops - 1);
+          }};
+}
+
+} // namespace
+
+TEST_CASE("every message is handled, with any number of threads", "[workers]") {
+  const auto threads = GENERATE(1u, 2u, 4u);
+  const auto pin = GENERATE(false, true);
+  INFO(threads << " threads, pin " << pin);
+  constexpr int actors = 40, tokens = 100, hops = 200;
+  std::atomic<uint64_t> handled{0}, over{0};
+  {
+    test_system t{{.threads = threads, .pin = pin}};
+    std::vector<caf::actor> relays;
+    for (int i = 0; i < actors; ++i)
+      relays.push_back(t.system->spawn(relay, &handled, &over));
+    for (const auto& r : relays)
+      caf::anon_send(r, relays);
+    for (int i = 0; i < tokens; ++i)
+      caf::anon_send(relays[static_cast<std::size_t>(i % actors)], hops); // From outside while they run.
+    CHECK(eventually([&] { return over == tokens; }));
+    for (const auto& r : relays)
+      caf::anon_send_exit(r, caf::exit_reason::user_shutdown); // They hold each other.
+  }
+  CHECK(handled == uint64_t{tokens} * (hops + 1));
+}
+
+TEST_CASE("no wake-up is lost: a message that arrives while the threads go to sleep is handled", "[workers]") {
+  test_system t{{.threads = 2, .spin = 20us}};
+  auto echo = t.system->spawn([]() -> caf::behavior { return {[](int x) { return x; }}; });
+  caf::scoped_actor self{*t.system};
+  for (int i = 0; i < 2000; ++i) {
+    int answer = -1;
+    self->request(echo, 10s, i).receive([&](int x) { answer = x; }, [](const caf::error&) {});
+    REQUIRE(answer == i);
+    burn(std::chrono::microseconds(i % 50)); // Ends before, while or after they go to sleep.
+  }
+}
+
+TEST_CASE("a job queue is first in, first out", "[workers]") {
+  std::vector<int> jobs(1000);
+  job_queue<int> queue;
+  CHECK(queue.take() == nullptr);
+  std::size_t in = 0, out = 0;
+  const auto take = [&] {
+    REQUIRE(queue.size() == in - out);
+    REQUIRE(queue.take() == &jobs[out++]);
+  };
+  for (const std::size_t burst : {50u, 60u, 200u, 690u}) {
+    for (std::size_t i = 0; i < burst; ++i)
+      queue.push(&jobs[in++]);
+    for (std::size_t i = 0; i < burst / 2; ++i)
+      take();
+  }
+  while (out < in)
+    take();
+  CHECK(queue.take() == nullptr);
+}
+
+TEST_CASE("a job waits for the thread that ran it last, until another one is idle", "[workers]") {
+  work_queues<int> queues{2};
+  std::vector<int> jobs(12); // Few enough that no thread searches the queues of others.
+  for (auto& job : jobs) {
+    queues.add(&job);
+    for (const std::size_t thread : {0u, 1u, 0u}) {
+      CHECK(queues.wait(thread, 1s) == &job); // Taken from the other thread's queue, or from its own.
+      queues.add(&job);
+      CHECK(queues.take(1 - thread) == nullptr);
+    }
+    CHECK(queues.take(0) == &job);
+  }
+  CHECK(queues.take_any() == nullptr);
+}
+
+TEST_CASE("no job starves in the queue of a thread that is busy, however busy the others are", "[workers]") {
+  work_queues<int> queues{2};
+  alignas(64) int busy = 0; // Jobs on one cache line would share their affinity.
+  alignas(64) int behind = 0;
+  queues.add(&busy);
+  REQUIRE(queues.wait(0, 1s) == &busy);
+  queues.add(&behind);
+  REQUIRE(queues.wait(1, 1s) == &behind);
+  queues.add(&behind); // Thread 1 never comes back for it.
+  int turns = 0;
+  for (int* job = &busy; job != &behind && turns < 1000; ++turns) {
+    queues.add(job);
+    job = queues.take(0);
+    REQUIRE(job);
+  }
+  CHECK(turns < 1000);
+}
+
+TEST_CASE("no job is left waiting while all threads sleep", "[workers]") {
+  // The same protocol as worker_policy, without CAF around it: here a sanitizer sees everything.
+  constexpr int consumers = 3, producers = 2, jobs_each = 3000;
+  work_queues<int> queues{consumers};
+  std::vector<std::atomic<int>> taken(consumers);
+  std::vector<int> jobs(50);
+  int stop = 0;
+  std::vector<std::thread> threads;
+  for (std::size_t self = 0; self < consumers; ++self)
+    threads.emplace_back([&, self] {
+      for (int* job = nullptr; job != &stop; ++taken[self]) {
+        job = queues.take(self);
+        if (!job)
+          job = queues.wait(self, std::chrono::microseconds(5 * self));
+        if (job != &stop && taken[self] % 11 == 0)
+          burn(5us);
+      }
+    });
+  for (int p = 0; p < producers; ++p)
+    threads.emplace_back([&, p] {
+      for (int i = 0; i < jobs_each; ++i) {
+        queues.add(&jobs[static_cast<std::size_t>(i * (p + 1)) % jobs.size()]);
+        if (i % 7 == p)
+          burn(std::chrono::microseconds(i % 30));
+      }
+    });
+  const auto all_taken = [&] { return std::accumulate(taken.begin(), taken.end(), 0); };
+  CHECK(eventually([&] { return all_taken() == producers * jobs_each; }));
+  for (int i = 0; i < consumers; ++i)
+    queues.add(&stop);
+  for (auto& thread : threads)
+    thread.join();
+  CHECK(all_taken() == producers * jobs_each + consumers);
+  CHECK(queues.take_any() == nullptr);
+}
+
+TEST_CASE("several actors that one actor sends messages to run at the same time", "[workers]") {
+  const auto threads = GENERATE(2, 4);
+  test_system t{{.threads = static_cast<uint32_t>(threads)}};
+  for (int round = 0; round < 20; ++round) {
+    std::atomic<int> arrived{0};
+    std::atomic<int> met{0};
+    auto meet = [&]() -> caf::behavior {
+      return {[&](ping_atom) {
+        ++arrived;
+        for (const auto end = clock_type::now() + 5s; arrived < threads && clock_type::now() < end;)
+          std::this_thread::yield();
+        if (arrived == threads)
+          ++met;
+      }};
+    };
+    t.system->spawn([&](caf::event_based_actor* self) {
+      for (int i = 0; i < threads; ++i)
+        self->send(self->spawn(meet), ping_atom::value);
+    });
+    CHECK(eventually([&] { return met == threads; }));
+  }
+}
+
+TEST_CASE("no actor starves, and each handles at most max-throughput messages in a row", "[workers]") {
+  test_system t{{.threads = 1}, 1};
+  std::vector<char> order;
+  std::atomic<int> ended{0};
+  const auto writer = [&](char name) {
+    return t.system->spawn([&order, name]() -> caf::behavior {
+      return {[&order, name](ping_atom) { order.push_back(name); }}; // One thread: no race.
+    });
+  };
+  t.system->spawn([&ended, a = writer('a'), b = writer('b')](caf::event_based_actor* self) {
+    self->set_down_handler([&ended](caf::down_msg&) { ++ended; });
+    for (const auto& w : {a, b}) {
+      self->monitor(w);
+      for (int i = 0; i < 10; ++i)
+        self->send(w, ping_atom::value);
+      self->send_exit(w, caf::exit_reason::user_shutdown);
+    }
+    return caf::behavior{[](ping_atom) {}};
+  });
+  REQUIRE(eventually([&] { return ended == 2; }));
+  t.system.reset();
+  REQUIRE(order.size() == 20);
+  std::string text(order.begin(), order.end());
+  CHECK(text == "abababababababababab");
+}
+
+TEST_CASE("idle workers use no CPU time", "[workers]") {
+  test_system t{{.threads = 2}};
+  auto echo = t.system->spawn([]() -> caf::behavior { return {[](int x) { return x; }}; });
+  caf::scoped_actor self{*t.system};
+  self->request(echo, 10s, 1).receive([](int) {}, [](const caf::error&) {}); // All threads have started.
+  auto least = std::chrono::nanoseconds::max();
+  for (int i = 0; i < 5 && least > 3ms; ++i) { // Other threads of this process may run: the quietest window counts.
+    const auto before = cpu_time();
+    std::this_thread::sleep_for(300ms);
+    least = std::min(least, cpu_time() - before);
+  }
+  CHECK(least < 60ms); // A fifth of one CPU; two spinning threads would burn 600 ms. Measured: 0.2 ms.
+}
+
+TEST_CASE("busy time is the time inside actors", "[workers]") {
+  test_system t{{.threads = 2}};
+  const auto worker = [&] {
+    return t.system->spawn([]() -> caf::behavior {
+      return {[](int ms) {
+        burn(std::chrono::milliseconds(ms));
+        return ms;
+      }};
+    });
+  };
+  auto a = worker(), b = worker();
+  caf::scoped_actor self{*t.system};
+  const auto before = busy_time(*t.system);
+  auto first = self->request(a, 10s, 30);
+  auto second = self->request(b, 10s, 30);
+  first.receive([](int) {}, [](const caf::error&) {});
+  second.receive([](int) {}, [](const caf::error&) {});
+  CHECK(eventually(
+    [&] { return busy_time(*t.system) - before >= 60ms; })); // The last job counts once it is over.
+  const auto idle_from = busy_time(*t.system);
+  std::this_thread::sleep_for(50ms);
+  CHECK(busy_time(*t.system) - idle_from < 25ms);
+}
+
+TEST_CASE("an actor system with these workers ends cleanly, also while messages are under way", "[workers]") {
+  for (int i = 0; i < 100; ++i) {
+    std::atomic<uint64_t> handled{0}, over{0};
+    test_system t{
+      {.threads = static_cast<uint32_t>(1 + i % 4), .spin = std::chrono::microseconds(i % 3 * 25)}};
+    std::vector<caf::actor> relays;
+    for (int k = 0; k < 4; ++k)
+      relays.push_back(t.system->spawn(relay, &handled, &over));
+    for (const auto& r : relays)
+      caf::anon_send(r, relays);
+    for (int k = 0; k < 8; ++k)
+      caf::anon_send(relays[static_cast<std::size_t>(k % 4)], 1'000'000); // Never over by itself.
+    if (i % 2 == 0)
+      std::this_thread::sleep_for(200us);
+    for (const auto& r : relays)
+      caf::anon_send_exit(r, caf::exit_reason::kill);
+    relays.clear();
+    t.system.reset();
+  }
+  SUCCEED("no actor system hung");
+}
+
+TEST_CASE("simulations keep their own scheduler", "[workers]") {
+  caf::actor_system_config config;
+  config.set("scheduler.policy", caf::atom("testing"));
+  configure_workers(config, {.threads = 2});
+  caf::actor_system system{config};
+  CHECK(dynamic_cast<caf::scheduler::test_coordinator*>(&system.scheduler()));
+  CHECK(busy_time(system) == 0ns);
+}

@@ -1,0 +1,38 @@
+// Every tokenizer case recorded from llama.cpp, exactly.
+#include "model/model_file.hpp"
+#include "model/tokenizer/make_tokenizer.hpp"
+#include "support/catch.hpp"
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+using namespace troupe;
+
+namespace {
+
+void check_all(const char* name) {
+  const auto folder = std::filesystem::path(TROUPE_SHARED_MODELS) / "gguf";
+  const auto golden = folder / (std::string("tok-") + name + ".json");
+  if (!std::filesystem::exists(golden))
+    TROUPE_SKIP("no " + golden.string());
+  std::ifstream in(golden);
+  const auto recorded = nlohmann::json::parse(in);
+  const auto words = make_tokenizer(open_model(folder / recorded.at("model").get<std::string>())->words);
+  const auto& cases = recorded.at("cases");
+  REQUIRE(cases.size() >= 50);
+  for (const auto& example : cases) {
+    const auto text = example.at("text").get<std::string>();
+    const auto ids = example.at("ids").get<std::vector<uint32_t>>();
+    INFO("text: \"" << text << '"');
+    CHECK(words->encode(text, special_tokens::never) == ids);
+    CHECK(words->encode(text) == example.at("ids_with_special").get<std::vector<uint32_t>>());
+    CHECK(words->decode(ids) == example.at("decoded").get<std::string>());
+  }
+}
+
+} // namespace
+
+TEST_CASE("the sentencepiece tokenizer agrees with llama.cpp") { check_all("spm"); }
+TEST_CASE("the gpt2 tokenizer agrees with llama.cpp") { check_all("gpt2"); }
+TEST_CASE("the qwen2 tokenizer agrees with llama.cpp") { check_all("qwen2"); }
+TEST_CASE("the qwen3 tokenizer agrees with llama.cpp") { check_all("qwen3"); }
