@@ -16,6 +16,7 @@
 #include "model/error.hpp"
 #include "model/kernels/isa.hpp"
 #include "model/sampling/sampler.hpp"
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <chrono>

@@ -10,6 +10,7 @@
 #include "apps/troupe/cli/terminal.hpp"
 #include "model/error.hpp"
 #include "model/tokenizer/make_tokenizer.hpp"
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <cstring>

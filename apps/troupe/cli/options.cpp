@@ -1,5 +1,6 @@
 #include "apps/troupe/cli/options.hpp"
 #include "apps/troupe/cli/command.hpp"
+#include <CLI/CLI.hpp>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>

@@ -1,12 +1,13 @@
 #pragma once
 // Options that several commands share, and the parsing of the values that CLI11 does not know.
 #include "model/kernels/attention.hpp"
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+namespace CLI { class App; }
 
 namespace troupe {
 

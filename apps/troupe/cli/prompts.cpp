@@ -2,6 +2,7 @@
 #include "apps/troupe/cli/command.hpp"
 #include "apps/troupe/cli/options.hpp"
 #include "model/error.hpp"
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <cstring>

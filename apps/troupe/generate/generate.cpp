@@ -7,6 +7,7 @@
 #include "apps/troupe/cli/terminal.hpp"
 #include "model/error.hpp"
 #include "model/utf8.hpp"
+#include <CLI/CLI.hpp>
 #include <limits>
 #include <map>
 

@@ -5,6 +5,7 @@
 #include "apps/troupe/cli/terminal.hpp"
 #include "apps/troupe/inspect/actor_tree.hpp"
 #include "apps/troupe/inspect/model_facts.hpp"
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace troupe {

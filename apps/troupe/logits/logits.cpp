@@ -7,6 +7,7 @@
 #include "model/error.hpp"
 #include "model/formats/safetensors.hpp"
 #include "model/reference.hpp"
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
 

@@ -6,6 +6,7 @@
 #include "apps/troupe/cli/terminal.hpp"
 #include "apps/troupe/simulate/seed_run.hpp"
 #include "model/model_file.hpp"
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <deque>

@@ -5,6 +5,7 @@
 #include "model/error.hpp"
 #include "model/model_file.hpp"
 #include "model/tokenizer/make_tokenizer.hpp"
+#include <CLI/CLI.hpp>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
