@@ -9,7 +9,7 @@
 namespace troupe {
 namespace {
 
-using json = nlohmann::json;
+using json = nlohmann::ordered_json;
 
 std::optional<double> number_in(const json& object, const char* key) {
   const auto found = object.find(key);

@@ -15,7 +15,7 @@ struct inspect_options {
   run_options run;
   bool actors = false;
   bool tensors = false;
-  bool json = false;
+  bool as_json = false;
   bool dot = false;
 };
 
@@ -29,9 +29,9 @@ void declare_options(CLI::App& app, inspect_options& options) {
   declare_model(app, options.run);
   app.add_flag("--actors", options.actors, "Start the model and show its tree of actors");
   auto* tensors = app.add_flag("--tensors", options.tensors, "List the file's tensors");
-  auto* json = app.add_flag("--json", options.json, "Print everything as one JSON object");
+  auto* as_json = app.add_flag("--json", options.as_json, "Print everything as one JSON object");
   app.add_flag("--dot", options.dot, "Print only the tree of actors, in Graphviz's language")
-    ->excludes(json)->excludes(tensors);
+    ->excludes(as_json)->excludes(tensors);
   declare_engine(app, options.run);
   declare_quiet(app, options.run);
   declare_examples(app, examples);
@@ -57,7 +57,7 @@ int run_inspect(const inspect_options& options) {
     return exit_ok;
   }
   auto facts = model_facts(*model);
-  if (options.json) {
+  if (options.as_json) {
     if (options.actors) facts["actors"] = to_json(list_actors(model, options));
     if (options.tensors) facts["tensors"] = tensor_list(*model);
     print(facts.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");

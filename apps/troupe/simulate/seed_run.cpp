@@ -13,7 +13,7 @@
 namespace troupe {
 namespace {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 using testing::trial_report;
 
 /// A process that runs every jobs'th seed from `next` on, and prints a line for each into a pipe.

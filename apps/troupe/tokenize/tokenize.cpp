@@ -21,7 +21,7 @@ struct tokenize_options {
   std::optional<std::string> decode; // Ids.
   bool no_special = false;
   bool special_text = false;
-  bool json = false;
+  bool as_json = false;
 };
 
 constexpr const char* examples =
@@ -41,7 +41,7 @@ void declare_options(CLI::App& app, tokenize_options& options) {
   decode->excludes(text)->excludes(plain);
   app.add_flag("--special-text", options.special_text, "Decode special tokens to their text (default: to nothing)")
     ->needs(decode);
-  app.add_flag("--json", options.json, R"(Print {"ids": [...], "pieces": [...]}; decoding: {"text": ...})");
+  app.add_flag("--json", options.as_json, R"(Print {"ids": [...], "pieces": [...]}; decoding: {"text": ...})");
   declare_threads(app, options.run); // Accepted by every command; one thread is enough here.
   declare_quiet(app, options.run);
   declare_examples(app, examples);
@@ -52,7 +52,7 @@ void print_line(const json& object) { print(object.dump(-1, ' ', false, json::er
 void print_ids(const tokenizer& words, const tokenize_options& options, std::string_view text) {
   const auto special = options.no_special ? special_tokens::never : special_tokens::as_file;
   const std::vector<uint32_t> ids = words.encode(text, special);
-  if (options.json) {
+  if (options.as_json) {
     json pieces = json::array();
     for (const uint32_t id : ids) pieces.push_back(words.piece(id));
     return print_line({{"ids", ids}, {"pieces", pieces}});
@@ -64,7 +64,7 @@ void print_ids(const tokenizer& words, const tokenize_options& options, std::str
 
 void print_text(const tokenizer& words, const tokenize_options& options, std::span<const uint32_t> ids) {
   const std::string text = words.decode(ids, options.special_text);
-  if (options.json) return print_line({{"text", text}});
+  if (options.as_json) return print_line({{"text", text}});
   print(text + "\n");
 }
 
