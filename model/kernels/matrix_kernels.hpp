@@ -358,7 +358,7 @@ void multiply_int8(const product& task, group_range groups) {
     multiply_all<int8_groups, int8_block, fetch::share>(
         task, groups, blocks, panel_blocks, int8_row_sizes{}, as_they_are{},
         [](const auto& t, auto how) { multiply_int8_tile<weights, Check, how>(t); });
-  else if constexpr (Format::code_bits == 6) // Constant, or it would be compiled for all formats.
+  else
     multiply_unpacked<Format, Check>(task, groups, blocks);
 }
 
