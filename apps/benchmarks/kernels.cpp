@@ -9,6 +9,7 @@
 // TROUPE_ISA pins an instruction set.
 #include "apps/benchmarks/matrices.hpp"
 #include "model/kernels/attention.hpp"
+#include "model/kernels/gemm.hpp"
 #include "model/kernels/rowwise.hpp"
 #include <benchmark/benchmark.h>
 #include <string>
@@ -84,6 +85,31 @@ void attend_rows(benchmark::State& state, uint32_t head_dim, uint32_t heads, uin
   state.SetBytesProcessed(int64_t(state.iterations() * rows * pool.front().bytes()));
 }
 
+/// The three products of one matrix [outputs, inputs] in training, of `rows` rows.
+enum class gemm_of : uint8_t { output, input_gradient, weight_gradient };
+void train_matrix(benchmark::State& state, gemm_of what, uint32_t rows, uint32_t outputs, uint32_t inputs) {
+  const auto x = make_values(uint64_t(rows) * inputs), dy = make_values(uint64_t(rows) * outputs),
+             w = make_values(uint64_t(outputs) * inputs);
+  std::vector<float> out(std::max({x.size(), dy.size(), w.size()})), scratch;
+  const const_rows xs{x.data(), rows, inputs, inputs}, dys{dy.data(), rows, outputs, outputs};
+  for (auto _ : state) {
+    switch (what) {
+    case gemm_of::output:
+      gemm(as_is(xs), {w.data(), inputs, outputs, outputs}, {out.data(), rows, outputs, outputs}, false, scratch);
+      break;
+    case gemm_of::input_gradient:
+      gemm(as_is(dys), {w.data(), outputs, inputs, inputs}, {out.data(), rows, inputs, inputs}, false, scratch);
+      break;
+    case gemm_of::weight_gradient:
+      gemm(transposed(dys), xs, {out.data(), outputs, inputs, inputs}, true, scratch);
+      break;
+    }
+    benchmark::ClobberMemory();
+  }
+  using benchmark::Counter;
+  state.counters["op/s"] = Counter(2.0 * rows * outputs * inputs, Counter::kIsIterationInvariantRate);
+}
+
 void register_all() {
   constexpr tensor_type types[]{tensor_type::q8_0, tensor_type::q4_0, tensor_type::q4_1, tensor_type::q5_0,
                                 tensor_type::q5_1, tensor_type::q4_k, tensor_type::q5_k, tensor_type::q6_k,
@@ -99,6 +125,14 @@ void register_all() {
   }
   for (const uint32_t rows : {1u, 256u})
     benchmark::RegisterBenchmark(("quantize/" + std::to_string(rows) + "x2048").c_str(), quantize_rows, rows, 2048u);
+  for (const auto& [name, what] : {std::pair{"output", gemm_of::output}, std::pair{"input_gradient", gemm_of::input_gradient},
+                                   std::pair{"weight_gradient", gemm_of::weight_gradient}})
+    for (const auto& [rows, outputs, inputs] :
+         {std::array{1024u, 320u, 320u}, std::array{1024u, 1280u, 320u}, std::array{1024u, 320u, 1280u},
+          std::array{1024u, 1024u, 1024u}, std::array{256u, 64u, 256u}})
+      benchmark::RegisterBenchmark(("train/" + std::string(name) + "/" + std::to_string(rows) + "x" + std::to_string(outputs) +
+                                    "x" + std::to_string(inputs)).c_str(),
+                                   train_matrix, what, rows, outputs, inputs);
   for (const uint32_t positions : {512u, 4096u})
     for (const uint32_t rows : {1u, 64u})
       for (const uint32_t heads : {1u, 8u})

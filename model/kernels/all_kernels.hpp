@@ -9,6 +9,8 @@
 #include "model/kernels/rowwise_kernels.hpp"
 // attention_kernels.hpp needs exponential() of rowwise_kernels.hpp.
 #include "model/kernels/attention_kernels.hpp"
+#include "model/kernels/backward_kernels.hpp"
+#include "model/kernels/gemm_kernels.hpp"
 #include "model/kernels/limits_kernels.hpp"
 
 namespace troupe::TROUPE_ISA {
@@ -28,6 +30,15 @@ constexpr kernel_table make_table(const char* name) {
           .largest = largest,
           .is_finite = is_finite,
           .attend = attend,
+          .gemm = gemm,
+          .normalize_backward = normalize_backward,
+          .activate_backward = activate_backward,
+          .activate_gated_backward = activate_gated_backward,
+          .softmax = softmax_of_row,
+          .softmax_backward = softmax_backward,
+          .sum_logits = sum_logits,
+          .cross_entropy_backward = cross_entropy_backward,
+          .adam = adam,
           .read_all = read_all,
           .multiply_int8_only = multiply_int8_only,
           .multiply_float_only = multiply_float_only};

@@ -1,7 +1,8 @@
 #pragma once
-// The exponential function, reproducible.
+// The exponential function and the logarithm, reproducible.
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -34,6 +35,21 @@ inline double exponential(double x) {
       break;
   }
   return (even + odd * r) * std::bit_cast<double>(static_cast<uint64_t>(k + 1023) << 52);
+}
+
+/// ln x for finite x > 0 with a relative error below 1e-15, or an absolute one near 1; the same bits on every machine.
+/// x = 2^k m with m in [sqrt(1/2), sqrt(2)); ln m = 2 artanh(s) with s = (m - 1) / (m + 1), by its Taylor series.
+inline double logarithm(double x) {
+  int k = 0;
+  double m = std::frexp(x, &k);
+  if (m < 0.70710678118654752) {
+    m *= 2;
+    --k;
+  }
+  const double s = (m - 1) / (m + 1), square = s * s;
+  double sum = 0;
+  for (int n = 21; n >= 1; n -= 2) sum = sum * square + 1.0 / n;
+  return k * 0x1.62e42fefa39efp-1 + 2 * s * sum;
 }
 
 } // namespace troupe

@@ -2,6 +2,7 @@
 // What every instruction set implements: the functions of model/kernels, behind their checks.
 #include "model/kernels/rows.hpp"
 #include "model/spec.hpp"
+#include <vector>
 
 namespace troupe {
 
@@ -9,6 +10,9 @@ class packed_matrix; // matrix.hpp
 class operand;
 struct int8_block;
 class kv_cache; // attention.hpp
+struct gemm_operand; // gemm.hpp
+struct logit_sums;   // backward.hpp
+struct adam_step;
 
 /// Arguments of `multiply`, checked.
 struct product {
@@ -28,6 +32,15 @@ struct attention_task {
   mutable_rows out; // [rows, heads * head_dim]
   float* weights;   // Scratch: [4][the most positions rounded up to whole pages].
   float* sums;      // Result: [rows * heads]
+};
+
+/// Arguments of `gemm`, checked.
+struct gemm_task {
+  const gemm_operand& a;
+  const_rows b;
+  mutable_rows c;
+  bool add;
+  std::vector<float>& scratch;
 };
 
 struct kernel_table {
@@ -50,6 +63,17 @@ struct kernel_table {
   float (*largest)(const float* x, uint64_t count);
   bool (*is_finite)(const float* x, uint64_t count);
   void (*attend)(const attention_task& task);
+  void (*gemm)(const gemm_task& task);
+  // See backward.hpp.
+  void (*normalize_backward)(const norm_spec& spec, const float* weight, const float* x, const float* dy, float* dx,
+                             float* dweight, float* dbias, uint32_t columns);
+  void (*activate_backward)(activation_kind kind, const float* x, float* dy, uint32_t columns);
+  void (*activate_gated_backward)(activation_kind kind, float* gate, float* up, const float* dy, uint32_t columns);
+  void (*softmax)(float* x, uint32_t count);
+  void (*softmax_backward)(const float* weights, float* dy, uint32_t count, float scale);
+  logit_sums (*sum_logits)(const float* x, uint32_t count);
+  void (*cross_entropy_backward)(float* x, uint32_t count, float log_sum, float scale, float each);
+  void (*adam)(const adam_step& step, float* w, float* m, float* v, const float* g, uint64_t count, bool decays);
   // See limits.hpp.
   void (*read_all)(const uint8_t* bytes, uint64_t count);
   uint64_t (*multiply_int8_only)(uint64_t operations);

@@ -52,6 +52,7 @@ TROUPE_INLINE f32x16 operator*(f32x16 x, f32x16 y) {
 TROUPE_INLINE f32x16 operator/(f32x16 x, f32x16 y) {
   return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)};
 }
+TROUPE_INLINE f32x16 square_root(f32x16 x) { return {_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)}; }
 TROUPE_INLINE f32x16 fma(f32x16 x, f32x16 y, f32x16 z) {
   return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)};
 }

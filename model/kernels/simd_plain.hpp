@@ -57,6 +57,9 @@ TROUPE_INLINE f32x16 operator*(f32x16 a, f32x16 b) {
 TROUPE_INLINE f32x16 operator/(f32x16 a, f32x16 b) {
   return each_lane<f32x16>([&](int i) { return a.v[i] / b.v[i]; });
 }
+TROUPE_INLINE f32x16 square_root(f32x16 x) {
+  return each_lane<f32x16>([&](int i) { return std::sqrt(x.v[i]); });
+}
 /// a * b + c, rounded once.
 TROUPE_INLINE f32x16 fma(f32x16 a, f32x16 b, f32x16 c) {
   return each_lane<f32x16>([&](int i) { return std::fma(a.v[i], b.v[i], c.v[i]); });

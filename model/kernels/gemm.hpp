@@ -1,0 +1,32 @@
+#pragma once
+// General float32 matrix products, C = A B or C += A B, for training: there no matrix is constant, so none is packed for good.
+// Inference multiplies by packed weights instead (matrix.hpp), which for float32 gives the same bits.
+#include "model/kernels/rows.hpp"
+#include <cstdint>
+#include <vector>
+
+namespace troupe {
+
+/// A matrix of which rows or columns are contiguous: element (i, t) is data[i * row_step + t * column_step]; one of the steps is
+/// 1. A view.
+struct gemm_operand {
+  const float* data = nullptr;
+  uint32_t rows = 0, columns = 0;
+  uint64_t row_step = 0, column_step = 1;
+};
+
+/// The matrix itself, and its transpose.
+inline gemm_operand as_is(const_rows x) { return {x.data, x.rows, x.columns, x.stride, 1}; }
+inline gemm_operand transposed(const_rows x) { return {x.data, x.columns, x.rows, 1, x.stride}; }
+
+/// c[i][j] = sum over t of a(i, t) * b[t][j], or that added to c[i][j]. a: [I, T], b: [T, J], c: [I, J].
+///
+/// Every element is computed in one vector lane, by fma(b[t][j], a(i, t), c) for t = 0, 1, ...: the same bits for any cut of I and
+/// J, on every instruction set, and when the T of one product come in several calls that add. `scratch` only ever grows: keep it
+/// between calls.
+void gemm(const gemm_operand& a, const_rows b, mutable_rows c, bool add, std::vector<float>& scratch);
+
+/// The same in float64, rounded at the end. For tests.
+void gemm_reference(const gemm_operand& a, const_rows b, mutable_rows c, bool add);
+
+} // namespace troupe

@@ -1,0 +1,158 @@
+// General products on the vectors of one instruction set: matrix_kernels.hpp comes first.
+//
+// Blocks of T, so that a panel of B (gemm_lanes columns) stays in the nearest cache while all rows of A pass by. Of each block A is
+// copied to where a tile reads it in one stream, unless few columns of B make that not worth its while. Sums rest in C between the
+// blocks: each element sees the same operations in the same order, however it is cut.
+#pragma once
+#include "model/kernels/kernel_arguments.hpp"
+#include <algorithm>
+
+namespace troupe::TROUPE_ISA {
+
+constexpr uint32_t gemm_block = 256;
+constexpr uint32_t gemm_rows = []<int... Sizes>(std::integer_sequence<int, Sizes...>) {
+  return uint32_t(std::max({Sizes...}));
+}(float_row_sizes{});
+constexpr uint32_t gemm_lanes = float_groups * 16;
+
+/// The rows of A that a tile takes: either one after the other in memory (columns contiguous), or side by side.
+template <int Rows, bool SideBySide>
+struct gemm_tile_rows {
+  const float* first;
+  uint64_t step; // From row to row, or from column to column when side by side.
+  TROUPE_INLINE f32x16 get(int row, uint64_t t) const {
+    return all_lanes(SideBySide ? first[t * step + uint64_t(row)] : first[uint64_t(row) * step + t]);
+  }
+};
+
+/// One tile: Rows of A by Groups of 16 columns of B, over `length` of T. `lanes`: columns of the last group that exist.
+template <int Groups, int Rows, bool SideBySide>
+void gemm_tile(gemm_tile_rows<Rows, SideBySide> a, const float* b, uint64_t b_stride, uint32_t length, float* c,
+               uint64_t c_stride, uint32_t lanes, bool add) {
+  f32x16 sums[Groups][Rows];
+  const bool whole = lanes == 16;
+  repeat<Groups>([&](auto g) TROUPE_LAMBDA {
+    repeat<Rows>([&](auto r) TROUPE_LAMBDA {
+      const float* from = c + uint64_t(r) * c_stride + 16 * g;
+      sums[g][r] = !add                           ? zero_floats()
+                   : g + 1 < Groups || whole      ? load(from)
+                                                  : load_first(from, lanes);
+    });
+  });
+  if (whole) {
+    for (uint32_t t = 0; t < length; ++t, b += b_stride) {
+      f32x16 column[Groups];
+      repeat<Groups>([&](auto g) TROUPE_LAMBDA { column[g] = load(b + 16 * g); });
+      repeat<Rows>([&](auto r) TROUPE_LAMBDA {
+        const f32x16 x = a.get(r, t);
+        repeat<Groups>([&](auto g) TROUPE_LAMBDA { sums[g][r] = fma(column[g], x, sums[g][r]); });
+      });
+    }
+  } else {
+    for (uint32_t t = 0; t < length; ++t, b += b_stride) {
+      f32x16 column[Groups];
+      repeat<Groups>([&](auto g) TROUPE_LAMBDA {
+        column[g] = g + 1 < Groups ? load(b + 16 * g) : load_first(b + 16 * g, lanes);
+      });
+      repeat<Rows>([&](auto r) TROUPE_LAMBDA {
+        const f32x16 x = a.get(r, t);
+        repeat<Groups>([&](auto g) TROUPE_LAMBDA { sums[g][r] = fma(column[g], x, sums[g][r]); });
+      });
+    }
+  }
+  repeat<Groups>([&](auto g) TROUPE_LAMBDA {
+    repeat<Rows>([&](auto r) TROUPE_LAMBDA {
+      float* to = c + uint64_t(r) * c_stride + 16 * g;
+      if (g + 1 < Groups || whole)
+        store(to, sums[g][r]);
+      else
+        store_first(to, sums[g][r], lanes);
+    });
+  });
+}
+
+/// The rows of C from `row` on, as many as one tile takes, in tiles of fewer rows where fewer are left.
+template <int Groups, bool SideBySide, int Rows = int(gemm_rows)>
+void gemm_rows_of_panel(const float* a, uint64_t a_step, uint64_t a_row_step, const float* b, uint64_t b_stride,
+                        uint32_t length, float* c, uint64_t c_stride, uint32_t rows, uint32_t lanes, bool add) {
+  while (rows >= uint32_t(Rows)) {
+    gemm_tile<Groups, Rows, SideBySide>({a, a_step}, b, b_stride, length, c, c_stride, lanes, add);
+    a += Rows * a_row_step;
+    c += Rows * c_stride;
+    rows -= Rows;
+  }
+  if constexpr (Rows > 1) {
+    constexpr int fewer = Rows > 4 ? Rows / 4 * 4 - 4 : Rows / 2;
+    if (rows > 0) gemm_rows_of_panel<Groups, SideBySide, fewer>(a, a_step, a_row_step, b, b_stride, length, c, c_stride, rows, lanes, add);
+  }
+}
+
+/// Copies columns [first, first + length) of A to [whole tiles of rows][length][gemm_rows].
+inline void copy_block(const gemm_operand& a, uint32_t first, uint32_t length, float* to) {
+  for (uint32_t tile = 0; tile < a.rows; tile += gemm_rows, to += uint64_t(length) * gemm_rows) {
+    const uint32_t rows = std::min(gemm_rows, a.rows - tile);
+    if (a.row_step == 1) {
+      const float* from = a.data + tile + first * a.column_step;
+      for (uint32_t t = 0; t < length; ++t, from += a.column_step)
+        for (uint32_t r = 0; r < rows; ++r) to[t * gemm_rows + r] = from[r];
+    } else {
+      for (uint32_t r = 0; r < rows; ++r) {
+        const float* from = a.data + (tile + r) * a.row_step + first;
+        for (uint32_t t = 0; t < length; ++t) to[t * gemm_rows + r] = from[t];
+      }
+    }
+  }
+}
+
+/// One panel of B for all rows: `a` is the copied block, or A itself where it begins.
+template <int Groups>
+void gemm_panel(const gemm_task& task, const float* copy, uint32_t first, uint32_t length, const float* b, uint64_t b_stride,
+                uint32_t column, uint32_t lanes, bool add) {
+  float* c = task.c.data + column;
+  if (copy != nullptr) {
+    for (uint32_t row = 0; row < task.a.rows; row += gemm_rows, copy += uint64_t(length) * gemm_rows)
+      gemm_rows_of_panel<Groups, true>(copy, gemm_rows, 1, b, b_stride, length, c + row * task.c.stride, task.c.stride,
+                                       std::min(gemm_rows, task.a.rows - row), lanes, add);
+  } else if (task.a.row_step == 1) {
+    gemm_rows_of_panel<Groups, true>(task.a.data + first * task.a.column_step, task.a.column_step, 1, b, b_stride, length, c,
+                                     task.c.stride, task.a.rows, lanes, add);
+  } else {
+    gemm_rows_of_panel<Groups, false>(task.a.data + first, task.a.row_step, task.a.row_step, b, b_stride, length, c,
+                                      task.c.stride, task.a.rows, lanes, add);
+  }
+}
+
+void gemm(const gemm_task& task) {
+  const uint32_t length = task.a.columns, columns = task.c.columns;
+  const bool copies = columns >= 4 * gemm_lanes;
+  const uint64_t copied_rows = (task.a.rows + gemm_rows - 1) / gemm_rows * gemm_rows;
+  const uint64_t wanted = uint64_t(gemm_block) * (gemm_lanes + (copies ? copied_rows : 0));
+  if (task.scratch.size() < wanted) task.scratch.resize(wanted);
+  float* panel = task.scratch.data();
+  float* copy = copies ? panel + uint64_t(gemm_block) * gemm_lanes : nullptr;
+  if (length == 0 && !task.add)
+    for (uint32_t row = 0; row < task.c.rows; ++row) std::fill_n(task.c.data + row * task.c.stride, columns, 0.0f);
+  for (uint32_t first = 0; first < length; first += gemm_block) {
+    const uint32_t block = std::min(gemm_block, length - first);
+    if (copies) copy_block(task.a, first, block, copy);
+    const bool add = task.add || first > 0;
+    for (uint32_t column = 0; column < columns; column += gemm_lanes) {
+      const uint32_t width = std::min(gemm_lanes, columns - column);
+      const float* b = task.b.data + first * task.b.stride + column;
+      // Rows far apart fall into few sets of the nearest cache, and each into a page of its own.
+      const bool moves = task.a.rows > 4 * gemm_rows && task.b.stride >= 512;
+      uint64_t b_stride = task.b.stride;
+      if (moves) {
+        for (uint32_t t = 0; t < block; ++t) std::copy_n(b + t * b_stride, width, panel + t * gemm_lanes);
+        b = panel;
+        b_stride = gemm_lanes;
+      }
+      const uint32_t lanes = (width - 1) % 16 + 1;
+      with_size<1, float_groups>((width + 15) / 16, [&](auto groups) {
+        gemm_panel<groups>(task, copy, first, block, b, b_stride, column, lanes, add);
+      });
+    }
+  }
+}
+
+} // namespace troupe::TROUPE_ISA

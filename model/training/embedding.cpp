@@ -1,0 +1,25 @@
+#include "model/error.hpp"
+#include "model/kernels/rowwise.hpp"
+#include "model/training/trainable_parts.hpp"
+#include <algorithm>
+
+namespace troupe {
+
+void trainable_embedding::forward(std::span<const uint32_t> tokens, std::span<const uint32_t> positions_of,
+                                  mutable_rows out) const {
+  TROUPE_ASSERT(tokens.size() == out.rows);
+  for (uint32_t row = 0; row < out.rows; ++row) {
+    TROUPE_ASSERT(tokens[row] < table.slice.rows.count);
+    std::ranges::copy(table.values().row(tokens[row]), out.row(row).begin());
+    if (positions) add(out.row(row), positions.values().row(positions_of[row]));
+  }
+}
+
+void trainable_embedding::backward(std::span<const uint32_t> tokens, std::span<const uint32_t> positions_of, const_rows dout) {
+  for (uint32_t row = 0; row < dout.rows; ++row) {
+    add(table.gradients().row(tokens[row]), dout.row(row));
+    if (positions) add(positions.gradients().row(positions_of[row]), dout.row(row));
+  }
+}
+
+} // namespace troupe

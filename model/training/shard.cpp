@@ -1,0 +1,85 @@
+#include "model/kernels/rowwise.hpp"
+#include "model/training/rows_of_buffer.hpp"
+#include "model/training/trainable_parts.hpp"
+#include <algorithm>
+
+namespace troupe {
+namespace {
+
+/// Gradients of a projection whose result's columns are all in dy.
+void backward(trainable_projection& one, const_rows x, const_rows dy, std::span<const mutable_rows> sums,
+              training_scratch& scratch) {
+  if (!one.weight) return;
+  const const_rows own = some_columns(dy, one.rows().first, one.rows().count);
+  const projection_gradient gradient{&one, own};
+  input_gradient({&gradient, 1}, sums, scratch);
+  one.add_gradients(x, own, scratch);
+}
+
+} // namespace
+
+void trainable_shard::attention_output(const_rows x, mutable_rows out, training_scratch& scratch) const {
+  output.forward(x, out, scratch);
+}
+
+void trainable_shard::outer(const_rows x, mutable_rows out, training_scratch& scratch) const { down.forward(x, out, scratch); }
+
+void trainable_shard::inner(const_rows x, mutable_rows out, kept_inner& kept, training_scratch& scratch) const {
+  if (!up.weight) return;
+  const mutable_rows ups = rows_of_buffer(kept.up, x.rows, up.rows().count);
+  up.forward(x, ups, scratch);
+  mutable_rows gates;
+  if (feed_forward.gated) {
+    gates = rows_of_buffer(kept.gate, x.rows, up.rows().count);
+    gate.forward(x, gates, scratch);
+  }
+  for (uint32_t row = 0; row < x.rows; ++row) {
+    std::ranges::copy(feed_forward.gated ? gates.row(row) : ups.row(row), out.row(row).begin());
+    if (feed_forward.gated) activate_gated(feed_forward.activation, out.row(row), ups.row(row));
+    else activate(feed_forward.activation, out.row(row));
+  }
+}
+
+void trainable_shard::attention_output_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums,
+                                                training_scratch& scratch) {
+  backward(output, x, dy, sums, scratch);
+}
+
+void trainable_shard::outer_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums,
+                                     training_scratch& scratch) {
+  backward(down, x, dy, sums, scratch);
+}
+
+void trainable_shard::inner_backward(const_rows x, kept_inner& kept, const_rows dy, std::span<const mutable_rows> sums,
+                                     training_scratch& scratch) {
+  if (!up.weight) return;
+  const range columns = up.rows();
+  const const_rows own = some_columns(dy, columns.first, columns.count);
+  const mutable_rows ups = rows_of_buffer(kept.up, x.rows, columns.count);
+  if (!feed_forward.gated) {
+    // The gradient goes where the activation was.
+    std::vector<float> slope(columns.count);
+    for (uint32_t row = 0; row < x.rows; ++row) {
+      std::ranges::copy(own.row(row), slope.begin());
+      activate_backward(feed_forward.activation, ups.row(row), slope);
+      std::ranges::copy(slope, ups.row(row).begin());
+    }
+    const projection_gradient gradient{&up, ups};
+    input_gradient({&gradient, 1}, sums, scratch);
+    up.add_gradients(x, ups, scratch);
+    return;
+  }
+  const mutable_rows gates = rows_of_buffer(kept.gate, x.rows, columns.count);
+  for (uint32_t row = 0; row < x.rows; ++row)
+    activate_gated_backward(feed_forward.activation, gates.row(row), ups.row(row), own.row(row));
+  const projection_gradient gradients[]{{&gate, gates}, {&up, ups}};
+  input_gradient(gradients, sums, scratch);
+  gate.add_gradients(x, gates, scratch);
+  up.add_gradients(x, ups, scratch);
+}
+
+void trainable_shard::prepare() {
+  for (auto* one : {&output, &gate, &up, &down}) one->prepare();
+}
+
+} // namespace troupe

@@ -1,0 +1,211 @@
+#pragma once
+// A trainable part is what one actor of a training run computes with: its own slices of the model's weights, their gradients and the
+// optimiser's state, and the maths of both directions. It is the counterpart of model/parts.hpp, cut in the same way: one head per
+// key/value head, shards of the output rows of all other matrices. The forward results are those of inference, bit for bit.
+//
+// A micro-batch is some whole sequences, row after row. `forward` leaves in `kept` what `backward` of the same micro-batch needs;
+// `backward` adds to the gradients of the part's weights and gives the gradient of its input. Micro-batches go backward in their
+// order: so a gradient is one sum over all rows of the batch in order, however the batch is cut into micro-batches.
+//
+// Not thread-safe: a part belongs to one actor. Wrong shapes are broken invariants.
+#include "model/parts.hpp"
+#include "model/training/parameters.hpp"
+#include "model/training/sum_tree.hpp"
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace troupe {
+
+/// Which part of a model a shard has, and the order of sums (sum_tree).
+struct training_cut {
+  uint32_t shards = 1, shard = 0;
+  uint32_t leaf_rows_min = 128;
+};
+
+/// Buffers for the computations; their content between calls does not matter.
+struct training_scratch {
+  std::vector<float> gemm, transposed, turn;
+  std::vector<float> scores, score_gradients;
+  std::vector<float> query_gradient, key_gradient, value_gradient;
+  std::vector<std::vector<float>> sums; // By depth of a sum tree.
+};
+
+struct projection_gradient;
+
+/// y = x Wᵀ + b.
+class trainable_projection {
+public:
+  trainable_projection() = default;
+  /// All rows of `tree` that the cut has, or `rows` in one piece.
+  trainable_projection(tensor_key key, const sum_tree& tree, training_cut cut, uint32_t inputs, bool has_bias);
+  trainable_projection(tensor_key key, range rows, uint32_t inputs, bool has_bias);
+
+  range rows() const { return weight.slice.rows; }
+  void forward(const_rows x, mutable_rows y, training_scratch& scratch) const;
+  /// Adds to the gradients. dy: [rows, rows().count]
+  void add_gradients(const_rows x, const_rows dy, training_scratch& scratch);
+  /// dx = dy W, or added to dx.
+  void input_gradient(const_rows dy, mutable_rows dx, bool add, training_scratch& scratch) const;
+  const std::vector<tree_node>& nodes() const { return nodes_; }
+  /// To be called when the values have changed.
+  void prepare();
+
+  parameter weight, bias;
+
+private:
+  friend void input_gradient(std::span<const projection_gradient>, std::span<const mutable_rows>, training_scratch&);
+  std::vector<range> leaves_;     // By leaf of the tree, from the first of ours on.
+  std::vector<tree_node> nodes_;
+  uint32_t first_leaf_ = 0;
+  std::vector<float> transposed_; // [inputs, outputs]
+};
+
+/// Some projections of the same input, cut alike, with the gradients of what they gave.
+struct projection_gradient {
+  const trainable_projection* of;
+  const_rows dy; // [rows, of->rows().count]
+};
+/// dx = sum of dy W over all of them, in the order of the sum tree: sums[i], [rows, inputs], becomes that of nodes()[i]. Within a leaf
+/// the rows of the first come first.
+void input_gradient(std::span<const projection_gradient> gradients, std::span<const mutable_rows> sums,
+                    training_scratch& scratch);
+
+struct trainable_norm {
+  norm_spec spec;
+  parameter weight, bias;
+  trainable_norm() = default;
+  trainable_norm(norm_spec what, tensor_key key, uint32_t width, bool has_bias);
+  void forward(const_rows x, mutable_rows y) const;
+  /// dx += the gradient of x.
+  void backward(const_rows x, const_rows dy, mutable_rows dx);
+};
+
+/// What a head keeps of a micro-batch.
+struct kept_head {
+  std::vector<float> query, key, value;       // Queries (scaled) and keys as they are multiplied; [rows, heads * head_dim] and
+  std::vector<float> raw_query, raw_key;      // [rows, head_dim]. Before their norms, where they have some.
+};
+
+struct trainable_head {
+  attention_spec spec;
+  uint32_t index = 0;
+  trainable_projection query, key, value;
+  std::optional<trainable_norm> query_norm, key_norm; // Copies: all heads of a layer have the same, and the layer owns them.
+  std::shared_ptr<const rope_table> rope;
+
+  uint32_t output_columns() const { return spec.group() * spec.head_dim; }
+  /// x: [rows, width]; lengths: of the sequences, which begin at position 0; out: [rows, output_columns()].
+  void forward(const_rows x, std::span<const uint32_t> lengths, mutable_rows out, kept_head& kept,
+               training_scratch& scratch) const;
+  /// dout: [rows, output_columns()]; dx: [rows, width], written.
+  void backward(const_rows x, std::span<const uint32_t> lengths, const kept_head& kept, const_rows dout, mutable_rows dx,
+                training_scratch& scratch);
+  std::vector<parameter*> parameters();
+  void prepare();
+};
+
+/// What a shard keeps of a micro-batch: the inner activations before the activation function, [rows, its inner columns].
+struct kept_inner {
+  std::vector<float> gate, up;
+};
+
+struct trainable_shard {
+  feed_forward_spec feed_forward;
+  trainable_projection output; // [some of width, heads * head_dim]
+  trainable_projection gate, up; // [some of the inner width, width]
+  trainable_projection down; // [some of width, inner width]
+
+  void attention_output(const_rows x, mutable_rows out, training_scratch& scratch) const;
+  void inner(const_rows x, mutable_rows out, kept_inner& kept, training_scratch& scratch) const;
+  void outer(const_rows x, mutable_rows out, training_scratch& scratch) const;
+  // dy: all columns of the result, of which this shard takes its own; sums: as for input_gradient.
+  void attention_output_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums, training_scratch& scratch);
+  /// Uses `kept` up.
+  void inner_backward(const_rows x, kept_inner& kept, const_rows dy, std::span<const mutable_rows> sums,
+                      training_scratch& scratch);
+  void outer_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums, training_scratch& scratch);
+  std::vector<parameter*> parameters();
+  void prepare();
+};
+
+/// What the layer itself does.
+struct trainable_layer {
+  trainable_norm attention_norm, feed_forward_norm;
+  std::optional<trainable_norm> query_norm, key_norm; // Its heads have copies.
+  std::vector<parameter*> parameters();
+};
+
+struct trainable_embedding {
+  bool is_tied = false; // Then the output's shards own the table, and this is a copy of it: its gradient is for them.
+  parameter table, positions;
+  void forward(std::span<const uint32_t> tokens, std::span<const uint32_t> positions_of, mutable_rows out) const;
+  void backward(std::span<const uint32_t> tokens, std::span<const uint32_t> positions_of, const_rows dout);
+  std::vector<parameter*> parameters(); // Those that it owns.
+};
+
+/// Targets of a row: a token, or none.
+constexpr int32_t no_target = -1;
+
+/// The loss of some rows: cross-entropy with label smoothing (§5.4): of a row with logits x and target t among n classes
+///   log_sum(x) - (1 - smoothing) x[t] - smoothing mean(x).
+struct loss_sums {
+  double loss = 0;      // Sum over the rows with a target.
+  uint64_t targets = 0, hits = 0; // Rows with a target; those of them whose target has the largest logit.
+};
+
+/// What a shard keeps of a micro-batch: its logits, [rows, its range of the vocabulary].
+struct kept_logits {
+  std::vector<float> logits;
+};
+
+/// What a shard says of a row: the sums of each of its leaves of the vocabulary, and the target's logit where it has it.
+struct row_facts {
+  std::vector<logit_sums> leaves; // [rows, leaves of the shard]
+  std::vector<float> target_logits; // [rows], 0 where the target is not in the range.
+};
+
+struct trainable_output_shard {
+  trainable_projection output; // [some of the vocabulary, width]
+  uint32_t vocabulary = 0;
+  std::vector<range> leaves;   // Of the vocabulary.
+  row_facts forward(const_rows x, std::span<const int32_t> targets, kept_logits& kept, training_scratch& scratch) const;
+  /// log_sums: [rows]; scale: of the loss of a row; uses `kept` up.
+  void backward(const_rows x, std::span<const int32_t> targets, std::span<const float> log_sums, float scale, float smoothing,
+                kept_logits& kept, std::span<const mutable_rows> sums, training_scratch& scratch);
+  std::vector<parameter*> parameters();
+  void prepare();
+};
+
+struct trainable_output {
+  trainable_norm norm;
+  uint32_t vocabulary = 0;
+  /// Puts together what the shards say, in their order. log_sums: [rows], filled.
+  loss_sums loss(std::span<const row_facts> shards, std::span<const int32_t> targets, float smoothing,
+                 std::vector<float>& log_sums) const;
+  std::vector<parameter*> parameters();
+};
+
+/// All parts of a model, with zero values.
+struct trainable_model {
+  model_spec spec;
+  bool is_tied = false;
+  trainable_embedding embedding;
+  std::vector<trainable_layer> layers;
+  std::vector<std::vector<trainable_head>> heads;   // [layer][key/value head]
+  std::vector<std::vector<trainable_shard>> shards; // [layer][shard]
+  trainable_output output;
+  std::vector<trainable_output_shard> output_shards;
+
+  std::vector<parameter*> parameters();
+  /// Adds the gradients of copies to those of their owners, in the order of the copies, and sets them to 0.
+  void collect_copies();
+  /// Gives copies the values of their owners.
+  void refresh_copies();
+  void prepare();
+};
+
+/// With the values of the tensors; a tensor without bytes gives zeros.
+trainable_model make_trainable(const model_spec& spec, const model_tensors& tensors, uint32_t shards, uint32_t leaf_rows_min = 128);
+
+} // namespace troupe
