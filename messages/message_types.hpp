@@ -9,6 +9,7 @@
 #include "troupe/v1/scrub.pb.h"
 #include "troupe/v1/step.pb.h"
 #include "troupe/v1/supervision.pb.h"
+#include "troupe/v1/training.pb.h"
 
 #include <caf/fwd.hpp>
 
@@ -33,6 +34,12 @@
   X(SupervisorTick) X(FindDirectory) X(CheckLiveness) X(LivenessReply) \
   /* scrub.proto */ \
   X(VerifyWeights) X(WeightsVerified) X(ScrubTick) X(FlipOwnBit) \
+  /* training.proto */ \
+  X(BeginStep) X(OwnerReady) X(MicroBatch) X(ForwardBatch) X(ForwardStates) X(BackwardStates) X(HeadPass) \
+  X(HeadPassResult) X(ShardPass) X(ShardPassResult) X(SumLogits) X(LogitSums) X(BatchLoss) X(BatchDone) X(TensorSlice) \
+  X(CollectGradients) X(CopyGradient) X(CopyValues) X(ParameterValues) X(GradientSquares) X(UpdateWeights) X(OwnerUpdated) \
+  X(ParameterState) X(SliceState) X(FetchState) X(BatchName) X(FetchBatch) X(TrainingBatch) X(RunStep) X(StepReport) \
+  X(TrainerTick) \
   /* faults.proto */ \
   X(FaultPlan) X(Fault) X(Selector) X(Trigger) X(Effect) X(Throw) X(Exit) X(Kill) X(Hang) X(SlowDown) \
   X(AllocationFailure) X(FlipCacheBit) X(FlipWeightBit) X(Delay) X(Drop) X(Duplicate) X(Reorder) X(AnswerLate) \

@@ -10,6 +10,8 @@ inline const std::string root = "/";
 inline const std::string directory = "/directory";
 inline const std::string runtime = "/supervisor";
 inline const std::string scheduler = "/scheduler";
+inline const std::string trainer = "/trainer"; // In a training run, with the loader.
+inline const std::string loader = "/loader";
 inline const std::string scrubber = "/scrubber"; // Only where weights are scrubbed.
 inline const std::string sequences = "/sequences"; // The supervisor of all sequences.
 

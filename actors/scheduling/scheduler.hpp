@@ -3,7 +3,7 @@
 #include "actors/interfaces/step.hpp"
 #include "actors/interfaces/supervision.hpp"
 #include "actors/scheduling/batch_policy.hpp"
-#include "actors/scheduling/duration_estimate.hpp"
+#include "actors/supervision/duration_estimate.hpp"
 #include <caf/all.hpp>
 #include <chrono>
 #include <cstdint>

@@ -36,7 +36,7 @@ child_spec scrubber_child(const troupe_config& config, const replica_config& rep
   return hooked(std::move(spec), config.hook);
 }
 
-child_spec runtime_child(const troupe_config& config, const directory_actor& directory) {
+std::vector<child_spec> serving_children(const troupe_config& config, const directory_actor& directory) {
   const replica_config replica{0, config.model, config.limits.cache_positions_max, config.verify_caches, config.hook};
   scheduler_config scheduling;
   scheduling.limits = config.limits;
@@ -58,13 +58,17 @@ child_spec runtime_child(const troupe_config& config, const directory_actor& dir
   std::vector<child_spec> children{hooked(std::move(scheduler_child), config.hook), sequences_child(std::move(generation)),
                                    replica_child(replica, directory)};
   if (config.scrub_bytes_per_second > 0) children.push_back(scrubber_child(config, replica, directory));
-  return supervisor_child(paths::runtime, {.strategy = restart_strategy::one_for_one, .restarts_max = 20},
-                          std::move(children), directory);
+  return children;
+}
+
+child_spec runtime_child(const runtime_children& children, const directory_actor& directory) {
+  return supervisor_child(paths::runtime, {.strategy = restart_strategy::one_for_one, .restarts_max = 20}, children(directory),
+                          directory);
 }
 
 /// The start functions of both children run inside the root, one after the other: the second uses the directory that the first
 /// has started. The handles that the root gives to others come from the hooked start functions (they may be those of proxies).
-std::vector<child_spec> root_children(root_pointer self, const troupe_config& config) {
+std::vector<child_spec> root_children(root_pointer self, const child_hook& hook, const runtime_children& children) {
   auto directory_child =
     hooked({.path = paths::directory,
             .start =
@@ -72,7 +76,7 @@ std::vector<child_spec> root_children(root_pointer self, const troupe_config& co
                 return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(directory));
               },
             .answers_liveness_checks = true},
-           config.hook);
+           hook);
   directory_child.start = [self, start = directory_child.start](caf::scheduled_actor* parent, const std::string& path,
                                                                 const caf::message& args) {
     auto handle = start(parent, path, args);
@@ -80,11 +84,11 @@ std::vector<child_spec> root_children(root_pointer self, const troupe_config& co
     for (const auto& asker : std::exchange(self->state.waiting, {})) tell_directory(self, asker);
     return handle;
   };
-  auto runtime = runtime_child(config, {});
-  runtime.start = [self, config](caf::scheduled_actor* parent, const std::string& path, const caf::message& args) {
-    return runtime_child(config, self->state.directory).start(parent, path, args);
+  auto runtime = runtime_child(children, {});
+  runtime.start = [self, children](caf::scheduled_actor* parent, const std::string& path, const caf::message& args) {
+    return runtime_child(children, self->state.directory).start(parent, path, args);
   };
-  runtime = hooked(std::move(runtime), config.hook);
+  runtime = hooked(std::move(runtime), hook);
   runtime.start = [self, start = runtime.start](caf::scheduled_actor* parent, const std::string& path,
                                                 const caf::message& args) {
     auto handle = start(parent, path, args);
@@ -96,10 +100,10 @@ std::vector<child_spec> root_children(root_pointer self, const troupe_config& co
   return {std::move(directory_child), std::move(runtime)};
 }
 
-root_actor::behavior_type root(root_pointer self, troupe_config config) {
+root_actor::behavior_type root(root_pointer self, child_hook hook, runtime_children children) {
   auto& core = self->state.core.emplace(
     self, paths::root, supervisor_policy{.strategy = restart_strategy::rest_for_one, .restarts_max = 20},
-    root_children(self, config), directory_actor{});
+    root_children(self, hook, children), directory_actor{});
   core.take_over();
   self->set_down_handler([self](const caf::down_msg& down) {
     auto& st = self->state;
@@ -121,6 +125,15 @@ root_actor::behavior_type root(root_pointer self, troupe_config config) {
 
 } // namespace
 
-root_actor spawn_root(caf::actor_system& system, troupe_config config) { return system.spawn(root, std::move(config)); }
+root_actor spawn_root(caf::actor_system& system, child_hook hook, runtime_children children) {
+  return system.spawn(root, std::move(hook), std::move(children));
+}
+
+root_actor spawn_root(caf::actor_system& system, troupe_config config) {
+  auto hook = config.hook;
+  return spawn_root(system, std::move(hook), [config = std::move(config)](const directory_actor& directory) {
+    return serving_children(config, directory);
+  });
+}
 
 } // namespace troupe

@@ -9,7 +9,9 @@
 #include "model/parts.hpp"
 #include "model/tokenizer/tokenizer.hpp"
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <vector>
 
 namespace troupe {
 
@@ -23,20 +25,28 @@ struct troupe_config {
   uint64_t scrub_bytes_per_second = 0; // See scrubber_config; 0: no scrubber is started.
 };
 
+/// The children of /supervisor, of a given directory.
+using runtime_children = std::function<std::vector<child_spec>(const directory_actor&)>;
+
 /// The root supervisor. Its handle is the only one that never changes, so it also answers where the directory is
 /// (FindDirectory). The answer goes to the sender, as (ActorStarted, handle).
 ///
 ///   /                  rest_for_one: without the directory no actor finds another, so all after it start again with it
 ///   ├── /directory
 ///   └── /supervisor    one_for_one
-///       ├── /scheduler
-///       ├── /sequences
-///       ├── /replica/0/supervisor ...
-///       └── /scrubber         where weights are scrubbed
+///       └── ...            as `children` says
 ///
 /// Retry     FindDirectory may be sent any number of times; while no directory runs, the answer waits for the next one.
 /// Restart   none. An exit_msg stops all actors in order. Ends by itself only when restarts keep failing: then all requests
 ///           are lost, and clients report "the engine has stopped".
+root_actor spawn_root(caf::actor_system& system, child_hook hook, runtime_children children);
+
+/// The same for all actors that serve a model:
+///
+///   ├── /scheduler
+///   ├── /sequences
+///   ├── /replica/0/supervisor ...
+///   └── /scrubber         where weights are scrubbed
 root_actor spawn_root(caf::actor_system& system, troupe_config config);
 
 } // namespace troupe

@@ -20,53 +20,6 @@ void push(std::vector<parameter*>& all, trainable_norm& one) {
 }
 void push(std::vector<parameter*>& all, const std::vector<parameter*>& more) { all.insert(all.end(), more.begin(), more.end()); }
 
-/// Builds parts with the shapes of a spec.
-struct builder {
-  const model_spec& spec;
-  const model_tensors& tensors;
-  uint32_t shards, leaf_rows_min;
-
-  sum_tree tree(uint32_t rows) const { return {rows, leaf_rows_min}; }
-  training_cut cut(uint32_t shard) const { return {shards, shard, leaf_rows_min}; }
-
-  trainable_head head(uint32_t layer, uint32_t index, const std::shared_ptr<const rope_table>& rope) const {
-    const attention_spec& attention = spec.layers[layer].attention;
-    const attention_tensors& of = tensors.layers[layer].attention;
-    const uint32_t head_dim = attention.head_dim, queries = attention.group() * head_dim;
-    trainable_head head;
-    head.spec = attention;
-    head.index = index;
-    head.rope = rope;
-    const auto projection = [&](tensor_role role, uint32_t rows, const projection_tensors& source) {
-      return trainable_projection({layer, role}, {index * rows, rows}, spec.width, source.bias.has_value());
-    };
-    head.query = projection(tensor_role::query, queries, of.query);
-    head.key = projection(tensor_role::key, head_dim, of.key);
-    head.value = projection(tensor_role::value, head_dim, of.value);
-    return head;
-  }
-
-  trainable_shard shard(uint32_t layer, uint32_t index) const {
-    const layer_spec& one = spec.layers[layer];
-    const layer_tensors& of = tensors.layers[layer];
-    const uint32_t attended = one.attention.heads * one.attention.head_dim, inner = one.feed_forward.width;
-    trainable_shard shard;
-    shard.feed_forward = one.feed_forward;
-    const auto projection = [&](tensor_role role, uint32_t rows, uint32_t inputs, const projection_tensors& source) {
-      return trainable_projection({layer, role}, tree(rows), cut(index), inputs, source.bias.has_value());
-    };
-    shard.output = projection(tensor_role::attention_output, spec.width, attended, of.attention.output);
-    if (one.feed_forward.gated) shard.gate = projection(tensor_role::gate, inner, spec.width, *of.feed_forward.gate);
-    shard.up = projection(tensor_role::up, inner, spec.width, of.feed_forward.up);
-    shard.down = projection(tensor_role::down, spec.width, inner, of.feed_forward.down);
-    return shard;
-  }
-
-  trainable_norm norm(uint32_t layer, tensor_role role, const norm_spec& what, const norm_tensors& of, uint32_t width) const {
-    return {what, {layer, role}, width, of.bias.has_value()};
-  }
-};
-
 } // namespace
 
 std::vector<parameter*> trainable_head::parameters() {
@@ -171,73 +124,129 @@ void trainable_model::refresh_copies() {
   each_copy(*this, [](parameter& owner, parameter& copy) { copy_values(owner, copy); });
 }
 
-namespace {
+trainable_builder::trainable_builder(model_spec spec, model_tensors tensors, uint32_t shards, uint32_t leaf_rows_min)
+    : spec_(std::move(spec)), tensors_(std::move(tensors)), shards_(shards), leaf_rows_min_(leaf_rows_min),
+      keyed_(keyed_tensors(tensors_)) {
+  TROUPE_ASSERT(shards > 0);
+  for (const layer_spec& one : spec_.layers) {
+    const rope_spec& rope = one.attention.rope;
+    const bool is_new = ropes_.empty() || rope != spec_.layers[ropes_.size() - 1].attention.rope;
+    if (rope.kind == rope_kind::none) ropes_.push_back(nullptr);
+    else ropes_.push_back(is_new ? std::make_shared<const rope_table>(rope, spec_.context_length) : ropes_.back());
+  }
+}
 
-void fill(trainable_model& model, const model_tensors& tensors) {
-  const auto all = keyed_tensors(tensors);
-  for (parameter* one : model.parameters()) {
-    const auto found = std::ranges::lower_bound(all, one->slice.key, {}, &keyed_tensor::key);
-    TROUPE_ASSERT(found != all.end() && found->key == one->slice.key);
-    // Only the rows that are wanted: of a vector, which the tensor has as one row, all of it.
+trainable_norm trainable_builder::norm(uint32_t layer, tensor_role role, const norm_spec& what, const norm_tensors& of,
+                                       uint32_t width) const {
+  return {what, {layer, role}, width, of.bias.has_value()};
+}
+
+trainable_embedding trainable_builder::embedding() const {
+  trainable_embedding part;
+  part.is_tied = is_tied();
+  part.table = parameter({{0, tensor_role::token_embedding}, {0, spec_.vocabulary}, spec_.width}, {{0, spec_.vocabulary}});
+  if (tensors_.positions) {
+    const range rows{0, uint32_t(tensors_.positions->rows)};
+    part.positions = parameter({{0, tensor_role::position_embedding}, rows, spec_.width}, {rows});
+  }
+  return part;
+}
+
+trainable_layer trainable_builder::layer(uint32_t index) const {
+  const layer_spec& one = spec_.layers[index];
+  const layer_tensors& of = tensors_.layers[index];
+  trainable_layer part;
+  part.attention_norm = norm(index, tensor_role::attention_norm, one.norm, of.attention_norm, spec_.width);
+  part.feed_forward_norm = norm(index, tensor_role::feed_forward_norm, one.norm, of.feed_forward_norm, spec_.width);
+  if (const auto& what = one.attention.query_key_norm) {
+    part.query_norm = norm(index, tensor_role::query_norm, *what, *of.attention.query_norm, one.attention.head_dim);
+    part.key_norm = norm(index, tensor_role::key_norm, *what, *of.attention.key_norm, one.attention.head_dim);
+  }
+  return part;
+}
+
+trainable_head trainable_builder::head(uint32_t layer_index, uint32_t index) const {
+  const attention_spec& attention = spec_.layers[layer_index].attention;
+  const attention_tensors& of = tensors_.layers[layer_index].attention;
+  trainable_head part;
+  part.spec = attention;
+  part.index = index;
+  part.rope = ropes_[layer_index];
+  const auto projection = [&](tensor_role role, uint32_t rows, const projection_tensors& source) {
+    return trainable_projection({layer_index, role}, range{index * rows, rows}, spec_.width, source.bias.has_value());
+  };
+  part.query = projection(tensor_role::query, attention.group() * attention.head_dim, of.query);
+  part.key = projection(tensor_role::key, attention.head_dim, of.key);
+  part.value = projection(tensor_role::value, attention.head_dim, of.value);
+  const trainable_layer norms = layer(layer_index);
+  part.query_norm = norms.query_norm;
+  part.key_norm = norms.key_norm;
+  return part;
+}
+
+trainable_shard trainable_builder::shard(uint32_t layer_index, uint32_t index) const {
+  const layer_spec& one = spec_.layers[layer_index];
+  const layer_tensors& of = tensors_.layers[layer_index];
+  const uint32_t attended = one.attention.heads * one.attention.head_dim, inner = one.feed_forward.width;
+  trainable_shard part;
+  part.feed_forward = one.feed_forward;
+  const auto projection = [&](tensor_role role, uint32_t rows, uint32_t inputs, const projection_tensors& source) {
+    return trainable_projection({layer_index, role}, sum_tree(rows, leaf_rows_min_), {shards_, index}, inputs,
+                                source.bias.has_value());
+  };
+  part.output = projection(tensor_role::attention_output, spec_.width, attended, of.attention.output);
+  if (one.feed_forward.gated) part.gate = projection(tensor_role::gate, inner, spec_.width, *of.feed_forward.gate);
+  part.up = projection(tensor_role::up, inner, spec_.width, of.feed_forward.up);
+  part.down = projection(tensor_role::down, spec_.width, inner, of.feed_forward.down);
+  return part;
+}
+
+trainable_output trainable_builder::output() const {
+  return {norm(0, tensor_role::final_norm, spec_.final_norm, tensors_.final_norm, spec_.width), spec_.vocabulary};
+}
+
+trainable_output_shard trainable_builder::output_shard(uint32_t index) const {
+  trainable_output_shard part;
+  part.vocabulary = spec_.vocabulary;
+  part.output = trainable_projection({0, is_tied() ? tensor_role::token_embedding : tensor_role::output},
+                                     sum_tree(spec_.vocabulary, leaf_rows_min_), {shards_, index}, spec_.width,
+                                     tensors_.output.bias.has_value());
+  if (part.output.weight) part.leaves = part.output.weight.pieces;
+  return part;
+}
+
+void trainable_builder::fill(const std::vector<parameter*>& parameters) const {
+  for (parameter* one : parameters) {
+    const auto found = std::ranges::lower_bound(keyed_, one->slice.key, {}, &keyed_tensor::key);
+    TROUPE_ASSERT(found != keyed_.end() && found->key == one->slice.key);
+    // Only the rows that are wanted; a vector, which the tensor has as one row, as a whole.
     const tensor_view& view = *found->view;
-    const bool is_vector = one->slice.columns == 1 && view.rows == 1;
     if (view.bytes.empty()) continue;
+    const bool is_vector = one->slice.columns == 1 && view.rows == 1;
     const auto values = dequantize(is_vector ? view : view.row_slice(one->slice.rows.first, one->slice.rows.count));
     const uint64_t first = is_vector ? one->slice.rows.first : 0;
     TROUPE_ASSERT(first + one->value.size() <= values.size());
     std::copy_n(values.begin() + ptrdiff_t(first), one->value.size(), one->value.begin());
   }
-  model.refresh_copies();
-  model.prepare();
 }
 
-} // namespace
-
-trainable_model make_trainable(const model_spec& spec, const model_tensors& tensors, uint32_t shards, uint32_t leaf_rows_min) {
-  TROUPE_ASSERT(shards > 0);
-  const builder make{spec, tensors, shards, leaf_rows_min};
+trainable_model trainable_builder::all() const {
   trainable_model model;
-  model.spec = spec;
-  model.is_tied = is_tied(tensors);
-  model.embedding.is_tied = model.is_tied;
-  const sum_tree vocabulary = make.tree(spec.vocabulary);
-  const tensor_key table{0, tensor_role::token_embedding};
-  model.embedding.table = parameter({table, {0, spec.vocabulary}, spec.width}, {{0, spec.vocabulary}});
-  if (tensors.positions)
-    model.embedding.positions = parameter({{0, tensor_role::position_embedding}, {0, uint32_t(tensors.positions->rows)}, spec.width},
-                                          {{0, uint32_t(tensors.positions->rows)}});
-  std::shared_ptr<const rope_table> rope;
-  for (uint32_t l = 0; l < spec.layers.size(); ++l) {
-    const layer_spec& one = spec.layers[l];
-    const layer_tensors& of = tensors.layers[l];
-    if (one.attention.rope.kind != rope_kind::none && (l == 0 || one.attention.rope != spec.layers[l - 1].attention.rope))
-      rope = std::make_shared<const rope_table>(one.attention.rope, spec.context_length);
-    trainable_layer& layer = model.layers.emplace_back();
-    layer.attention_norm = make.norm(l, tensor_role::attention_norm, one.norm, of.attention_norm, spec.width);
-    layer.feed_forward_norm = make.norm(l, tensor_role::feed_forward_norm, one.norm, of.feed_forward_norm, spec.width);
-    if (const auto& norm = one.attention.query_key_norm) {
-      layer.query_norm = make.norm(l, tensor_role::query_norm, *norm, *of.attention.query_norm, one.attention.head_dim);
-      layer.key_norm = make.norm(l, tensor_role::key_norm, *norm, *of.attention.key_norm, one.attention.head_dim);
-    }
+  model.spec = spec_;
+  model.is_tied = is_tied();
+  model.embedding = embedding();
+  for (uint32_t l = 0; l < spec_.layers.size(); ++l) {
+    model.layers.push_back(layer(l));
     auto& heads = model.heads.emplace_back();
-    for (uint32_t h = 0; h < one.attention.kv_heads; ++h) {
-      heads.push_back(make.head(l, h, one.attention.rope.kind == rope_kind::none ? nullptr : rope));
-      heads.back().query_norm = layer.query_norm;
-      heads.back().key_norm = layer.key_norm;
-    }
+    for (uint32_t h = 0; h < spec_.layers[l].attention.kv_heads; ++h) heads.push_back(head(l, h));
     auto& of_layer = model.shards.emplace_back();
-    for (uint32_t s = 0; s < shards; ++s) of_layer.push_back(make.shard(l, s));
+    for (uint32_t s = 0; s < shards_; ++s) of_layer.push_back(shard(l, s));
   }
-  model.output.norm = make.norm(0, tensor_role::final_norm, spec.final_norm, tensors.final_norm, spec.width);
-  model.output.vocabulary = spec.vocabulary;
-  for (uint32_t s = 0; s < shards; ++s) {
-    trainable_output_shard& shard = model.output_shards.emplace_back();
-    shard.vocabulary = spec.vocabulary;
-    shard.output = trainable_projection({0, model.is_tied ? tensor_role::token_embedding : tensor_role::output}, vocabulary,
-                                        make.cut(s), spec.width, tensors.output.bias.has_value());
-    if (shard.output.weight) shard.leaves = shard.output.weight.pieces;
-  }
-  fill(model, tensors);
+  model.output = output();
+  for (uint32_t s = 0; s < shards_; ++s) model.output_shards.push_back(output_shard(s));
+  fill(model.parameters());
+  model.refresh_copies();
+  model.prepare();
   return model;
 }
 

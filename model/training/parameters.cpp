@@ -40,9 +40,13 @@ void load_values(parameter& one, std::span<const float> whole) {
 
 void zero_gradients(parameter& one) { std::ranges::fill(one.gradient, 0.0f); }
 
-void update(parameter& one, const adam_step& step) {
+void update(parameter& one, const adam_step& step, float smoothing_kept) {
+  if (smoothing_kept > 0 && one.smoothed.empty()) one.smoothed = one.value;
   adam(step, one.value, one.first_moment, one.second_moment, one.gradient, one.decays());
   zero_gradients(one);
+  if (smoothing_kept > 0)
+    for (size_t i = 0; i < one.value.size(); ++i)
+      one.smoothed[i] = smoothing_kept * one.smoothed[i] + (1 - smoothing_kept) * one.value[i];
 }
 
 } // namespace troupe

@@ -27,6 +27,7 @@ struct parameter {
   tensor_slice slice;
   std::vector<range> pieces; // The leaves of the sum tree it consists of, as rows of the tensor: in these squares are summed.
   std::vector<float> value, gradient, first_moment, second_moment; // [rows.count, columns]
+  std::vector<float> smoothed; // The same, where the weights are smoothed; else empty.
 
   parameter() = default;
   parameter(tensor_slice what, std::vector<range> cut);
@@ -57,6 +58,7 @@ using tensor_source = std::function<std::vector<float>(const tensor_key&)>;
 void load_values(parameter& one, std::span<const float> whole);
 
 void zero_gradients(parameter& one);
-void update(parameter& one, const adam_step& step);
+/// smoothing_kept: where not 0, smoothed = kept * smoothed + (1 - kept) * value; it begins with the first value.
+void update(parameter& one, const adam_step& step, float smoothing_kept = 0);
 
 } // namespace troupe

@@ -17,10 +17,9 @@
 
 namespace troupe {
 
-/// Which part of a model a shard has, and the order of sums (sum_tree).
+/// Which part of each matrix a shard has (sum_tree::nodes_of).
 struct training_cut {
   uint32_t shards = 1, shard = 0;
-  uint32_t leaf_rows_min = 128;
 };
 
 /// Buffers for the computations; their content between calls does not matter.
@@ -205,7 +204,38 @@ struct trainable_model {
   void prepare();
 };
 
-/// With the values of the tensors; a tensor without bytes gives zeros.
-trainable_model make_trainable(const model_spec& spec, const model_tensors& tensors, uint32_t shards, uint32_t leaf_rows_min = 128);
+/// Makes the parts of a model, each by itself.
+class trainable_builder {
+public:
+  /// `tensors` says which tensors there are, and their values; those without bytes give zeros. What the views refer to must exist as
+  /// long as the builder fills.
+  trainable_builder(model_spec spec, model_tensors tensors, uint32_t shards, uint32_t leaf_rows_min = 128);
+  const model_spec& spec() const { return spec_; }
+  uint32_t shards() const { return shards_; }
+  uint32_t leaf_rows_min() const { return leaf_rows_min_; }
+  bool is_tied() const { return troupe::is_tied(tensors_); }
+  const std::vector<keyed_tensor>& tensors() const { return keyed_; }
+
+  // With zero values.
+  trainable_embedding embedding() const;
+  trainable_layer layer(uint32_t index) const;
+  trainable_head head(uint32_t layer, uint32_t index) const;
+  trainable_shard shard(uint32_t layer, uint32_t index) const;
+  trainable_output output() const;
+  trainable_output_shard output_shard(uint32_t index) const;
+  /// Gives parameters the values of the tensors.
+  void fill(const std::vector<parameter*>& parameters) const;
+  /// All parts, with the values of the tensors.
+  trainable_model all() const;
+
+private:
+  trainable_norm norm(uint32_t layer, tensor_role role, const norm_spec& what, const norm_tensors& of, uint32_t width) const;
+
+  model_spec spec_;
+  model_tensors tensors_;
+  uint32_t shards_, leaf_rows_min_;
+  std::vector<keyed_tensor> keyed_;                      // Views into tensors_.
+  std::vector<std::shared_ptr<const rope_table>> ropes_; // By layer.
+};
 
 } // namespace troupe

@@ -4,7 +4,7 @@
 #include "actors/engine.hpp"
 #include "actors/faults/plan.hpp"
 #include "actors/live_troupe.hpp"
-#include "actors/scheduling/duration_estimate.hpp"
+#include "actors/supervision/duration_estimate.hpp"
 #include "actors/simulated_requests.hpp"
 #include "actors/supervision/supervision_fixture.hpp"
 

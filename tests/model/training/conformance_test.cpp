@@ -186,7 +186,7 @@ TEST_CASE("gradients, losses and weights over 20 steps are those of another impl
       weights(folder / "weights.safetensors");
   const uint32_t shards = GENERATE(1u, 2u, 3u);
   INFO(name << " in " << shards << " shards");
-  reference_trainer trainer(make_trainable(reference.spec, reference.tensors, shards, 8));
+  reference_trainer trainer(trainable_builder(reference.spec, reference.tensors, shards, 8).all());
   const auto exempt = golden.value("zero_gradient_parameters", std::vector<std::string>{});
   const json& tolerance = golden["tolerance"];
 

@@ -1,0 +1,36 @@
+#pragma once
+#include "actors/training/order_gate.hpp"
+#include "actors/training/parameter_owner.hpp"
+#include "model/training/trainable_parts.hpp"
+#include <map>
+#include <vector>
+
+namespace troupe {
+
+struct training_head_config {
+  trainable_head part; // Without values.
+  owner_config owner;
+};
+
+/// The attention head of a training run: one key/value head with its query heads, their weights, gradients and optimiser state. A
+/// sequence is computed whole, so there is no cache; what backward needs of a micro-batch is kept until then.
+///
+/// Answers   every HeadPass with a HeadPassResult to its sender.
+/// Retry     a repeated HeadPass is dropped.
+/// Restart   see parameter_owner.
+struct training_head_state {
+  static inline const char* name = "attention_head";
+  struct kept_batch {
+    caf::message request; // The forward HeadPass: the input.
+    kept_head head;
+  };
+  trainable_head part;
+  parameter_owner owner;
+  order_gate forward, backward;
+  std::map<uint32_t, kept_batch> kept; // By micro-batch.
+};
+
+training_head_actor::behavior_type training_head(training_head_actor::stateful_pointer<training_head_state> self,
+                                                 training_head_config config);
+
+} // namespace troupe

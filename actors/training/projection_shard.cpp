@@ -1,0 +1,185 @@
+#include "actors/training/projection_shard.hpp"
+
+#include "actors/supervision/failure.hpp"
+#include "actors/training/scratch.hpp"
+#include "model/error.hpp"
+#include "model/training/rows_of_buffer.hpp"
+
+namespace troupe {
+namespace {
+
+using shard_pointer = training_shard_actor::stateful_pointer<training_shard_state>;
+using output_shard_pointer = training_output_shard_actor::stateful_pointer<training_output_shard_state>;
+
+template <class Self> void answer(Self* self, v1::ShardPassResult result) {
+  if (const auto to = asker_of<v1::ShardPassResult>(self)) self->send(to, std::move(result));
+}
+
+v1::ShardPassResult make_result(const v1::ShardPass& pass, uint32_t shard, uint32_t matrices, uint32_t width) {
+  v1::ShardPassResult result;
+  result.set_epoch(pass.epoch());
+  result.set_step(pass.step());
+  result.set_micro_batch(pass.micro_batch());
+  result.set_backward(pass.backward());
+  result.set_projection(pass.projection());
+  result.set_shard(shard);
+  result.set_width(width);
+  allocate(*result.mutable_values(), uint64_t(matrices) * pass.rows() * width);
+  return result;
+}
+
+const_rows input_of(const v1::ShardPass& pass) {
+  TROUPE_ASSERT(uint64_t(pass.values_size()) == uint64_t(pass.rows()) * pass.width());
+  return rows_of(pass.values(), pass.rows(), pass.width());
+}
+
+/// The matrices of a backward result, one after the other.
+std::vector<mutable_rows> matrices_of(v1::ShardPassResult& result, size_t count, uint32_t rows) {
+  std::vector<mutable_rows> matrices;
+  float* data = result.mutable_values()->mutable_data();
+  for (size_t i = 0; i < count; ++i, data += uint64_t(rows) * result.width())
+    matrices.push_back({data, rows, result.width(), result.width()});
+  return matrices;
+}
+
+trainable_projection& matrix_of(trainable_shard& part, v1::Projection projection) {
+  switch (projection) {
+  case v1::PROJECTION_ATTENTION_OUTPUT: return part.output;
+  case v1::PROJECTION_FEED_FORWARD_INNER: return part.up;
+  case v1::PROJECTION_FEED_FORWARD_OUTER: return part.down;
+  default: throw broken_invariant("a layer's shard was asked for projection " + std::to_string(projection));
+  }
+}
+
+void go_forward(shard_pointer self, const v1::ShardPass& pass) {
+  auto& st = self->state;
+  const stopwatch watch;
+  const const_rows x = input_of(pass);
+  const trainable_projection& matrix = matrix_of(st.part, pass.projection());
+  auto result = make_result(pass, st.index, 1, matrix.rows().count);
+  const mutable_rows out = rows_of(*result.mutable_values(), pass.rows(), result.width());
+  auto& kept = st.kept[pass.micro_batch()];
+  auto& scratch = training_scratch_of_this_thread();
+  switch (pass.projection()) {
+  case v1::PROJECTION_ATTENTION_OUTPUT: st.part.attention_output(x, out, scratch); break;
+  case v1::PROJECTION_FEED_FORWARD_INNER: st.part.inner(x, out, kept.inner, scratch); break;
+  default: st.part.outer(x, out, scratch);
+  }
+  if (pass.evaluate()) st.kept.erase(pass.micro_batch());
+  else kept.requests[pass.projection()] = self->current_mailbox_element()->copy_content_to_message(); // Shared, not copied.
+  result.set_compute_ns(watch.elapsed_ns());
+  answer(self, std::move(result));
+}
+
+void go_backward(shard_pointer self, const v1::ShardPass& pass) {
+  auto& st = self->state;
+  const stopwatch watch;
+  const auto found = st.kept.find(pass.micro_batch());
+  TROUPE_ASSERT(found != st.kept.end());
+  auto& kept = found->second;
+  const auto request = kept.requests.find(pass.projection());
+  TROUPE_ASSERT(request != kept.requests.end());
+  const const_rows x = input_of(request->second.get_as<v1::ShardPass>(0)), dy = input_of(pass);
+  TROUPE_ASSERT(x.rows == dy.rows);
+  const size_t nodes = matrix_of(st.part, pass.projection()).nodes().size();
+  auto result = make_result(pass, st.index, uint32_t(nodes), x.columns);
+  const auto sums = matrices_of(result, nodes, x.rows);
+  auto& scratch = training_scratch_of_this_thread();
+  switch (pass.projection()) {
+  case v1::PROJECTION_ATTENTION_OUTPUT: st.part.attention_output_backward(x, dy, sums, scratch); break;
+  case v1::PROJECTION_FEED_FORWARD_INNER: st.part.inner_backward(x, kept.inner, dy, sums, scratch); break;
+  default: st.part.outer_backward(x, dy, sums, scratch);
+  }
+  kept.requests.erase(request);
+  if (kept.requests.empty()) st.kept.erase(found);
+  result.set_compute_ns(watch.elapsed_ns());
+  answer(self, std::move(result));
+}
+
+void sum_logits(output_shard_pointer self, const v1::SumLogits& request) {
+  auto& st = self->state;
+  const uint32_t micro_batch = request.batch().index(), rows = uint32_t(request.targets_size());
+  if (!st.owner.is_current(request) || !st.forward.admit(micro_batch)) return;
+  const stopwatch watch;
+  TROUPE_ASSERT(uint64_t(request.values_size()) == uint64_t(rows) * request.width());
+  auto& kept = st.kept[micro_batch];
+  const auto facts = st.part.forward(rows_of(request.values(), rows, request.width()), targets_of(request.targets()), kept.logits,
+                                     training_scratch_of_this_thread());
+  if (request.batch().evaluate()) st.kept.erase(micro_batch);
+  else kept.request = self->current_mailbox_element()->copy_content_to_message();
+  v1::LogitSums sums;
+  sums.set_epoch(request.epoch());
+  sums.set_step(request.step());
+  sums.set_micro_batch(micro_batch);
+  sums.set_shard(st.index);
+  for (const logit_sums& leaf : facts.leaves) {
+    sums.add_largest(leaf.largest);
+    sums.add_exponentials(leaf.exponentials);
+    sums.add_totals(leaf.total);
+  }
+  sums.mutable_target_logits()->Add(facts.target_logits.begin(), facts.target_logits.end());
+  sums.set_compute_ns(watch.elapsed_ns());
+  if (const auto to = asker_of<v1::LogitSums>(self)) self->send(to, std::move(sums));
+}
+
+void go_backward(output_shard_pointer self, const v1::ShardPass& pass) {
+  auto& st = self->state;
+  if (!st.owner.is_current(pass) || !st.backward.admit(pass.micro_batch())) return;
+  const stopwatch watch;
+  const auto kept = st.kept.find(pass.micro_batch());
+  TROUPE_ASSERT(kept != st.kept.end());
+  const auto& request = kept->second.request.get_as<v1::SumLogits>(0);
+  const uint32_t rows = uint32_t(request.targets_size());
+  TROUPE_ASSERT(pass.rows() == rows);
+  TROUPE_ASSERT(uint32_t(pass.log_sums_size()) == rows);
+  const size_t nodes = st.part.output.nodes().size();
+  auto result = make_result(pass, st.index, uint32_t(nodes), request.width());
+  st.part.backward(rows_of(request.values(), rows, request.width()), targets_of(request.targets()),
+                   {pass.log_sums().data(), rows}, request.batch().loss_scale(), request.batch().smoothing(), kept->second.logits,
+                   matrices_of(result, nodes, rows), training_scratch_of_this_thread());
+  st.kept.erase(kept);
+  result.set_compute_ns(watch.elapsed_ns());
+  answer(self, std::move(result));
+}
+
+} // namespace
+
+training_shard_actor::behavior_type training_shard(shard_pointer self, training_shard_config config) {
+  report_exceptions(self);
+  auto& st = self->state;
+  st.index = config.index;
+  st.part = std::move(config.part);
+  st.owner.start(self, std::move(config.owner), st.part.parameters(), {}, {},
+                 {[self] {
+                    self->state.kept.clear();
+                    self->state.gates.clear();
+                  },
+                  [self] { self->state.part.prepare(); }});
+  return make_owner_behavior<training_shard_actor::behavior_type>(self, [self](const v1::ShardPass& pass) {
+    auto& state = self->state;
+    if (!state.owner.is_current(pass)) return;
+    if (!state.gates[{pass.projection(), pass.backward()}].admit(pass.micro_batch())) return;
+    if (pass.backward()) go_backward(self, pass);
+    else go_forward(self, pass);
+  });
+}
+
+training_output_shard_actor::behavior_type training_output_shard(output_shard_pointer self, training_output_shard_config config) {
+  report_exceptions(self);
+  auto& st = self->state;
+  st.index = config.index;
+  st.part = std::move(config.part);
+  std::vector<parameter*> copied;
+  if (!config.owner.holders.empty() && st.part.output.weight) copied.push_back(&st.part.output.weight);
+  st.owner.start(self, std::move(config.owner), st.part.parameters(), std::move(copied), {},
+                 {[self] {
+                    self->state.kept.clear();
+                    self->state.forward = self->state.backward = {};
+                  },
+                  [self] { self->state.part.prepare(); }});
+  return make_owner_behavior<training_output_shard_actor::behavior_type>(
+    self, [self](const v1::ShardPass& pass) { go_backward(self, pass); },
+    [self](const v1::SumLogits& request) { sum_logits(self, request); });
+}
+
+} // namespace troupe

@@ -1,0 +1,43 @@
+#pragma once
+// The supervision tree of a training run: the same roles at the same paths as when a model serves, with a trainer in place of the
+// scheduler.
+#include "actors/interfaces/supervision.hpp"
+#include "actors/supervision/child_spec.hpp"
+#include "actors/training/loader.hpp"
+#include "actors/training/trainer.hpp"
+#include "model/training/trainable_parts.hpp"
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+struct training_tree_config {
+  std::shared_ptr<const trainable_builder> model;
+  trainer_config trainer; // embedding, owners and directory are filled in.
+  batch_source source;
+  child_hook hook = {}; // For all actors below the root.
+};
+
+/// Starts all actors of a training run:
+///
+///   /                  rest_for_one
+///   ├── /directory
+///   └── /supervisor    one_for_one
+///       ├── /loader
+///       ├── /trainer
+///       └── /replica/0/supervisor    the embedding, the layers with their heads and shards, the output with its shards
+///
+/// They do nothing until a client orders a step (actors/training/run_tracker.hpp).
+root_actor spawn_training_root(caf::actor_system& system, training_tree_config config);
+
+/// The paths of all owners of parameters, in a fixed order.
+std::vector<std::string> owner_paths(const trainable_builder& model);
+
+/// The parameters of the owner at one of these paths, with the values of the model's tensors, as its state after no update.
+v1::ParameterState initial_state(const trainable_builder& model, const std::string& path);
+
+/// How many actors the directory lists when all of them run.
+size_t training_actor_count(const trainable_builder& model);
+
+} // namespace troupe
