@@ -1,14 +1,12 @@
 #include "actors/engine.hpp"
 
-#include "actors/faults/injector.hpp"
 #include "actors/interfaces/paths.hpp"
 #include "actors/interfaces/roles.hpp"
 #include "actors/interfaces/supervision.hpp"
 #include "actors/requests/request_tracker.hpp"
-#include "actors/supervision/failure.hpp"
 #include "actors/threads/workers.hpp"
 #include "actors/tree/root.hpp"
-#include "messages/message_types.hpp"
+#include "actors/tree/runtime.hpp"
 #include "model/error.hpp"
 #include "model/tokenizer/make_tokenizer.hpp"
 
@@ -21,19 +19,6 @@ namespace troupe {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// Runs every job in an actor of its own, so that they share the worker threads; waits for all.
-void run_in_actors(caf::actor_system& system, std::vector<std::function<void()>> jobs) {
-  caf::scoped_actor self{system};
-  for (auto& job : jobs)
-    self->monitor(system.spawn([job = std::move(job)](caf::event_based_actor*) { job(); }));
-  std::string reason;
-  for (size_t i = 0; i < jobs.size(); ++i)
-    self->receive([&](const caf::down_msg& down) {
-      if (down.reason) reason = reason_text(down.reason);
-    });
-  if (!reason.empty()) throw input_error(reason);
-}
 
 uint64_t memory_bytes() { return uint64_t(sysconf(_SC_PHYS_PAGES)) * uint64_t(sysconf(_SC_PAGE_SIZE)); }
 
@@ -65,27 +50,16 @@ kept_sums kept_by(const check_options& checks) {
   return checks.weights ? kept_sums::words : kept_sums::none;
 }
 
-struct system_config : caf::actor_system_config {
-  explicit system_config(const engine_options& options) {
-    register_messages(*this);
-    configure_workers(*this, {.threads = options.threads, .pin = options.pin_threads});
-  }
-};
-
 } // namespace
 
 struct engine::state {
   engine_options options;
   std::shared_ptr<const tokenizer> words;
   std::shared_ptr<const model_parts> model;
-  system_config config;
-  caf::actor_system system;
-  size_t running_before;
-  fault_injector_actor injector; // Null without a fault plan.
-  root_actor root;
+  runtime running;
 
   explicit state(const engine_options& asked)
-    : options(asked), config(asked), system(config), running_before(system.registry().running()) {}
+    : options(asked), running({.threads = asked.threads, .pin = asked.pin_threads}, asked.fault_plan) {}
 
   /// The present handle of the actor at `path`; null when it does not appear within 5 seconds.
   caf::strong_actor_ptr find(caf::scoped_actor& self, const std::string& path);
@@ -93,7 +67,7 @@ struct engine::state {
 };
 
 caf::strong_actor_ptr engine::state::find(caf::scoped_actor& self, const std::string& path) {
-  self->send(root, v1::FindDirectory{});
+  self->send(running.root(), v1::FindDirectory{});
   caf::strong_actor_ptr found;
   bool timeout = false;
   while (!found && !timeout) {
@@ -129,7 +103,7 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   if (model->words.kind != tokenizer_kind::none) st.words = make_tokenizer(model->words);
   st.model = make_parts(
     std::move(model), {.shards = options.shards, .cached = options.cached, .keep = kept_by(options.checks)},
-    [&](std::vector<std::function<void()>> jobs) { run_in_actors(st.system, std::move(jobs)); }, progress);
+    [&](std::vector<std::function<void()>> jobs) { st.running.run_jobs(std::move(jobs)); }, progress);
   st.options = with_defaults(options, *st.model);
 
   troupe_config config{st.model, st.words, {}, st.options.sequences_max};
@@ -140,58 +114,27 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   config.verify_caches = st.options.checks.caches;
   if (st.options.checks.weights) config.scrub_bytes_per_second = std::max<uint64_t>(1, st.options.checks.scrub_bytes_per_second);
   const size_t actors = actor_count(*st.model) + (config.scrub_bytes_per_second > 0 ? 1 : 0);
-  if (st.options.fault_plan) {
-    st.injector = spawn_fault_injector(st.system, {st.options.fault_plan});
-    config.hook = hook_of(st.injector);
-  }
-  st.root = spawn_root(st.system, std::move(config));
+  config.hook = st.running.hook();
+  st.running.set_root(spawn_root(st.running.system(), std::move(config)));
 
-  caf::scoped_actor self{st.system};
+  caf::scoped_actor self{st.running.system()};
   while (st.list(self).paths_size() < int(actors)) std::this_thread::sleep_for(1ms);
 }
 
 engine::~engine() { stop(); }
 
-size_t engine::stop() {
-  auto& st = *state_;
-  if (st.root) {
-    caf::scoped_actor self{st.system};
-    const auto end = [&](const caf::strong_actor_ptr& actor) {
-      self->monitor(actor);
-      self->send_exit(actor, caf::exit_reason::user_shutdown);
-      self->receive([](const caf::down_msg&) {});
-    };
-    end(caf::actor_cast<caf::strong_actor_ptr>(st.root));
-    if (st.injector) end(caf::actor_cast<caf::strong_actor_ptr>(st.injector));
-    st.root = nullptr;
-    st.injector = nullptr;
-  }
-  const auto& registry = st.system.registry();
-  for (int i = 0; i < 2000 && registry.running() > st.running_before; ++i) std::this_thread::sleep_for(1ms);
-  return registry.running() - std::min(registry.running(), st.running_before);
-}
-
-v1::FaultLog engine::fault_log() const {
-  v1::FaultLog log;
-  if (!state_->injector) return log;
-  caf::scoped_actor self{state_->system};
-  self->request(state_->injector, 5s, v1::GetFaultLog{})
-    .receive([&](v1::FaultLog& answer) { log.Swap(&answer); }, [](caf::error&) {});
-  return log;
-}
-
-void engine::stop_faults() {
-  if (state_->injector) caf::anon_send(state_->injector, v1::StopFaults{});
-}
+size_t engine::stop() { return state_->running.stop(); }
+v1::FaultLog engine::fault_log() const { return state_->running.fault_log(); }
+void engine::stop_faults() { state_->running.stop_faults(); }
 
 const model_file& engine::model() const { return *state_->model->file; }
 const engine_options& engine::options() const { return state_->options; }
 std::shared_ptr<const tokenizer> engine::words() const { return state_->words; }
 uint64_t engine::weight_bytes() const { return state_->model->weight_bytes; }
-caf::actor_system& engine::system() { return state_->system; }
+caf::actor_system& engine::system() { return state_->running.system(); }
 
 std::vector<actor_facts> engine::actors() const {
-  caf::scoped_actor self{state_->system};
+  caf::scoped_actor self{state_->running.system()};
   const auto list = state_->list(self);
   std::vector<actor_facts> facts{{paths::root, 0}, {paths::directory, 0}}; // Not in the directory's list.
   for (int i = 0; i < list.paths_size(); ++i) facts.push_back({list.paths(i), list.restarts(i)});
@@ -208,7 +151,7 @@ step_totals to_totals(const v1::StepTotals& m) {
 } // namespace
 
 engine_statistics engine::statistics() const {
-  caf::scoped_actor self{state_->system};
+  caf::scoped_actor self{state_->running.system()};
   engine_statistics statistics;
   if (const auto handle = state_->find(self, paths::scheduler))
     self->request(caf::actor_cast<scheduler_actor>(handle), 5s, v1::GetSchedulerStats{})
@@ -220,12 +163,12 @@ engine_statistics engine::statistics() const {
           statistics.faults = stats.faults();
         },
         [](caf::error&) {});
-  statistics.busy = busy_time(state_->system);
+  statistics.busy = busy_time(state_->running.system());
   return statistics;
 }
 
 client engine::connect() {
-  return client(client_connection{state_->system, state_->root, state_->model, state_->words});
+  return client(client_connection{state_->running.system(), state_->running.root(), state_->model, state_->words});
 }
 
 } // namespace troupe

@@ -50,6 +50,7 @@ void go_backward(embedding_pointer self, const v1::BackwardStates& states) {
   done.set_epoch(states.epoch());
   done.set_step(states.step());
   done.set_micro_batch(states.micro_batch());
+  done.set_compute_ns(states.compute_ns());
   self->send(st.owner.trainer(), std::move(done));
 }
 

@@ -127,6 +127,7 @@ void finish_forward(layer_pointer self, batch_state& batch) {
   states.set_width(st.config.width);
   states.mutable_values()->Swap(&batch.stream);
   states.mutable_targets()->Swap(&batch.targets);
+  states.set_compute_ns(batch.compute_ns);
   self->send(st.owner.peer<forward_stage_actor>(st.config.next), std::move(states));
   if (batch.batch.evaluate()) st.batches.erase(batch.batch.index());
 }
@@ -140,6 +141,7 @@ void finish_backward(layer_pointer self, batch_state& batch) {
   states.set_layer(st.config.index - 1);
   states.set_width(st.config.width);
   states.mutable_values()->Swap(&batch.stream);
+  states.set_compute_ns(batch.compute_ns);
   self->send(st.owner.peer<backward_stage_actor>(st.config.previous), std::move(states));
   st.batches.erase(batch.batch.index());
 }
@@ -228,6 +230,7 @@ void on_forward(layer_pointer self, v1::ForwardStates& states) {
   TROUPE_ASSERT(uint64_t(states.values_size()) == uint64_t(batch.rows) * st.config.width);
   batch.stream.Swap(states.mutable_values());
   batch.targets.Swap(states.mutable_targets());
+  batch.compute_ns = states.compute_ns();
   ask_heads(self, batch, normed(self, batch, st.config.part.attention_norm), st.config.width);
 }
 
@@ -239,6 +242,7 @@ void on_backward(layer_pointer self, v1::BackwardStates& states) {
   TROUPE_ASSERT(uint64_t(states.values_size()) == uint64_t(batch->rows) * st.config.width);
   batch->backward = true;
   batch->stream.Swap(states.mutable_values());
+  batch->compute_ns = states.compute_ns();
   ask_shards(self, *batch, round_kind::outer, batch->stream);
 }
 
@@ -252,6 +256,7 @@ void on_head_result(layer_pointer self, v1::HeadPassResult& answer) {
   const auto& attention = st.config.spec.attention;
   const uint32_t width = answer.backward() ? st.config.width : attention.group() * attention.head_dim;
   if (!is_fine(self, answer, 1, width, *batch, st.config.heads[head])) return;
+  batch->compute_ns += answer.compute_ns();
   if (batch->from_heads.take(head, answer) && batch->from_heads.complete()) go_on(self, *batch);
 }
 
@@ -267,6 +272,7 @@ void on_shard_result(layer_pointer self, v1::ShardPassResult& answer) {
   const uint32_t width = answer.backward() ? inputs_of(st.config, batch->round) : tree.rows_of_shard(shards, shard).count;
   const uint64_t matrices = answer.backward() ? tree.nodes_of(shards, shard).size() : 1;
   if (!is_fine(self, answer, matrices, width, *batch, st.config.shards[shard])) return;
+  batch->compute_ns += answer.compute_ns();
   if (batch->from_shards.take(shard, answer) && batch->from_shards.complete()) go_on(self, *batch);
 }
 

@@ -39,6 +39,7 @@ struct training_layer_state {
     google::protobuf::RepeatedField<int32_t> targets;
     float_field in, middle; // What the two norms got: [rows, width]. Of an evaluation only the one in use.
     float_field stream;     // Forward: the residual stream. Backward: its gradient. [rows, width]
+    uint64_t compute_ns = 0;
     round_answers<v1::HeadPassResult> from_heads;
     round_answers<v1::ShardPassResult> from_shards;
   };

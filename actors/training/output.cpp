@@ -25,6 +25,7 @@ void on_forward(output_pointer self, v1::ForwardStates& states) {
   batch.rows = uint32_t(batch.targets.size());
   TROUPE_ASSERT(uint64_t(states.values_size()) == uint64_t(batch.rows) * st.config.width);
   batch.in.Swap(states.mutable_values());
+  batch.compute_ns = states.compute_ns();
   batch.sums.expect(st.config.shards.size());
   v1::SumLogits request;
   request.set_epoch(states.epoch());
@@ -65,6 +66,7 @@ void sums_are_there(output_pointer self, batch_state& batch) {
   report.set_loss(loss.loss);
   report.set_targets(loss.targets);
   report.set_hits(loss.hits);
+  report.set_compute_ns(std::exchange(batch.compute_ns, 0));
   self->send(st.owner.trainer(), std::move(report));
   if (batch.batch.evaluate()) {
     st.batches.erase(batch.batch.index());
@@ -94,6 +96,7 @@ void gradients_are_there(output_pointer self, batch_state& batch) {
   states.set_step(st.owner.now().step);
   states.set_micro_batch(batch.batch.index());
   states.set_width(width);
+  states.set_compute_ns(batch.compute_ns);
   auto& values = *states.mutable_values();
   values.Resize(batch.in.size(), 0.0f);
   st.config.part.norm.backward(rows_of(std::as_const(batch.in), batch.rows, width), rows_of(gradient, batch.rows, width),
@@ -127,6 +130,7 @@ void on_sums(output_pointer self, v1::LogitSums& answer) {
   if (!are_finite(answer.largest()) || !are_finite(answer.exponentials()) || !are_finite(answer.totals()) ||
       !are_finite(answer.target_logits()))
     return report(self, v1::FAULT_KIND_NON_FINITE, shard);
+  batch->compute_ns += answer.compute_ns();
   if (batch->sums.take(shard, answer) && batch->sums.complete()) sums_are_there(self, *batch);
 }
 
@@ -139,6 +143,7 @@ void on_gradients(output_pointer self, v1::ShardPassResult& answer) {
   const uint64_t nodes = tree_of(st.config).nodes_of(uint32_t(st.config.shards.size()), shard).size();
   if (uint64_t(answer.values_size()) != nodes * batch->rows * st.config.width) return report(self, v1::FAULT_KIND_BAD_SHAPE, shard);
   if (!are_finite(answer.values())) return report(self, v1::FAULT_KIND_NON_FINITE, shard);
+  batch->compute_ns += answer.compute_ns();
   if (batch->gradients.take(shard, answer) && batch->gradients.complete()) gradients_are_there(self, *batch);
 }
 

@@ -32,6 +32,7 @@ struct training_output_state {
     bool backward = false;
     std::vector<int32_t> targets;
     float_field in; // What the norm got: [rows, width]
+    uint64_t compute_ns = 0;
     round_answers<v1::LogitSums> sums;
     round_answers<v1::ShardPassResult> gradients;
   };

@@ -186,6 +186,7 @@ void note_progress(trainer_pointer self) {
 void on_loss(trainer_pointer self, const v1::BatchLoss& loss) {
   auto& st = self->state;
   if (st.phase != phase_kind::running || id_of(loss) != st.now || !st.losses.emplace(loss.micro_batch(), loss).second) return;
+  st.compute_ns += loss.compute_ns();
   note_progress(self);
   go_on(self);
 }
@@ -193,6 +194,7 @@ void on_loss(trainer_pointer self, const v1::BatchLoss& loss) {
 void on_done(trainer_pointer self, const v1::BatchDone& done) {
   auto& st = self->state;
   if (st.phase != phase_kind::running || id_of(done) != st.now || !st.done.insert(done.micro_batch()).second) return;
+  st.compute_ns += done.compute_ns();
   note_progress(self);
   go_on(self);
 }

@@ -166,33 +166,21 @@ struct tree_builder {
   }
 };
 
-/// Calls function(path, make parameters) for every owner.
-void each_owner(const trainable_builder& model,
-                const std::function<void(const std::string&, const std::function<v1::ParameterState(const std::string&)>&)>& use) {
-  const auto state_of = [&model](auto part) {
-    return [&model, part](const std::string& path) mutable {
-      const auto parameters = part.parameters();
-      model.fill(parameters);
-      return make_state(path, 0, parameters);
-    };
-  };
-  const auto with = [&](const std::string& path, auto make_part) {
-    use(path, [&](const std::string& own) { return state_of(make_part())(own); });
-  };
-  with(paths::embedding(replica_index), [&] { return model.embedding(); });
+} // namespace
+
+void each_owner(const trainable_builder& model, const std::function<void(const std::string&, std::vector<parameter*>)>& use) {
+  const auto with = [&](const std::string& path, auto part) { use(path, part.parameters()); };
+  with(paths::embedding(replica_index), model.embedding());
   for (uint32_t l = 0; l < model.spec().layers.size(); ++l) {
     const auto path = paths::layer(replica_index, l);
-    for (uint32_t i = 0; i < model.spec().layers[l].attention.kv_heads; ++i)
-      with(paths::head(path, i), [&] { return model.head(l, i); });
-    for (uint32_t i = 0; i < model.shards(); ++i) with(paths::shard(path, i), [&] { return model.shard(l, i); });
-    with(path, [&] { return model.layer(l); });
+    for (uint32_t i = 0; i < model.spec().layers[l].attention.kv_heads; ++i) with(paths::head(path, i), model.head(l, i));
+    for (uint32_t i = 0; i < model.shards(); ++i) with(paths::shard(path, i), model.shard(l, i));
+    with(path, model.layer(l));
   }
   const auto path = paths::output(replica_index);
-  for (uint32_t i = 0; i < model.shards(); ++i) with(paths::shard(path, i), [&] { return model.output_shard(i); });
-  with(path, [&] { return model.output(); });
+  for (uint32_t i = 0; i < model.shards(); ++i) with(paths::shard(path, i), model.output_shard(i));
+  with(path, model.output());
 }
-
-} // namespace
 
 root_actor spawn_training_root(caf::actor_system& system, training_tree_config config) {
   auto hook = config.hook;
@@ -202,18 +190,15 @@ root_actor spawn_training_root(caf::actor_system& system, training_tree_config c
 }
 
 std::vector<std::string> owner_paths(const trainable_builder& model) {
-  std::vector<std::string> all;
-  each_owner(model, [&](const std::string& path, const auto&) { all.push_back(path); });
+  std::vector<std::string> all{paths::embedding(replica_index)};
+  for (uint32_t l = 0; l < model.spec().layers.size(); ++l) {
+    const auto path = paths::layer(replica_index, l);
+    all = joined(joined(std::move(all), head_paths(model, l)), shard_paths(model, path));
+    all.push_back(path);
+  }
+  all = joined(std::move(all), shard_paths(model, paths::output(replica_index)));
+  all.push_back(paths::output(replica_index));
   return all;
-}
-
-v1::ParameterState initial_state(const trainable_builder& model, const std::string& path) {
-  v1::ParameterState state;
-  each_owner(model, [&](const std::string& one, const auto& make_state_of) {
-    if (one == path) state = make_state_of(path);
-  });
-  TROUPE_ASSERT(state.path() == path);
-  return state;
 }
 
 size_t training_actor_count(const trainable_builder& model) {

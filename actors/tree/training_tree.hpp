@@ -6,6 +6,7 @@
 #include "actors/training/loader.hpp"
 #include "actors/training/trainer.hpp"
 #include "model/training/trainable_parts.hpp"
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,8 +35,8 @@ root_actor spawn_training_root(caf::actor_system& system, training_tree_config c
 /// The paths of all owners of parameters, in a fixed order.
 std::vector<std::string> owner_paths(const trainable_builder& model);
 
-/// The parameters of the owner at one of these paths, with the values of the model's tensors, as its state after no update.
-v1::ParameterState initial_state(const trainable_builder& model, const std::string& path);
+/// Calls use(path, parameters) for every owner, in that order; the parameters are zeros, of this owner at a time, and go afterwards.
+void each_owner(const trainable_builder& model, const std::function<void(const std::string&, std::vector<parameter*>)>& use);
 
 /// How many actors the directory lists when all of them run.
 size_t training_actor_count(const trainable_builder& model);

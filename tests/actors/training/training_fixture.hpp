@@ -74,7 +74,10 @@ struct training_job {
 
   model_state first_state() const {
     model_state state;
-    for (const auto& path : owner_paths(*model)) state.emplace(path, caf::make_message(initial_state(*model, path)));
+    each_owner(*model, [&](const std::string& path, const std::vector<parameter*>& parameters) {
+      model->fill(parameters);
+      state.emplace(path, caf::make_message(make_state(path, 0, parameters)));
+    });
     return state;
   }
 

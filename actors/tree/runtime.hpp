@@ -1,0 +1,45 @@
+#pragma once
+// What every engine runs in: an actor system with worker threads of our own, all message types, perhaps a fault injector.
+#include "actors/interfaces/supervision.hpp"
+#include "actors/supervision/child_spec.hpp"
+#include "actors/threads/workers.hpp"
+#include "troupe/v1/faults.pb.h"
+#include <caf/all.hpp>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace troupe {
+
+class runtime {
+public:
+  /// `plan` may be null: then there is no injector, and no proxy stands between actors. Throws input_error for a plan that cannot be
+  /// carried out.
+  runtime(const workers_options& workers, std::shared_ptr<const v1::FaultPlan> plan);
+  ~runtime();
+  runtime(const runtime&) = delete;
+  runtime& operator=(const runtime&) = delete;
+
+  caf::actor_system& system();
+  /// For all actors below the root.
+  child_hook hook() const;
+  /// The root that stop() is to end.
+  void set_root(root_actor root);
+  const root_actor& root() const;
+  /// Runs every job in an actor of its own, so that they share the worker threads; waits for all. Throws input_error with the text of
+  /// what one of them threw.
+  void run_jobs(std::vector<std::function<void()>> jobs);
+
+  /// What the plan has done so far. Empty without one.
+  v1::FaultLog fault_log();
+  /// From now on no fault of the plan is injected.
+  void stop_faults();
+  /// Ends the root, then the injector, in order. Returns how many actors did not end within two seconds: anything but 0 is a bug.
+  size_t stop();
+
+private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+} // namespace troupe
