@@ -34,7 +34,7 @@ public:
     return true;
   }
   bool key(string_t& name) override {
-    if (depth_ == 1) key_is_wanted_ = name == field_;
+    key_is_wanted_ = name == field_; // Of an inner object: a key of the outer one comes before its next value.
     return true;
   }
   bool start_object(size_t) override {
@@ -218,11 +218,10 @@ bool data_source::add_columns(uint32_t file, uint64_t line, std::string_view tex
                            (columns == 1 ? " column" : " columns"));
   const size_t tab = text.find('\t');
   const auto second = text.substr(tab + 1);
-  if (!pairs) {
-    if (is_blank(second)) refuse(file, line, "the label is empty");
-    documents_.back().label = label_number(file, line, second);
-  }
-  return !is_blank(text.substr(0, tab)) && !is_blank(second);
+  if (!pairs && is_blank(second)) refuse(file, line, "the label is empty");
+  if (is_blank(text.substr(0, tab)) || is_blank(second)) return false;
+  if (!pairs) documents_.back().label = label_number(file, line, second);
+  return true;
 }
 
 uint32_t data_source::label_number(uint32_t file, uint64_t line, std::string_view name) {

@@ -210,6 +210,23 @@ bool run_wave(std::vector<chunk>& wave, const encoder& encode, const preparation
   return !is_stopped;
 }
 
+/// A token file among the files it is made from would be read as text the next time.
+void refuse_within_source(const std::filesystem::path& path, const data_source_options& source,
+                          const std::vector<std::shared_ptr<const mapped_file>>& files) {
+  std::error_code error; // What cannot be resolved is not the same file.
+  const auto target = std::filesystem::weakly_canonical(path, error);
+  const auto refuse = [&](const std::string& where) {
+    throw input_error(path.string() + ": the token file would lie in " + where + ", which holds the training data itself");
+  };
+  for (const auto& file : files)
+    if (std::filesystem::weakly_canonical(file->path(), error) == target) refuse(file->path().string());
+  for (const auto& name : source.paths) {
+    if (!std::filesystem::is_directory(name, error)) continue;
+    const auto within = target.lexically_relative(std::filesystem::weakly_canonical(name, error));
+    if (!within.empty() && *within.begin() != "..") refuse(name);
+  }
+}
+
 std::shared_ptr<const token_file> usable(const std::filesystem::path& path, uint64_t fingerprint, uint64_t vocabulary_size) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return nullptr;
@@ -252,6 +269,7 @@ prepared_tokens prepare_tokens(const std::filesystem::path& path, const data_sou
   check_options(tokens, words);
   if (options.kind == source_kind::pairs) throw input_error("pairs of source and target are not a sequence of documents");
   const auto files = open_source_files(options.paths);
+  refuse_within_source(path, options, files);
   const uint64_t fingerprint = token_fingerprint(options, files, words, tokens);
   if (auto file = usable(path, fingerprint, words.pieces.size())) return {std::move(file), true};
 

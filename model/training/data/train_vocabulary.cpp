@@ -59,27 +59,36 @@ private:
     const uint32_t document = documents_[next_document_++];
     lines_.clear();
     position_ = 0;
+    lines_bytes_ = 0;
     add_lines(source_.text(document, buffer_));
     if (source_.options().kind == source_kind::pairs) add_lines(source_.target(document));
   }
 
   void add_lines(std::string_view text) {
-    for (line_walk lines(text); const auto line = lines.next();)
+    // No more lines than are wanted, so that a file that is one long document does not take memory for all of them.
+    for (line_walk lines(text); bytes_ + lines_bytes_ < bytes_max_;) {
+      const auto line = lines.next();
+      if (!line) break;
       for (const auto part : cut_text(line->text, sentence_bytes_max)) add_parts(part);
+    }
   }
 
   /// The library refuses text with U+0000: it separates, as a line feed does.
   void add_parts(std::string_view text) {
     while (!text.empty()) {
       const size_t end = std::min(text.find('\0'), text.size());
-      if (!is_blank(text.substr(0, end))) lines_.push_back(text.substr(0, end));
+      if (const auto part = text.substr(0, end); !is_blank(part)) {
+        lines_.push_back(part);
+        lines_bytes_ += part.size();
+      }
       text.remove_prefix(std::min(end + 1, text.size()));
     }
   }
 
   const data_source& source_;
   std::span<const uint32_t> documents_;
-  uint64_t bytes_max_, bytes_ = 0;
+  uint64_t bytes_max_, bytes_ = 0; // Handed out.
+  uint64_t lines_bytes_ = 0;       // Of the lines of the current document.
   size_t next_document_ = 0, position_ = 0;
   std::string buffer_, value_;
   std::vector<std::string_view> lines_; // Of the current document.

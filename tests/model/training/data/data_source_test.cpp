@@ -127,7 +127,7 @@ TEST_CASE("pairs have a source and a target") {
 }
 
 TEST_CASE("labels are numbered by name, or as they are given, and others are refused") {
-  auto options = source_of("x\tpos\ny\tneg\nz\tpos\n", source_kind::labels);
+  auto options = source_of("x\tpos\ny\tneg\n \tof nothing\nz\tpos\n", source_kind::labels);
   const data_source collected(options);
   CHECK(collected.labels() == strings{"neg", "pos"});
   CHECK(collected.label(0) == 1);

@@ -28,7 +28,7 @@ std::vector<std::string> random_documents(uint64_t seed, size_t count, size_t ch
 std::string long_text(size_t bytes) {
   rng random(3);
   std::string text;
-  while (text.size() < bytes) text += std::string(1 + random.below(8), "abcdefghijklmnpqrstuvwxyz"[random.below(25)]) + (random.below(9) == 0 ? "\n" : " ");
+  while (text.size() < bytes) text += std::string(1 + random.below(8), "abcdefghijklmnpqrstuvwxyz"[random.below(25)]) + (random.below(9) == 0 ? "\n" : random.below(5) == 0 ? "  " : " ");
   return text + "end";
 }
 
@@ -167,8 +167,11 @@ TEST_CASE("a token file is reused while it fits, and made anew when anything it 
   CHECK(is_reused(moved, words, {}));
   CHECK(!is_reused(moved, words, {.add_bos = true}));
   CHECK(!is_reused(moved, words, {.add_eos = false}));
+  CHECK(!is_reused(moved, words, {}));
   auto whole = moved;
   whole.separator.reset();
+  CHECK(!is_reused(whole, words, {}));
+  whole.separator = "hello world";
   CHECK(!is_reused(whole, words, {}));
   auto other = words;
   other.scores[270] -= 0.5f;
@@ -297,6 +300,12 @@ TEST_CASE("what cannot be prepared is refused before anything is written") {
   CHECK_THROWS_WITH(prepare_tokens(folder / "tokens", source_of("a\tb\n", source_kind::pairs), *test_tokenizer(), {}), ContainsSubstring("pairs"));
   CHECK_THROWS_WITH(prepare_tokens(folder / "none" / "tokens", json_source({"x"}), *test_tokenizer(), {}), ContainsSubstring("cannot create the file"));
   CHECK(files_in(folder) == 0);
+  write_file(folder / "data" / "a.txt", "a");
+  const data_source_options inside{.paths = {(folder / "data").string()}}, itself{.paths = {(folder / "data" / "a.txt").string()}};
+  CHECK_THROWS_WITH(prepare_tokens(folder / "data" / "tokens", inside, *test_tokenizer(), {}), ContainsSubstring("would lie in"));
+  CHECK_THROWS_WITH(prepare_tokens(folder / "data" / "." / "a.txt", itself, *test_tokenizer(), {}), ContainsSubstring("would lie in"));
+  CHECK(prepare_tokens(folder / "data" / "tokens", itself, *test_tokenizer(), {}).file != nullptr);
+  CHECK(prepare_tokens(folder / "data2", inside, *test_tokenizer(), {}).file != nullptr);
 }
 
 TEST_CASE("a content hash does not depend on how bytes come in, and on every bit of them") {

@@ -7,6 +7,7 @@
 #include "support/catch.hpp"
 #include <numeric>
 #include <sentencepiece_processor.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace troupe;
@@ -212,6 +213,54 @@ TEST_CASE("a unigram vocabulary is written with its scores, and bytes that no te
   CHECK(vocab[10][1].get<double>() < 6 * lowest);
   CHECK(file["post_processor"]["single"][1]["SpecialToken"]["id"] == "</s>");
   CHECK(file["post_processor"]["single"].size() == 2);
+}
+
+TEST_CASE("Hugging Face's libraries give the same ids, where they are installed") {
+  for (const auto method : {vocabulary_method::byte_pair, vocabulary_method::unigram}) {
+    const auto made = train(json_source(stories(800)), {.method = method, .size = 450, .add_eos = true});
+    sentencepiece::SentencePieceProcessor model;
+    REQUIRE(model.LoadFromSerializedProto(made.sentencepiece_model).ok());
+    nlohmann::json cases{{"begin", {1}}, {"end", {2}}, {"texts", nlohmann::json::array()}};
+    // Not the spelling of special tokens: with them Hugging Face's libraries always find those.
+    for (const auto& text : test_texts())
+      if (text.find("<s>") == std::string::npos) cases["texts"].push_back({{"text", text}, {"ids", library_ids(model, text)}});
+    const auto folder = new_folder();
+    write_tokenizer_json(folder, made.words);
+    write_file(folder / "cases.json", cases.dump());
+    const int status = std::system((TROUPE_SOURCE_DIR "/tests/tokenizer_json_check " + folder.string()).c_str());
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) TROUPE_SKIP("tokenizers is not installed");
+    CHECK(status == 0);
+  }
+}
+
+TEST_CASE("tokenizer.json is what Hugging Face made of the same sentencepiece model") {
+  const auto reference = std::filesystem::path(TROUPE_SHARED_MODELS) / "hf" / "llama";
+  if (!std::filesystem::exists(reference / "tokenizer.model")) TROUPE_SKIP("no reference models");
+  sentencepiece::SentencePieceProcessor model;
+  REQUIRE(model.Load((reference / "tokenizer.model").string()).ok());
+  vocabulary words;
+  words.kind = tokenizer_kind::sentencepiece;
+  for (int id = 0; id < model.GetPieceSize(); ++id)
+    add_piece(words, model.IdToPiece(id),
+              model.IsUnknown(id)   ? piece_kind::unknown
+              : model.IsControl(id) ? piece_kind::control
+              : model.IsByte(id)    ? piece_kind::byte
+                                    : piece_kind::normal,
+              model.GetScore(id));
+  words.unknown = 0;
+  words.bos = 1;
+  words.eos = 2;
+  words.add_bos = true;
+  const auto folder = new_folder();
+  write_tokenizer_json(folder, words);
+  const auto ours = nlohmann::json::parse(read_file(folder / "tokenizer.json"));
+  const auto theirs = nlohmann::json::parse(read_file(reference / "tokenizer.json"));
+  for (const char* part : {"added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder"}) {
+    INFO(part);
+    CHECK(ours[part] == theirs[part]);
+  }
+  CHECK((ours["model"]["vocab"] == theirs["model"]["vocab"]));
+  CHECK((ours["model"]["merges"] == theirs["model"]["merges"]));
 }
 
 TEST_CASE("a tokenizer that cannot be written is refused and leaves nothing half there") {
