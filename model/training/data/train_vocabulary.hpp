@@ -24,7 +24,7 @@ struct vocabulary_options {
   std::optional<std::string> padding = {};                   // Id 3.
   std::vector<std::string> user_defined = {};               // Found as they are in any text; the ids that follow.
   bool add_bos = true, add_eos = false;                     // What the vocabulary asks of tokenizers.
-  uint64_t sample_bytes = uint64_t(64) << 20; // Of text to learn from at most; takes about ten times as much memory.
+  uint64_t sample_bytes = uint64_t(32) << 20; // Of text to learn from at most. unigram takes 30 times as much memory, byte_pair 4.
   uint64_t seed = 0;                          // Of the sample, where the text is longer.
 };
 

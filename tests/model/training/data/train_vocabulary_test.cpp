@@ -194,6 +194,19 @@ TEST_CASE("a vocabulary written as tokenizer.json gives the same ids by its merg
   CHECK(config["add_bos_token"] == true);
 }
 
+TEST_CASE("merges are ranked by scores, in whatever order pieces are numbered") {
+  auto words = train(json_source(stories(800)), {.size = 700}).words;
+  const auto first = std::find(words.kinds.begin(), words.kinds.end(), piece_kind::normal) - words.kinds.begin();
+  std::reverse(words.pieces.begin() + first, words.pieces.end());
+  std::reverse(words.scores.begin() + first, words.scores.end());
+  const auto folder = new_folder();
+  write_tokenizer_json(folder, words);
+  const auto file = nlohmann::json::parse(read_file(folder / "tokenizer.json"));
+  const hugging_face_bpe theirs(file);
+  const auto ours = make_tokenizer(words);
+  for (const auto& text : stories(100, 7)) REQUIRE(ours->encode(text, special_tokens::never) == theirs.encode(text));
+}
+
 TEST_CASE("a unigram vocabulary is written with its scores, and bytes that no text becomes") {
   const auto made = train(json_source(stories(800)), {.method = vocabulary_method::unigram, .size = 500, .add_bos = false, .add_eos = true});
   const auto folder = new_folder();
