@@ -10,6 +10,7 @@
 // All forward functions are const and may run at the same time on one part, each with a scratch of its own.
 // Wrong shapes are broken invariants. Non-finite input gives non-finite output in the rows it came in, never
 // an exception: the caller checks is_finite() where it wants to know.
+#include "model/jobs.hpp"
 #include "model/kernels/attention.hpp"
 #include "model/kernels/matrix.hpp"
 #include "model/kernels/rowwise.hpp"
@@ -174,14 +175,6 @@ struct model_parts {
   uint32_t positions_max = 0; // min(context_length, partition.positions_max); every position is below it.
   uint64_t weight_bytes = 0;  // Memory of all packed weights.
 };
-
-/// Runs independent jobs, in any order, on any threads; returns when all are done; rethrows the first
-/// exception.
-using job_runner = std::function<void(std::vector<std::function<void()>>)>;
-void run_in_order(std::vector<std::function<void()>> jobs);
-
-/// Called as packing goes on, from any thread, also from several at once, with the share done in [0, 1].
-using progress_callback = std::function<void(double)>;
 
 /// Packs the weights of a model, one job per matrix of each head and shard. Throws input_error when tensors
 /// and spec do not fit.

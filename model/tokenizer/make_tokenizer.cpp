@@ -11,6 +11,8 @@ std::shared_ptr<const tokenizer> make_tokenizer(const vocabulary& words) {
       return std::make_shared<sentencepiece_tokenizer>(words);
     case tokenizer_kind::byte_pair:
       return std::make_shared<byte_pair_tokenizer>(words);
+    case tokenizer_kind::unigram:
+      throw input_error("unigram vocabularies cannot be used yet, only made");
     case tokenizer_kind::none:
       break;
   }

@@ -10,6 +10,7 @@ namespace troupe {
 enum class tokenizer_kind : uint8_t {
   none,          // The file has no vocabulary: token ids only.
   sentencepiece, // Scores, "▁" for spaces, byte fallback: tokenizer.ggml.model = "llama".
+  unigram,       // The likeliest of all ways to cut a text into pieces; scores are log-probabilities.
   byte_pair,     // Byte-level BPE with merges: tokenizer.ggml.model = "gpt2".
 };
 
@@ -20,7 +21,7 @@ struct vocabulary {
   tokenizer_kind kind = tokenizer_kind::none;
   std::string pre_tokenizer;       // tokenizer.ggml.pre: "gpt-2", "qwen2", ...
   std::vector<std::string> pieces; // By id, as stored.
-  std::vector<float> scores;       // By id; sentencepiece only.
+  std::vector<float> scores;       // By id; sentencepiece and unigram.
   std::vector<piece_kind> kinds;   // By id.
   std::vector<std::string> merges; // "left right", by rank; byte_pair only.
   std::optional<uint32_t> bos, eos, unknown, padding;

@@ -34,6 +34,7 @@ const char* name_of(tokenizer_kind kind) {
   switch (kind) {
     case tokenizer_kind::none: return "none";
     case tokenizer_kind::sentencepiece: return "sentencepiece";
+    case tokenizer_kind::unigram: return "unigram";
     case tokenizer_kind::byte_pair: return "byte_pair";
   }
   return "?";
