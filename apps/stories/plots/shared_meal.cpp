@@ -1,0 +1,64 @@
+// The hero has something good to eat and shares it with one guest after the other, until nothing is left, or so it seems.
+#include "apps/stories/phrases/openings.hpp"
+#include "apps/stories/plots/plots.hpp"
+#include "apps/stories/telling/casting.hpp"
+
+namespace troupe::stories {
+namespace {
+
+struct meal {
+  std::string_view name, word;
+  std::string_view piece;
+};
+
+constexpr meal meals[] = {
+  {"a plum cake", "cake", "a piece"}, {"a pot of bean soup", "soup", "a bowl"}, {"an apple pie", "pie", "a slice"},
+  {"a pan full of potato pancakes", "pancakes", "a pancake"}, {"a big loaf of nut bread", "bread", "a slice"}, {"a pot of sweet porridge", "porridge", "a spoonful"},
+};
+
+} // namespace
+
+std::string shared_meal(teller& t) {
+  cast_hero(t, [](const kind& one) { return one.handy && one.home_world != world::yard; });
+  set_defaults(t);
+  const meal& chosen = t.one_of(meals);
+  t.set("meal", chosen.name);
+  t.set("word", chosen.word);
+  t.set("piece", chosen.piece);
+  t.set("trait", "[hungry|hardworking|quiet|careful|cheerful|gentle|busy|shy]");
+  t.set("season", "[autumn|winter]");
+  const std::string_view guests[] = {
+    by_world(t, "the postman with his heavy bag", "a woodpecker with an aching head", "", "an ant with a heavy load", ""),
+    by_world(t, "a girl who had missed the last ferry", "a thin little shrew", "", "a worm who had come up for air", ""),
+    by_world(t, "an old soldier with a wooden flute", "an old wolf without teeth", "", "an old bee with tired wings", ""),
+    by_world(t, "two boys from next door", "two young rabbits", "", "two young crickets", ""),
+    by_world(t, "a woman who sold brooms", "a weasel with wet feet", "", "a dung beetle with a sore back", "")};
+  set_distinct(t, "guest", guests, 3);
+  const std::string_view presents[] = {"a handful of walnuts", "a jar of honey", "a warm blanket", "a song that nobody had heard before", "a basket of mushrooms", "a big yellow pear", "a bundle of dry wood"};
+  set_distinct(t, "present", presents, 3);
+
+  open(t);
+  t.paragraph();
+  t.say({"<one day> {h.he} made {meal}. The smell went out through the window and down the path.", "It had been a hard week, and as a reward {h.he} made {meal}, all for {h.himself}.", "{^h.he} had saved and saved, and at last there was enough in the cupboard to make {meal}.",
+         "“Today I want something good to eat,” {h.he} <said>, and {h.he} made {meal}. {^h.he} had looked forward to it for days."});
+  t.say({"{^h.he} was just sitting down when somebody knocked. Outside stood {guest1}.", "But before {h.he} could take the first bite, there was a knock at the door. It was {guest1}.", "Just as {h.he} lifted the spoon, a face looked in at the window. It was {guest1}."});
+  t.say({"“It smells so good here,” <said> the visitor. “I have not eaten since yesterday.”", "“Excuse me,” <said> the guest. “I followed my nose.”", "“I do not want to disturb you,” <said> a small voice, but the eyes were looking at the {word}."});
+  t.say({"{h} looked at the {word}. There was enough for two. “Sit down,” {h.he} <said>.", "{h} had wanted to eat it all alone. But who can eat when somebody is watching hungrily? {^h.he} gave the guest {piece}.", "“Half of it is still plenty,” {h} thought, and {h.he} put out a second plate."});
+  t.paragraph();
+  t.say({"Soon there was another knock, and in came {guest2}.", "They had hardly begun when {guest2} came by.", "The next one to stop at the door was {guest2}."});
+  t.say({"“There is {piece} left for you, too,” <said> {h}.", "{h} gave away {piece} again, and {h.his} own share grew smaller.", "Again {h} divided what there was."});
+  t.say({"And who came last? It was {guest3}.", "Then it began to [snow|rain], and {guest3} came to the door, cold and wet.", "When only a little was left, {guest3} came as well."});
+  t.say({"{h} looked into the dish. There was only {piece} left, and that had been for {h.him}. {^h.he} swallowed. Then {h.he} pushed it over.", "“That is the last of it,” <said> {h}. “Take it. I can smell it, and that is almost like eating.”", "Only {h.his} own share was left now. {h} hesitated. “Eat,” {h.he} <said> then. “I am at home and warm. You are not.”"});
+  t.paragraph();
+  t.say({"They ate, they talked, they laughed, and the room had never been so full.", "It was a merry evening. The guests told stories, one funnier than the other, and {h} forgot that {h.he} was hungry.", "All of them licked their plates clean. Then they sang together, loud and not quite in tune."});
+  t.say({"At last they all went home. {h} was alone again, with an empty dish and an empty belly.", "Late at night the last one left. {h} washed the dishes. Not a crumb of the {word} was left.", "Then it was quiet. {h} went to bed with a growling belly, but with a warm heart."});
+  t.paragraph();
+  t.say({"<next day> there was a knock, very early. There stood the first guest and brought {present1}. Behind came the second one with {present2}.", "But when {h.he} opened the door in the morning, there lay {present1}, and beside it {present2}.",
+         "The day after, {h.he} came home and found something on the table: {present1} and {present2}."});
+  t.say({"And the third one had brought {present3}.", "Last of all the third guest came with {present3}.", "“This is from me,” <said> the third guest and gave {h.him} {present3}."});
+  t.say({"“And now,” they said, “we will make {meal} together. And this time you get the first [bite|taste].”", "“Yesterday we ate your {word},” they said. “Today you eat with us.”", "{h} {h.joy}. The {word} had been eaten long ago, and yet there was more in the house than before.",
+         "{h} counted on {h.his} fingers: {h.he} had given away {meal}, and {h.he} had got three friends for it. “I shall make {word} more often,” {h.he} said."});
+  return std::string(chosen.word);
+}
+
+} // namespace troupe::stories

@@ -1,0 +1,69 @@
+// Two friends find a thing, quarrel and divide it; the halves are good for nothing.
+#include "apps/stories/phrases/openings.hpp"
+#include "apps/stories/plots/plots.hpp"
+#include "apps/stories/telling/casting.hpp"
+
+namespace troupe::stories {
+namespace {
+
+struct find {
+  std::string_view name, word;
+  std::string_view half1, half2; // The hero's and the friend's.
+  std::string_view alone1, alone2; // What they try with them.
+  std::string_view need;  // What happens; "then ...".
+  std::string_view joint; // What they do together.
+};
+
+constexpr find finds[] = {
+  {"an old cart", "cart", "the wheels", "the box", "{h} rolled the wheels down the hill, and they ran away from {h.him}", "{o} sat in the box and waited, but it did not move",
+   "the potatoes had to come in before the frost, and there were so many of them", "They put the box on the wheels again. {h} pulled, {o} pushed, and by evening all the potatoes were in"},
+  {"a boat", "boat", "the oars", "the boat", "{h} rowed in the grass, and the ants laughed", "{o} sat in the boat and drifted in a circle until {o.he} was dizzy",
+   "the water rose in the night, and on the island the rabbits were standing with wet feet", "{h} took the oars, {o} steered, and one trip after another they brought all the rabbits ashore"},
+  {"a drum", "drum", "the sticks", "the drum", "{h} beat on stones, on pots and on {h.his} own knees, but it only clattered", "{o} tapped on the drum, and it sounded like a sleepy moth",
+   "there was a wedding, and the fiddler had lost his fiddle", "{h} had the sticks, {o} had the drum, and they played until the last guest had danced"},
+  {"a tent", "tent", "the poles", "the cloth", "{h} stood the poles up in a ring and sat down in it. The wind blew right through", "{o} wrapped the cloth around {o.himself}, and when it rained, it stuck to {o.him}",
+   "a cold rain came, and it did not stop", "{h} put up the poles, {o} threw the cloth over them, and then they sat in the dry tent and listened to the drops"},
+  {"a kite", "kite", "the string", "the kite", "{h} pulled the string through the meadow, but a string alone does not fly", "{o} threw the kite into the air, and it came down again, every time",
+   "the wind blew as it blows only once a year", "{h} held the string, {o} let go of the kite at the right moment, and it rose until it was no larger than a leaf"},
+  {"a swing", "swing", "the board", "the ropes", "{h} sat down on the board. It was a board on the ground, nothing more", "{o} hung on the ropes until {o.his} arms were as long as the ropes",
+   "the first warm evening came, and everybody asked why there was no swing", "{h} held the board, {o} tied the knots, and then they took turns, ten times each"},
+};
+
+} // namespace
+
+std::string the_quarrel(teller& t) {
+  cast_hero(t, [](const kind& one) { return one.handy && one.size <= 2 && (one.home_world == world::village || one.home_world == world::forest); });
+  cast_friend(t, 'o', [](const kind&, const kind& other) { return other.handy && other.size <= 2; });
+  set_defaults(t);
+  const find& chosen = t.one_of(finds);
+  t.set("find", chosen.name);
+  t.set("word", chosen.word);
+  t.set("half1", chosen.half1);
+  t.set("half2", chosen.half2);
+  t.set("season", chosen.word == "cart" ? "autumn" : "[spring|summer]");
+  t.set("trait", "[stubborn|proud|lively|quick|cheerful|wild|strong]");
+
+  open(t);
+  t.say({"{h.his} best friend was {o}, a~ {o.kind}. They had never quarreled.", "{^h.he} and {o}, a~ {o.kind}, had been friends for as long as they could remember.", "Where {h} was, there was {o}, the {o.kind}, and the other way around."});
+  t.paragraph();
+  t.say({"<one day> they found {find} [behind an old shed|at the side of the road|on the bank of the river]. It belonged to nobody.", "Then they found {find}. Somebody had thrown it away, but it was still good.", "After a walk in the rain they came upon {find} [under a tarp|behind a hedge]. “Take it,” said an old man, “I do not need it any more.”"});
+  t.say({"“I saw it first,” <cried> {h}. “But I got there first,” <cried> {o}.", "“It is mine,” <said> {h}. “No, mine,” <said> {o}.", "At first they were glad. But then each of them wanted to have it at home.", "“I will take it with me,” <said> {o}. “Why you?” <asked> {h}."});
+  t.say({"One word led to another. They pulled at it from both sides, and there was a crack.", "They shouted so loudly that the birds flew up. Neither of them would give in.", "They pulled and pushed and called each other names that do not belong in a story."});
+  t.say({"In the end they divided the {word}. {h} took {half1}, and {o} took {half2}.", "“Then we will share,” <said> {o} angrily. “You take {half1}, and I take {half2}. And then I do not want to see you any more.”", "So {h} went home with {half1}, and {o} went home with {half2}, and they did not say goodbye."});
+  t.paragraph();
+  t.say_sentence(chosen.alone1);
+  t.say_sentence(chosen.alone2);
+  t.say({"“I do not care,” <said> {h}. But {h.he} looked over to {o}'s place again and again.", "It was boring without {o}, but {h} would never have said so.", "The days grew long. Whatever {h} saw, {h.he} thought, “I must tell {o}.” And then {h.he} remembered.", "{h} {h.sad}. With whom could {h.he} laugh now?"});
+  t.paragraph();
+  t.set("need", chosen.need);
+  t.say({"Then {need}.", "A week later {need}.", "And then came a day when {need}."});
+  t.say({"{h} looked at {half1}. “Half a~ {word} is no good to anybody,” {h.he} <said>. And {h.he} {h.went} to {o}.", "{h} took a deep breath, took {half1} and set off. Halfway {h.he} met {o}, who was carrying {half2}.", "There was a knock. {o} stood outside with {half2}. “I thought,” {o.he} <said>, and did not know how to go on."});
+  t.say({"“I am sorry,” they both said at the same time.", "“I was stupid,” <said> {h}. “I was, too,” <said> {o}.", "Neither of them knew what to say. Then they both had to laugh.", "“[It was my fault|I started it],” <said> {h}. “No, I did,” <said> {o}. They almost began to quarrel again."});
+  t.say_sentence(chosen.joint);
+  t.paragraph();
+  t.say({"“Whose is the {word} now?” <asked> {o} in the evening. “Mine,” <replied> {h}, “and yours.”", "The {word} stood at {h}'s place for one week and at {o}'s place for the next. But most of the time they were together anyway.",
+         "From then on the {word} belonged to both of them, and that was more than twice as good as half a~ {word}.", "Half a~ {word}, {h} thought that night, is not a small {word}. It is none at all. And with friends it is the same."});
+  return std::string(chosen.word);
+}
+
+} // namespace troupe::stories
