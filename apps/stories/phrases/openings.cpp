@@ -44,7 +44,7 @@ void open(teller& t) {
 }
 
 void habit(teller& t) {
-  if (!t.draws().chance(1, 2)) return;
+  if (!t.draws().chance(2, 5)) return;
   const std::string_view like = by_world(t,
     "[collect round stones|draw maps of places that nobody knew|climb trees|whistle on the way to school|count the carts that went by|"
     "tell stories to the cat|jump over puddles|build towers of wooden blocks|watch the baker at work]",

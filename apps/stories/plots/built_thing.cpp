@@ -22,7 +22,7 @@ bool paws_or_child(const kind& one) { return one.handy && (one.home_world == wor
 constexpr work works[] = {
   {"a bridge over the brook", "bridge", "On the other side grew the [sweetest berries|best chestnuts], and every time one got wet feet",
    "They laid a thin trunk across", "in the middle it bent and broke, and {h} sat in the water",
-   "They made one of stones, but in the night it rained", "in the morning the brook had carried the stones away",
+   "They made one of stones", "in the night it rained, and in the morning the brook had carried the stones away",
    "Then {h} saw how a spider had made her web: many thin threads, and each one held the others",
    "So they tied many thin sticks together, crossed and crossed again, and laid them over the brook",
    "It swayed a little, but it held, first {o}, then {h}, then both of them together", "[summer|autumn]", paws_or_child},
@@ -76,26 +76,49 @@ std::string built_thing(teller& t) {
 
   open(t);
   t.say({"{^h.his} best friend was {o}, a~ {o.kind}.", "{^h.he} was always together with {o}, a~ {o.kind}.", "Next door lived {o}, a~ {o.kind}, and the two were friends."});
-  t.say({"“We should build {work},” <said> {h} one day. {why}.", "{why}. “If only there were {work}!” <said> {o}. “Then let us build one,” <said> {h}.", "They had a plan: they wanted to build {work}. {why}."});
+  t.say({"“We should build {work},” <said> {h} one day. {why}.", "“Do you know what we need?” <said> {o} one day. “{^work}!” {why}.",
+         "For a long time they had talked about it: {work}. {why}.",
+         "“Others have {work},” <said> {h}. “Why do we not?” {why}.",
+         "{why}. “If only there were {work}!” <said> {o}. “Then let us build one,” <said> {h}.", "They had a plan: they wanted to build {work}. {why}."});
   t.paragraph();
   t.set("first", chosen.first);
   t.set("breaks1", chosen.breaks1);
-  t.say({"{first}. But {breaks1}.", "At once they set to work. {first}. It looked good, but {breaks1}.", "“That is easy,” <said> {o}. {first}. But {breaks1}."});
-  t.say({"They had to laugh.", "“Ouch,” <said> {h}.", "“So that is how it does not work,” <said> {o}.", "“Once again,” <said> {h}."});
+  t.say({"{first}. But {breaks1}.", "At once they set to work. {first}. It looked good, but {breaks1}.", "“We will be done by noon,” <said> {h}. {first}. But {breaks1}.",
+         "The next morning they began. {first}. It did not last long: {breaks1}.",
+         "“That is easy,” <said> {o}. {first}. But {breaks1}."});
+  t.maybe({"They had to laugh.", "“Ouch,” <said> {h}.", "“Well,” <said> {o}, “now we know that.”",
+         "“That was only practice,” <said> {h}.",
+         "They looked at each other and shook their heads.",
+         "“So that is how it does not work,” <said> {o}.", "“Once again,” <said> {h}."});
   t.set("second", chosen.second);
   t.set("breaks2", chosen.breaks2);
-  t.say({"{second}. But {breaks2}.", "<next day> they came back. {second}. But {breaks2}.", "“I know what was wrong,” <said> {h}. {second}. Alas, {breaks2}."});
-  t.say({"Now {o} had had enough. “We cannot do it,” {o.he} <said>.", "This time nobody laughed. “It was your idea,” <said> {o}. “It was your string,” <said> {h}. They did not speak to each other for an hour.", "They sat down and were silent. {h} {h.sad}.", "“Perhaps we are too small for it,” <said> {h}."});
+  t.say({"{second}. But {breaks2}.", "<next day> they came back. {second}. But {breaks2}.", "The second time they thought about it first. {second}. But {breaks2}.",
+         "“It has to be different,” <said> {o}. {second}. This time they were sure of it. But {breaks2}.",
+         "“I know what was wrong,” <said> {h}. {second}. Alas, {breaks2}."});
+  t.maybe({"Now {o} had had enough. “We cannot do it,” {o.he} <said>.", "This time nobody laughed. “It was your idea,” <said> {o}. “It was your string,” <said> {h}. They did not speak to each other for an hour.", "“That is that,” <said> {o} and sat down. {h} could not think of anything to say.",
+         "“Let us forget it,” <said> {h}, and they went home without looking back.",
+         "They were tired and dirty, and they still did not have {work}.",
+         "They sat down and were silent. <sad>", "“Perhaps we are too small for it,” <said> {h}."}, 2, 3);
   t.paragraph();
   t.say_sentence(chosen.teacher);
-  t.say({"“Look at that,” {h.he} <said>. “That is how we have to do it!”", "{h} jumped up. “[I have got it|Now I know]!” {h.he} <cried>.", "{h} <thought>. Then {h.he} ran to {o}. “Come, I want to try something.”"});
+  t.maybe({"“Look at that,” {h.he} <said>. “That is how we have to do it!”", "“Do you see what I see?” <asked> {h}. {o} saw it, too.",
+         "For a while {h} did not move at all. “So that is the secret,” {h.he} <said>.",
+         "{h} jumped up. “[I have got it|Now I know]!” {h.he} <cried>.", "<think> Then {h.he} ran to {o}. “Come, I want to try something.”"});
   t.set("third", chosen.third);
-  t.say({"{third}. It took [two|three|four] days.", "{third}. {o} had to hold, and {h} had to tie.", "{third}. Neither of them said a word until it was done."});
-  t.say({"“Now?” <asked> {o}. “Now,” <replied> {h}.", "Then came the great moment.", "They held their breath.", "“You first,” <said> {h}. “No, you,” <said> {o}."});
+  t.say({"{third}. It took [two|three|four] days.", "{third}. It went slowly, but nobody was in a hurry any more.",
+         "“This time we do it properly,” <said> {o}. {third}.",
+         "{third}. In the evening their backs hurt, but they sang on the way home.",
+         "{third}. {o} had to hold, and {h} had to tie.", "{third}. Neither of them said a word until it was done."});
+  t.maybe({"“Now?” <asked> {o}. “Now,” <replied> {h}.", "Then came the great moment.", "They hardly dared to look.",
+         "“If it does not work now,” <said> {o}, and did not finish the sentence.",
+         "They held their breath.", "“You first,” <said> {h}. “No, you,” <said> {o}."});
   t.say_sentence(chosen.test);
   t.paragraph();
-  t.say({"{h} {h.joy}, and {o} {o.joy}.", "They hugged each other and danced for joy.", "“We did it,” <said> {o}, quite softly."});
-  t.say({"“Who taught you to build a~ {word} like that?” the others asked. “[Somebody much smaller than we are|Nobody you know],” <said> {h}, and {o} winked.", "And when others came to ask how one builds a~ {word}, {h} said, “First it falls down twice. That is part of it.”",
+  t.maybe({"<glad>", "They hugged each other and danced for joy.", "“We did it,” <said> {o}, quite softly."});
+  t.say({"“Who taught you to build a~ {word} like that?” the others asked. “[Somebody much smaller than we are|Nobody you know],” <said> {h}, and {o} winked.", "And when others came to ask how one builds a~ {word}, {h} said, “First it goes wrong twice. That is part of it.”",
+         "When they are old, they will still tell how they built their first {word}, and how often it went wrong. But until then there is time.",
+         "“Shall we build another one?” <asked> {h}. “Another {word}?” <asked> {o}. “No,” <replied> {h}, “something that we cannot do yet.”",
+         "{h} and {o} had built a~ {word}. But they had built something else as well, and they noticed it only later: they now knew that one can begin again.",
          "Every {word} in the neighborhood is built like this now. But the first one still belongs to {h} and {o}.", "The {word} was a bit crooked. But they would not have traded it for a straight one that somebody else had built."});
   return std::string(chosen.word);
 }

@@ -45,26 +45,49 @@ std::string caught_light(teller& t) {
   if (chosen.word == "sea") t.set("where", "[in a small town by the sea|in a fishing village|in a village behind the dunes]");
 
   open(t);
-  t.say({"{h.his} best friend was {o}, who lived across the street.", "In the house next door lived {o}, who was just as old as {h.he}.", "{h.he} had a friend, a~ {o.kind} named {o}, and every day they went to school together."});
+  t.say({"{h.his} best friend was {o}, who lived across the street.", "{h} and {o} were friends. They had sat side by side since the first day of school.",
+         "Nobody could laugh like {o}, a~ {o.kind} from the next street and {h.his} best friend.",
+         "Every afternoon {h.he} met {o}, a~ {o.kind} from the same street, and then they were never bored.",
+         "In the house next door lived {o}, who was just as old as {h.he}.", "{h.he} had a friend, a~ {o.kind} named {o}, and every day they went to school together."});
   t.paragraph();
-  t.say({"But then {o} broke a leg and had to lie still for six weeks.", "Then {o} fell ill and had to stay in bed for a long time.", "But one day {o} fell out of the apple tree and was not allowed to get up for a month."});
-  t.say({"“What can I bring you?” <asked> {h}. {o} thought for a while. “{wish}.”", "“Do you need anything?” <asked> {h}. “{wish},” <replied> {o}. “But you cannot bring me that.”", "“I have [apples|books|tea] enough,” <said> {o}. “Only one thing I miss. {wish}.”"});
-  t.say({"“Then I will bring you {wonder},” <said> {h}. It was out before {h.he} had thought about it.", "“Wait,” <said> {h}. “I will get it for you.”", "On the way home {h} made up {h.his} mind: {o} should have {wonder}."});
+  t.say({"But then {o} broke a leg and had to lie still for six weeks.", "In that year {o} was ill for a long time. {h} was allowed to visit {o.him}, but not for long.",
+         "Then came a bad week. {o} slipped on the stairs, and after that {o.he} had to lie in bed with {o.his} leg in a bandage.",
+         "Then {o} fell ill and had to stay in bed for a long time.", "But one day {o} fell out of the apple tree and was not allowed to get up for a month."});
+  t.say({"“What can I bring you?” <asked> {h}. {o} thought for a while. “{wish}.”", "“Is it very boring?” <asked> {h}. “It is not so bad,” <replied> {o}. “Only sometimes. {wish}.”",
+         "When {h} came to visit, {o} was looking out of the window. “{wish},” {o.he} <said>.",
+         "“If you could wish for something,” <asked> {h}, “what would it be?” {o} did not have to think. “{wish}.”",
+         "“Do you need anything?” <asked> {h}. “{wish},” <replied> {o}. “But you cannot bring me that.”", "“I have [apples|books|tea] enough,” <said> {o}. “Only one thing I miss. {wish}.”"});
+  t.maybe({"“Then I will bring you {wonder},” <said> {h}. It was out before {h.he} had thought about it.", "“Nothing easier than that,” <said> {h}. But outside the door {h.he} scratched {h.his} head. {^wonder}? How does one get that?",
+         "{h} said nothing. But on the stairs {h.he} already began to think about how one could bring {o} {wonder}.",
+         "“I promise you {wonder},” <said> {h}, and a promise is a promise.",
+         "“Wait,” <said> {h}. “I will get it for you.”", "On the way home {h} made up {h.his} mind: {o} should have {wonder}."}, 3, 4);
   t.paragraph();
   t.set("try1", chosen.try1);
   t.set("try2", chosen.try2);
-  t.say({"{try1}.", "First {h} tried it in the simplest way. {try1}.", "<that evening> {h} set to work. {try1}."});
-  t.say({"Then {h.he} tried something else. {try2}.", "“Not like that,” {h.he} <said>. {try2}.", "The next time {h.he} was cleverer. {try2}."});
-  t.say({"{h} {h.sad}. How could {h.he} go to {o} now?", "“It is impossible,” thought {h}. “I should not have promised it.”", "“[Nobody can catch {wonder}|{^wonder} cannot be caught],” <said> {neighbor}.", "{h} {h.sad}."});
+  t.say({"{try1}.", "So {h.he} went out to fetch it. {try1}.",
+         "{h} did not waste any time. {try1}.",
+         "First {h} tried it in the simplest way. {try1}.", "<that evening> {h} set to work. {try1}."});
+  t.say({"Then {h.he} tried something else. {try2}.", "“Not like that,” {h.he} <said>. {try2}.", "{h} did not give up. {try2}.",
+         "It had to be done in another way. {try2}.",
+         "The next time {h.he} was cleverer. {try2}."});
+  t.say({"<sad> How could {h.he} go to {o} now?", "“It is impossible,” thought {h}. “I should not have promised it.”", "“[Nobody can catch {wonder}|{^wonder} cannot be caught],” <said> {neighbor}.", "<sad>"});
   t.say_sentence(chosen.idea);
-  t.say({"{h} {h.joy}. “That is it!”", "And then {h.he} had an idea.", "{h} stood quite still. Then {h.he} began to run.", "“So that is how it goes,” {h.he} <whispered>."});
+  t.maybe({"<glad> “That is it!”", "And then {h.he} had an idea.", "“Why did I not think of it before?” {h.he} <said>.",
+         "{h} looked at it for a long time. Then {h.he} smiled.",
+         "{h} stood quite still. Then {h.he} began to run.", "“So that is how it goes,” {h.he} <whispered>."});
   t.paragraph();
   t.say_sentence(chosen.brings);
-  t.say({"{o} did not say anything for a long time.", "{o}'s eyes were shining.", "“Oh,” <said> {o}, and nothing else.", "“How did you do that?” <whispered> {o}."});
+  t.maybe({"{o} did not say anything for a long time.", "{o} sat up and forgot that it hurt.",
+         "First {o} laughed, then {o.he} cried a little, and then {o.he} laughed again.",
+         "{o}'s eyes were shining.", "“Oh,” <said> {o}, and nothing else.", "“How did you do that?” <whispered> {o}."});
   t.paragraph();
-  t.say({"“I could not catch {wonder},” <said> {h}. “But I could invite it.”", "“You have really brought me {wonder},” <said> {o}. “Not all of it,” <said> {h}. “But a part.”", "They sat there together until it was late. And when {o} was well again, they went out and looked at {wonder} side by side.",
+  t.say({"“I could not catch {wonder},” <said> {h}. “But I could invite it.”", "“You have really brought me {wonder},” <said> {o}. “Not all of it,” <said> {h}. “But a part.”", "“Now I am well again,” <said> {o}. It was not true yet, but it was a little truer than before, and {wonder} had done it.",
+         "“Is it real?” <asked> {o}. “As real as {wonder} can be in a room,” <replied> {h}.",
+         "“Tomorrow I will bring you something else,” <said> {h}. “No,” <said> {o}, “leave {wonder} here for one more day.”",
+         "{o} was the only one in the whole town to whom somebody had brought {wonder}. And {h} was the only one who had ever carried it.",
+         "They sat there together until it was late. And when {o} was well again, they went out and looked at {wonder} side by side.",
          "Weeks later {o} could walk again. “Do you know what was best?” {o.he} <asked>. “The {word}?” <asked> {h}. “No. That you ran so far for it.”"});
-  t.maybe({"{h} {h.joy}. It does not always need to be the whole thing, a little of it is enough if it comes from a friend.", "And that night {h} looked up and thanked {wonder}, just in case it could hear {h.him}."}, 1, 3);
+  t.maybe({"<glad> It does not always need to be the whole thing, a little of it is enough if it comes from a friend.", "And that night {h} looked up and thanked {wonder}, just in case it could hear {h.him}."}, 1, 3);
   return std::string(chosen.word);
 }
 

@@ -66,6 +66,7 @@ std::string handmade_gift(teller& t) {
   set_defaults(t);
   const gift& made = t.one_of(gifts);
   t.set("gift", made.name);
+  t.set("hands", by_world(t, "hands", "paws", "", "hands", ""));
   t.set("price", "[more than {h} had ever had|ten times what {h} had|far too much for {h}]");
   t.set("wares", by_world(t, "[a gold chain|a silk cloth|a big box of sweets|a vase of blue glass]",
                           "[a string of pearls|a pot of rare honey|a silver comb]", "", "[a thimble full of gold dust|a silk cloth|a drop of perfume]", ""));
@@ -77,34 +78,54 @@ std::string handmade_gift(teller& t) {
   t.say({"In three days {e}, the {e.kind}, would have a birthday. {h} wanted to give {e.him} something, for {e.he} had always been kind to {h.him}.",
          "{e}, the old {e.kind}, [lived next door|was {h.his} neighbor], and soon {e.he} would have a birthday. “What can I give {e.him}?” {h} wondered.",
          "“On Sunday {e} has a birthday,” {h} heard somebody say. {e} was the {e.kind} who had [taught {h.him} to count|told {h.him} so many stories]. There had to be a present!",
+         "Everybody was talking about the birthday of {e}, the {e.kind}. {h} liked {e.him} [very much|more than anybody], and so {h.he} began to think about a present.",
+         "“[I am getting older by a year|Soon I will be a year older],” said {e}, the old {e.kind}, and laughed. {h} pricked up {h.his} ears. A birthday! And {h.he} had no present yet.",
          "{h} had a secret plan. {e}, the old {e.kind}, would soon be [seventy|eighty|a hundred] years old, and {h} wanted to bring {e.him} the best present of all."});
-  t.say({"{^seller} had {wares}, but it cost {price}.",
+  t.maybe({"{^seller} had {wares}, but it cost {price}.",
          "{^h.he} looked at the things that {seller} sold. There was {wares}! But it cost {price}.",
          "{^h.he} turned out {h.his} pockets and found [two nuts and a thread|one small coin|a string and a button]. With that one could not buy anything."});
-  t.say({"“Then I will make something,” {h.he} said. “But what?”", "“What I cannot buy, I can make,” {h.he} thought. But what?",
-         "{h} {h.sad}. But then {h.he} thought, “I have two hands.”"});
+  t.maybe({"“Then I will make something,” {h.he} said. “But what?”", "“Then it must be something else,” {h.he} said, “something that costs nothing but work.”",
+         "<sad> “[A kiss is free|A smile is free],” said {h.his} mother. But {h} wanted to give more than that.",
+         "“[Whoever has no money needs ideas|No money, then ideas],” {h.he} said.",
+         "“What I cannot buy, I can make,” {h.he} thought. But what?",
+         "<sad> But then {h.he} thought, “I have two {hands}.”"});
   t.paragraph();
-  t.say({"{^h.he} thought about {e} and what {e.he} might need.", "Then something came to {h.his} mind.", "{h} <thought>."});
+  t.maybe({"For two days {h.he} [watched|looked at] {e} and [thought|pondered].",
+         "“What does {e.he} really need?” {h.he} asked {h.himself}.",
+         "In bed {h.he} lay awake and thought about {e}.",
+         "{^h.he} thought about {e} and what {e.he} might need.", "Then something came to {h.his} mind.", "<think>"});
   t.say(made.lack);
-  t.say({"“{^gift}!” <cried> {h}. “That is it.”", "“I know,” {h.he} <whispered>. “I will make {e.him} {gift}.”", "{^gift} would be just right."});
+  t.maybe({"“{^gift}!” <cried> {h}. “That is it.”", "Of course, {gift}!",
+         "“{^gift},” {h.he} [said|murmured], “that would be something.”",
+         "Then {h.he} knew it: {gift}!",
+         "“I know,” {h.he} <whispered>. “I will make {e.him} {gift}.”", "{^gift} would be just right."});
   t.say(made.make);
   t.say(made.fail);
-  t.maybe({"{h} {h.sad}.", "“I will never finish in time,” {h.he} sighed.", "{^h.he} could have [cried|thrown it into the corner]."});
+  t.maybe({"<sad>", "“I will never finish in time,” {h.he} sighed.", "{^h.he} could have [cried|thrown it into the corner]."});
   t.say(made.remedy);
   t.maybe({"It was [late in the night|almost morning] when it was finished.", "It was not perfect, but it was {h.his} own work.", "This time it was [good|just right]."});
   t.paragraph();
-  t.say({"On the birthday many guests came with big parcels. {h} stood [at the back|by the door] and hid {gift} behind {h.his} back.",
+  t.maybe({"On the birthday many guests came with big parcels. {h} stood [at the back|by the door] and hid {h.his} present.",
+         "Then the day was there. {h} had [wrapped everything in a big leaf|tied a blue ribbon around it] and was the last in a long row of guests.",
+         "On the morning of the birthday {h} knocked so softly that {e} almost did not hear it.",
+         "“Happy birthday,” said {h} and held {h.his} present out [with both arms|and looked at the floor].",
          "When the day came, {h} {h.went} to {e} with {h.his} heart beating fast.",
-         "On the morning of the birthday {h} was the first guest. “It is only something small,” {h.he} said."});
-  t.say({"{e} unwrapped {gift} and said nothing at first.", "{e} looked at {gift} for a long time.", "“{^gift}!” said {e}, and {e.his} voice was not quite steady."});
+         "On the morning of the birthday {h} was the first guest. “It is only something small,” {h.he} said."}, 4, 5);
+  t.maybe({"{e} unwrapped {the gift} and said nothing at first.", "{e} looked at {the gift} for a long time.", "“{^gift}!” said {e}, and {e.his} voice was not quite steady."});
   t.say({"“[How did you know|Who told you]?” {e.he} <asked> at last. “[This is just what I was missing|I never told anybody that I needed it].”",
          "“A thing like this no shop can sell,” {e.he} said.",
+         "“You made this yourself?” asked {e}. {h} nodded. “Then it is [worth more than gold|the best of them all].”",
+         "“[I have waited a long time for this|I needed nothing more than this],” {e.he} <said>, and {e.he} [blew {e.his} nose|wiped {e.his} eyes].",
+         "“My [dear|good] {h},” {e.he} <said>, and had to [stop|begin again]. “This is the most beautiful thing I have ever been given.”",
          "“You have listened to me,” {e.he} said. “That is the [greatest|finest] present.”"});
   t.say_sentence(made.use);
-  t.say({"And {h}? {^h.he} went home without a coin in {h.his} pocket and felt rich. The next one who gets {gift} will be {h.his} mother.",
-         "{h} {h.joy}. The best things, {h.he} thought, [do not come from a shop|are made, not bought], and {gift} is one of them.",
+  t.say({"And {h}? {^h.he} went home without a coin in {h.his} pocket and felt rich. And {the gift} was the reason.",
+         "<glad> The best things, {h.he} thought, [do not come from a shop|are made, not bought], and {the gift} was one of them.",
+         "“What did it cost?” the other guests wanted to know. “A bit of time,” <said> {h}. And everybody wished for {gift} made like that.",
+         "When {h} goes by there today, {h.he} can still see {the gift}, and each time it makes {h.him} [smile|proud].",
+         "<that evening> {h} was so tired that {h.he} fell asleep [at the table|with {h.his} shoes on], and {h.he} dreamed of {the gift}.",
          "On the way home {h} whistled. Whoever wants to give a present, {h.he} thought, must first listen well. Then even {gift} can be a treasure.",
-         "And when the guests had gone, the big parcels stood in a corner. But {e} still had {gift} close by."});
+         "And when the guests had gone, the big parcels stood in a corner. But {the gift} was never far from {e}."});
   return std::string(made.word);
 }
 

@@ -89,25 +89,48 @@ std::string learned_skill(teller& t) {
   t.set("trait", "[eager|stubborn|impatient|young|lively|ambitious|proud|cheerful]");
 
   open(t);
-  t.say({"There was one thing that {h.he} wanted more than anything: {skill}.", "All {h.his} friends could do it, only {h.he} had never learned {skill}.", "“I want to learn {skill},” {h.he} told everybody who would listen.",
+  t.say({"There was one thing that {h.he} wanted more than anything: {skill}.", "{^h.he} had seen somebody do it once, and since then {h.he} had only one wish: {skill}.",
+         "{h.his} big cousin knew how {skill}, and it looked so easy.",
+         "If a fairy had granted {h.him} a wish, {h} would have said, “{^skill}.”",
+         "All {h.his} friends could do it, only {h.he} had never learned {skill}.", "“I want to learn {skill},” {h.he} told everybody who would listen.",
          "{^h.he} could do many things. But {skill}, that was what {h.he} could not do."});
   t.maybe({"“Then it is time to begin,” said {p}.", "“You are too small for that,” the others said, and that made {h.him} want it even more.", "“Why?” {p} asked once. “Because it looks like magic,” <said> {h}.", "{^h.he} even dreamed of it."}, 2, 3);
   t.paragraph();
-  t.say({"So {h.he} tried it. {fail1}.", "<one day> {h.he} began. {fail1}.", "It looked easy. {fail1}."});
-  t.say({"The second time was no better. {fail2}.", "“Again!” {h.he} said. {fail2}.", "<next day> {h.he} tried once more. {fail2}."});
-  t.say({"{h} {h.sad}.", "“I shall never learn it,” {h.he} said.", "“It is a stupid thing anyway,” {h.he} grumbled, but {h.he} did not mean it.", "The others giggled, and {h} {h.sad}."});
+  t.say({"“Today I will learn it,” {h.he} said. {fail1}.",
+         "{h} went to a place where nobody could see {h.him}. {fail1}.",
+         "So {h.he} tried it. {fail1}.", "<one day> {h.he} began. {fail1}.", "It looked easy. {fail1}."});
+  t.say({"The second time was no better. {fail2}.", "{h} got up again and tried another way. {fail2}.",
+         "“Perhaps like this?” {h.he} thought. {fail2}.",
+         "“Again!” {h.he} said. {fail2}.", "<next day> {h.he} tried once more. {fail2}."});
+  t.maybe({"<sad>", "“I shall never learn it,” {h.he} said.", "“I am too stupid for it,” {h.he} said.",
+         "For that day {h.he} had had enough.",
+         "“Everybody can do it, only I cannot,” {h.he} [complained|said].",
+         "“It is a stupid thing anyway,” {h.he} grumbled, but {h.he} did not mean it.", "The others giggled, and <sad>"});
   t.paragraph();
   t.set("hint", chosen.hint);
-  t.say({"{^p} had been watching. “Shall I tell you a trick?” {p.he} <asked>. “{hint}.”", "“Come here,” said {p}. “When I was your age, I could not do it either. {hint}.”", "In the evening {h.he} told {p} about it. {^p} smiled. “{hint},” {p.he} <said>.",
+  t.say({"{^p} sat down beside {h.him} and waited for a while. “{hint},” {p.he} said then.",
+         "“Nobody is born a master,” said {p}. “{hint}.”",
+         "“Do you want to know how I learned it?” asked {p}. “{hint}.”",
+         "{^p} had been watching. “Shall I tell you a trick?” {p.he} <asked>. “{hint}.”", "“Come here,” said {p}. “When I was your age, I could not do it either. {hint}.”", "In the evening {h.he} told {p} about it. {^p} smiled. “{hint},” {p.he} <said>.",
          "“[You are doing it too fast|You want too much at once],” said {p}. “{hint}.”"});
   t.maybe({"That sounded strange, but {h} tried it.", "{h} <thought> and nodded.", "“Is that all?” <asked> {h}. “That is all. And practice.”"});
-  t.say({"<next day> {h} tried it like that.", "{h} practiced [every day|morning and evening|when nobody was looking].", "For [a week|two weeks|nine days] {h} did nothing else."});
+  t.say({"<next day> {h} tried it like that.", "{h} tried it again, and this time {h.he} took {h.his} time.",
+         "Again and again {h} tried it, on Monday, on Tuesday and on Wednesday.",
+         "It did not work at once. But every day it was a little better.",
+         "{h} practiced [every day|morning and evening|when nobody was looking].", "For [a week|two weeks|nine days] {h} did nothing else."});
   t.say_sentence(chosen.works);
-  t.say({"{h} {h.joy}. “I can do it!”", "“Did you see that?” {h} <cried>.", "{h} could hardly believe it.", "{^p} clapped, and {h} {h.joy}."});
+  t.maybe({"<glad> “I can do it!”", "{h} did it once more, just to be sure. It was true!",
+         "“Once more!” {h.he} <cried>. And it worked once more.",
+         "“Did you see that?” {h} <cried>.", "{h} could hardly believe it.", "{^p} clapped, and <glad>"});
   t.paragraph();
   t.set("use", chosen.use);
-  t.say({"And that was not the end of it. One day {use}.", "Some time later {use}.", "It was good that {h.he} had learned it, for not long after that {use}.", "Then, one day, {use}."});
-  t.say({"“Where did you learn {skill} so well?” they all <asked>. {h} looked at {p}, and {p} looked at {h}.", "“Everybody can learn {skill},” <said> {h}, but {h.he} {h.joy}.",
+  t.say({"And that was not the end of it. One day {use}.", "And what was it good for? One day {use}.",
+         "In the same [month|year], on a day that nobody has forgotten, {use}.",
+         "Some time later {use}.", "It was good that {h.he} had learned it, for not long after that {use}.", "Then, one day, {use}."});
+  t.say({"“Where did you learn {skill} so well?” they all <asked>. {h} looked at {p}, and {p} looked at {h}.", "{^p} heard about it and was so proud that {p.he} told it three times that evening. And {h} thought, how good that I wanted {skill}!",
+         "“Was it hard to learn?” they asked {h.him}. “{^skill} is easy,” <said> {h}. “Only not giving up is hard.”",
+         "That evening {h} lay in bed and thought of all the times when it had not worked. {^skill}, it seemed to {h.him}, was made of nothing but mistakes.",
+         "“Everybody can learn {skill},” <said> {h}, but {h.he} {h.joy}.",
          "And that {h} had once been unable {skill}, nobody would have believed any more.", "“Can you teach me {skill}?” <asked> a small one. “Of course,” <replied> {h}. “I know a trick.”"});
   return std::string(chosen.word);
 }

@@ -34,10 +34,14 @@ constexpr baby babies[] = {
 std::string little_one(teller& t) {
   cast_hero(t, [](const kind& one) { return (one.home_world == world::village || one.home_world == world::forest || one.home_world == world::farm) && one.size >= 2; });
   set_defaults(t);
-  std::vector<const baby*> fitting; // A duck would know a duckling.
+  std::vector<const baby*> fitting; // A duck would know a duckling, and a dog need not ask a dog.
   for (const baby& one : babies) {
     const std::string_view own = t.who('h').body->name;
-    if (own != one.mother && !(own == "lamb" && one.mother == "sheep")) fitting.push_back(&one);
+    const std::string asked_own = "asked a " + std::string(own) + ".";
+    if (own != one.mother && !(own == "lamb" && one.mother == "sheep") && one.wrong1.find(asked_own) == std::string_view::npos &&
+        one.wrong2.find(asked_own) == std::string_view::npos) {
+      fitting.push_back(&one);
+    }
   }
   const baby& chosen = *fitting[t.draws().below(static_cast<uint32_t>(fitting.size()))];
   t.set("baby", chosen.name);
@@ -49,23 +53,46 @@ std::string little_one(teller& t) {
   open(t);
   habit(t);
   t.paragraph();
-  t.say({"<one day> {h.he} heard a thin voice [under a bush|in the grass|behind a stone]. There sat a~ {baby}. It was {looks}.", "<one day> {h} almost stepped on something. It was a~ {baby}, {looks}.", "On the way home {h.he} found a~ {baby}. It was {looks}, and it was all alone.",
+  t.say({"<one day> {h.he} heard a thin voice [under a bush|in the grass|behind a stone]. There sat a~ {baby}. It was {looks}.", "<one day> {h} almost stepped on something. It was a~ {baby}, {looks}.", "Something was moving in the grass. {h} bent down. It was a~ {baby}, {looks}.",
+         "It had been raining all night. In the morning a~ {baby} sat in front of {h.his} door. It was {looks}.",
+         "{h} heard something cry. {^h.he} stood still. There it was again. It was a~ {baby}, {looks}.",
+         "On the way home {h.he} found a~ {baby}. It was {looks}, and it was all alone.",
          "After a rainy night {h} found somebody [under a leaf|at the side of the path]. It was {looks}: a~ {baby}."});
-  t.say({"“Where is your mother?” <asked> {h}. The little one only [cried|looked at {h.him}].", "“Are you lost?” <asked> {h}. The {baby} moved close to {h.him} and trembled.", "“I want to go home,” said the {baby} in a tiny voice. “But I do not know where that is.”"});
-  t.say({"“Do not be afraid,” <said> {h}. “We will find your home.”", "{h} could not leave it there. “Come along,” {h.he} <said>. “I will bring you home.”", "{h} had no idea where it belonged. But {h.he} <said>, “I will stay with you until you are home.”"});
+  t.maybe({"“Where is your mother?” <asked> {h}. The little one only [cried|looked at {h.him}].", "“Who are you?” <asked> {h}. The {baby} did not know what to say to that. “Where do you live?” It did not know that, either.",
+         "A fat tear rolled down its face. “[Gone|All gone],” said the {baby}.",
+         "“Good morning,” <said> {h}. “Mama?” <asked> the {baby}. “No,” <replied> {h}, “but we will find her.”",
+         "“Are you lost?” <asked> {h}. The {baby} moved close to {h.him} and trembled.", "“I want to go home,” said the {baby} in a tiny voice. “But I do not know where that is.”"});
+  t.say({"“Do not be afraid,” <said> {h}. “We will find your home.”", "{h} could not leave it there. “Come along,” {h.he} <said>. “I will bring you home.”", "“Whoever is lost must be looked for,” <said> {h}, “so we will go and meet the one who is looking. Come, we will find your home.”",
+         "“You cannot stay here alone,” <said> {h}. “I will take you home, wherever that is.”",
+         "{h} had been small once, too. “I will help you find the way home,” {h.he} promised.",
+         "{h} had no idea where it belonged. But {h.he} <said>, “I will stay with you until you are home.”"});
   t.paragraph();
   t.say_sentence(chosen.wrong1);
-  t.say({"“Thank you anyway,” <said> {h}.", "So they went on.", "That was not the right place.", "“That was not it,” <said> {h}. “We will ask somebody else.”"});
+  t.maybe({"“Thank you anyway,” <said> {h}.", "So they went on.", "That was not the right place.", "{h} said thank you and went on.",
+         "Well, it had been worth a try.",
+         "“That was not it,” <said> {h}. “We will ask somebody else.”"});
   t.say_sentence(chosen.wrong2);
-  t.say({"The {baby} let its head hang.", "“Does nobody want me?” <asked> the {baby}. “Somebody is looking for you right now,” <replied> {h}. “I am sure of it.”", "The little one grew tired, and {h} carried it {h.carry}.", "The sun was going down, and {h} began to worry.",
-         "“Tell me what you know about home,” <said> {h}. “It is warm,” <said> the little one, “and it smells good.”"});
+  t.maybe({"“Are we lost now, both of us?” <asked> the {baby}. “You are lost,” <replied> {h}. “I am only looking.”",
+         "The little one stumbled more and more often. So {h} told it a story, about a star that lost the sky and found it again.",
+         "“I think nobody knows me,” <said> the {baby} sadly. “I know you,” <said> {h}.",
+         "The {baby} let its head hang.", "“Does nobody want me?” <asked> the {baby}. “Somebody is looking for you right now,” <replied> {h}. “I am sure of it.”", "The little one grew tired, and {h} carried it {h.carry}.", "The sun was going down, and {h} began to worry.",
+         "“Tell me what you know about home,” <said> {h}. “It is warm,” <said> the little one, “and it smells good.”"}, 2, 3);
   t.paragraph();
   t.say_sentence(chosen.clue);
-  t.say({"And there, {home}, was the {mother}, who had been calling all day.", "And really, {home} they found her, the {mother}, hoarse from calling.", "There, {home}, somebody was running up and down and searching. It was the {mother}."});
-  t.say({"The {baby} ran to her so fast that it fell over its own feet.", "“Mama!” <cried> the little one, and all its sorrow was forgotten.", "She put her head on her child and closed her eyes."});
-  t.say({"“I turned around for a moment,” she said, “and it was gone. How can I ever thank you?”", "“You have brought me the dearest thing I have,” she said.", "“Where did you find it? I have looked everywhere,” she said, and she laughed and cried."});
+  t.say({"And there, {home}, was the {mother}, who had been calling all day.", "And so it was. {^home} was the {mother}, and when she heard the little voice, she jumped up.",
+         "They hurried. {^home} was the {mother}, who had not slept all night.",
+         "And really, {home} they found her, the {mother}, hoarse from calling.", "There, {home}, somebody was running up and down and searching. It was the {mother}."});
+  t.maybe({"The {baby} ran to her so fast that it fell over its own feet.", "The little one did not say a word. It just crept under her and closed its eyes.",
+         "“There you are, there you are,” she said, again and again.",
+         "“Mama!” <cried> the little one, and all its sorrow was forgotten.", "She put her head on her child and closed her eyes."});
+  t.say({"“I turned around for a moment,” she said, “and it was gone. How can I ever thank you?”", "“I asked everybody,” she said, “but nobody had seen it. How did you know where to go?” “It told me itself,” <replied> {h}. “I only had to watch.”",
+         "“Stay and eat with us,” she said, and {h} stayed until the stars came out.",
+         "“You have brought me the dearest thing I have,” she said.", "“Where did you find it? I have looked everywhere,” she said, and she laughed and cried."});
   t.paragraph();
   t.say({"{h} wanted to go quietly, but the {baby} came after {h.him}. “Will you come again?” it <asked>. “Now that I know where your home is,” <replied> {h}, “I will come every week.”", "On the way back {h} was alone again. The evening was cool, but {h.he} was warm inside. How good it is, {h.he} thought, to have a home.",
+         "“Bye-bye,” said the {baby} and was asleep before it had finished. {h} went home on tiptoe.",
+         "All the way back {h} whistled. One of them was home again, and the other one would soon be.",
+         "When {h} cannot sleep now, {h.he} thinks of the {baby}, safe at home. Then {h.he} falls asleep at once.",
          "It was late when {h} came to {h.his} own door. There somebody was waiting as well, and {h.he} was hugged just as tightly. Yes, {h} was home, too.", "When {h} passed by there later, a~ {baby}, no longer quite so little, waved to {h.him}. It was not lost any more, it was at home."});
   return "home";
 }

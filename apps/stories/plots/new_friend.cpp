@@ -64,30 +64,55 @@ std::string new_friend(teller& t) {
            "“A friend,” {h} often thought, “that would be something.”"}, 2, 3);
   t.paragraph();
   t.say({"<one day> somebody new arrived, a~ {o.kind} named {o}. {^o.he} {odd}.",
+         "In that year {o} came to live there, a~ {o.kind} from far away. {^o.he} {odd}.",
+         "<one day> everybody ran together. There was someone new! It was a~ {o.kind} with the name of {o}, and {o.he} {odd}.",
+         "“Have you seen the new one?” the others asked {h}. The new one was {o}, a~ {o.kind}. {^o.he} {odd}.",
          "Then a new {o.kind} came. {^o.he} was called {o}, and {o.he} {odd}.",
          "One [rainy|windy|sunny] evening a~ {o.kind} arrived who had come a long way. {^o.his} name was {o}, and {o.he} {odd}."});
   const bool question = guest.gossip.starts_with("Does") || guest.gossip.starts_with("What kind");
   t.say(question ? teller::ways{"“{gossip}?” the others asked.", "The others put their heads together. “{gossip}?” they whispered."}
                  : teller::ways{"“{gossip}!” the others said.", "“{gossip},” they said behind {o.his} back.", "The others put their heads together. “{gossip},” they whispered."});
-  t.say({"When they played {game}, nobody called {o.him}.", "Nobody was unkind to {o.him}. But nobody sat down beside {o.him} either.",
+  t.maybe({"When they played {game}, nobody called {o.him}.", "They did not mean any harm. But when {o} came, they [moved closer together|fell silent].",
+         "{o} said good morning to everybody, and hardly anybody said it back.",
+         "And when there was a game of {game}, there was always one too many, and it was always {o}.",
+         "Nobody was unkind to {o.him}. But nobody sat down beside {o.him} either.",
          "So {o} sat alone {place} and watched the others play {game}.", "And so {o} was always alone, {place}, with {o.his} eyes on the ground."});
   t.paragraph();
-  t.say({"At first {h} kept away, too.", "{h} did not know what to think.", "{h} played with the others, but {h.he} kept looking over to {o}.", "{h} <thought>. It was not right."});
-  t.say({"Then {h.he} remembered [{h.his} first day, when {h.he} had known nobody|how it feels to be left out].", "One day {h} took heart, went over and sat down.",
-         "<one day> it rained, and the two stood under the same roof.", "“I can at least say good morning,” {h.he} thought."});
-  t.say({"“Hello,” {h.he} <said>. “I am {h}.” “I know,” <said> {o}. “I have been listening.”", "“May I sit with you?” {h} <asked>. {o} moved over and made room.",
+  t.say({"At first {h} kept away, too.", "{h} said nothing. But it felt wrong to say nothing.",
+         "“They do not even know {o.him},” {h} thought.",
+         "{h} watched {o} from far away. {^o.he} did not look [proud|bad], {o.he} looked lonely.",
+         "{h} did not know what to think.", "{h} played with the others, but {h.he} kept looking over to {o}.", "<think> It was not right."});
+  t.maybe({"Then {h.he} remembered [{h.his} first day, when {h.he} had known nobody|how it feels to be left out].", "Once their eyes met, and {o} smiled a tiny smile. {h} went over.",
+         "The others went home. {o} stayed, and this time {h} stayed, too.",
+         "<one day> {h} stumbled and fell, and the one who helped {h.him} up was {o}.",
+         "One day {h} took heart, went over and sat down.",
+         "<one day> it rained, and the two stood under the same roof.", "“I can at least say good morning,” {h.he} thought."}, 3, 4);
+  t.say({"“Hello,” {h.he} <said>. “I am {h}.” “I know,” <said> {o}. “I have been listening.”", "“[Is this seat free|May I]?” {h} <asked>. “It always is,” <said> {o}.",
+         "“They say that you are strange,” <said> {h}. “They say a lot,” <said> {o}. “What do you say?”",
+         "“I do not know any games here,” <said> {o} after a while. “Then I will show you one,” <said> {h}.",
+         "“May I sit with you?” {h} <asked>. {o} moved over and made room.",
          "“Would you like half of my [pear|apple]?” {h} <asked>. {o} nodded.", "For a while they said nothing and looked at the [clouds|rain]. It was a good kind of silence."});
   t.say({"Then {h} asked what {h.he} had wanted to know all the time. “{reason},” <said> {o}.", "“May I ask you something?” <said> {h}. “Why is it that you are not like the others?” {o} smiled. “{reason}.”",
+         "They talked about this and that, and in the end {h} asked about it. {o} was not angry. “{reason}.”",
+         "“Everybody wonders about me, I know,” <said> {o}. “{reason}.”",
+         "“If you will not laugh, I will tell you,” <said> {o}. “{reason}.”",
          "And then {o} began to talk. “{reason},” {o.he} <said>."});
-  t.say({"“That is not strange at all,” <said> {h}.", "{h} had not thought of that.", "“[Nobody has ever|None of them has ever] asked me,” {o.he} added.", "Now {h} understood."});
+  t.maybe({"“That is not strange at all,” <said> {h}.", "{h} had not thought of that.", "“[Nobody has ever|None of them has ever] asked me,” {o.he} added.", "Now {h} understood."});
   t.maybe({"After that they met every day {place}.", "The two met again the next day, and the day after that.", "“Will you come again tomorrow?” <asked> {o}. {h} came, and not only tomorrow."});
   t.paragraph();
   t.say({"And then came the day when {proof}.", "Not long after that {proof}.", "A few weeks passed. Then, one day, {proof}.", "Nobody would have thought of {o} again if it had not been for one day: {proof}."});
-  t.say({"“And we thought that {o.he} was strange!” <said> the others, and they were ashamed.", "Now all of them wanted to know {o}.", "“Will you play {game} with us?” the others asked.",
+  t.say({"“And we thought that {o.he} was strange!” <said> the others, and they were ashamed.", "After that nobody whispered about {o} any more.",
+         "“How stupid we were,” <said> the others.",
+         "The others stood there and did not know where to look. Then one of them said, “We are sorry.”",
+         "Now all of them wanted to know {o}.", "“Will you play {game} with us?” the others asked.",
          "“Thank you, {o},” <said> the others, and this time they meant it."});
   t.say({"{o} was glad. But on the way home {o.he} stayed beside {h}. “You came before I was of use to anybody,” {o.he} <said>. “That is a friend.”",
          "“[I have known it for a long time|I could have told you that],” <said> {h} and {h.joy}. And {o}, {h.his} friend, laughed.",
          "{o} looked for {h}, came close and said, “My first friend is still my best one.”",
+         "“Come on, both of you!” the others called. {o} looked at {h}. “Together?” {o.he} asked. “Together,” <said> {h}. That is what a friend is for.",
+         "<that evening> {h} lay awake for a while, out of joy. {^h.he} had a friend, and {h.he} had found {o.him} before all the others.",
+         "Today nobody knows any longer who was there first and who came later. But {h} and {o} know it, for that was how {h} found a friend.",
+         "And whenever somebody new arrives, two come to say hello at once: {h} and {h.his} friend {o}.",
          "So {h}, who had wished for a friend, found one where nobody had looked."});
   return "friend";
 }

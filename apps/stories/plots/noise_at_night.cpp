@@ -53,26 +53,41 @@ std::string noise_at_night(teller& t) {
   habit(t);
   t.paragraph();
   t.say({"One night {h.he} woke up. There was {sound}.", "It was in the middle of the night. The moon was behind the clouds, and {h} heard {sound}.", "{h} had just put out the light when it began: {sound}.",
+         "{h} was dreaming of [a ship|a mountain of cake], when something woke {h.him} up. It was {sound}.",
+         "The clock had just struck twelve. Then {h.he} heard it for the first time: {sound}.",
+         "It began on a Friday, shortly before midnight. {h} lay in bed and heard {sound}.",
          "One evening everybody was asleep already, except for {h}. And so {h.he} was the only one who heard it: {sound}."});
-  t.say({"{h} {h.fear}.", "{h} pulled the blanket up to {h.his} nose.", "{h.his} heart beat [louder than the noise|in {h.his} throat]."});
-  t.say({"In the next bed slept {relation}. “Wake up,” {h} <whispered>. “There is something outside.”", "{h.he} crept over to {relation}. “Do you hear that?”"});
-  t.say({"{o} sat up at once. “That is {guess},” {o.he} <whispered>.", "{o} listened. “It could be {guess},” {o.he} <said>.", "{o} turned pale. “{^guess},” {o.he} <whispered>. “I have heard of such things.”"});
+  t.maybe({"<afraid>", "{h} pulled the blanket up to {h.his} nose.", "{h.his} heart beat [louder than the noise|in {h.his} throat]."});
+  t.say({"In the next bed slept {relation}. “Wake up,” {h} <whispered>. “There is something outside.”", "Beside {h.him} lay {relation}, and {o.he} was awake, too. “You hear it as well, do you not?” {h} <whispered>.",
+         "{h} pulled at the blanket of {relation}. “Listen!” {h.he} <whispered>.",
+         "{h.he} crept over to {relation}. “Do you hear that?”"});
+  t.say({"{o} sat up at once. “That is {guess},” {o.he} <whispered>.", "“I know what it is,” <whispered> {o}, with eyes as big as plates. “It is {guess}.”",
+         "{o} pulled the blanket over {o.his} nose. “{^guess},” {o.he} <said>, “what else?”",
+         "{o} listened. “It could be {guess},” {o.he} <said>.", "{o} turned pale. “{^guess},” {o.he} <whispered>. “I have heard of such things.”"});
   t.maybe({"“There is no such thing,” <said> {h}, but it did not sound very sure.", "“Let us hide,” <whispered> {o}.", "Again! It was even louder now.", "They held hands and did not dare to breathe."}, 2, 3);
   t.paragraph();
   t.say({"“I have to know,” <said> {h} at last. “If I do not look, it will grow bigger and bigger in my head.”", "“We will go and see,” <said> {h}. “You take the lamp, and I take the broom.”",
-         "After a while {h} had enough of being afraid. “Come,” {h.he} <said>. “Together we will look.”", "“Ghosts do not exist,” <said> {h}. “And if they do, I want to see one.”"});
+         "After a while {h} had enough of being afraid. “Come,” {h.he} <said>. “Together we will look.”", "{h} put both feet on the floor. It was cold. “Are you coming?” {h.he} <asked>.",
+         "“If it wanted to eat us, it would have done so already,” <said> {h}. That was true, and so they got up.",
+         "“Ghosts do not exist,” <said> {h}. “And if they do, I want to see one.”"});
   t.say({"Step by step they crept down the stairs. A board creaked, and they both jumped.", "They crept through the dark [hall|kitchen], and their shadows grew huge on the wall.", "{h} opened the door a finger wide. The wind blew in and almost put out the lamp.",
+         "They took each other by the hand and went, one step and then another.",
+         "{h} went in front with the lamp, and {o} held on to {h.his} shirt.",
          "On tiptoe they went outside. The grass was wet and cold."});
-  t.say({"The noise came closer. Or they came closer to the noise.", "Now it was quite near.", "There it was again, right in front of them!"});
-  t.say({"{h} lifted the lamp.", "“Who is there?” <asked> {h}. No one answered. Then the light fell on it.", "{o} closed {o.his} eyes, but {h} looked."});
+  t.maybe({"The noise came closer. Or they came closer to the noise.", "Now it was quite near.", "There it was again, right in front of them!"});
+  t.say({"“One, two, three!” <whispered> {h}, and they looked.",
+         "{h} counted to three in {h.his} head and held out the lamp.",
+         "{h} lifted the lamp.", "“Who is there?” <asked> {h}. No one answered. Then the light fell on it.", "{o} closed {o.his} eyes, but {h} looked."});
   t.paragraph();
   t.set("truth", chosen.truth);
-  t.say({"{truth}.", "And what was it? {truth}.", "Then {h} began to laugh. {truth}."});
+  t.say({"{truth}.", "They had thought of everything, but not of this. {truth}.",
+         "The light shook a little. {truth}.",
+         "And what was it? {truth}.", "Then {h} began to laugh. {truth}."});
   t.say({"“So much for {guess},” <said> {o}, and {o.he} turned red.", "“And we were afraid of that!” <said> {h}.", "“{^guess},” <said> {h}, and they laughed until they had to sit down.", "They looked at each other and did not know what to say."});
   t.say_sentence(chosen.action);
-  t.say({"When they lay in bed again, it was [almost morning|quiet].", "“Good night,” <said> {o}. “Good night,” <said> {h}, “and sweet dreams.”", "Then they went back to bed, and this time they slept at once."});
+  t.maybe({"When they lay in bed again, it was [almost morning|quiet].", "“Good night,” <said> {o}. “Good night,” <said> {h}, “and sweet dreams.”", "Then they went back to bed, and this time they slept at once."});
   t.paragraph();
-  t.say({"“Most monsters,” <said> {h} at breakfast, “are very small if you hold a lamp to them.”", "At breakfast nobody wanted to believe their story.", "“Did you sleep well?” they were asked in the morning. They looked at each other and giggled.", ""});
+  t.maybe({"“Most monsters,” <said> {h} at breakfast, “are very small if you hold a lamp to them.”", "At breakfast nobody wanted to believe their story.", "“Did you sleep well?” they were asked in the morning. They looked at each other and giggled."});
   t.say_sentence(chosen.after);
   return std::string(chosen.word);
 }

@@ -52,7 +52,7 @@ constexpr fear fears[] = {
    [](const kind& one) { return one.handy && outdoors(one) && one.size == 2 && (is_village(one) || !one.climbs); }},
   {"bridge", "the long bridge",
    "[It swayed in the wind, and one could see the water between the boards|The bridge creaked at every step, and {h.he} always turned back|While the others ran across, {h.he} stayed behind and waved]",
-   "{o} called from the other side of the river. {^o.he} had hurt {o.his} foot and could not walk home alone",
+   "{o} went to look for plums on the other side of the river. There {o.he} fell and hurt {o.his} foot. {^o.he} called and called, for {o.he} could not walk home alone",
    "A bridge that carries a hundred others will carry you",
    "{h} put one foot on the first board. It creaked. “You creak for everybody,” {h.he} said to the bridge, and {h.he} went on, and with every step {h.he} sang a little louder. Then {h.he} stood on the other side. On the way back {o} leaned on {h.him}, and {h} had no time to be afraid",
    "[<since then> {h} went across the bridge every day, and sometimes {h.he} stopped in the middle to look at the fish|<since then> {h} took all who were afraid across the bridge|The bridge creaked just as it always had. {h} had even begun to like the sound]",
@@ -89,7 +89,11 @@ std::string overcome_fear(teller& t) {
 
   open(t);
   habit(t);
-  t.say({"But {h.he} was afraid of {fear}.", "There was only one thing that {h.he} feared, and that was {fear}.",
+  t.say({"But {h.he} was afraid of {fear}.", "But when it came to {fear}, {h.he} [lost all {h.his} courage|became very small].",
+         "One thing, though, {h.he} could not stand: {fear}.",
+         "“[I do not like|I cannot bear] {fear},” {h.he} used to say. In truth {h.he} was afraid of it.",
+         "Everybody has something to be afraid of. With {h} it was {fear}.",
+         "There was only one thing that {h.he} feared, and that was {fear}.",
          "Nobody knew it, but {h} was terribly afraid of {fear}.", "{^h.he} was not afraid of [wasps|big dogs|anything], only of {fear}."});
   t.say_sentence(chosen.avoids);
   t.maybe({"“One day it will pass,” {h.he} told {h.himself}. But it did not pass.", "The others [laughed|smiled] about it. {h} did not find it funny.",
@@ -99,19 +103,34 @@ std::string overcome_fear(teller& t) {
   t.say({"{h.his} best friend was {o}, a~ {o.kind}. <one day> {trouble}.", "Then something happened to {h.his} best friend, the {o.kind} {o}. <one day> {trouble}.",
          "{^h.he} had a good friend, a~ {o.kind} named {o}. <one day> {trouble}.",
          "{o}, a~ {o.kind}, was {h.his} friend and was not afraid of anything. Then, one evening, {trouble}."});
-  t.say({"There was no time to fetch help.", "“{h}!” {o.he} called. “{h}, help me!”", "Nobody heard it but {h}.", "Everybody else was [far away|asleep|at the fair]."});
-  t.say({"{h} {h.fear}.", "{h} {h.fear} and did not move.", "“Not that,” {h.he} <whispered>. “Anything but that.”"});
+  t.maybe({"There was no time to fetch help.", "“[Help|Help me], please!” called {o}. Only {h} was near enough to hear it.",
+         "{h} looked around. There was nobody else who could help.",
+         "Somebody had to go, and there was only {h}.",
+         "“{h}!” {o.he} called. “{h}, help me!”", "Nobody heard it but {h}.", "Everybody else was [far away|asleep|at the fair]."});
+  t.say({"<afraid>", "{h} {h.fear} and did not move.", "<afraid> Why did it have to be {fear}, of all things?",
+         "{h} stood there, and everything in {h.him} said no.",
+         "{h} took one step and stopped.",
+         "“Not that,” {h.he} <whispered>. “Anything but that.”"});
   t.paragraph();
   t.say({"Then {h.he} remembered what {h.his} [grandmother|grandfather] used to say. “{saying}.”", "“{saying},” {h.his} [mother|father|uncle] had once told {h.him}. Now {h.he} thought of it.",
+         "Somewhere {h.he} had heard a saying: “{saying}.”",
+         "A sentence came into {h.his} mind, one of {h.his} [grandmother|grandfather]'s: “{saying}.”",
+         "“{saying},” {h.he} said to {h.himself}, again and again. {^h.he} had that from {h.his} [uncle|aunt].",
          "How did the old saying go? “{saying}.”"});
   t.maybe({"{^h.he} took a deep breath.", "“I am afraid,” {h.he} said aloud, “but {o} is more afraid than I am.”", "{h.his} friend needed {h.him}, and that was stronger than the fear."}, 2, 3);
   t.say_sentence(chosen.deed);
   t.paragraph();
   t.say({"“You came,” <said> {o}. “And you are so afraid of {fear}!” “I was afraid,” <said> {h}. “[I still am|A little, I still am]. But I came.”",
+         "“I knew that you would come,” <said> {o}. “I did not,” <said> {h}, and both had to laugh.",
+         "“Thank you,” <said> {o}. “I know what it cost you.” {h} only nodded. {h.his} knees were still soft.",
+         "{o} did not let go of {h.him} for a long time. “You, of all people!” {o.he} <said>. <glad>",
          "“Were you not afraid?” <asked> {o}. “Yes,” <replied> {h}, “all the time.” Then they both laughed.",
-         "{o} hugged {h.him}. “You are the bravest {h.kind} I know,” {o.he} said. {h} {h.joy}."});
-  t.say({"Being brave, {h} understood, does not mean that one has no fear.", "That night {h} slept deeply and had no bad dreams.",
-         "{h} was proud, and {h.he} had good reason to be.", ""});
+         "{o} hugged {h.him}. “You are the bravest {h.kind} I know,” {o.he} said. <glad>"});
+  t.maybe({"Being brave, {h} understood, does not mean that one has no fear.", "The fear had not gone, but it had become small enough to carry.",
+         "“[Tomorrow|Next time] it will be easier,” {h.he} thought.",
+         "Whoever has been brave once can do it again.",
+         "That night {h} slept deeply and had no bad dreams.",
+         "{h} was proud, and {h.he} had good reason to be."});
   t.say_sentence(chosen.after);
   return std::string(chosen.word);
 }

@@ -40,24 +40,46 @@ std::string planted_seed(teller& t) {
   t.maybe({"Waiting was something that {h.he} had never learned.", "Everything had to happen at once, or {h.he} lost interest.", "“Now!” was {h.his} favorite word.", "{^h.he} could not sit still for as long as it takes to [tie a shoe|eat a nut]."}, 2, 3);
   t.paragraph();
   t.set("looks", chosen.looks);
-  t.say({"One spring day {e}, the {e.kind}, gave {h.him} {seed}. It was {looks}.", "“Here, this is for you,” <said> {e}, an old {e.kind}, one day in spring. {h} looked. It was {seed}, {looks}.", "In spring {h} found {seed} on the path. It was {looks}. “Keep it,” <said> {e}, the {e.kind}, “and plant it.”"});
-  t.say({"“Such a little thing?” <asked> {h}. “There is more in it than you think,” <replied> {e}.", "“What can one do with it?” <asked> {h}. “Wait,” <replied> {e}.", "“What will it be?” <asked> {h}. {e} only smiled."});
-  t.say({"{h} dug a hole {place}, put it in and covered it with earth.", "{^h.he} planted it {place} and watered it.", "{^h.he} found a good spot {place}, where the sun was shining, and planted it there."});
+  t.say({"One spring day {e}, the {e.kind}, gave {h.him} {seed}. It was {looks}.", "“Here, this is for you,” <said> {e}, an old {e.kind}, one day in spring. {h} looked. It was {seed}, {looks}.", "It was spring when {e}, the old {e.kind}, put {seed} in front of {h.him}. It was {looks}, and it did not look like much.",
+         "“Do you want to see a miracle?” asked {e}, the {e.kind}, one morning in spring. {^e.he} had {seed} with {e.him}. It was {looks}.",
+         "In spring {h} found {seed} on the path. It was {looks}. “Keep it,” <said> {e}, the {e.kind}, “and plant it.”"});
+  t.maybe({"“Such a little thing?” <asked> {h}. “There is more in it than you think,” <replied> {e}.", "“What can one do with it?” <asked> {h}. “Wait,” <replied> {e}.", "“What will it be?” <asked> {h}. {e} only smiled."});
+  t.say({"{h} dug a hole {place}, put it in and covered it with earth.", "{h} looked for the best place of all and found it {place}. There {h.he} planted {seed}.",
+         "{h} pushed it into the ground {place}, not too deep.",
+         "“[Sleep well|Good luck],” {h.he} said, and covered it with earth, {place}.",
+         "{^h.he} planted it {place} and watered it.", "{^h.he} found a good spot {place}, where the sun was shining, and planted it there."});
   t.paragraph();
-  t.say({"After an hour {h.he} went to look. Nothing.", "Before supper {h.he} looked for the first time. There was only earth.", "<next day> {h.he} ran out before breakfast. Nothing had happened."});
-  t.say({"On the third day {h.he} dug it up again, to see whether it was still there. It was. {^h.he} put it back.", "“Grow!” {h.he} shouted at the ground. But the ground did not listen.", "{h} told it jokes and sang it songs. It did not help.", "{h} poured so much water on it that there was a small lake. “Do you want it to swim?” <asked> {e}."});
-  t.say({"“It is not growing,” {h.he} <said>. “It is,” <said> {e}. “You only cannot see it yet. First it makes its roots.”", "“How long does it take?” <asked> {h}. “As long as it takes,” <replied> {e}. “Nobody grows faster because someone pulls at him.”",
-         "“Maybe it is broken,” {h} <said>. {e} shook {e.his} head. “Do you know what you looked like, when you were only a week old?”"});
-  t.say({"So {h} waited. It was the hardest thing {h.he} had ever done.", "So {h.he} learned to wait. {^h.he} gave it a little water, not too much, and pulled out the weeds.", "{h} began to do other things while {h.he} waited. And sometimes {h.he} even forgot to wait."});
+  t.maybe({"After an hour {h.he} went to look. Nothing.", "At noon {h.he} looked, and in the evening, and once more by moonlight. Nothing.",
+         "{h} lay down beside it and waited. Then {h.he} fell asleep, and when {h.he} woke up, nothing had changed.",
+         "Before supper {h.he} looked for the first time. There was only earth.", "<next day> {h.he} ran out before breakfast. Nothing had happened."});
+  t.maybe({"On the third day {h.he} dug it up again, to see whether it was still there. It was. {^h.he} put it back.", "{h} wanted to help and pushed the earth aside. “You are letting the cold in,” said {e}.",
+         "Every hour {h} put a stick into the earth, to measure. There was nothing to measure.",
+         "“The others laugh at me because I am guarding a spot of earth,” {h.he} complained.",
+         "“Grow!” {h.he} shouted at the ground. But the ground did not listen.", "{h} told it jokes and sang it songs. It did not help.", "{h} poured so much water on it that there was a small lake. “Do you want it to swim?” <asked> {e}."}, 2, 3);
+  t.maybe({"“It is not growing,” {h.he} <said>. “It is,” <said> {e}. “You only cannot see it yet. First it makes its roots.”", "“How long does it take?” <asked> {h}. “As long as it takes,” <replied> {e}. “Nobody grows faster because someone pulls at him.”",
+         "“Why does it do nothing?” <asked> {h}. “It does a lot,” <replied> {e}, “but it does it in the dark.”",
+         "“I cannot wait any longer,” <said> {h}. “You have been doing it the whole time,” <said> {e}, “and quite well.”",
+         "“Is there a trick?” <asked> {h}. “There is one,” <replied> {e}. “It is called tomorrow.”",
+         "“Maybe it is broken,” {h} <said>. {e} shook {e.his} head. “Do you know what you looked like, when you were only a week old?”"}, 3, 4);
+  t.maybe({"So {h} waited. It was the hardest thing {h.he} had ever done.", "So a week went by, and then another one. {h} brought water and counted the days.",
+         "So {h} made a little fence around it, and then {h.he} went to help {e}, for time passes better in company.",
+         "So {h.he} learned to wait. {^h.he} gave it a little water, not too much, and pulled out the weeds.", "{h} began to do other things while {h.he} waited. And sometimes {h.he} even forgot to wait."});
   t.maybe({"Once a snail wanted to eat the first green leaf. {h} carried the snail to the other side of the path, where there was lettuce.", "In a hot week {h} brought water every morning, before the sun was high.", "When the hail came, {h} held a basket over it and got the hailstones on {h.his} own head."}, 2, 3);
   t.paragraph();
-  t.say({"Then, one morning, something green looked out of the earth.", "And then it happened, on a day when {h.he} had not been thinking of it at all: the earth had a crack, and in it something green was shining.", "After twelve days there was a green dot. {h} lay down on {h.his} belly and looked at it until noon."});
+  t.say({"One day {e} called, “Come here, quickly!” Something green had come up.",
+         "{h} had almost stopped looking. And just then the first green tip came out of the ground.",
+         "Then, one morning, something green looked out of the earth.", "And then it happened, on a day when {h.he} had not been thinking of it at all: the earth had a crack, and in it something green was shining.", "After twelve days there was a green dot. {h} lay down on {h.his} belly and looked at it until noon."});
   t.say_sentence(chosen.grows);
   t.say_sentence(chosen.result);
-  t.say({"{h} {h.joy}.", "“I did not make it,” {h} <whispered>. “I only waited.”", "{h} ran to {e} and pulled {e.him} along. “Come and look!”"});
+  t.maybe({"<glad>", "{h} did not say anything. {^h.he} just sat in front of it.",
+         "Now nobody laughed any more.",
+         "“I did not make it,” {h} <whispered>. “I only waited.”", "{h} ran to {e} and pulled {e.him} along. “Come and look!”"});
   t.paragraph();
   t.say_sentence(chosen.feast);
   t.say({"“Was it worth the waiting?” <asked> {e}. “Yes,” <replied> {h}. “But next time I will plant two. Then I can wait twice as well.”", "And if you ask {h} how one gets a~ {word}, {h.he} will say, “With earth, with water, with sun. And the most important thing cannot be seen: time.”",
+         "“So much, out of {seed},” <said> {h}. “It was all in there from the beginning,” <said> {e}. “One {word} is in the next one, and so on, without an end.”",
+         "{h} kept one seed and gave it to a small one who could not sit still. “What will it be?” asked the small one. “A~ {word},” <said> {h}, “if you can wait.”",
+         "Of all the things that {h} had ever owned, {h.he} liked the {word} best, because {h.he} had waited for it so long.",
          "{h} had learned to wait, and that lasted longer than the {word}.", "“And what will you do now?” <asked> {e}. “I will plant something again,” <replied> {h}, “and wait.”"});
   return std::string(chosen.word);
 }

@@ -36,6 +36,14 @@ void split(std::string_view inside, std::vector<std::string_view>& parts) {
   parts.push_back(inside.substr(start));
 }
 
+/// "a red cap", "a~ old cap": "the red cap", "the old cap".
+std::string definite(std::string_view words) {
+  for (const std::string_view article : {"a ", "an ", "a~ "}) {
+    if (words.starts_with(article)) return "the " + std::string(words.substr(article.size()));
+  }
+  return std::string(words);
+}
+
 /// Takes "3*" off a pattern.
 uint32_t take_weight(std::string_view& pattern) {
   if (pattern.size() < 2 || pattern[1] != '*' || pattern[0] < '1' || pattern[0] > '9') return 1;
@@ -156,6 +164,8 @@ void teller::expand_name(std::string_view name, std::string& into) {
     const character* before = std::exchange(spoken_of_, &of);
     expand(text, into);
     spoken_of_ = before;
+  } else if (name.starts_with("the ")) {
+    into += definite(value(name.substr(4)));
   } else {
     into += value(name);
   }

@@ -4,6 +4,7 @@
 // A pattern is text with
 //   [a|b|3*c]   one of the alternatives, drawn; "3*" makes one three times as likely; they may be empty and may contain patterns
 //   {slot}      what a plot has set; drawn when it is first written, then the same to the end of the story
+//   {the slot}  the same with "the" for "a"
 //   {h}         the name of the character in the role h;  {h.he} its pronoun, and so on: see `attribute` in teller.cpp
 //   {.his}      in a text of a kind: of the character that is spoken of
 //   {^x}        {x} with a capital
@@ -37,7 +38,7 @@ public:
   /// The same, with a full stop unless the pattern ends in a closing quote.
   void say_sentence(std::string_view pattern);
   /// The same in `part` of `whole` cases, otherwise nothing.
-  void maybe(ways patterns, uint32_t part = 1, uint32_t whole = 2);
+  void maybe(ways patterns, uint32_t part = 2, uint32_t whole = 5);
   /// The next sentence begins a paragraph.
   void paragraph() { next_is_paragraph_ = true; }
 
