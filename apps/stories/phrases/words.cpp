@@ -34,13 +34,13 @@ constexpr std::string_view very[] = {"3*very", "2*so", "really", "quite"};
 // Sentences about the hero.
 constexpr std::string_view sad[] = {
   "5*{h} {h.sad}.", "“Oh dear,” said {h}[| and sighed].", "{h} did not say a word.", "For a moment {h} wanted to give up.",
-  "{^h.he} had imagined it differently.", "That hurt a little.", "“[Too bad|What a pity],” {h.he} [said|murmured]."};
+  "{h} had imagined it differently.", "That hurt {h} a little.", "“[Too bad|What a pity],” [said|murmured] {h}."};
 constexpr std::string_view glad[] = {
   "5*{h} {h.joy}.", "{h} could have [hugged the whole world|sung out loud].", "{h} felt as light as a feather.",
-  "All the worry fell off {h.him}.", "{h} beamed like the sun.", "“[Hurray|Yes]!” cried {h}."};
+  "All the worry fell off {h}.", "{h} beamed like the sun.", "“[Hurray|Yes]!” cried {h}."};
 constexpr std::string_view afraid[] = {
   "5*{h} {h.fear}.", "A shiver went through {h}.", "{h} did not feel well at all.", "{h} would rather have been somewhere else.",
-  "“[Oh no|Oh dear],” {h.he} [breathed|whispered]."};
+  "“[Oh no|Oh dear],” [breathed|whispered] {h}."};
 constexpr std::string_view think[] = {
   "3*{h} <thought>.", "“Hm,” said {h}.", "{h} looked at the clouds, as {h.he} always did when {h.he} was thinking.", "{h} closed {h.his} eyes in order to think better.",
   "{h} needed a moment."};

@@ -59,11 +59,11 @@ std::string broken_thing(teller& t) {
          "“[Why did I not leave it alone|Why me]?” {h} thought.",
          "<afraid>",
          "It was very quiet.", "<afraid>", "{h} stood there and could not believe it.", "“Oh no,” <whispered> {h}."});
-  t.say({"Nobody had seen it. {^h.he} hid everything {hiding} and ran home.", "{h} looked around. No one was there. So {h.he} put it {hiding}, [as deep as {h.he} could|and covered it up], and slipped away.",
-         "“Nobody must find out,” {h.he} thought, and {h.he} hid it {hiding}.",
-         "Trembling, {h.he} gathered it all up. Then {h.he} hid it {hiding}.",
-         "Quickly {h.he} hid it {hiding}. Then {h.he} went home as if nothing had happened.",
-         "What now? {^h.he} pushed it {hiding} and [hurried|crept] away."});
+  t.say({"Nobody had seen it. {h} hid everything {hiding} and ran home.", "{h} looked around. No one was there. So {h.he} put it {hiding}, [as deep as {h.he} could|and covered it up], and slipped away.",
+         "“Nobody must find out,” {h} thought, and {h.he} hid it {hiding}.",
+         "Trembling, {h} gathered it all up. Then {h.he} hid it {hiding}.",
+         "Quickly {h} hid it {hiding}. Then {h.he} went home as if nothing had happened.",
+         "What now? {h} pushed it {hiding} and [hurried|crept] away."});
   t.paragraph();
   t.maybe({"But supper did not taste good, and when {h.he} closed {h.his} eyes {h.he} saw {thing}.", "Every time somebody said the name of {e}, {h} [started|turned hot and cold].",
          "{h} could not be merry any more. In everything {h.he} saw {thing}.",
@@ -78,11 +78,11 @@ std::string broken_thing(teller& t) {
          "{h} waited until nobody else was there.",
          "“It has to come out,” {h.he} said to {h.himself}, and {h.he} went to {e}.",
          "Then {h.he} could bear it no longer.", "{h} took a deep breath.", "“Now or never,” {h.he} thought.", "<that evening> {h.he} knocked at the door."});
-  t.say({"“It was me,” {h.he} <said>. “I broke it, and I hid it, and I am sorry.”", "“It was not the wind, and you did not forget anything,” {h.he} <said>. “It was I. I broke {thing} and hid it.”",
-         "“{^thing},” {h.he} began, and had to begin again. “I broke it. I did not want to, but I did.”",
-         "“I know where it is,” {h.he} <said> very softly. “And I know who broke it.”",
-         "“I must tell you something,” {h.he} <said>. And then it all came out, the accident and the hiding place, too.",
-         "“Please do not look any longer,” {h.he} <said>. “I broke it. I was afraid to tell you.”"});
+  t.say({"“It was me,” {h} <said>. “I broke it, and I hid it, and I am sorry.”", "“It was not the wind, and you did not forget anything,” {h} <said>. “It was I. I broke {thing} and hid it.”",
+         "“{^thing},” {h} began, and had to begin again. “I broke it. I did not want to, but I did.”",
+         "“I know where it is,” {h} <said> very softly. “And I know who broke it.”",
+         "“I must tell you something,” {h} <said>. And then it all came out, the accident and the hiding place, too.",
+         "“Please do not look any longer,” {h} <said>. “I broke it. I was afraid to tell you.”"});
   t.paragraph();
   t.maybe({"{e} was silent for a moment.", "{e} looked sad, but not angry.", "{e} [sat down|nodded slowly]."});
   t.say({"“I am sorry about it,” {e.he} <said>. “But I am glad that you came. That was harder than keeping quiet.”",

@@ -29,13 +29,13 @@ constexpr work works[] = {
   {"a hut in the trees", "hut", "From up there one would be able to see as far as the river",
    "They nailed three boards between two branches", "when {o} sat down, the boards tipped over like a seesaw",
    "They tied everything with old string", "when the wind came, the knots opened, and down it came",
-   "Then they watched a pair of crows building a nest. They began with the thick twigs, in the fork of the tree, and only then took the thin ones",
+   "Then {h} watched a pair of crows building a nest. They began with the thick twigs, in the fork of the tree, and only then took the thin ones",
    "So they began again, in the fork of the tree, with the thickest beams first",
    "That night a wind blew over the hill, and in the morning the hut was still there", "[spring|summer]", [](const kind& one) { return one.home_world == world::village; }},
   {"a raft", "raft", "In the middle of the lake was an island where nobody had ever been",
    "They rolled a big log into the water and sat on it", "it turned over, and so did they",
    "They tied two logs together", "the rope was too thin, and each of them floated off in a different direction",
-   "Then they saw a family of water striders standing on the pond with their legs spread wide",
+   "Then {h} saw a family of water striders standing on the pond with their legs spread wide",
    "“Broad,” <said> {o}, “it must be broad!” So they laid five logs side by side and tied them twice",
    "It floated as calmly as a duck, and by noon they stood on the island. There was nothing on it but a bush full of raspberries, and that was more than enough", "summer", [](const kind& one) { return one.home_world == world::village; }},
   {"a house of snow", "house", "They wanted a place where the wind could not get in",
@@ -75,7 +75,7 @@ std::string built_thing(teller& t) {
   t.set("season", chosen.season);
 
   open(t);
-  t.say({"{^h.his} best friend was {o}, a~ {o.kind}.", "{^h.he} was always together with {o}, a~ {o.kind}.", "Next door lived {o}, a~ {o.kind}, and the two were friends."});
+  t.say({"The best friend of {h} was {o}, a~ {o.kind}.", "{h} was always together with {o}, a~ {o.kind}.", "Next door to {h} lived {o}, a~ {o.kind}, and the two were friends."});
   t.say({"“We should build {work},” <said> {h} one day. {why}.", "“Do you know what we need?” <said> {o} one day. “{^work}!” {why}.",
          "For a long time they had talked about it: {work}. {why}.",
          "“Others have {work},” <said> {h}. “Why do we not?” {why}.",

@@ -50,10 +50,10 @@ std::string chain_of_trades(teller& t) {
          "{h} had a plan, and for the plan {h.he} needed {good1}, {purpose}. The only trouble was that {h.he} had no money.",
          "One day {h.he} wanted {good1}, {purpose}. {h.his} pockets were empty.", "If only {h.he} had {good1}, {purpose}! But where does one get it without money?"});
   t.paragraph();
-  t.say({"{h.he} {h.went} to {owner1}. “May I have {good1}?” {h.he} <asked>.", "“{^owner1} has {good1},” somebody told {h.him}. So {h.he} {h.went} there at once.",
-         "{h.he} knocked at the door of {owner1} and asked politely for {good1}.",
+  t.say({"{h} {h.went} to {owner1}. “May I have {good1}?” {h.he} <asked>.", "“{^owner1} has {good1},” somebody told {h.him}. So {h} {h.went} there at once.",
+         "{h} knocked at the door of {owner1} and asked politely for {good1}.",
          "There was only one who had {good1}, and that was {owner1}. {h} {h.went} there.",
-         "“I will ask,” {h.he} <said>, and went to {owner1}.", "{^owner1} had just what {h.he} needed. So {h} went there."});
+         "“I will ask,” {h} <said>, and went to {owner1}.", "{^owner1} had just what {h.he} needed. So {h} went there."});
   t.say({"“You may have it,” was the answer, “if you bring me something for it. {lacks1}.”", "“Gladly,” <said> {owner1}, “but do me a favor. {lacks1}.”", "“Take it,” <said> {owner1}, “but not for nothing. {lacks1}.”",
          "{^owner1} thought for a moment. “{lacks1}. If you help me, I will help you.”",
          "“What would I do with money?” <said> {owner1}. “{lacks1}.”",
@@ -66,9 +66,9 @@ std::string chain_of_trades(teller& t) {
          "“For nothing?” <asked> {owner2}. “No, no. {lacks2}.”"});
   t.maybe({"“[Will this never end|And so it goes on]!” thought {h}.", "{h} sighed. {h.his} feet were getting tired.", "{h} said it over to {h.himself}: {good1} for {good2}, {good2} for {good3}."});
   t.paragraph();
-  t.say({"{h.he} came to {owner3} and did not have much hope left. “You have {good3},” {h.he} <said>, “and I have nothing at all.”", "The last way was the longest. It led to {owner3}, who had {good3}. “But I have nothing to give,” <said> {h}.",
+  t.say({"{h} came to {owner3} and did not have much hope left. “You have {good3},” {h.he} <said>, “and I have nothing at all.”", "The last way was the longest. It led {h} to {owner3}, who had {good3}. “But I have nothing to give,” <said> {h}.",
          "{^owner3} was the last on {h.his} list. “I have heard that you have {good3},” <said> {h}. “Could I earn it?”",
-         "With {owner3} there was {good3}. But what would {h.he} have to give for it this time?", "So at last {h.he} stood in front of {owner3} and asked for {good3}."});
+         "With {owner3} there was {good3}. But what would {h} have to give for it this time?", "So at last {h} stood in front of {owner3} and asked for {good3}."});
   t.say({"“You have two {hands},” <said> {owner3}. “If you {deed}, we are even.”", "{^owner3} looked {h.him} up and down. “I do not want anything that one can buy. But I am tired, and somebody should {deed}.”", "“You look as if you could work,” <said> {owner3}. “[Would you|Could you] {deed}? Then you shall have it.”",
          "“I want no money and no goods,” <said> {owner3}. “But somebody must {deed}, and I cannot do it any more.”",
          "“Nothing?” <said> {owner3}. “Whoever can {deed} does not have nothing.”"});

@@ -85,7 +85,8 @@ std::string journey_for_cure(teller& t) {
          "The first half of the way was easy. Then, all at once, there was {meets1}.",
          "It did not take long until {h.he} met with {meets1}.", "For an hour everything went well. Then there was {meets1}."});
   t.say_sentence(first->passes);
-  if (t.draws().chance(2, 5)) {
+  const bool two = t.draws().chance(2, 5);
+  if (two) {
     t.say({"Next there was {meets2}.", "Now it could not be far any more. But there was still {meets2}.",
            "And as if that were not enough, there was {meets2}.",
            "{h} rested for a moment, then {h.he} went on, to {meets2}.",
@@ -99,7 +100,7 @@ std::string journey_for_cure(teller& t) {
   t.say({"<at last> {h.he} was there, {place}. And there it was: {cure}!", "Then the wind brought a new smell, and {h} knew that {h.he} was there. {^place} was {cure}.",
          "And then, when {h.he} hardly believed in it any more, {h.he} saw it: {cure}!",
          "{^place} {h.he} found it: {cure}.", "Tired and dusty {h.he} reached the place at last. It was just as {wise} had said. There was {cure}!"});
-  if (t.draws().chance(1, 2)) {
+  if (!two && t.draws().chance(1, 2)) {
     t.set("other", "[hare|squirrel|lizard|thrush|dormouse]");
     t.say({"But in front of it sat a thin little {other} with a bandaged foot. “I need it, too,” it <said>. “But I cannot reach it.”", "Somebody else was there, an old {other}, who was looking at it with wet eyes. “My child is ill, too,” it <said>, “and I cannot reach it.”"});
     t.say({"{h} shared it, half and half. “[Then|And] I will show you a shorter way home,” <said> the {other}.", "There was enough for two. {h} shared without a word. “You have a good heart,” <said> the {other}. “Go to the left at the fallen tree. That saves you half of the way.”",

@@ -15,7 +15,7 @@ struct baby {
 };
 
 constexpr baby babies[] = {
-  {"duckling", "duck", "yellow and soft and no larger than a lemon", "They asked a hen. “Mine can scratch the ground,” she said. “Can it do that?” It could not", "They asked a dove. “Mine sit still in the nest and wait,” she said. “This one cannot sit still at all”",
+  {"duckling", "duck", "yellow and soft and no larger than a lemon", "They asked a hen. “Mine can scratch the ground,” she said. “Can it do that?” It could not", "They asked a dove. “Mine sit still in the nest and wait,” she said. “This one cannot sit still at all.”",
    "Then they came past a puddle. The little one jumped into it and swam in a circle as if it had never done anything else. “You belong on the water,” <cried> {h}", "between the reeds on the pond"},
   {"kitten", "cat", "gray with white feet and a tail like a piece of string", "They asked a rabbit. “Mine have long ears,” she said, “and they eat clover.”", "They asked a dog. “It does not smell like one of mine,” he said. “It smells of hay and milk.”",
    "Hay and milk! Where does it smell like that? {h} looked at the big barn on the hill", "in the hay of the barn"},

@@ -114,10 +114,10 @@ std::string lost_thing(teller& t) {
          "The best thing {h.he} had was a~ {thing}. {^giver} had given it to {h.him} [before going away|on {h.his} birthday|when {h.he} was ill].",
          "{giver} had once given {h.him} a~ {thing}, and {h.he} never [went anywhere|fell asleep] without it."});
   t.paragraph();
-  t.say({"Then, on a [windy|cloudy] day, the {word} was gone.",
+  t.say({"Then, on a [windy|cloudy] day, {h} found that the {word} was gone.",
          "<one day> {h} [reached for it|wanted to fetch it], and it was not in its place.",
-         "It was [a Tuesday|a Thursday] when the {word} disappeared.",
-         "<one day> it was gone.", "But one evening, when {h.he} came home, the {word} was not there.",
+         "It was on [a Tuesday|a Thursday] that {h} missed the {word}.",
+         "<one day> {h} looked for it, and it was gone.", "But one evening, when {h} came home, the {word} was not there.",
          "Then came the day when {h} could not find it.", "<one day> {h} [woke up|came home] and saw that the {word} was missing."});
   t.maybe({"<sad> “[Without it I cannot sleep|Where can it be|What shall I say at home]?”" , "<sad>",
          "{^h.he} felt [hot and cold|as if a stone lay in {h.his} belly]. “It must be somewhere,” {h.he} <whispered>.",
@@ -165,14 +165,14 @@ std::string lost_thing(teller& t) {
     t.say({"{h} pressed the {word} to {h.his} heart and {h.joy}.", "There it was again, the {word}! <glad>",
          "{h} hugged the {word}, and then {h.he} hugged {o}. <glad>",
          "“My {word}!” <cried> {h}, and {h.he} {h.joy}.",
-           "<glad> “There it is again!”"});
+           "<glad> “There it is again, my {word}!”"});
     t.say({"“Thank you, {o},” {h.he} said. “Alone I would have stopped looking [long ago|at the first corner].”",
            "“How can I thank you?” {h.he} <asked>. “Come and [eat with us|have supper with me],” <replied> {o}, “that is the best thanks.”",
            "“[Two find more than one|Without you I would have gone home],” {h.he} <said> to {o}.",
          "“You never gave up,” {h.he} <said> to {o}. “It was not even your {word}.”",
          "{o} [smiled|grinned]. “Next time you will help me,” {o.he} <said>.",
          "{^h.he} thanked everybody, and {o} most of all."});
-    t.say({"<since then> {h} [tied the {word} to {h.himself} with a string|looked twice before {h.he} went home], and {h.he} never lost it again.",
+    t.say({"<since then> {h} [tied the {word} to {h.himself} with a string|looked twice before {h.he} went home], and {h.he} never lost the {word} again.",
            "<that evening> the {word} lay beside {h.his} bed. Before {h.he} fell asleep, {h.he} touched it once more. It was still there.",
            "<since then>, whenever somebody had lost something, {h} was the first to help. {^h.he} knew how it feels, and {h.he} had {h.his} {word} as a reminder.",
            "In the evening {h} told {giver} the whole story of the {word}, and it grew a little longer and a little more exciting at every turn.",

@@ -47,7 +47,7 @@ std::string noise_at_night(teller& t) {
   t.set("trait", "[curious|sleepy|careful|quiet|cheerful|clever|shy]");
   t.set("season", "[spring|summer|autumn]");
   t.set("relation", "[{h.his} friend {o}, who was staying for the night|{h.his} {kin2} {o}]");
-  t.set("kin2", t.who('o').female ? "[sister|cousin]" : "[brother|cousin]");
+  t.set("kin2", !t.who('h').female ? "[sister|cousin]" : "[brother|cousin]");
 
   open(t);
   habit(t);

@@ -46,8 +46,8 @@ std::string planted_seed(teller& t) {
   t.maybe({"“Such a little thing?” <asked> {h}. “There is more in it than you think,” <replied> {e}.", "“What can one do with it?” <asked> {h}. “Wait,” <replied> {e}.", "“What will it be?” <asked> {h}. {e} only smiled."});
   t.say({"{h} dug a hole {place}, put it in and covered it with earth.", "{h} looked for the best place of all and found it {place}. There {h.he} planted {seed}.",
          "{h} pushed it into the ground {place}, not too deep.",
-         "“[Sleep well|Good luck],” {h.he} said, and covered it with earth, {place}.",
-         "{^h.he} planted it {place} and watered it.", "{^h.he} found a good spot {place}, where the sun was shining, and planted it there."});
+         "“[Sleep well|Good luck],” {h} said, and covered it with earth, {place}.",
+         "{h} planted it {place} and watered it.", "{h} found a good spot {place}, where the sun was shining, and planted it there."});
   t.paragraph();
   t.maybe({"After an hour {h.he} went to look. Nothing.", "At noon {h.he} looked, and in the evening, and once more by moonlight. Nothing.",
          "{h} lay down beside it and waited. Then {h.he} fell asleep, and when {h.he} woke up, nothing had changed.",

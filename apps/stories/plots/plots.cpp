@@ -23,6 +23,9 @@ constexpr plot plots[] = {
   {"little one", little_one, 2},
   {"quarrel", the_quarrel, 2},
   {"caught light", caught_light, 2},
+  {"cannot sleep", cannot_sleep, 2},
+  {"too small", too_small, 2},
+  {"heavy load", heavy_load, 2},
 };
 
 } // namespace

@@ -34,5 +34,8 @@ std::string chain_of_trades(teller& t);
 std::string little_one(teller& t);
 std::string the_quarrel(teller& t);
 std::string caught_light(teller& t);
+std::string cannot_sleep(teller& t);
+std::string too_small(teller& t);
+std::string heavy_load(teller& t);
 
 } // namespace troupe::stories

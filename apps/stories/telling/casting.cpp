@@ -46,17 +46,18 @@ void cast_hero(teller& t, kind_filter fits) {
   const auto kinds = fitting(where, fits);
   const kind& body = *kinds[t.draws().below(static_cast<uint32_t>(kinds.size()))];
   const bool female = t.draws().chance(1, 2);
-  t.cast('h', make_character(t, body, female));
+  const character hero = make_character(t, body, female);
+  t.cast('h', [hero](teller&) { return hero; });
 }
 
 void cast_friend(teller& t, char role, pair_filter fits) {
   const character hero = t.who('h');
-  const auto kinds = fitting(world_of(t), [&](const kind& one) {
-    return (&one != hero.body || is_child(one)) && fits(*hero.body, one);
-  });
+  const auto kinds = fitting(world_of(t), [&](const kind& one) { return (&one != hero.body || is_child(one)) && fits(*hero.body, one); });
   if (kinds.empty()) throw std::logic_error("stories: no kind fits the friend of a " + std::string(hero.kind_name));
-  const kind& body = *kinds[t.draws().below(static_cast<uint32_t>(kinds.size()))];
-  t.cast(role, make_character(t, body, !hero.female));
+  t.cast(role, [kinds, female = !hero.female](teller& teller) {
+    const kind& body = *kinds[teller.draws().below(static_cast<uint32_t>(kinds.size()))];
+    return make_character(teller, body, female);
+  });
 }
 
 void cast_elder(teller& t, char role, elder_hands hands) {
@@ -66,32 +67,30 @@ void cast_elder(teller& t, char role, elder_hands hands) {
     if (hands == elder_hands::needed && !one.handy) continue;
     if (one.home_world == world_of(t) && one.only != (female ? sex::male : sex::female)) found.push_back(&one);
   }
-  character one;
-  one.elder = found[t.draws().below(static_cast<uint32_t>(found.size()))];
-  one.kind_name = one.elder->name;
-  one.name = draw_name(t, elder_names(female));
-  one.female = female;
-  t.cast(role, one);
+  t.cast(role, [found, female](teller& teller) {
+    character one;
+    one.elder = found[teller.draws().below(static_cast<uint32_t>(found.size()))];
+    one.kind_name = one.elder->name;
+    one.name = draw_name(teller, elder_names(female));
+    one.female = female;
+    return one;
+  });
 }
 
 void cast_parent(teller& t, char role) {
-  const character& hero = t.who('h');
-  const bool grand = t.draws().chance(1, 2);
-  character one;
-  one.female = !hero.female;
-  if (hero.female) {
-    one.name = grand ? "her grandfather" : "her father";
-    one.kind_name = grand ? "grandfather" : "father";
-  } else {
-    one.name = grand ? "his grandmother" : "his mother";
-    one.kind_name = grand ? "grandmother" : "mother";
-  }
-  t.cast(role, one);
+  t.cast(role, [female = !t.who('h').female](teller& teller) {
+    const bool grand = teller.draws().chance(1, 2);
+    character one;
+    one.female = female;
+    one.kind_name = female ? (grand ? "grandmother" : "mother") : grand ? "grandfather" : "father";
+    one.name = female ? (grand ? "his grandmother" : "his mother") : grand ? "her grandfather" : "her father";
+    return one;
+  });
 }
 
-world world_of(const teller& t) { return t.who('h').body->home_world; }
+world world_of(teller& t) { return t.who('h').body->home_world; }
 
-std::string_view by_world(const teller& t, std::string_view village, std::string_view forest, std::string_view farm,
+std::string_view by_world(teller& t, std::string_view village, std::string_view forest, std::string_view farm,
                           std::string_view roots, std::string_view yard) {
   const std::string_view all[] = {village, forest, farm, roots, yard};
   return all[static_cast<size_t>(world_of(t))];

@@ -96,12 +96,14 @@ std::string teller::written(std::string_view pattern) {
   return result;
 }
 
-void teller::cast(char role, const character& one) { roles_.insert_or_assign(role, one); }
+void teller::cast(char role, std::function<character(teller&)> draw) { roles_.insert_or_assign(role, casting{std::move(draw), {}}); }
 
-const character& teller::who(char role) const {
+const character& teller::who(char role) {
   const auto found = roles_.find(role);
   if (found == roles_.end()) wrong("nobody has the role", std::string_view(&role, 1));
-  return found->second;
+  casting& entry = found->second;
+  if (entry.draw) entry.who = std::exchange(entry.draw, nullptr)(*this);
+  return entry.who;
 }
 
 std::string teller::text() const { return spelled_out(text_); }

@@ -13,6 +13,7 @@
 // Capitals at the start of sentences and a/an are set at the end (grammar.hpp).
 #include "apps/stories/telling/choice.hpp"
 #include "apps/stories/world/characters.hpp"
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <span>
@@ -49,9 +50,9 @@ public:
   /// What a pattern comes to when written now.
   std::string written(std::string_view pattern);
 
-  void cast(char role, const character& who);
-  const character& who(char role) const;
-  bool is_cast(char role) const { return roles_.contains(role); }
+  /// Who plays the role. Drawn when the role is first named: who never appears costs no draw.
+  void cast(char role, std::function<character(teller&)> draw);
+  const character& who(char role);
 
   template <class Row, size_t Count>
   const Row& one_of(const Row (&table)[Count]) { return table[draws_.below(Count)]; }
@@ -76,7 +77,11 @@ private:
   std::string text_;
   bool next_is_paragraph_ = false;
   std::map<std::string, slot_value, std::less<>> slots_;
-  std::map<char, character> roles_;
+  struct casting {
+    std::function<character(teller&)> draw; // Empty when it has been done.
+    character who;
+  };
+  std::map<char, casting> roles_;
   const character* spoken_of_ = nullptr; // For {.his}.
 };
 
