@@ -111,7 +111,7 @@ std::string handmade_gift(teller& t) {
          "“Happy birthday,” said {h} and held {h.his} present out [with both arms|and looked at the floor].",
          "When the day came, {h} {h.went} to {e} with {h.his} heart beating fast.",
          "On the morning of the birthday {h} was the first guest. “It is only something small,” {h.he} said."}, 4, 5);
-  t.maybe({"{e} unwrapped {the gift} and said nothing at first.", "{e} looked at {the gift} for a long time.", "“{^gift}!” said {e}, and {e.his} voice was not quite steady."});
+  t.say({"{e} unwrapped {the gift} and said nothing at first.", "{e} looked at {the gift} for a long time.", "“{^gift}!” said {e}, and {e.his} voice was not quite steady."});
   t.say({"“[How did you know|Who told you]?” {e.he} <asked> at last. “[This is just what I was missing|I never told anybody that I needed it].”",
          "“A thing like this no shop can sell,” {e.he} said.",
          "“You made this yourself?” asked {e}. {h} nodded. “Then it is [worth more than gold|the best of them all].”",

@@ -17,6 +17,8 @@ constexpr cure cures[] = {
   {"a jug of water from the warm spring", "water", "behind the black rocks", "The warm water steamed beside the bed, and the sick one breathed it in"},
   {"a bit of wild honey", "honey", "in the hollow lime tree on the far side of the river", "They stirred the honey into a cup of hot milk"},
   {"the root of the moor lily", "root", "in the middle of the moor", "They grated the root and cooked a soup with it"},
+  {"three drops of pine resin", "resin", "in the dark wood behind the moor", "They melted the resin in a spoon and let the sick one breathe the warm smell"},
+  {"a bunch of thyme", "thyme", "on the sunny side of the far hill", "They made a tea of the thyme, hot and bitter, and the sick one drank it to the last drop"},
   {"a handful of blue berries", "berries", "high up on the slope, where the old pines stand", "They pressed the berries, and the juice was as dark as the night"},
 };
 
@@ -31,7 +33,7 @@ constexpr obstacle obstacles[] = {
   {"a wide stream with a strong current", "{h} swam with all {h.his} strength and came out far down on the other side", [](const kind& one) { return one.swims && !one.flies; }},
   {"a hedge of thorns without a gap", "{h} lay down flat and crept under it, on {h.his} belly", [](const kind& one) { return one.size <= 2 && !one.flies; }},
   {"a hedge of thorns without a gap", "{h} put {h.his} head down, closed {h.his} eyes and pushed right through it", [](const kind& one) { return one.size == 3; }},
-  {"a path that split in three", "{h} looked for the one with the fresh moss, since moss grows where it is wet, and the way led to water", [](const kind&) { return true; }},
+  {"a path that split in three", "{h} remembered what {wise} had said, “Always toward the sun,” and took the one in the middle", [](const kind&) { return true; }},
   {"a thick fog", "{h} stood still and listened. To the left, a brook could be heard, and {h.he} followed the sound", [](const kind&) { return true; }},
   {"a grumpy goose that let nobody pass", "{h} said good morning and asked how her children were. Nobody had ever asked her that. The goose told {h.him} about all seven of them, and then she stepped aside", [](const kind&) { return true; }},
   {"a gate with a bolt", "{h} pushed the bolt back, slipped through and closed the gate again behind {h.him}", [](const kind& one) { return one.handy && one.size > 1; }},

@@ -19,6 +19,8 @@ constexpr seed seeds[] = {
   {"a sunflower seed", "sunflower", "gray with thin stripes", "The stem grew every day, until {h.he} had to look up to see the top", "It was a sunflower, larger than a plate, and it turned its face to the sun", "In the autumn the birds came for the seeds of the sunflower, and there were enough for all of them"},
   {"a bean", "bean", "brown with a white spot", "A green hook came out, stretched itself and wound around a stick, up and up", "The bean had red flowers first, and then long pods, and in each of them lay eight beans", "They ate and ate, and still there was a whole bag of beans for the next spring"},
   {"an apple pip", "apple", "small and brown and shiny", "In the first year there were two leaves, in the second a twig, and in the fifth spring the little tree was full of white flowers", "In the autumn one single apple hung there, red on the one side and yellow on the other", "They cut the apple into [six|eight|ten] thin slices, so that everybody had a taste"},
+  {"a pea", "pea", "round and green and a little wrinkled", "A thin plant climbed up a string with its little curly hands, and soon it was full of white flowers", "The flowers fell, and in their place there were pods, thin at first, then thick, then ready to burst", "When one opened a pod, one pea after the other rolled out, and everybody got a handful"},
+  {"a poppy seed", "poppy", "black and no larger than a dot", "First there was a ring of jagged leaves, and then a bud that hung its head, as if it were ashamed", "One morning the bud lifted its head and threw off its green cap, and it was a poppy, as red as fire and as thin as paper", "The poppy flowered for three days only. But in its little box there were more seeds than anybody could count"},
   {"a strawberry seed", "strawberry", "as tiny as a grain of sand", "Three little leaves came up, and after a while a white flower sat between them", "Under a leaf hung a strawberry, red and warm from the sun", "They sniffed at the strawberry first, all of them, and then {h} shared it as well as one can share a strawberry"},
   {"a bulb", "tulip", "round and brown, like an onion", "A green tip came up, like the nose of a mouse, and then a bud as tight as a fist", "One morning the bud was open, and there stood a red tulip with a drop of dew in it", "Nobody picked the tulip. They came by every day, only to look at it"},
 };
@@ -44,7 +46,7 @@ std::string planted_seed(teller& t) {
          "“Do you want to see a miracle?” asked {e}, the {e.kind}, one morning in spring. {^e.he} had {seed} with {e.him}. It was {looks}.",
          "In spring {h} found {seed} on the path. It was {looks}. “Keep it,” <said> {e}, the {e.kind}, “and plant it.”"});
   t.maybe({"“Such a little thing?” <asked> {h}. “There is more in it than you think,” <replied> {e}.", "“What can one do with it?” <asked> {h}. “Wait,” <replied> {e}.", "“What will it be?” <asked> {h}. {e} only smiled."});
-  t.say({"{h} dug a hole {place}, put it in and covered it with earth.", "{h} looked for the best place of all and found it {place}. There {h.he} planted {seed}.",
+  t.say({"{h} dug a hole {place}, put it in and covered it with earth.", "{h} looked for the best place of all and found it {place}. There {h.he} planted {the seed}.",
          "{h} pushed it into the ground {place}, not too deep.",
          "“[Sleep well|Good luck],” {h} said, and covered it with earth, {place}.",
          "{h} planted it {place} and watered it.", "{h} found a good spot {place}, where the sun was shining, and planted it there."});

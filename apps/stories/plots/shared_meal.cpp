@@ -14,6 +14,8 @@ struct meal {
 constexpr meal meals[] = {
   {"a plum cake", "cake", "a piece"}, {"a pot of bean soup", "soup", "a bowl"}, {"an apple pie", "pie", "a slice"},
   {"a pan full of potato pancakes", "pancakes", "a pancake"}, {"a big loaf of nut bread", "bread", "a slice"}, {"a pot of sweet porridge", "porridge", "a spoonful"},
+  {"a dish of baked apples", "apples", "an apple"}, {"a carrot cake", "cake", "a piece"}, {"a pot of mushroom soup", "soup", "a bowl"},
+  {"a tray of nut cookies", "cookies", "a cookie"},
 };
 
 } // namespace
@@ -34,7 +36,7 @@ std::string shared_meal(teller& t) {
     by_world(t, "a boy who had lost his key", "a young rabbit who did not know the way", "", "a young cricket with a broken fiddle", ""),
     by_world(t, "a woman who sold brooms", "a weasel with wet feet", "", "a dung beetle with a sore back", "")};
   set_distinct(t, "guest", guests, 3);
-  const std::string_view presents[] = {"a handful of walnuts", "a jar of honey", "a warm blanket", "a song that nobody had heard before", "a basket of mushrooms", "a big yellow pear", "a bundle of dry wood"};
+  const std::string_view presents[] = {"a handful of walnuts", "a jar of honey", "a warm blanket", "a pair of warm socks", "a pot of plum jam", "a basket of mushrooms", "a big yellow pear", "a bundle of dry wood"};
   set_distinct(t, "present", presents, 3);
 
   open(t);
@@ -46,7 +48,7 @@ std::string shared_meal(teller& t) {
          "“Today I want something good to eat,” {h.he} <said>, and {h.he} made {meal}. {^h.he} had looked forward to it for days."});
   t.say({"{^h.he} was just sitting down when somebody knocked. Outside stood {guest1}.", "But before {h.he} could take the first bite, there was a knock at the door. It was {guest1}.", "{h.he} had already put a plate on the table when there was a noise outside. It was {guest1}.",
          "Then somebody coughed at the door. {h} opened. It was {guest1}.",
-         "Just as {h.he} lifted the spoon, a face looked in at the window. It was {guest1}."});
+         "Just as {h.he} was about to eat, a face looked in at the window. It was {guest1}."});
   t.maybe({"“It smells so good here,” <said> the visitor. “I have not eaten since yesterday.”", "“Excuse me,” <said> the guest. “I followed my nose.”", "“I do not want to disturb you,” <said> a small voice, but the eyes were looking at the {word}."});
   t.say({"{h} looked at the {word}. There was enough for two. “Sit down,” {h.he} <said>.", "{h} had wanted to eat it all alone. But who can eat when somebody is watching hungrily? {^h.he} gave the guest {piece}.", "“[Have you eaten yet|Are you hungry]?” {h} <asked>. It was not really a question, and so {h.he} brought a second plate.",
          "{h} counted quickly what would be left. Then {h.he} was ashamed that {h.he} had counted. “Come in and eat,” {h.he} <said>.",

@@ -25,8 +25,9 @@ constexpr find finds[] = {
    "a cold rain came, and it did not stop", "{h} put up the poles, {o} threw the cloth over them, and then they sat in the dry tent and listened to the drops"},
   {"a kite", "kite", "the string", "the kite", "{h} pulled the string through the meadow, but a string alone does not fly", "{o} threw the kite into the air, and it came down again, every time",
    "the wind blew as it blows only once a year", "{h} held the string, {o} let go of the kite at the right moment, and it rose until it was no larger than a leaf"},
+  {"a sled", "sled", "the runners", "the seat", "{h} stood on the runners, one foot on each, and fell over before {h.he} had even begun", "{o} sat down on the seat at the top of the hill and waited. It stayed where it was", "the hill was white with the last snow of the year", "They put the seat back on the runners, {h} sat in front, {o} sat behind, and they rushed down the hill until the snow was gone"},
   {"a swing", "swing", "the board", "the ropes", "{h} sat down on the board. It was a board on the ground, nothing more", "{o} hung on the ropes until {o.his} arms were as long as the ropes",
-   "the first warm evening came, and everybody asked why there was no swing", "{h} held the board, {o} tied the knots, and then they took turns, ten times each"},
+   "everybody asked why there was no swing this year", "{h} held the board, {o} tied the knots, and then they took turns, ten times each"},
 };
 
 } // namespace
@@ -40,7 +41,7 @@ std::string the_quarrel(teller& t) {
   t.set("word", chosen.word);
   t.set("half1", chosen.half1);
   t.set("half2", chosen.half2);
-  t.set("season", chosen.word == "cart" ? "autumn" : "[spring|summer]");
+  t.set("season", chosen.word == "sled" ? "winter" : chosen.word == "cart" ? "autumn" : "[spring|summer]");
   t.set("trait", "[stubborn|proud|lively|quick|cheerful|wild|strong]");
 
   open(t);
@@ -51,7 +52,7 @@ std::string the_quarrel(teller& t) {
   t.paragraph();
   t.say({"<one day> they found {find} [behind an old shed|at the side of the road|on the bank of the river]. It belonged to nobody.", "One [morning|day] the river had washed up something: {find}. It was old, but nothing was missing.",
          "On a walk, behind a hedge, they saw {find}. It belonged to nobody, and nobody wanted it.",
-         "Then they found {find}. Somebody had thrown it away, but it was still good.", "After a walk in the rain they came upon {find} [under a tarp|behind a hedge]. “Take it,” said an old man, “I do not need it any more.”"});
+         "Then they found {find}. Somebody had thrown it away, but it was still good.", "After a long walk they came upon {find} [under a tarp|behind a hedge]. “Take it,” said an old man, “I do not need it any more.”"});
   t.say({"“I saw it first,” <cried> {h}. “But I got there first,” <cried> {o}.", "“It is mine,” <said> {h}. “No, mine,” <said> {o}.", "“My {word}!” <said> {h}. “What do you mean, your {word}?” <asked> {o}.",
          "“[I know|I have a place] where we can put it,” <said> {o}, “at my house.” “At mine,” <said> {h}.",
          "For a moment they were silent. Then both said at the same time, “It is mine.”",
@@ -72,7 +73,7 @@ std::string the_quarrel(teller& t) {
   t.paragraph();
   t.set("need", chosen.need);
   t.say({"Then {need}.", "Perhaps it would have gone on like that for ever. But one day {need}.",
-         "A week later {need}.", "And then came a day when {need}."});
+         "A week later {need}.", "And then, one day, {need}."});
   t.say({"{h} looked at {half1}. “Half a~ {word} is no good to anybody,” {h.he} <said>. And {h.he} {h.went} to {o}.", "At {h.his} door {h} stood still, with {half1} beside {h.him}. It was not far to {o}. It was only hard. Then {h.he} went.",
          "“I could go over,” {h} thought. “I could,” thought {o}, too. They met in the middle, one with {half1} and one with {half2}.",
          "{h} took a deep breath, took {half1} and set off. Halfway {h.he} met {o}, who was carrying {half2}.", "There was a knock. {o} stood outside with {half2}. “I thought,” {o.he} <said>, and did not know how to go on."});

@@ -15,6 +15,7 @@ struct rescue {
 constexpr rescue rescues[] = {
   {"The key to the store fell into a crack in the floor", "The big ones poked around in it with their paws, but the crack was too narrow", "{h} slipped into the crack, and a moment later {h.he} came out again, dusty, with the key"},
   {"A landslide closed the entrance of a burrow, and a family was inside", "The big ones dug, but the stones only slid down again", "{h} crept through a hole no wider than a thumb, took the children by the hand and led them out, one after the other"},
+  {"A little owl got its foot caught between two roots", "The big ones pulled at the roots, but the roots were as hard as iron", "{h} crept in between, scratched away the earth from under the foot, a crumb at a time, and then the owl was free"},
   {"A young finch was caught in the middle of a thorn bush", "The big ones pricked their noses and gave up", "{h} went in under the thorns, where there was just enough room, and bit through the twig that held the bird"},
   {"A stone had got stuck in the pipe, and no water came from the spring any more", "The big ones shook the pipe and knocked against it", "{h} crawled into the pipe, pushed the stone out in front of {h.him} and came out at the other end, dripping wet, with the water behind {h.him}"},
   {"The wind blew the only candle under the great root, deep inside", "The big ones reached for it, but nobody's arm was long enough", "{h} walked in under the root, as through a high gate, and rolled the candle out"},
