@@ -84,17 +84,21 @@ int print_entropy(const options& asked) {
     const story one = make_story(asked.seed, asked.first + i);
     bits += one.bits;
     characters += one.text.size();
-    words += 1 + static_cast<uint64_t>(std::count_if(one.text.begin(), one.text.end(), [](char c) { return c == ' ' || c == '\n'; }));
+    words +=
+      1 + static_cast<uint64_t>(std::count_if(one.text.begin(), one.text.end(), [](char c) { return c == ' ' || c == '\n'; }));
     bar.advance(i + 1);
   }
   const auto stories = static_cast<double>(asked.count), all_words = static_cast<double>(words),
              all_characters = static_cast<double>(characters);
   if (asked.as_json) {
-    std::printf("%s\n", nlohmann::ordered_json{{"stories", asked.count}, {"words", words}, {"characters", characters}, {"bits", bits}}.dump().c_str());
+    std::printf(
+      "%s\n", nlohmann::ordered_json{{"stories", asked.count}, {"words", words}, {"characters", characters}, {"bits", bits}}
+                .dump()
+                .c_str());
   } else {
     std::printf("%" PRIu64 " stories, %.1f words and %.1f characters each\n"
                 "entropy of the choices: %.2f bits a story, %.4f bits a word, %.4f bits a character\n",
-                asked.count, all_words / stories, all_characters / stories, bits / stories, bits / all_words, bits / all_characters);
+      asked.count, all_words / stories, all_characters / stories, bits / stories, bits / all_words, bits / all_characters);
   }
   return std::fflush(stdout) == 0 ? 0 : failed_output();
 }
@@ -103,7 +107,10 @@ int stories_main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   options asked;
   CLI::App app{"Prints children's stories that a seeded generator makes up.", "stories"};
-  app.add_option("--count", asked.count, "How many stories")->type_name("N")->check(CLI::Range(uint64_t(1), uint64_t(1) << 40))->capture_default_str();
+  app.add_option("--count", asked.count, "How many stories")
+    ->type_name("N")
+    ->check(CLI::Range(uint64_t(1), uint64_t(1) << 40))
+    ->capture_default_str();
   app.add_option("--seed", asked.seed, "Another seed, other stories")->type_name("N")->capture_default_str();
   app.add_option("--first", asked.first, "Begin with the story of this index")->type_name("N")->capture_default_str();
   app.add_flag("--json", asked.as_json, R"(A line {"text": ...} for each story; with --entropy: the sums)");

@@ -123,11 +123,13 @@ TEST_CASE("the first hundred stories of seed 1 are what they were") {
 
 TEST_CASE("stories are clean text: one space between words, no gap of a pattern left, no empty line") {
   check_all([](const story& one) -> std::string {
-    for (const std::string_view bad : {"  ", "\n\n", " \n", "\n ", " .", " ,", " !", " ?", ",,", "..", ".,", ",.", "?.", "!.", "\"\""}) {
+    for (const std::string_view bad :
+      {"  ", "\n\n", " \n", "\n ", " .", " ,", " !", " ?", ",,", "..", ".,", ",.", "?.", "!.", "\"\""}) {
       if (one.text.find(bad) != std::string::npos) return "'" + std::string(bad) + "'";
     }
     for (const char c : one.text) {
-      const bool fine = std::isalnum(static_cast<unsigned char>(c)) || std::string_view(" \n.,;:!?'\"-").find(c) != std::string_view::npos;
+      const bool fine =
+        std::isalnum(static_cast<unsigned char>(c)) || std::string_view(" \n.,;:!?'\"-").find(c) != std::string_view::npos;
       if (!fine) return std::string("the character ") + c;
     }
     return one.text.ends_with(' ') || one.text.ends_with('\n') ? "space at the end" : "";
@@ -136,13 +138,15 @@ TEST_CASE("stories are clean text: one space between words, no gap of a pattern 
 
 TEST_CASE("a and an stand before the right words") {
   // By ear, not by the rule that chose them.
-  const std::set<std::string> sounded_vowels{"useful", "used", "use", "uniform", "one", "once", "unicorn"}, silent{"hour", "honest"};
+  const std::set<std::string> sounded_vowels{"useful", "used", "use", "uniform", "one", "once", "unicorn"},
+    silent{"hour", "honest"};
   check_all([&](const story& one) -> std::string {
     const auto words = words_of(one.text);
     for (size_t i = 0; i + 1 < words.size(); ++i) {
       const std::string article = lower(letters_of(words[i])), next = lower(letters_of(words[i + 1]));
       if ((article != "a" && article != "an") || next.empty()) continue;
-      const bool vowel = (std::string_view("aeiou").find(next[0]) != std::string_view::npos && !sounded_vowels.contains(next)) || silent.contains(next);
+      const bool vowel = (std::string_view("aeiou").find(next[0]) != std::string_view::npos && !sounded_vowels.contains(next)) ||
+                         silent.contains(next);
       if (vowel != (article == "an")) return article + " " + next;
     }
     return "";
@@ -160,7 +164,8 @@ TEST_CASE("sentences begin with a capital and end with a mark") {
     std::istringstream lines{one.text};
     for (std::string line; std::getline(lines, line);) {
       const size_t first = line.find_first_not_of('"');
-      if (first == std::string::npos || !std::isupper(static_cast<unsigned char>(line[first]))) return "a paragraph begins with '" + line.substr(0, 9) + "'";
+      if (first == std::string::npos || !std::isupper(static_cast<unsigned char>(line[first])))
+        return "a paragraph begins with '" + line.substr(0, 9) + "'";
       const char end = line.ends_with('"') && line.size() > 1 ? line[line.size() - 2] : line.back();
       if (end != '.' && end != '!' && end != '?') return "a paragraph ends with '" + line.substr(line.size() - 9) + "'";
       for (size_t at = 0; at + 2 < line.size(); ++at) {
@@ -183,7 +188,8 @@ TEST_CASE("quotes are balanced in every paragraph") {
       bool open = false;
       for (size_t at = 0; at < line.size(); ++at) {
         if (line[at] != '"') continue;
-        const bool before = at == 0 || line[at - 1] == ' ', after = at + 1 == line.size() || line[at + 1] == ' ' || line[at + 1] == '.' || line[at + 1] == ',';
+        const bool before = at == 0 || line[at - 1] == ' ',
+                   after = at + 1 == line.size() || line[at + 1] == ' ' || line[at + 1] == '.' || line[at + 1] == ',';
         if (open ? !after : !before) return "a quote at the wrong place: " + line.substr(at < 9 ? 0 : at - 9, 20);
         open = !open;
       }

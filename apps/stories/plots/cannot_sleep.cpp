@@ -19,21 +19,50 @@ std::string cannot_sleep(teller& t) {
   };
   const bool three = t.draws().chance(1, 2);
   set_distinct(t, "advice", advice, three ? 3 : 2);
-  t.set("reason", "[{^h.he} had slept too long in the afternoon|The moon was too bright|{^h.he} was thinking of too many things at once|Tomorrow was {h.his} birthday|The wind kept telling stories]");
+  t.set("reason", "[{^h.he} had slept too long in the afternoon|The moon was too bright|{^h.he} was thinking of too many things "
+                  "at once|Tomorrow was {h.his} birthday|The wind kept telling stories]");
 
   open(t);
-  t.say({"One night {h} could not sleep. {reason}.", "{reason}, and so, one night, {h} could not sleep.", "It was late, and everybody was asleep but {h}. {reason}.", "{h} was a good sleeper. But one night sleep would not come. {reason}."});
-  t.say({"{^h.he} turned to the left. {^h.he} turned to the right.", "{^h.he} counted up to a hundred and back again.", "{^h.he} closed one eye and then the other.", "First it was too warm, and then it was too cold."});
-  t.say({"At last {h.he} got up and went outside. “Who can tell me how to sleep?”", "So {h.he} got up to ask the others how they did it.", "“The others must know how one does it,” {h.he} thought, and went out into the night."});
+  t.say({
+    "One night {h} could not sleep. {reason}.",
+    "{reason}, and so, one night, {h} could not sleep.",
+    "It was late, and everybody was asleep but {h}. {reason}.",
+    "{h} was a good sleeper. But one night sleep would not come. {reason}.",
+  });
+  t.say({
+    "{^h.he} turned to the left. {^h.he} turned to the right.",
+    "{^h.he} counted up to a hundred and back again.",
+    "{^h.he} closed one eye and then the other.",
+    "First it was too warm, and then it was too cold.",
+  });
+  t.say({
+    "At last {h.he} got up and went outside. “Who can tell me how to sleep?”",
+    "So {h.he} got up to ask the others how they did it.",
+    "“The others must know how one does it,” {h.he} thought, and went out into the night.",
+  });
   t.paragraph();
   t.say_sentence(t.value("advice1"));
   t.say_sentence(t.value("advice2"));
   if (three) t.say_sentence(t.value("advice3"));
   t.paragraph();
-  t.say({"Tired from so much advice, {h} went home again and lay down.", "“They all do it in a different way,” {h} thought. “Then I will do it in mine.”", "When {h.he} came home, [the stars were still out|the bed was still there]. {h} lay down, just for a moment."});
-  t.say({"{^h.he} listened to the [rain|wind|night] and thought of [the nicest thing of the day|everybody {h.he} liked, one after the other|a boat that goes down a quiet river].", "{^h.he} told {h.himself} a story, very slowly. It began, “Once there was a~ {h.kind} who could not sleep.”",
-         "{^h.he} made a place for {h.himself}, just so, with a hollow for the head and a hollow for the feet, and breathed in and out."});
-  t.say({"And before {h.he} came to the end, {h.he} was fast asleep.", "{^h.he} never found out how it ended, for in the middle of it {h.he} fell asleep.", "Nobody saw it, because all the others had been asleep for hours: {h} had found {h.his} own way.", "“So that is how I sleep,” {h.he} wanted to say. But by then {h.he} was asleep."});
+  t.say({
+    "Tired from so much advice, {h} went home again and lay down.",
+    "“They all do it in a different way,” {h} thought. “Then I will do it in mine.”",
+    "When {h.he} came home, [the stars were still out|the bed was still there]. {h} lay down, just for a moment.",
+  });
+  t.say({
+    "{^h.he} listened to the [rain|wind|night] and thought of [the nicest thing of the day|everybody {h.he} liked, one after the "
+    "other|a boat that goes down a quiet river].",
+    "{^h.he} told {h.himself} a story, very slowly. It began, “Once there was a~ {h.kind} who could not sleep.”",
+    "{^h.he} made a place for {h.himself}, just so, with a hollow for the head and a hollow for the feet, and breathed in and "
+    "out.",
+  });
+  t.say({
+    "And before {h.he} came to the end, {h.he} was fast asleep.",
+    "{^h.he} never found out how it ended, for in the middle of it {h.he} fell asleep.",
+    "Nobody saw it, because all the others had been asleep for hours: {h} had found {h.his} own way.",
+    "“So that is how I sleep,” {h.he} wanted to say. But by then {h.he} was asleep.",
+  });
   return "asleep";
 }
 

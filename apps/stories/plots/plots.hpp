@@ -1,5 +1,6 @@
 #pragma once
-// The plots: each casts its characters, tells the story and returns the word for what the hero wanted, which the last paragraph names.
+// The plots: each casts its characters, tells the story and returns the word for what the hero wanted, which the last paragraph
+// names.
 #include "apps/stories/telling/teller.hpp"
 #include <span>
 #include <string>

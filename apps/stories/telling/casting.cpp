@@ -52,7 +52,8 @@ void cast_hero(teller& t, kind_filter fits) {
 
 void cast_friend(teller& t, char role, pair_filter fits) {
   const character hero = t.who('h');
-  const auto kinds = fitting(world_of(t), [&](const kind& one) { return (&one != hero.body || is_child(one)) && fits(*hero.body, one); });
+  const auto kinds =
+    fitting(world_of(t), [&](const kind& one) { return (&one != hero.body || is_child(one)) && fits(*hero.body, one); });
   if (kinds.empty()) throw std::logic_error("stories: no kind fits the friend of a " + std::string(hero.kind_name));
   t.cast(role, [kinds, female = !hero.female](teller& teller) {
     const kind& body = *kinds[teller.draws().below(static_cast<uint32_t>(kinds.size()))];
@@ -91,7 +92,7 @@ void cast_parent(teller& t, char role) {
 world world_of(teller& t) { return t.who('h').body->home_world; }
 
 std::string_view by_world(teller& t, std::string_view village, std::string_view forest, std::string_view farm,
-                          std::string_view roots, std::string_view yard) {
+  std::string_view roots, std::string_view yard) {
   const std::string_view all[] = {village, forest, farm, roots, yard};
   return all[static_cast<size_t>(world_of(t))];
 }

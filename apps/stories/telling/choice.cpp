@@ -14,9 +14,7 @@ uint32_t choice::next() {
   return numbers_[used_++];
 }
 
-uint32_t choice::number_below(uint32_t whole) {
-  return whole < 2 ? 0 : static_cast<uint32_t>((uint64_t(next()) * whole) >> 32);
-}
+uint32_t choice::number_below(uint32_t whole) { return whole < 2 ? 0 : static_cast<uint32_t>((uint64_t(next()) * whole) >> 32); }
 
 void choice::count(uint32_t part, uint32_t whole) {
   if (part < whole) bits_ += std::log2(double(whole) / part);

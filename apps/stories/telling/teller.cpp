@@ -76,7 +76,8 @@ void teller::maybe(ways patterns, uint32_t part, uint32_t whole) {
 }
 
 void teller::set(std::string_view slot, std::string_view pattern) {
-  slots_.insert_or_assign(std::string(slot), slot_value{std::string(pattern), pattern.find_first_of("[{<") == std::string_view::npos});
+  slots_.insert_or_assign(
+    std::string(slot), slot_value{std::string(pattern), pattern.find_first_of("[{<") == std::string_view::npos});
 }
 
 const std::string& teller::value(std::string_view slot) {
@@ -96,7 +97,9 @@ std::string teller::written(std::string_view pattern) {
   return result;
 }
 
-void teller::cast(char role, std::function<character(teller&)> draw) { roles_.insert_or_assign(role, casting{std::move(draw), {}}); }
+void teller::cast(char role, std::function<character(teller&)> draw) {
+  roles_.insert_or_assign(role, casting{std::move(draw), {}});
+}
 
 const character& teller::who(char role) {
   const auto found = roles_.find(role);
@@ -182,7 +185,8 @@ std::string_view teller::attribute(const character& of, std::string_view name) c
   if (name == "his") return by_sex("her", "his");
   if (name == "himself") return by_sex("herself", "himself");
   if (name == "kind") return of.kind_name;
-  if (name == "the") return of.elder ? "the old {.kind}" : of.body && of.body->size == 1 ? "the [little |]{.kind}" : "the {.kind}";
+  if (name == "the")
+    return of.elder ? "the old {.kind}" : of.body && of.body->size == 1 ? "the [little |]{.kind}" : "the {.kind}";
   if (of.elder && name == "seat") return of.elder->seat;
   if (of.body) {
     if (name == "went") return of.body->went;

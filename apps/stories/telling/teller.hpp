@@ -55,7 +55,9 @@ public:
   const character& who(char role);
 
   template <class Row, size_t Count>
-  const Row& one_of(const Row (&table)[Count]) { return table[draws_.below(Count)]; }
+  const Row& one_of(const Row (&table)[Count]) {
+    return table[draws_.below(Count)];
+  }
   choice& draws() { return draws_; }
 
   /// The story so far, spelled out. Throws std::logic_error if a pattern named what is not there.

@@ -17,12 +17,12 @@ enum class sex : uint8_t { either, female, male };
 struct kind {
   std::string_view name;
   world home_world;
-  int size;    // 1: a mouse, 2: a fox, a child, 3: a bear, a tractor. Nobody carries what is larger than himself.
-  bool handy;  // Has hands, or paws that can hold a needle.
+  int size;   // 1: a mouse, 2: a fox, a child, 3: a bear, a tractor. Nobody carries what is larger than himself.
+  bool handy; // Has hands, or paws that can hold a needle.
   bool flies, swims, climbs;
-  std::string_view went;  // How it moves.
+  std::string_view went; // How it moves.
   std::string_view home;
-  std::string_view carry; // How it carries: "in {.his} beak".
+  std::string_view carry;          // How it carries: "in {.his} beak".
   std::string_view joy, sad, fear; // What it does then; follows the name.
 };
 
