@@ -147,7 +147,7 @@ std::string caught_light(teller& t) {
     "{o} did not say anything for a long time.",
     "{o} sat up and forgot that it hurt.",
     "First {o} laughed, then {o.he} cried a little, and then {o.he} laughed again.",
-    "{o}'s eyes were shining.",
+    "The eyes of {o} were shining.",
     "“Oh,” <said> {o}, and nothing else.",
     "“How did you do that?” <whispered> {o}.",
   });

@@ -85,8 +85,8 @@ constexpr skill skills[] = {
     [](const kind& one) { return one.home_world == world::yard; }},
   {"to knit", "knit", "{^h.he} got the wool around {h.his} neck and around both legs of the chair",
     "{^h.he} knitted a whole evening, and it looked like a fishing net",
-    "In through the little door, around the tree, out through the door and off with the fox. Say it with every stitch",
-    "“In through the door, around the tree,” {h} murmured. Row after row grew, and they were almost even",
+    "Every stitch holds on to the one before it. Say it each time: reach, catch, pull, let go",
+    "“Reach, catch, pull, let go,” {h} murmured. Row after row grew, and they were almost even",
     "the first frost came, and in a nest there were five young ones with bare heads. {h} knitted five tiny caps in one night",
     handy_folk},
 };

@@ -111,17 +111,15 @@ std::string new_friend(teller& t) {
     "{h} played with the others, but {h.he} kept looking over to {o}.",
     "<think> It was not right.",
   });
-  t.maybe(
-    {
-      "Then {h.he} remembered [{h.his} first day, when {h.he} had known nobody|how it feels to be left out].",
-      "Once their eyes met, and {o} smiled a tiny smile. {h} went over.",
-      "The others went home. {o} stayed, and this time {h} stayed, too.",
-      "<one day> {h} stumbled and fell, and the one who helped {h.him} up was {o}.",
-      "One day {h} took heart, went over and sat down.",
-      "<one day> it rained, and the two stood under the same roof.",
-      "“I can at least say good morning,” {h.he} thought.",
-    },
-    3, 4);
+  t.say({
+    "Then {h.he} remembered [{h.his} first day, when {h.he} had known nobody|how it feels to be left out].",
+    "Once their eyes met, and {o} smiled a tiny smile. {h} went over.",
+    "The others went home. {o} stayed, and this time {h} stayed, too.",
+    "<one day> {h} stumbled and fell, and the one who helped {h.him} up was {o}.",
+    "One day {h} took heart, went over and sat down.",
+    "<one day> it rained, and the two stood under the same roof.",
+    "“I can at least say good morning,” {h.he} thought.",
+  });
   t.say({
     "“Hello,” {h.he} <said>. “I am {h}.” “I know,” <said> {o}. “I have been listening.”",
     "“[Is this seat free|May I]?” {h} <asked>. “It always is,” <said> {o}.",

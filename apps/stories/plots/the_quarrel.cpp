@@ -106,7 +106,7 @@ std::string the_quarrel(teller& t) {
   t.say_sentence(chosen.alone2);
   t.maybe(
     {
-      "“I do not care,” <said> {h}. But {h.he} looked over to {o}'s place again and again.",
+      "“I do not care,” <said> {h}. But {h.he} looked over to the other side again and again.",
       "A joke came to {h.his} mind, a very good one. But there was nobody to tell it to.",
       "{h} played alone, and {o} played alone, and both of them pretended that it was fun.",
       "When they met on the path, each of them looked at the sky. It must have been very interesting up there.",
@@ -143,7 +143,7 @@ std::string the_quarrel(teller& t) {
   t.paragraph();
   t.say({
     "“Whose is the {word} now?” <asked> {o} in the evening. “Mine,” <replied> {h}, “and yours.”",
-    "The {word} stood at {h}'s place for one week and at {o}'s place for the next. But most of the time they were together "
+    "The {word} stayed with {h} for one week and with {o} for the next. But most of the time they were together "
     "anyway.",
     "They painted both their names on the {word}, one on the left and one on the right. And between the names they painted a "
     "small sun.",

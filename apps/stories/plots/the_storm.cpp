@@ -126,8 +126,7 @@ std::string the_storm(teller& t) {
     "“And now we will build you a new roof,” <said> {h} to {o}, and everybody helped.",
     "“Where shall I live now?” <asked> {o}. “We will see to that,” <replied> {h}, and they all got to work.",
     "Nobody went home. First they built a new home for {o}, a stronger one than before.",
-    "There was a lot to do. They carried away branches and built up again what had fallen down, first at {o}'s place, then "
-    "everywhere.",
+    "There was a lot to do. They carried away branches and built up again what had fallen down, first where {o} had lived, then everywhere.",
   });
   t.maybe({
     "By the evening it was finished.",

@@ -17,7 +17,7 @@ std::string whispered_secret(teller& t) {
                 : handy                              ? "[swing|flute|garland of flowers|bed of feathers|little boat]"
                                                      : "[garland of flowers|bed of feathers|bed of fresh moss]");
   t.set(
-    "spot", by_world(t, "[behind the mill|in the old barn|in {o}'s garden]",
+    "spot", by_world(t, "[behind the mill|in the old barn|in the garden of {o}]",
               "[behind the big rock|in the hollow oak|on the other side of the hill]",
               "[in the barn|behind the stable|in the orchard]", "[in the old flower pot|behind the ivy|inside the pumpkin]", ""));
   t.set("odd",
@@ -119,7 +119,7 @@ std::string whispered_secret(teller& t) {
       "“Oh,” said {h}. And after a while, “Oh.”",
       "{h} turned red, redder than {o}. “I have been so stupid,” {h.he} <said>.",
       "{h} looked from one to the other. They were all smiling.",
-      "“So that is why you had {odd}!” <cried> {h}.",
+      "“So that is what all the running was for!” <cried> {h}.",
     },
     3, 4);
   t.say({
