@@ -1,5 +1,4 @@
 #include "apps/troupe/inspect/model_facts.hpp"
-#include "model/formats/gguf.hpp"
 #include "model/formats/mapped_file.hpp"
 #include "model/kernels/isa.hpp"
 #include <algorithm>
@@ -35,6 +34,8 @@ const char* name_of(tokenizer_kind kind) {
     case tokenizer_kind::none: return "none";
     case tokenizer_kind::sentencepiece: return "sentencepiece";
     case tokenizer_kind::byte_pair: return "byte_pair";
+    case tokenizer_kind::character_pair: return "character_pair";
+    case tokenizer_kind::unigram: return "unigram";
   }
   return "?";
 }
@@ -159,10 +160,11 @@ json model_facts(const model_file& model) {
 }
 
 json tensor_list(const model_file& model) {
-  const gguf file{std::make_shared<mapped_file>(model.path)};
+  const auto source = open_source(model.path);
   json list = json::array();
-  for (const gguf_tensor& tensor : file.tensors()) {
-    list.push_back({{"name", std::string(tensor.name)}, {"type", std::string(traits_of(tensor.type).name)},
+  for (size_t i = 0; i < source->tensor_count(); ++i) {
+    const source_tensor tensor = source->tensor(i);
+    list.push_back({{"name", std::string(tensor.name)}, {"type", std::string(tensor.type_name)},
                     {"rows", tensor.rows}, {"columns", tensor.columns}, {"bytes", tensor.bytes.size()}});
   }
   return list;
