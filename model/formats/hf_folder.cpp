@@ -50,11 +50,12 @@ hf_folder::hf_folder(const std::filesystem::path& path)
 }
 
 void hf_folder::open_files() {
-  if (std::filesystem::exists(path_ / single_file)) {
+  std::error_code ignored;
+  if (std::filesystem::exists(path_ / single_file, ignored)) {
     files_.push_back(std::make_unique<const safetensors_reader>(path_ / single_file));
     return add_tensors(0);
   }
-  if (!std::filesystem::exists(path_ / index_file)) {
+  if (!std::filesystem::exists(path_ / index_file, ignored)) {
     throw input_error(path_.string() + ": the folder: has neither " + single_file + " nor " + index_file);
   }
   const json_file index(path_ / index_file, config_bytes_max);

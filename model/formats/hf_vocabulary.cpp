@@ -19,7 +19,7 @@ public:
       : folder_(std::move(folder)), rows_(embedding_rows) {}
 
   vocabulary read() {
-    if (!std::filesystem::exists(folder_ / "tokenizer.json")) return words_;
+    if (!has_file("tokenizer.json")) return words_;
     const json_file file(folder_ / "tokenizer.json");
     const json_node tokenizer = file.root();
     tokenizer.require_only({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
@@ -177,9 +177,14 @@ private:
     }
   }
 
-  /// An object file of the folder, or nothing.
+  bool has_file(const char* name) const {
+    std::error_code ignored; // What exists and cannot be read fails when it is opened.
+    return std::filesystem::exists(folder_ / name, ignored);
+  }
+
+  /// A file of the folder that holds an object, or nothing.
   std::unique_ptr<const json_file> find_file(const char* name) const {
-    if (!std::filesystem::exists(folder_ / name)) return nullptr;
+    if (!has_file(name)) return nullptr;
     auto file = std::make_unique<const json_file>(folder_ / name);
     file->root().members();
     return file;
@@ -249,8 +254,8 @@ private:
 
   /// Newer folders have it in a file of its own.
   void read_chat_template() {
+    if (!has_file("chat_template.jinja")) return;
     const auto path = folder_ / "chat_template.jinja";
-    if (!std::filesystem::exists(path)) return;
     const mapped_file file(path);
     const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
     if (!is_utf8(text)) throw input_error(path.string() + ": the file: is not UTF-8");

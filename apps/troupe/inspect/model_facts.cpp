@@ -98,6 +98,7 @@ json tokenizer_facts(const vocabulary& words) {
   json facts{{"kind", name_of(words.kind)}};
   if (words.kind == tokenizer_kind::none) return facts;
   facts["pre_tokenizer"] = words.pre_tokenizer;
+  for (const auto& pattern : words.patterns) facts["patterns"].push_back(pattern.expression);
   facts["pieces"] = words.pieces.size();
   facts["merges"] = words.merges.size();
   facts["bos"] = token_fact(words, words.bos);
