@@ -31,12 +31,12 @@ TEST_CASE("over a folder of any family the actors equal the reference") {
   }
 
   engine running{model, {.threads = 2}};
-  client client = running.connect();
-  client.submit(request);
+  auto from = running.connect();
+  from.submit(request);
   std::vector<uint32_t> tokens;
   std::vector<float> values(prompt_logits.size());
   std::string error = "unfinished";
-  while (const auto event = client.next()) {
+  while (const auto event = from.next()) {
     if (event->kind == event_kind::token) tokens.push_back(event->token);
     if (event->kind == event_kind::finished) error = event->error;
     if (event->kind != event_kind::logits) continue;
