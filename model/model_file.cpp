@@ -1,41 +1,68 @@
 #include "model/model_file.hpp"
+#include "model/error.hpp"
 #include "model/families/family.hpp"
 #include "model/formats/gguf_vocabulary.hpp"
-#include <map>
+#include "model/formats/hf_vocabulary.hpp"
+#include <algorithm>
 
 namespace troupe {
 namespace {
 
-void count_tensors(const gguf& file, model_file& model) {
-  std::map<tensor_type, uint64_t> counts;
-  for (const auto& tensor : file.tensors()) {
-    ++counts[tensor.type];
-    model.parameters +=
-        tensor.rows * tensor.columns; // Tensors do not overlap, so the sum is bounded by the file.
+std::unique_ptr<const gguf> open_file(const std::filesystem::path& path) {
+  return std::make_unique<const gguf>(std::make_shared<const mapped_file>(path));
+}
+
+std::unique_ptr<const hf_folder> open_folder(const std::filesystem::path& folder,
+                                             const std::filesystem::path& path) {
+  auto source = std::make_unique<const hf_folder>(folder);
+  if (path.extension() == ".safetensors") {
+    const auto files = source->files();
+    const bool is_part = std::any_of(files.begin(), files.end(), [&](const auto& file) {
+      return file->path().filename() == path.filename();
+    });
+    if (!is_part) throw input_error(path.string() + ": the file: is not part of the model in its folder");
   }
-  for (const auto& [type, count] : counts) model.tensor_types.emplace_back(traits_of(type).name, count);
+  return source;
+}
+
+std::shared_ptr<model_file> describe(const model_source& source, model_description description,
+                                     const std::filesystem::path& path) {
+  auto model = std::make_shared<model_file>();
+  model->path = path.has_filename() ? path : path.parent_path();
+  model->spec = std::move(description.spec);
+  model->tensors = std::move(description.tensors);
+  model->copies = std::move(description.copies);
+  model->parameters = description.parameters;
+  model->tensor_types = std::move(description.tensor_types);
+  model->files = source.files();
+  for (const auto& file : model->files) model->file_bytes += file->bytes().size();
+  return model;
 }
 
 } // namespace
 
 void model_file::release(const tensor_view& tensor) const {
-  if (mapping) mapping->release(tensor.bytes);
+  for (const auto& file : files) {
+    if (file->contains(tensor.bytes)) file->release(tensor.bytes);
+  }
 }
 
 std::shared_ptr<const model_file> open_model(const std::filesystem::path& path) {
-  const auto mapping = std::make_shared<const mapped_file>(path);
-  const gguf file(mapping);
-  auto description = describe_model(file);
-
-  auto model = std::make_shared<model_file>();
-  model->path = path;
-  model->spec = std::move(description.spec);
-  model->tensors = std::move(description.tensors);
-  model->words = read_vocabulary(file, model->spec.vocabulary);
-  model->file_bytes = mapping->bytes().size();
-  count_tensors(file, *model);
-  model->mapping = mapping;
+  if (const auto folder = hf_folder_of(path)) {
+    const auto source = open_folder(*folder, path);
+    auto model = describe(*source, describe_model(*source), path);
+    model->words = read_vocabulary(*source, model->spec.vocabulary);
+    return model;
+  }
+  const auto source = open_file(path);
+  auto model = describe(*source, describe_model(*source), path);
+  model->words = read_vocabulary(*source, model->spec.vocabulary);
   return model;
+}
+
+std::unique_ptr<const model_source> open_source(const std::filesystem::path& path) {
+  if (const auto folder = hf_folder_of(path)) return open_folder(*folder, path);
+  return open_file(path);
 }
 
 } // namespace troupe

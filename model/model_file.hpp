@@ -1,6 +1,7 @@
 #pragma once
-// A model as it comes from a file: its spec, its tensors, its tokenizer's vocabulary.
+// A model as it comes from a file or a folder: its spec, its tensors, its tokenizer's vocabulary.
 #include "model/formats/mapped_file.hpp"
+#include "model/formats/model_source.hpp"
 #include "model/spec.hpp"
 #include "model/tokenizer/vocabulary.hpp"
 #include <cstdint>
@@ -12,23 +13,29 @@
 
 namespace troupe {
 
-/// Immutable, shared. Keeps the file mapped; all tensor views point into it.
+/// Immutable, shared. Keeps its files mapped; all tensor views point into them, or into the copies.
 struct model_file {
-  std::filesystem::path path;
+  std::filesystem::path path; // As it was opened.
   model_spec spec;
   model_tensors tensors;
   vocabulary words;
-  uint64_t file_bytes = 0;
+  uint64_t file_bytes = 0; // Of all files with tensors together.
   uint64_t parameters = 0;
   std::vector<std::pair<std::string, uint64_t>> tensor_types; // "Q8_0" -> how many tensors.
-  std::shared_ptr<const mapped_file> mapping;                 // What the views point into.
+  std::vector<std::shared_ptr<const mapped_file>> files;      // What the views point into ...
+  std::vector<std::vector<std::byte>> copies; // ... or here, where a file stores a weight another way round.
 
   /// The tensor has been packed, and what is in the file is hardly needed again: see mapped_file::release.
   void release(const tensor_view& tensor) const;
 };
 
-/// Opens a GGUF file, checks all of it that is used later, and describes it by the rules of its family.
-/// Throws input_error naming file, place and reason. Allocates in proportion to what the file really holds.
+/// Opens a GGUF file, or a folder as Hugging Face publishes models (config.json, safetensors, tokenizer.json;
+/// naming the config.json or a .safetensors file of the model opens its folder). Checks all of it that is
+/// used later, and describes it by the rules of its family. Throws input_error naming file, place and reason.
+/// Allocates in proportion to what the files really hold.
 std::shared_ptr<const model_file> open_model(const std::filesystem::path& path);
+
+/// The same file or folder before a family reads it: its tensors by their published names.
+std::unique_ptr<const model_source> open_source(const std::filesystem::path& path);
 
 } // namespace troupe

@@ -1,4 +1,5 @@
 #include "model/families/family.hpp"
+#include "model/families/hf_config.hpp"
 #include "model/formats/byte_reader.hpp"
 #include <algorithm>
 #include <array>
@@ -7,10 +8,10 @@ namespace troupe {
 namespace {
 
 constexpr std::array all_families{
-    family{"gpt2", describe_gpt2},
-    family{"llama", describe_llama},
-    family{"qwen2", describe_qwen2},
-    family{"qwen3", describe_qwen3},
+    family{"gpt2", "GPT2LMHeadModel", describe_gpt2},
+    family{"llama", "LlamaForCausalLM", describe_llama},
+    family{"qwen2", "Qwen2ForCausalLM", describe_qwen2},
+    family{"qwen3", "Qwen3ForCausalLM", describe_qwen3},
 };
 
 std::string supported() {
@@ -31,20 +32,42 @@ void require_whole_model(const gguf& file) {
   }
 }
 
+const family& find_family(const model_source& source, std::string_view key, std::string_view architecture) {
+  const auto found = std::find_if(all_families.begin(), all_families.end(),
+                                  [&](const family& known) { return known.architecture == architecture; });
+  if (found != all_families.end()) return *found;
+  source.fail(key, in_quotes(architecture) + " is not supported; supported are " + supported());
+}
+
+/// By model_type; architectures must agree with it, since the same configuration also goes with models that
+/// end otherwise than in logits.
+const family& family_of(const hf_folder& folder) {
+  const auto type = folder.find_string("model_type");
+  if (!type) folder.fail("model_type", "this key is missing");
+  const family& known = find_family(folder, "model_type", *type);
+  const auto classes = folder.config().find("architectures");
+  if (!classes || classes->size() == 0) return known;
+  const json_node first = (*classes)[0];
+  if (first.text() != known.model_class) {
+    first.fail(in_quotes(first.text()) + " is not supported; for " + in_quotes(*type) + " it is " +
+               std::string(known.model_class));
+  }
+  return known;
+}
+
 } // namespace
 
 std::span<const family> families() { return all_families; }
 
 model_description describe_model(const gguf& file) {
   require_whole_model(file);
-  const auto architecture = file.get_string("general.architecture");
-  const auto found = std::find_if(all_families.begin(), all_families.end(),
-                                  [&](const family& known) { return known.architecture == architecture; });
-  if (found == all_families.end()) {
-    file.fail("general.architecture",
-              in_quotes(architecture) + " is not supported; supported are " + supported());
-  }
-  return found->describe(file);
+  return find_family(file, "general.architecture", file.get_string("general.architecture")).describe(file);
+}
+
+model_description describe_model(const hf_folder& folder) {
+  const auto& known = family_of(folder);
+  require_supported(folder);
+  return known.describe(folder);
 }
 
 } // namespace troupe

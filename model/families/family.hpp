@@ -1,37 +1,47 @@
 #pragma once
-// From a file to a model_spec: one function per published family of models, found by the name in
-// general.architecture.
+// From a published model to a model_spec: one function per published family of models, found by the name in
+// general.architecture (GGUF) or by model_type and architectures (Hugging Face).
 #include "model/formats/gguf.hpp"
+#include "model/formats/hf_folder.hpp"
 #include "model/spec.hpp"
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace troupe {
 
 struct model_description {
   model_spec spec;
-  model_tensors tensors; // Views into the file's mapping.
+  model_tensors tensors;                      // Views into the source's files, or into `copies`.
+  std::vector<std::vector<std::byte>> copies; // Weights that had to be stored another way round.
+  uint64_t parameters = 0;
+  std::vector<std::pair<std::string, uint64_t>> tensor_types; // "Q8_0" -> how many tensors, by type.
 };
 
 struct family {
-  std::string_view architecture; // As general.architecture says it.
+  std::string_view architecture; // As general.architecture and model_type say it.
+  std::string_view model_class;  // As Hugging Face's architectures says it.
   /// Throws input_error when a key or a tensor is missing, of the wrong shape, out of bounds, or not
   /// understood.
-  model_description (*describe)(const gguf& file);
+  model_description (*describe)(const model_source& source);
 };
 
 /// All families, by name. A new one is a file in this folder and a line in family.cpp.
 std::span<const family> families();
 
-/// Describes the file by its family's rules. The result is consistent: every tensor has the shape that the spec
-/// says, every number is within bounds that all later code can handle. Throws input_error otherwise, and
-/// for files that are not (whole) models or of a family not known, listing those that are.
+/// Describes the model by its family's rules. The result is consistent: every tensor has the shape that the
+/// spec says, every number is within bounds that all later code can handle. Throws input_error otherwise, and
+/// for what is not a (whole) model, of a family not known (listing those that are), or has configuration that
+/// changes the maths in a way that is not supported.
 model_description describe_model(const gguf& file);
+model_description describe_model(const hf_folder& folder);
 
 // The families; each is in the file of its name.
-model_description describe_llama(const gguf& file);
-model_description describe_qwen2(const gguf& file);
-model_description describe_qwen3(const gguf& file);
-model_description describe_gpt2(const gguf& file);
+model_description describe_llama(const model_source& source);
+model_description describe_qwen2(const model_source& source);
+model_description describe_qwen3(const model_source& source);
+model_description describe_gpt2(const model_source& source);
 
 } // namespace troupe

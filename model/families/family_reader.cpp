@@ -1,12 +1,13 @@
 #include "model/families/family_reader.hpp"
+#include "model/error.hpp"
 #include "model/formats/byte_reader.hpp"
-#include "model/kernels/dequantize.hpp"
 #include "model/utf8.hpp"
-#include <cmath>
+#include <algorithm>
+#include <cstring>
+#include <map>
 #include <sstream>
 
 namespace troupe {
-namespace {
 
 std::string text_of(double value) {
   std::ostringstream text;
@@ -15,162 +16,296 @@ std::string text_of(double value) {
   return text.str();
 }
 
-std::string text_of(bounds wanted) { return "from " + text_of(wanted.low) + " to " + text_of(wanted.high); }
+namespace {
+
+std::string range_of(bounds wanted) { return "from " + text_of(wanted.low) + " to " + text_of(wanted.high); }
 
 std::string shape(uint64_t rows, uint64_t columns) {
   return "[" + std::to_string(rows) + ", " + std::to_string(columns) + "]";
 }
 
-tensor_view view_of(const gguf_tensor& tensor) {
-  return {std::string(tensor.name), tensor.type, tensor.rows, tensor.columns, tensor.bytes};
+tensor_view view_of(const source_tensor& tensor) {
+  return {std::string(tensor.name), *tensor.type, tensor.rows, tensor.columns, tensor.bytes};
 }
 
-} // namespace
-
-uint32_t hyperparameters::count(std::string_view key, bounds wanted) const {
-  const uint64_t value = file_.get_unsigned(full(key));
-  if (double(value) < wanted.low || double(value) > wanted.high) {
-    fail(key, "wanted an integer " + text_of(wanted) + ", found " + std::to_string(value));
-  }
-  return static_cast<uint32_t>(value);
-}
-
-uint32_t hyperparameters::count(std::string_view key, bounds wanted, uint32_t otherwise) const {
-  return has(key) ? count(key, wanted) : otherwise;
-}
-
-float hyperparameters::number(std::string_view key, bounds wanted) const {
-  const double value = file_.get_number(full(key));
-  const bool is_within = value >= wanted.low && value <= wanted.high; // False for NaN.
-  if (!is_within) fail(key, "wanted a number " + text_of(wanted) + ", found " + text_of(value));
-  return static_cast<float>(value);
-}
-
-float hyperparameters::number(std::string_view key, bounds wanted, float otherwise) const {
-  return has(key) ? number(key, wanted) : otherwise;
-}
-
-const gguf_tensor* tensor_lookup::use(const std::string& name) {
-  const gguf_tensor* tensor = file_.find_tensor(name);
-  if (tensor != nullptr) is_used_[tensor - file_.tensors().data()] = true;
-  return tensor;
-}
-
-std::optional<tensor_view> tensor_lookup::find_matrix(const std::string& name, uint64_t rows, uint64_t columns) {
-  const gguf_tensor* tensor = use(name);
-  if (tensor == nullptr) return std::nullopt;
-  if (tensor->rows != rows || tensor->columns != columns) {
-    file_.fail("tensor " + name,
-               "wanted " + shape(rows, columns) + ", found " + shape(tensor->rows, tensor->columns));
-  }
-  return view_of(*tensor);
-}
-
-tensor_view tensor_lookup::matrix(const std::string& name, uint64_t rows, uint64_t columns) {
-  auto found = find_matrix(name, rows, columns);
-  if (!found) file_.fail("tensor " + name, "is missing; wanted " + shape(rows, columns));
-  return *std::move(found);
-}
-
-std::optional<tensor_view> tensor_lookup::find_vector(const std::string& name, uint64_t length) {
-  auto found = find_matrix(name, 1, length);
-  if (found && traits_of(found->type).block_elements != 1) {
-    file_.fail("tensor " + name,
-               "wanted F32, F16 or BF16, found " + std::string(traits_of(found->type).name));
-  }
-  return found;
-}
-
-tensor_view tensor_lookup::vector(const std::string& name, uint64_t length) {
-  auto found = find_vector(name, length);
-  if (!found) file_.fail("tensor " + name, "is missing; wanted " + shape(1, length));
-  return *std::move(found);
-}
-
-tensor_view tensor_lookup::table(const std::string& name, uint64_t rows_max, uint64_t columns) {
-  const gguf_tensor* tensor = use(name);
-  if (tensor == nullptr)
-    file_.fail("tensor " + name, "is missing; wanted " + std::to_string(columns) + " columns");
-  if (tensor->columns != columns || tensor->rows > rows_max) {
-    file_.fail("tensor " + name, "wanted " + std::to_string(columns) + " columns and at most " +
-                                     std::to_string(rows_max) + " rows, found " +
-                                     shape(tensor->rows, tensor->columns));
-  }
-  return view_of(*tensor);
-}
-
-std::optional<tensor_view> tensor_lookup::read_bias(const std::string& name, uint64_t length, bias with) {
-  if (with == bias::none) return std::nullopt;
-  return with == bias::required ? vector(name + ".bias", length) : find_vector(name + ".bias", length);
-}
-
-projection_tensors tensor_lookup::projection(const std::string& name, uint64_t rows, uint64_t columns, bias with) {
-  return {matrix(name + ".weight", rows, columns), read_bias(name, rows, with)};
-}
-
-norm_tensors tensor_lookup::norm(const std::string& name, uint64_t width, bias with) {
-  return {vector(name + ".weight", width), read_bias(name, width, with)};
-}
-
-void tensor_lookup::require_all_used() const {
-  for (size_t i = 0; i < is_used_.size(); ++i) {
-    if (!is_used_[i]) {
-      file_.fail("tensor " + in_quotes(file_.tensors()[i].name),
-                 "is not part of this architecture as it is known here");
+/// out[column, row] = in[row, column], in squares that stay in the cache.
+template <class Element>
+void transpose(std::span<const std::byte> in, std::span<std::byte> out, uint64_t rows, uint64_t columns) {
+  constexpr uint64_t square = 32;
+  for (uint64_t top = 0; top < rows; top += square) {
+    for (uint64_t left = 0; left < columns; left += square) {
+      for (uint64_t row = top; row < std::min(top + square, rows); ++row) {
+        for (uint64_t column = left; column < std::min(left + square, columns); ++column) {
+          std::memcpy(&out[(column * rows + row) * sizeof(Element)],
+                      &in[(row * columns + column) * sizeof(Element)], sizeof(Element));
+        }
+      }
     }
   }
 }
 
-decoder_sizes read_sizes(const gguf& file, const hyperparameters& parameters) {
-  if (const auto experts = parameters.count("expert_count", {0, 1 << 20}, 0); experts > 0) {
-    parameters.fail("expert_count",
-                    "mixtures of experts are not supported (" + std::to_string(experts) + " experts)");
+} // namespace
+
+std::string hyperparameters::full(const published_name& key) const {
+  if (is_hugging_face()) return key.hugging_face;
+  return key.gguf.empty() ? "" : architecture_ + "." + key.gguf;
+}
+
+bool hyperparameters::has(const published_name& key) const {
+  const std::string name = full(key);
+  return !name.empty() && source_.has(name);
+}
+
+std::optional<std::string_view> hyperparameters::text(const published_name& key) const {
+  const std::string name = full(key);
+  return name.empty() ? std::nullopt : source_.find_string(name);
+}
+
+std::optional<bool> hyperparameters::flag(const published_name& key) const {
+  const std::string name = full(key);
+  return name.empty() ? std::nullopt : source_.find_bool(name);
+}
+
+void hyperparameters::require_text(const published_name& key,
+                                   std::initializer_list<std::string_view> supported) const {
+  const auto found = text(key);
+  if (!found) fail(key, "this key is missing");
+  std::string list;
+  for (const auto& known : supported) {
+    if (known == *found) return;
+    list += (list.empty() ? "" : ", ") + std::string(known);
   }
-  if (!parameters.flag("attention.causal").value_or(true)) {
-    parameters.fail("attention.causal", "only causal attention is supported");
+  fail(key, in_quotes(*found) + " is not supported; supported are " + list);
+}
+
+void hyperparameters::fail(const published_name& key, std::string_view reason) const {
+  source_.fail(full(key), reason);
+}
+
+uint32_t hyperparameters::count(const published_name& key, bounds wanted) const {
+  const auto value = source_.find_unsigned(full(key));
+  if (!value) fail(key, "this key is missing");
+  if (double(*value) < wanted.low || double(*value) > wanted.high) {
+    fail(key, "wanted an integer " + range_of(wanted) + ", found " + std::to_string(*value));
   }
+  return static_cast<uint32_t>(*value);
+}
+
+uint32_t hyperparameters::count(const published_name& key, bounds wanted, uint32_t otherwise) const {
+  return has(key) ? count(key, wanted) : otherwise;
+}
+
+float hyperparameters::number(const published_name& key, bounds wanted) const {
+  const auto value = source_.find_number(full(key));
+  if (!value) fail(key, "this key is missing");
+  const bool is_within = *value >= wanted.low && *value <= wanted.high; // False for NaN.
+  if (!is_within) fail(key, "wanted a number " + range_of(wanted) + ", found " + text_of(*value));
+  return static_cast<float>(*value);
+}
+
+float hyperparameters::number(const published_name& key, bounds wanted, float otherwise) const {
+  return has(key) ? number(key, wanted) : otherwise;
+}
+
+const std::string& tensor_lookup::name_here(const published_name& name) const {
+  return is_hugging_face() ? name.hugging_face : name.gguf;
+}
+
+std::optional<source_tensor> tensor_lookup::use(const std::string& name) {
+  const auto index = source_.find_index(name);
+  if (!index) return std::nullopt;
+  is_used_[*index] = true;
+  const source_tensor tensor = source_.tensor(*index);
+  if (!tensor.type) {
+    source_.fail_tensor(name, "its type " + std::string(tensor.type_name) +
+                                  " is not supported; wanted F32, F16 or BF16");
+  }
+  return tensor;
+}
+
+std::optional<tensor_view> tensor_lookup::find_matrix(const published_name& name, uint64_t rows,
+                                                      uint64_t columns) {
+  const auto tensor = use(name_here(name));
+  if (!tensor) return std::nullopt;
+  if (tensor->rows != rows || tensor->columns != columns) {
+    source_.fail_tensor(tensor->name,
+                        "wanted " + shape(rows, columns) + ", found " + shape(tensor->rows, tensor->columns));
+  }
+  return view_of(*tensor);
+}
+
+void tensor_lookup::fail_missing(const published_name& name, const std::string& wanted) const {
+  source_.fail_tensor(name_here(name), "is missing; wanted " + wanted);
+}
+
+tensor_view tensor_lookup::matrix(const published_name& name, uint64_t rows, uint64_t columns) {
+  auto found = find_matrix(name, rows, columns);
+  if (!found) fail_missing(name, shape(rows, columns));
+  return *std::move(found);
+}
+
+std::optional<tensor_view> tensor_lookup::find_vector(const published_name& name, uint64_t length) {
+  auto found = find_matrix(name, 1, length);
+  if (found && traits_of(found->type).block_elements != 1) {
+    source_.fail_tensor(found->name,
+                        "wanted F32, F16 or BF16, found " + std::string(traits_of(found->type).name));
+  }
+  return found;
+}
+
+tensor_view tensor_lookup::vector(const published_name& name, uint64_t length) {
+  auto found = find_vector(name, length);
+  if (!found) fail_missing(name, shape(1, length));
+  return *std::move(found);
+}
+
+tensor_view tensor_lookup::table(const published_name& name, uint64_t rows_max, uint64_t columns) {
+  const auto tensor = use(name_here(name));
+  if (!tensor) fail_missing(name, std::to_string(columns) + " columns");
+  if (tensor->columns != columns || tensor->rows > rows_max) {
+    source_.fail_tensor(tensor->name, "wanted " + std::to_string(columns) + " columns and at most " +
+                                          std::to_string(rows_max) + " rows, found " +
+                                          shape(tensor->rows, tensor->columns));
+  }
+  return view_of(*tensor);
+}
+
+std::optional<tensor_view> tensor_lookup::read_bias(const published_name& name, uint64_t length, bias with) {
+  if (with == bias::none) return std::nullopt;
+  return with == bias::required ? vector(name + ".bias", length) : find_vector(name + ".bias", length);
+}
+
+projection_tensors tensor_lookup::projection(const published_name& name, uint64_t rows, uint64_t columns,
+                                             bias with) {
+  return {matrix(name + ".weight", rows, columns), read_bias(name, rows, with)};
+}
+
+projection_tensors tensor_lookup::conv1d(const published_name& name, uint64_t rows, uint64_t columns,
+                                         bias with) {
+  if (!is_hugging_face()) return projection(name, rows, columns, with);
+  return {transposed(matrix(name + ".weight", columns, rows)), read_bias(name, rows, with)};
+}
+
+tensor_view tensor_lookup::transposed(const tensor_view& tensor) {
+  const uint32_t element_bytes = traits_of(tensor.type).block_bytes;
+  TROUPE_ASSERT(element_bytes == 2 || element_bytes == 4);
+  auto& copy = copies_.emplace_back(tensor.bytes.size());
+  const auto in_order = element_bytes == 2 ? transpose<uint16_t> : transpose<uint32_t>;
+  in_order(tensor.bytes, copy, tensor.rows, tensor.columns);
+  return {tensor.name, tensor.type, tensor.columns, tensor.rows, copy};
+}
+
+norm_tensors tensor_lookup::norm(const published_name& name, uint64_t width, bias with) {
+  return {vector(name + ".weight", width), read_bias(name, width, with)};
+}
+
+std::string tensor_lookup::prefix_if_used(std::string_view prefix) const {
+  for (size_t i = 0; i < source_.tensor_count(); ++i) {
+    if (source_.tensor(i).name.starts_with(prefix)) return std::string(prefix);
+  }
+  return "";
+}
+
+void tensor_lookup::ignore_endings(std::initializer_list<std::string_view> endings) {
+  for (size_t i = 0; i < source_.tensor_count(); ++i) {
+    for (const auto ending : endings)
+      is_ignored_[i] = is_ignored_[i] || source_.tensor(i).name.ends_with(ending);
+  }
+}
+
+void tensor_lookup::ignore_copy(const published_name& name, const tensor_view& other) {
+  const auto index = source_.find_index(name_here(name));
+  if (!index) return;
+  const source_tensor tensor = source_.tensor(*index);
+  const bool is_same =
+      tensor.type == other.type && tensor.rows == other.rows &&
+      std::equal(tensor.bytes.begin(), tensor.bytes.end(), other.bytes.begin(), other.bytes.end());
+  if (!is_same) {
+    source_.fail_tensor(tensor.name,
+                        "the configuration says that it is the same as " + other.name + ", but it is not");
+  }
+  is_ignored_[*index] = true;
+}
+
+void tensor_lookup::finish(model_description& model) {
+  std::map<tensor_type, uint64_t> counts;
+  for (size_t i = 0; i < is_used_.size(); ++i) {
+    const source_tensor tensor = source_.tensor(i);
+    if (!is_used_[i] && !is_ignored_[i]) {
+      source_.fail_tensor(tensor.name, "is not part of this architecture as it is known here");
+    }
+    if (!is_used_[i]) continue;
+    ++counts[*tensor.type];
+    model.parameters +=
+        tensor.rows * tensor.columns; // Tensors do not overlap: the sum is bounded by the files.
+  }
+  for (const auto& [type, count] : counts) model.tensor_types.emplace_back(traits_of(type).name, count);
+  model.copies = std::move(copies_);
+}
+
+decoder_sizes read_sizes(const model_source& source, const hyperparameters& parameters,
+                         const decoder_keys& keys) {
+  const published_name experts{"expert_count", ""}, causal{"attention.causal", ""},
+      value_length{"attention.value_length", ""};
+  if (const auto count = parameters.count(experts, {0, 1 << 20}, 0); count > 0) {
+    parameters.fail(experts, "mixtures of experts are not supported (" + std::to_string(count) + " experts)");
+  }
+  if (!parameters.flag(causal).value_or(true)) parameters.fail(causal, "only causal attention is supported");
   decoder_sizes sizes{};
-  sizes.width = parameters.count("embedding_length", width_bounds);
-  sizes.layers = parameters.count("block_count", {1, 2048});
+  sizes.width = parameters.count(keys.width, width_bounds);
+  sizes.layers = parameters.count(keys.layers, {1, 2048});
   // 2^20 positions: tables of positions are made for all of them.
-  sizes.context_length = parameters.count("context_length", {1, 1 << 20});
-  sizes.feed_forward = parameters.count("feed_forward_length", {1, 1 << 20});
-  sizes.heads = parameters.count("attention.head_count", {1, 1024});
-  sizes.kv_heads = parameters.count("attention.head_count_kv", {1, 1024}, sizes.heads);
+  sizes.context_length = parameters.count(keys.context_length, {1, 1 << 20});
+  const bool may_lack_feed_forward = parameters.is_hugging_face() && keys.feed_forward_times_width > 0;
+  sizes.feed_forward = may_lack_feed_forward && !parameters.has(keys.feed_forward)
+                           ? keys.feed_forward_times_width * sizes.width
+                           : parameters.count(keys.feed_forward, {1, 1 << 20});
+  sizes.heads = parameters.count(keys.heads, {1, 1024});
+  sizes.kv_heads = parameters.count(keys.kv_heads, {1, 1024}, sizes.heads);
   if (sizes.heads % sizes.kv_heads != 0) {
-    parameters.fail("attention.head_count_kv", std::to_string(sizes.heads) + " query heads cannot share " +
-                                                   std::to_string(sizes.kv_heads) +
-                                                   " key/value heads evenly");
+    parameters.fail(keys.kv_heads, std::to_string(sizes.heads) + " query heads cannot share " +
+                                       std::to_string(sizes.kv_heads) + " key/value heads evenly");
   }
-  if (!parameters.has("attention.key_length") && sizes.width % sizes.heads != 0) {
-    parameters.fail("embedding_length", "a width of " + std::to_string(sizes.width) +
-                                            " does not divide among " + std::to_string(sizes.heads) +
-                                            " heads, and attention.key_length is missing");
+  if (!parameters.has(keys.head_dim) && sizes.width % sizes.heads != 0) {
+    parameters.fail(keys.width, "a width of " + std::to_string(sizes.width) + " does not divide among " +
+                                    std::to_string(sizes.heads) + " heads, and their size is not given");
   }
   const bounds head_bounds{1, 1024};
-  sizes.head_dim = parameters.count("attention.key_length", head_bounds, sizes.width / sizes.heads);
+  sizes.head_dim = parameters.count(keys.head_dim, head_bounds, sizes.width / sizes.heads);
   if (sizes.head_dim < 1 || sizes.head_dim > head_bounds.high) {
-    parameters.fail("attention.head_count", "heads of " + std::to_string(sizes.head_dim) +
-                                                " elements; wanted " + text_of(head_bounds));
+    parameters.fail(keys.heads, "heads of " + std::to_string(sizes.head_dim) + " elements; wanted " +
+                                    range_of(head_bounds));
   }
-  const auto value_length = parameters.count("attention.value_length", head_bounds, sizes.head_dim);
-  if (value_length != sizes.head_dim) {
-    parameters.fail("attention.value_length", "values of another length (" + std::to_string(value_length) +
-                                                  ") than keys (" + std::to_string(sizes.head_dim) +
-                                                  ") are not supported");
+  if (const auto length = parameters.count(value_length, head_bounds, sizes.head_dim);
+      length != sizes.head_dim) {
+    parameters.fail(value_length, "values of another length (" + std::to_string(length) + ") than keys (" +
+                                      std::to_string(sizes.head_dim) + ") are not supported");
   }
-  if (sizes.layers > file.tensors().size()) {
-    parameters.fail("block_count", std::to_string(sizes.layers) + " layers, but the file has only " +
-                                       std::to_string(file.tensors().size()) + " tensors");
+  if (sizes.layers > source.tensor_count()) {
+    parameters.fail(keys.layers, std::to_string(sizes.layers) + " layers, but there are only " +
+                                     std::to_string(source.tensor_count()) + " tensors");
   }
   return sizes;
 }
 
-model_spec start_spec(const gguf& file, std::string_view architecture, const decoder_sizes& sizes,
+tensor_view read_embedding(const hyperparameters& parameters, tensor_lookup& tensors,
+                           const std::string& hugging_face_name, uint32_t width) {
+  const auto embedding = tensors.table({"token_embd.weight", hugging_face_name}, vocabulary_max, width);
+  const published_name size{"", "vocab_size"};
+  const auto rows = static_cast<uint32_t>(embedding.rows);
+  if (parameters.count(size, {1, double(vocabulary_max)}, rows) != rows) {
+    parameters.fail(size, "the embedding has " + std::to_string(rows) + " rows");
+  }
+  return embedding;
+}
+
+model_spec start_spec(const model_source& source, std::string_view architecture, const decoder_sizes& sizes,
                       const tensor_view& embedding) {
+  const bool is_folder = source.published_as() == publication::hugging_face;
+  const std::string folder_name = is_folder ? source.path().filename().string() : "";
   model_spec spec;
   spec.architecture = architecture;
-  const auto name = file.find_string("general.name").value_or("");
+  const auto name = source.find_string(is_folder ? "_name_or_path" : "general.name").value_or(folder_name);
   spec.name = is_utf8(name) ? std::string(name) : in_quotes(name);
   spec.vocabulary = static_cast<uint32_t>(embedding.rows);
   spec.width = sizes.width;
@@ -178,45 +313,18 @@ model_spec start_spec(const gguf& file, std::string_view architecture, const dec
   return spec;
 }
 
-projection_tensors read_output(tensor_lookup& tensors, const tensor_view& embedding) {
-  auto weight = tensors.find_matrix("output.weight", embedding.rows, embedding.columns);
-  return {weight ? *std::move(weight) : embedding, tensors.find_vector("output.bias", embedding.rows)};
-}
-
-rope_spec read_rope(const gguf& file, const hyperparameters& parameters, tensor_lookup& tensors,
-                    rope_kind kind, uint32_t head_dim) {
-  rope_spec rope;
-  rope.kind = kind;
-  rope.dimensions = parameters.count("rope.dimension_count", {2, double(head_dim)}, head_dim);
-  if (rope.dimensions % 2 != 0) {
-    parameters.fail("rope.dimension_count",
-                    "rotary positions turn pairs; " + std::to_string(rope.dimensions) + " is odd");
+projection_tensors read_output(const hyperparameters& parameters, tensor_lookup& tensors,
+                               const tensor_view& embedding, bool tied_by_default) {
+  const published_name weight{"output.weight", "lm_head.weight"};
+  if (!tensors.is_hugging_face()) {
+    auto found = tensors.find_matrix(weight, embedding.rows, embedding.columns);
+    return {found ? *std::move(found) : embedding, tensors.find_vector({"output.bias", ""}, embedding.rows)};
   }
-  rope.base = parameters.number("rope.freq_base", {1, 1e12}, 10000.0f);
-
-  // A factor without a type is linear, as is the older key. A factor of 0 stands for none.
-  const auto type = parameters.text("rope.scaling.type").value_or("linear");
-  if (type != "none" && type != "linear") {
-    parameters.fail("rope.scaling.type",
-                    in_quotes(type) + " is not supported; supported are none and linear");
+  if (!parameters.flag({"", "tie_word_embeddings"}).value_or(tied_by_default)) {
+    return {tensors.matrix(weight, embedding.rows, embedding.columns), std::nullopt};
   }
-  if (type == "linear") {
-    const auto key = parameters.has("rope.scaling.factor") ? "rope.scaling.factor" : "rope.scale_linear";
-    const float factor = parameters.number(key, {0, 1e6}, 1.0f);
-    if (factor != 0 && factor < 1e-3f) parameters.fail(key, "wanted 0, or a number from 0.001 to 1e+06");
-    rope.scaling_factor = factor == 0 ? 1.0f : factor;
-  }
-
-  if (const auto factors = tensors.find_vector("rope_freqs.weight", rope.dimensions / 2)) {
-    rope.factors = dequantize(*factors);
-    for (const float factor : rope.factors) {
-      const bool is_sane = factor >= 1e-6f && factor <= 1e6f; // False for NaN.
-      if (!is_sane) {
-        file.fail("tensor rope_freqs.weight", "wanted numbers from 1e-06 to 1e+06, found " + text_of(factor));
-      }
-    }
-  }
-  return rope;
+  tensors.ignore_copy(weight, embedding);
+  return {embedding, std::nullopt};
 }
 
 } // namespace troupe

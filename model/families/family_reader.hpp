@@ -1,6 +1,8 @@
 #pragma once
-// What the families share: hyperparameters within bounds, tensors of the right shape.
-#include "model/formats/gguf.hpp"
+// What the families share: names in both publications, hyperparameters within bounds, tensors of the right
+// shape.
+#include "model/families/family.hpp"
+#include "model/formats/model_source.hpp"
 #include "model/spec.hpp"
 #include <optional>
 #include <string>
@@ -9,84 +11,134 @@
 
 namespace troupe {
 
+/// How a key or a tensor is called in a GGUF file and in a Hugging Face folder. Empty: it does not exist
+/// there.
+struct published_name {
+  std::string gguf, hugging_face;
+
+  published_name operator+(const published_name& end) const {
+    return {gguf + end.gguf, end.hugging_face.empty() ? "" : hugging_face + end.hugging_face};
+  }
+  published_name operator+(const char* end) const { return *this + published_name{end, end}; }
+};
+
+std::string text_of(double value); // For error texts, with nine digits.
+
 /// A closed range of what makes sense.
 struct bounds {
   double low, high;
 };
 
-/// Reads the keys "<architecture>.<key>". Errors name the full key, what was wanted and what was found.
+/// Reads configuration values. In a GGUF file a key is "<architecture>.<key>". Errors name the full key, what
+/// was wanted and what was found.
 class hyperparameters {
 public:
-  hyperparameters(const gguf& file, std::string_view architecture)
-      : file_(file), architecture_(architecture) {}
+  hyperparameters(const model_source& source, std::string_view architecture)
+      : source_(source), architecture_(architecture) {}
 
-  uint32_t count(std::string_view key, bounds wanted) const;
-  uint32_t count(std::string_view key, bounds wanted, uint32_t otherwise) const; // When the key is absent.
-  float number(std::string_view key, bounds wanted) const;
-  float number(std::string_view key, bounds wanted, float otherwise) const;
-  std::optional<std::string_view> text(std::string_view key) const { return file_.find_string(full(key)); }
-  std::optional<bool> flag(std::string_view key) const { return file_.find_bool(full(key)); }
-  bool has(std::string_view key) const { return file_.find(full(key)) != nullptr; }
-  [[noreturn]] void fail(std::string_view key, std::string_view reason) const {
-    file_.fail(full(key), reason);
-  }
+  uint32_t count(const published_name& key, bounds wanted) const;
+  uint32_t count(const published_name& key, bounds wanted,
+                 uint32_t otherwise) const; // When the key is absent.
+  float number(const published_name& key, bounds wanted) const;
+  float number(const published_name& key, bounds wanted, float otherwise) const;
+  std::optional<std::string_view> text(const published_name& key) const;
+  std::optional<bool> flag(const published_name& key) const;
+  bool has(const published_name& key) const;
+  bool is_hugging_face() const { return source_.published_as() == publication::hugging_face; }
+  std::string full(const published_name& key) const; // Empty where the publication has no such key.
+  /// Input_error unless the text under `key` is one of these.
+  void require_text(const published_name& key, std::initializer_list<std::string_view> supported) const;
+  [[noreturn]] void fail(const published_name& key, std::string_view reason) const;
 
 private:
-  std::string full(std::string_view key) const { return architecture_ + "." + std::string(key); }
-
-  const gguf& file_;
+  const model_source& source_;
   std::string architecture_;
 };
 
-/// Looks up the file's tensors by name, checks their shapes, and remembers which were used.
+/// Looks up the model's tensors by name, checks their shapes, and remembers which were used.
 class tensor_lookup {
 public:
-  explicit tensor_lookup(const gguf& file) : file_(file), is_used_(file.tensors().size()) {}
+  explicit tensor_lookup(const model_source& source) : source_(source), is_used_(source.tensor_count()) {}
 
   /// [rows, columns]. Throws input_error when it is missing or has another shape.
-  tensor_view matrix(const std::string& name, uint64_t rows, uint64_t columns);
-  std::optional<tensor_view> find_matrix(const std::string& name, uint64_t rows, uint64_t columns);
+  tensor_view matrix(const published_name& name, uint64_t rows, uint64_t columns);
+  std::optional<tensor_view> find_matrix(const published_name& name, uint64_t rows, uint64_t columns);
   /// [1, length], not quantised: norms, biases.
-  tensor_view vector(const std::string& name, uint64_t length);
-  std::optional<tensor_view> find_vector(const std::string& name, uint64_t length);
+  tensor_view vector(const published_name& name, uint64_t length);
+  std::optional<tensor_view> find_vector(const published_name& name, uint64_t length);
   /// [?, columns], at most rows_max rows: the file says how many.
-  tensor_view table(const std::string& name, uint64_t rows_max, uint64_t columns);
+  tensor_view table(const published_name& name, uint64_t rows_max, uint64_t columns);
 
   /// "<name>.weight" [rows, columns] and "<name>.bias" [1, rows]. Where there is to be no bias, one in the
   /// file stays unused.
   enum class bias { none, optional, required };
-  projection_tensors projection(const std::string& name, uint64_t rows, uint64_t columns,
+  projection_tensors projection(const published_name& name, uint64_t rows, uint64_t columns,
                                 bias with = bias::optional);
-  norm_tensors norm(const std::string& name, uint64_t width, bias with);
+  /// The same, for a weight that Hugging Face stores as [columns, rows], as its class Conv1D does: then the
+  /// view is into a transposed copy.
+  projection_tensors conv1d(const published_name& name, uint64_t rows, uint64_t columns, bias with);
+  norm_tensors norm(const published_name& name, uint64_t width, bias with);
 
-  /// Throws input_error when a tensor of the file was not used: then the model is not what its family takes it for, and its
-  /// results would be wrong.
-  void require_all_used() const;
+  bool is_hugging_face() const { return source_.published_as() == publication::hugging_face; }
+  [[noreturn]] void fail(const published_name& name, std::string_view reason) const {
+    source_.fail_tensor(name_here(name), reason);
+  }
+  /// `prefix` where names of the source begin with it, else nothing: Hugging Face's base models are stored
+  /// without.
+  std::string prefix_if_used(std::string_view prefix) const;
+  /// Tensors whose names end so do not count as unused: constants that some versions stored.
+  void ignore_endings(std::initializer_list<std::string_view> endings);
+  /// The tensor is as good as used when it holds the same bytes as `other`; input_error when it holds others.
+  void ignore_copy(const published_name& name, const tensor_view& other);
+
+  /// Hands over the transposed copies and counts what was used. Throws input_error when a tensor was not:
+  /// then the model is not what its family takes it for, and its results would be wrong.
+  void finish(model_description& model);
 
 private:
-  const gguf_tensor* use(const std::string& name);
-  std::optional<tensor_view> read_bias(const std::string& name, uint64_t length, bias with);
+  const std::string& name_here(const published_name& name) const;
+  std::optional<source_tensor> use(const std::string& name);
+  std::optional<tensor_view> read_bias(const published_name& name, uint64_t length, bias with);
+  [[noreturn]] void fail_missing(const published_name& name, const std::string& wanted) const;
+  tensor_view transposed(const tensor_view& tensor);
 
-  const gguf& file_;
-  std::vector<bool> is_used_; // By index in file_.tensors().
+  const model_source& source_;
+  std::vector<bool> is_used_; // By index in source_.
+  std::vector<bool> is_ignored_ = std::vector<bool>(is_used_.size());
+  std::vector<std::vector<std::byte>> copies_;
+};
+
+/// The keys of decoder_sizes.
+struct decoder_keys {
+  published_name width, layers, context_length, feed_forward, heads, kv_heads, head_dim;
+  /// Where Hugging Face lets the key `feed_forward` be absent: how many times the width it is then. 0: it
+  /// must be there.
+  uint32_t feed_forward_times_width = 0;
 };
 
 /// The sizes of a decoder-only transformer, as all of our families write them.
 struct decoder_sizes {
   uint32_t width, layers, context_length, feed_forward, heads, kv_heads, head_dim;
 };
-decoder_sizes read_sizes(const gguf& file, const hyperparameters& parameters);
+decoder_sizes read_sizes(const model_source& source, const hyperparameters& parameters,
+                         const decoder_keys& keys);
+
+/// "token_embd" or what Hugging Face calls it, [vocabulary, width].
+tensor_view read_embedding(const hyperparameters& parameters, tensor_lookup& tensors,
+                           const std::string& hugging_face_name, uint32_t width);
 
 /// The spec's general part: names, sizes, vocabulary; no layers yet.
-model_spec start_spec(const gguf& file, std::string_view architecture, const decoder_sizes& sizes,
+model_spec start_spec(const model_source& source, std::string_view architecture, const decoder_sizes& sizes,
                       const tensor_view& embedding);
 
-/// "output" [vocabulary, width]; the embedding itself where the file has none ("tied").
-projection_tensors read_output(tensor_lookup& tensors, const tensor_view& embedding);
+/// "output" [vocabulary, width], or the embedding itself ("tied"). A GGUF file is tied when it has no such
+/// tensor, a folder when its configuration says so, or, where it says nothing, by the default of its family.
+projection_tensors read_output(const hyperparameters& parameters, tensor_lookup& tensors,
+                               const tensor_view& embedding, bool tied_by_default);
 
-/// Rotary positions from "rope.*" and the tensor "rope_freqs.weight".
-rope_spec read_rope(const gguf& file, const hyperparameters& parameters, tensor_lookup& tensors,
-                    rope_kind kind, uint32_t head_dim);
+/// Rotary positions. `kind` is that of a GGUF file: Hugging Face's weights are always for half_split.
+rope_spec read_rope(const hyperparameters& parameters, tensor_lookup& tensors, rope_kind kind,
+                    uint32_t head_dim);
 
 // Bounds that keep every later product within 64 bits and every allocation within reason; no published model
 // comes near.

@@ -7,11 +7,11 @@ namespace troupe {
 
 struct gated_decoder_traits {
   std::string_view architecture;
-  rope_kind rope = rope_kind::interleaved;
-  bool has_qkv_biases = false;      // Required then; otherwise accepted where a file has them.
-  bool has_query_key_norms = false; // Each head's query and key are RMS-normalised before they turn.
+  rope_kind rope = rope_kind::interleaved; // Of a GGUF file.
+  bool has_qkv_biases = false;             // Required then; otherwise accepted where a file has them.
+  bool has_query_key_norms = false;        // Each head's query and key are RMS-normalised before they turn.
 };
 
-model_description describe_gated_decoder(const gguf& file, const gated_decoder_traits& traits);
+model_description describe_gated_decoder(const model_source& source, const gated_decoder_traits& traits);
 
 } // namespace troupe

@@ -3,8 +3,8 @@
 
 namespace troupe {
 
-model_description describe_llama(const gguf& file) {
-  return describe_gated_decoder(file, {.architecture = "llama", .rope = rope_kind::interleaved});
+model_description describe_llama(const model_source& source) {
+  return describe_gated_decoder(source, {.architecture = "llama", .rope = rope_kind::interleaved});
 }
 
 } // namespace troupe

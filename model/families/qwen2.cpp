@@ -3,9 +3,9 @@
 
 namespace troupe {
 
-model_description describe_qwen2(const gguf& file) {
+model_description describe_qwen2(const model_source& source) {
   return describe_gated_decoder(
-      file, {.architecture = "qwen2", .rope = rope_kind::half_split, .has_qkv_biases = true});
+      source, {.architecture = "qwen2", .rope = rope_kind::half_split, .has_qkv_biases = true});
 }
 
 } // namespace troupe

@@ -4,9 +4,9 @@
 
 namespace troupe {
 
-model_description describe_qwen3(const gguf& file) {
+model_description describe_qwen3(const model_source& source) {
   return describe_gated_decoder(
-      file, {.architecture = "qwen3", .rope = rope_kind::half_split, .has_query_key_norms = true});
+      source, {.architecture = "qwen3", .rope = rope_kind::half_split, .has_query_key_norms = true});
 }
 
 } // namespace troupe

@@ -44,8 +44,9 @@ gguf::gguf(std::shared_ptr<const mapped_file> file) : file_(std::move(file)) {
   tensors_ = parser.read_tensors(header.tensors, alignment_);
 }
 
-void gguf::fail(std::string_view place, std::string_view reason) const {
-  throw input_error(file_->path().string() + ": " + std::string(place) + ": " + std::string(reason));
+source_tensor gguf::tensor(size_t index) const {
+  const gguf_tensor& found = tensors_[index];
+  return {found.name, traits_of(found.type).name, found.type, found.rows, found.columns, found.bytes};
 }
 
 const gguf_entry* gguf::find(std::string_view key) const {

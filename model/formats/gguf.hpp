@@ -11,6 +11,7 @@
 // so memory grows with what the file really holds and never with a number that it only states.
 #include "model/formats/gguf_values.hpp"
 #include "model/formats/mapped_file.hpp"
+#include "model/formats/model_source.hpp"
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,7 +23,7 @@
 
 namespace troupe {
 
-class gguf {
+class gguf final : public model_source {
 public:
   /// Throws input_error naming the file, the place and the reason.
   explicit gguf(std::shared_ptr<const mapped_file> file);
@@ -37,13 +38,17 @@ public:
   const gguf_entry* find(std::string_view key) const;
   const gguf_tensor* find_tensor(std::string_view name) const;
 
-  // Typed values: nothing when the key is absent; input_error when the value is of another kind. Any integer
-  // that is not negative serves as unsigned, any number as a number.
-  std::optional<uint64_t> find_unsigned(std::string_view key) const;
-  std::optional<double> find_number(std::string_view key) const;
-  std::optional<bool> find_bool(std::string_view key) const;
-  std::optional<std::string_view> find_string(std::string_view key) const;
+  publication published_as() const override { return publication::gguf; }
+  const std::filesystem::path& path() const override { return file_->path(); }
+  bool has(std::string_view key) const override { return find(key) != nullptr; }
+  std::optional<uint64_t> find_unsigned(std::string_view key) const override;
+  std::optional<double> find_number(std::string_view key) const override;
+  std::optional<bool> find_bool(std::string_view key) const override;
+  std::optional<std::string_view> find_string(std::string_view key) const override;
   const gguf_array* find_array(std::string_view key) const;
+  size_t tensor_count() const override { return tensors_.size(); }
+  source_tensor tensor(size_t index) const override;
+  std::vector<std::shared_ptr<const mapped_file>> files() const override { return {file_}; }
 
   // The same, but the key must be there.
   uint64_t get_unsigned(std::string_view key) const;
@@ -56,10 +61,11 @@ public:
   void for_each_number(std::string_view key, const gguf_array& array,
                        const std::function<void(double)>& take) const;
 
-  /// Throws input_error: "<path>: <place>: <reason>".
-  [[noreturn]] void fail(std::string_view place, std::string_view reason) const;
 
 private:
+  const std::filesystem::path& path_of_keys() const override { return file_->path(); }
+  const std::filesystem::path& path_of_tensor(std::string_view) const override { return file_->path(); }
+
   std::shared_ptr<const mapped_file> file_;
   uint32_t version_ = 0;
   uint64_t alignment_ = 32;

@@ -163,7 +163,8 @@ void read_flags(const gguf& file, vocabulary& words) {
   const bool bos_by_default = is_sentencepiece || begins_with_bos(words.pre_tokenizer);
   words.add_bos = file.find_bool("tokenizer.ggml.add_bos_token").value_or(bos_by_default);
   words.add_eos = file.find_bool("tokenizer.ggml.add_eos_token").value_or(false);
-  words.add_space_prefix = file.find_bool("tokenizer.ggml.add_space_prefix").value_or(is_sentencepiece);
+  const bool has_prefix = file.find_bool("tokenizer.ggml.add_space_prefix").value_or(is_sentencepiece);
+  words.prefix = has_prefix && is_sentencepiece ? space_prefix::always : space_prefix::none;
   if (words.add_bos && !words.bos) {
     file.fail("tokenizer.ggml.add_bos_token",
               "wants a first token, but tokenizer.ggml.bos_token_id is missing");

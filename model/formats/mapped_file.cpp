@@ -43,6 +43,11 @@ mapped_file::~mapped_file() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
+bool mapped_file::contains(std::span<const std::byte> part) const {
+  const auto first = reinterpret_cast<uintptr_t>(data_), begin = reinterpret_cast<uintptr_t>(part.data());
+  return begin >= first && begin - first <= size_ && part.size() <= size_ - (begin - first);
+}
+
 void mapped_file::release(std::span<const std::byte> part) const {
   if (part.empty()) return;
   const auto page = uintptr_t(::sysconf(_SC_PAGESIZE)); // Whole pages only; neighbours may share the others.

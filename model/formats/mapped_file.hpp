@@ -20,6 +20,8 @@ public:
 
   const std::filesystem::path& path() const { return path_; }
   std::span<const std::byte> bytes() const { return {data_, size_}; }
+  /// Whether `part` lies within bytes().
+  bool contains(std::span<const std::byte> part) const;
   /// These bytes, a part of bytes(), will hardly be needed again: they stop counting as memory of this process. Reading
   /// them all the same brings them back from the file.
   void release(std::span<const std::byte> part) const;

@@ -1,7 +1,7 @@
 #pragma once
 // safetensors, the tensor file of Hugging Face: a little-endian u64 with the header's length, the header as
-// JSON (name -> dtype, shape, data_offsets), then all tensors' bytes without gaps. Used for logits, hidden
-// states, golden results.
+// JSON (name -> dtype, shape, data_offsets), then all tensors' bytes without gaps. Used for models, logits,
+// hidden states, golden results.
 #include "model/formats/mapped_file.hpp"
 #include <cstdint>
 #include <filesystem>
@@ -49,6 +49,7 @@ class safetensors_reader {
 public:
   explicit safetensors_reader(const std::filesystem::path& path);
 
+  const std::shared_ptr<const mapped_file>& file() const { return file_; } // What the tensors are views into.
   const std::vector<safetensors_tensor>& tensors() const { return tensors_; } // In the order of their bytes.
   const safetensors_tensor* find(std::string_view name) const;                // nullptr where there is none.
   const safetensors_tensor& get(std::string_view name) const;

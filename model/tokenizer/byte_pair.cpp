@@ -1,5 +1,4 @@
 #include "model/tokenizer/byte_pair.hpp"
-#include "model/error.hpp"
 #include "model/utf8.hpp"
 
 namespace troupe {
@@ -37,7 +36,8 @@ uint64_t pair_of(uint32_t left, uint32_t right) { return uint64_t(left) << 32 | 
 } // namespace
 
 byte_pair_tokenizer::byte_pair_tokenizer(const vocabulary& vocabulary)
-    : piece_tokenizer(vocabulary), pre_tokenizer_(words().pre_tokenizer) {
+    : piece_tokenizer(vocabulary), pre_tokenizer_(words()),
+    whole_words_first_(words().whole_words_first || pre_tokenizer_.whole_words_first()) {
   std::unordered_map<std::string, uint32_t> symbols;
   symbols.reserve(words().merges.size() + 256);
   const auto symbol = [&](std::string_view text) {
@@ -50,12 +50,7 @@ byte_pair_tokenizer::byte_pair_tokenizer(const vocabulary& vocabulary)
     byte_symbols_[byte] = symbol(alphabet().spelling[byte]);
   rules_.reserve(words().merges.size());
   for (size_t rank = 0; rank < words().merges.size(); ++rank) {
-    const std::string_view merge = words().merges[rank];
-    const size_t space = merge.find(' ', 1);
-    if (space == std::string_view::npos || space + 1 == merge.size())
-      throw input_error("the vocabulary is inconsistent: merge " + std::to_string(rank) + ", \""
-                        + std::string(merge) + "\", is not two pieces with a space between them");
-    const auto left = merge.substr(0, space), right = merge.substr(space + 1);
+    const auto [left, right] = halves_of_merge(rank);
     const auto pair = pair_of(symbol(left), symbol(right));
     rules_.emplace(pair, rule{static_cast<uint32_t>(rank), symbol(std::string(left) + std::string(right))});
   }
@@ -63,13 +58,18 @@ byte_pair_tokenizer::byte_pair_tokenizer(const vocabulary& vocabulary)
 
 void byte_pair_tokenizer::encode_text(std::string_view text, bool, std::vector<uint32_t>& ids) const {
   merge_chain chain;
+  std::string prefixed;
+  if (words().prefix == space_prefix::unless_space && !text.starts_with(' ')) {
+    prefixed = " " + std::string(text);
+    text = prefixed;
+  }
   for (const auto word : pre_tokenizer_.split(text))
     encode_word(word, chain, ids);
 }
 
 void byte_pair_tokenizer::encode_word(std::string_view word, merge_chain& chain,
                                       std::vector<uint32_t>& ids) const {
-  if (pre_tokenizer_.whole_words_first() && word.size() <= piece_bytes_max()) {
+  if (whole_words_first_ && word.size() <= piece_bytes_max()) {
     std::string spelled;
     for (const char byte : word)
       spelled += alphabet().spelling[static_cast<uint8_t>(byte)];

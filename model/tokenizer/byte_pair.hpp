@@ -26,6 +26,7 @@ private:
   void append_bytes(std::string_view bytes, std::vector<uint32_t>& ids) const;
 
   pre_tokenizer pre_tokenizer_;
+  bool whole_words_first_;
   // Symbols are numbered: whatever a byte or a merge rule can make. They need not be pieces.
   std::array<uint32_t, 256> byte_symbols_{};
   std::vector<uint32_t> symbol_pieces_;      // By symbol; no_piece where the vocabulary lacks it.

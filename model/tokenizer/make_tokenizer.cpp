@@ -1,7 +1,9 @@
 #include "model/tokenizer/make_tokenizer.hpp"
 #include "model/error.hpp"
 #include "model/tokenizer/byte_pair.hpp"
+#include "model/tokenizer/character_pair.hpp"
 #include "model/tokenizer/sentencepiece.hpp"
+#include "model/tokenizer/unigram.hpp"
 
 namespace troupe {
 
@@ -11,12 +13,14 @@ std::shared_ptr<const tokenizer> make_tokenizer(const vocabulary& words) {
       return std::make_shared<sentencepiece_tokenizer>(words);
     case tokenizer_kind::byte_pair:
       return std::make_shared<byte_pair_tokenizer>(words);
+    case tokenizer_kind::character_pair:
+      return std::make_shared<character_pair_tokenizer>(words);
     case tokenizer_kind::unigram:
-      throw input_error("unigram vocabularies cannot be used yet, only made");
+      return std::make_shared<unigram_tokenizer>(words);
     case tokenizer_kind::none:
       break;
   }
-  throw input_error("this model's file has no vocabulary: it takes and gives token ids, not text");
+  throw input_error("this model has no vocabulary: it takes and gives token ids, not text");
 }
 
 } // namespace troupe

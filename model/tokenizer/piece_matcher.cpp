@@ -33,15 +33,8 @@ void piece_matcher::add(std::string_view text, uint32_t id) {
 std::optional<piece_matcher::match> piece_matcher::longest(std::string_view text, size_t position,
                                                            size_t length_max) const {
   std::optional<match> found;
-  uint32_t at = 0;
-  for (size_t length = 1; length <= length_max && position + length <= text.size(); ++length) {
-    const auto* next = child(nodes_[at], text[position + length - 1]);
-    if (!next)
-      break;
-    at = *next;
-    if (nodes_[at].id)
-      found = match{position, length, *nodes_[at].id};
-  }
+  const size_t end = length_max < text.size() - position ? position + length_max : text.size();
+  for_each(text.substr(0, end), position, [&](const match& next) { found = next; });
   return found;
 }
 

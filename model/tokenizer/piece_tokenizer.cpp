@@ -1,5 +1,6 @@
 #include "model/tokenizer/piece_tokenizer.hpp"
 #include "model/error.hpp"
+#include "model/tokenizer/normalize.hpp"
 #include <algorithm>
 #include <charconv>
 
@@ -37,6 +38,8 @@ void check(const vocabulary& words) {
   check_special("padding", words.padding, pieces);
   for (const uint32_t id : words.end_of_generation)
     check_special("end-of-generation", id, pieces);
+  for (const auto& token : words.added_tokens.value_or(std::vector<added_token>()))
+    check_special("added", token.id, pieces);
   if (words.add_bos && !words.bos)
     refuse("a beginning-of-text token is to be added, but it names none");
   if (words.add_eos && !words.eos)
@@ -80,7 +83,11 @@ piece_tokenizer::piece_tokenizer(const vocabulary& words) : words_(words) {
     if (words_.kinds[id] == piece_kind::normal && spelled_like_control(words_.pieces[id]))
       words_.kinds[id] = piece_kind::control;
   index_pieces();
+  if (words_.added_tokens)
+    added_tokens_.emplace(words_);
 }
+
+piece_tokenizer::~piece_tokenizer() = default;
 
 void piece_tokenizer::index_pieces() {
   std::unordered_map<std::string_view, uint32_t> all;
@@ -113,21 +120,34 @@ std::vector<uint32_t> piece_tokenizer::encode(std::string_view text, special_tok
   if (text.size() > text_bytes_max)
     throw input_error("a text of " + std::to_string(text.size())
                       + " bytes is too long to tokenize; the most is " + std::to_string(text_bytes_max));
-  const bool wanted = special == special_tokens::as_file;
+  const bool with_special = special != special_tokens::never;
   std::vector<uint32_t> ids;
-  if (wanted && words_.add_bos)
+  if (special == special_tokens::as_file && words_.add_bos)
     ids.push_back(*words_.bos);
-  bool first = true;
-  for (const auto& fragment : (wanted ? all_special_ : user_defined_).split(text)) {
+  const auto fragments = added_tokens_ ? added_tokens_->split(text, with_special)
+                                       : (with_special ? all_special_ : user_defined_).split(text);
+  for (const auto& fragment : fragments) {
     if (fragment.id)
       ids.push_back(*fragment.id);
     else
-      encode_text(fragment.text, first, ids);
-    first = fragment.id.has_value();
+      encode_stretch(fragment.text, fragment.text.data() == text.data(), with_special, ids);
   }
-  if (wanted && words_.add_eos)
+  if (special == special_tokens::as_file && words_.add_eos)
     ids.push_back(*words_.eos);
   return ids;
+}
+
+void piece_tokenizer::encode_stretch(std::string_view text, bool at_start, bool with_special,
+                                     std::vector<uint32_t>& ids) const {
+  const std::string normal = normalize(words_, text);
+  if (!added_tokens_)
+    return encode_text(normal, at_start, ids);
+  for (const auto& fragment : added_tokens_->split_normalized(normal, with_special)) {
+    if (fragment.id)
+      ids.push_back(*fragment.id);
+    else
+      encode_text(fragment.text, at_start && fragment.text.data() == normal.data(), ids);
+  }
 }
 
 std::string piece_tokenizer::token_bytes(uint32_t id, bool special_text) const {
@@ -158,6 +178,14 @@ std::optional<uint32_t> piece_tokenizer::find(std::string_view text) const {
     return {};
   const auto found = ordinary_.find(text);
   return found == ordinary_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::pair<std::string_view, std::string_view> piece_tokenizer::halves_of_merge(size_t rank) const {
+  const std::string_view merge = words_.merges[rank];
+  const size_t space = merge.find(' ', 1);
+  if (space == std::string_view::npos || space + 1 == merge.size())
+    refuse("merge " + std::to_string(rank) + ", \"" + std::string(merge) + "\", is not two pieces with a space between them");
+  return {merge.substr(0, space), merge.substr(space + 1)};
 }
 
 uint32_t piece_tokenizer::unknown_or_throw(std::string_view bytes) const {

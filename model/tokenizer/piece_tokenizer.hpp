@@ -1,5 +1,6 @@
 #pragma once
-// What sentencepiece-style and byte-pair tokenizers have in common.
+// What all tokenizers made of pieces have in common.
+#include "model/tokenizer/added_token_splitter.hpp"
 #include "model/tokenizer/piece_matcher.hpp"
 #include "model/tokenizer/tokenizer.hpp"
 #include <array>
@@ -14,6 +15,7 @@ class piece_tokenizer : public tokenizer {
 public:
   /// Throws input_error when the vocabulary is inconsistent.
   explicit piece_tokenizer(const vocabulary& words);
+  ~piece_tokenizer() override;
   piece_tokenizer(const piece_tokenizer&) = delete; // The look-up table points into the vocabulary.
   piece_tokenizer& operator=(const piece_tokenizer&) = delete;
 
@@ -23,15 +25,16 @@ public:
   const vocabulary& words() const final { return words_; }
 
 protected:
-  /// Appends the ids of text (not empty, not special). first: it begins the whole text or follows a special
-  /// piece.
-  virtual void encode_text(std::string_view text, bool first, std::vector<uint32_t>& ids) const = 0;
+  /// Appends the ids of normalised text (not empty, not special). at_start: it begins the whole text.
+  virtual void encode_text(std::string_view text, bool at_start, std::vector<uint32_t>& ids) const = 0;
   /// The bytes a normal piece stands for.
   virtual std::string spell(std::string_view piece) const = 0;
 
   /// The ordinary piece with this spelling.
   std::optional<uint32_t> find(std::string_view text) const;
   size_t piece_bytes_max() const { return piece_bytes_max_; }
+  /// The two pieces of merge `rank`; throws input_error when it is not two with a space between them.
+  std::pair<std::string_view, std::string_view> halves_of_merge(size_t rank) const;
   /// The piece <0xNN> of a byte, if the vocabulary has it.
   std::optional<uint32_t> byte_piece(uint8_t byte) const { return byte_pieces_[byte]; }
   /// The unknown token, for bytes that the vocabulary cannot represent; throws input_error when it has none.
@@ -40,6 +43,7 @@ protected:
 private:
   piece_kind kind_of(uint32_t id) const { return words_.kinds[id]; }
   void check_id(uint32_t id) const;
+  void encode_stretch(std::string_view text, bool at_start, bool with_special, std::vector<uint32_t>& ids) const;
   void index_pieces();
 
   vocabulary words_;
@@ -48,6 +52,7 @@ private:
   size_t piece_bytes_max_ = 0;
   piece_matcher user_defined_; // Found in any text.
   piece_matcher all_special_;  // Found where special tokens are wanted.
+  std::optional<added_token_splitter> added_tokens_; // Instead of the two above, where the vocabulary lists them.
 };
 
 } // namespace troupe

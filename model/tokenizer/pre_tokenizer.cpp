@@ -1,7 +1,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "model/tokenizer/pre_tokenizer.hpp"
 #include "model/error.hpp"
-#include "model/utf8.hpp"
+#include "model/tokenizer/utf8_runs.hpp"
 #include <algorithm>
 #include <pcre2.h>
 
@@ -82,6 +82,57 @@ std::string with_white_space(std::string_view source) {
   return out;
 }
 
+[[noreturn]] void refuse(std::string_view expression, const std::string& reason) {
+  throw input_error("the pre-tokenizer's pattern \"" + std::string(expression) + "\" " + reason);
+}
+
+/// A pattern written for Oniguruma, as PCRE2 takes it: \s as the White_Space that both should mean. What the two read
+/// differently is refused.
+std::string translated(std::string_view source) {
+  std::string out;
+  bool in_class = false;
+  for (size_t i = 0; i < source.size(); ++i) {
+    const std::string_view rest = source.substr(i);
+    if (rest[0] == '\\' && rest.size() > 1) {
+      const char escaped = rest[1];
+      if (std::string_view("hHRXCKwWbB").find(escaped) != std::string_view::npos)
+        refuse(source, std::string("uses \\") + escaped + ", which is not supported");
+      if (escaped == 'S' && in_class)
+        refuse(source, "uses \\S in a class, which is not supported");
+      if (escaped == 's')
+        out += in_class ? white_space : std::string("[") + white_space + "]";
+      else if (escaped == 'S')
+        out += std::string("[^") + white_space + "]";
+      else
+        out += rest.substr(0, 2);
+      ++i;
+      continue;
+    }
+    if (in_class && (rest.starts_with("&&") || (rest[0] == '[' && !rest.starts_with("[:"))))
+      refuse(source, "combines classes, which is not supported");
+    if (!in_class && (rest.starts_with("{,") || rest.starts_with("(*") || rest.starts_with("(?C")))
+      refuse(source, "has a construct that is not supported: " + std::string(rest.substr(0, 3)));
+    if (rest.starts_with("[:") && in_class) { // A POSIX class, up to its own bracket.
+      const size_t end = std::min(rest.find(":]"), rest.size() - 1);
+      out += rest.substr(0, end + 1);
+      i += end;
+      continue;
+    }
+    if (!in_class && rest[0] == '[') {
+      in_class = true;
+      // A bracket that comes first is an ordinary character.
+      const size_t head = rest.starts_with("[^]") ? 3 : rest.starts_with("[]") ? 2 : rest.starts_with("[^") ? 2 : 1;
+      out += rest.substr(0, head);
+      i += head - 1;
+      continue;
+    }
+    if (in_class && rest[0] == ']')
+      in_class = false;
+    out += rest[0];
+  }
+  return out;
+}
+
 std::string message_of(int error) {
   PCRE2_UCHAR text[256] = {};
   pcre2_get_error_message(error, text, sizeof text);
@@ -108,58 +159,43 @@ struct workspace {
     if (!found || !limits)
       throw std::bad_alloc();
     // Every pattern above needs a bounded number of steps per byte. Whatever needs more is a bug in a
-    // pattern, and ends in an error rather than in minutes.
+    // pattern, or came with a file, and ends in an error rather than in minutes.
     const size_t steps = std::min<size_t>(10'000'000 + 16 * bytes, 0xFFFFFFFF);
     pcre2_set_match_limit(limits.get(), static_cast<uint32_t>(steps));
     pcre2_set_heap_limit(limits.get(), 512 * 1024); // KiB
   }
 };
 
-struct span {
-  std::string_view text;
-  bool valid; // UTF-8.
-};
-
-std::vector<span> runs_of(std::string_view text) {
-  std::vector<span> runs;
-  size_t begin = 0;
-  bool valid = true;
-  for (size_t position = 0; position < text.size();) {
-    const auto step = utf8_next(text, position);
-    const bool now = step.state == utf8_state::whole;
-    if (now != valid) {
-      if (position > begin)
-        runs.push_back({text.substr(begin, position - begin), valid});
-      begin = position;
-      valid = now;
-    }
-    position += step.bytes;
-  }
-  if (begin < text.size())
-    runs.push_back({text.substr(begin), valid});
-  return runs;
-}
-
 } // namespace
 
 struct pre_tokenizer::pattern {
   compiled code;
+  bool drops_rest = false;
 
-  explicit pattern(std::string_view source) {
-    const std::string expanded = with_white_space(source);
-    int error = 0;
-    PCRE2_SIZE offset = 0;
-    code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expanded.data()), expanded.size(),
-                             PCRE2_UTF | PCRE2_UCP, &error, &offset, nullptr));
-    TROUPE_ASSERT(code != nullptr);
+  explicit pattern(const char* ours) : code(compile(with_white_space(ours), 0, ours)) {
     pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE); // Where it cannot, matching is slower and the same.
   }
+  explicit pattern(const word_pattern& theirs)
+      : code(compile(translated(theirs.expression), PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, theirs.expression)),
+        drops_rest(theirs.drops_rest) {
+    pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);
+  }
 
-  /// One match from `from` on; empty: none. text is valid UTF-8.
+  static compiled compile(const std::string& source, uint32_t options, const std::string& as_written) {
+    int error = 0;
+    PCRE2_SIZE offset = 0;
+    compiled code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(),
+                                PCRE2_UTF | PCRE2_UCP | options, &error, &offset, nullptr));
+    if (!code)
+      refuse(as_written, "is not supported: " + message_of(error));
+    return code;
+  }
+
+  /// The first match that begins at `from` or behind it and is not empty; empty: none. text is valid UTF-8.
   std::string_view next(std::string_view text, size_t from, workspace& work) const {
     const auto match = [&](uint32_t options) {
       return pcre2_match(code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
-                         PCRE2_NO_UTF_CHECK | options, work.found.get(), work.limits.get());
+                         PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY | options, work.found.get(), work.limits.get());
     };
     int result = match(0);
     if (result == PCRE2_ERROR_JIT_STACKLIMIT)
@@ -174,11 +210,11 @@ struct pre_tokenizer::pattern {
     return text.substr(bounds[0], bounds[1] - bounds[0]);
   }
 
-  void split(std::string_view text, std::vector<span>& words, workspace& work) const {
+  void split(std::string_view text, std::vector<utf8_run>& words, workspace& work) const {
     for (size_t done = 0; done < text.size();) {
       const auto found = next(text, done, work);
       const size_t begin = found.empty() ? text.size() : static_cast<size_t>(found.data() - text.data());
-      if (begin > done)
+      if (begin > done && !drops_rest)
         words.push_back({text.substr(done, begin - done), true});
       if (!found.empty())
         words.push_back({found, true});
@@ -187,8 +223,12 @@ struct pre_tokenizer::pattern {
   }
 };
 
-pre_tokenizer::pre_tokenizer(const std::string& name) {
-  const auto& chosen = family_of(name);
+pre_tokenizer::pre_tokenizer(const vocabulary& words) {
+  for (const auto& theirs : words.patterns)
+    patterns_.push_back(std::make_unique<pattern>(theirs));
+  if (!words.patterns.empty())
+    return;
+  const auto& chosen = family_of(words.pre_tokenizer);
   whole_words_first_ = chosen.whole_words_first;
   for (const char* source : chosen.patterns)
     patterns_.push_back(std::make_unique<pattern>(source));
@@ -199,11 +239,11 @@ pre_tokenizer::~pre_tokenizer() = default;
 std::vector<std::string_view> pre_tokenizer::split(std::string_view text) const {
   workspace work(text.size());
   // PCRE2 would check all of the rest of the text at each match, in quadratic time: it is checked here, once.
-  auto words = runs_of(text);
+  auto words = utf8_runs(text);
   for (const auto& step : patterns_) {
-    std::vector<span> finer;
+    std::vector<utf8_run> finer;
     for (const auto& word : words) {
-      if (word.valid)
+      if (word.is_valid)
         step->split(word.text, finer, work);
       else
         finer.push_back(word);

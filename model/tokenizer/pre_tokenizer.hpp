@@ -1,5 +1,6 @@
 #pragma once
 // Cuts text into words before byte-pair merging.
+#include "model/tokenizer/vocabulary.hpp"
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,12 +12,13 @@ namespace troupe {
 /// and so is what is between two matches. Immutable and thread-safe.
 class pre_tokenizer {
 public:
-  /// name: tokenizer.ggml.pre; empty is "default", as in files older than the key.
-  /// Throws input_error for an unknown name, with those that are known.
-  explicit pre_tokenizer(const std::string& name);
+  /// The vocabulary's own patterns, or those of its pre_tokenizer's name (tokenizer.ggml.pre; empty is "default", as in files
+  /// older than the key). Throws input_error for an unknown name, with those that are known, and for a pattern that is no
+  /// regular expression or means something else to the library that tokenizer.json is written for (Oniguruma).
+  explicit pre_tokenizer(const vocabulary& words);
   ~pre_tokenizer();
 
-  /// The words of text, in order, together all of it. Bytes that are no UTF-8 are words of their own.
+  /// The words of text, in order, together all of it unless a pattern drops the rest. Bytes that are no UTF-8 are words of their own.
   /// Throws input_error where the regular expression library gives up.
   std::vector<std::string_view> split(std::string_view text) const;
 

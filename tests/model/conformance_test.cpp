@@ -1,8 +1,9 @@
-// Published models against results of another implementation, in float64: ../shared/models/gguf, see its
-// README.
+// GGUF files against results of another implementation, in float64: gguf/ in the folder of references, see its
+// README. Folders: hf_conformance_test.cpp.
 #include "model/formats/safetensors.hpp"
 #include "model/reference.hpp"
 #include "support/catch.hpp"
+#include "support/references.hpp"
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -16,7 +17,7 @@ using namespace troupe;
 namespace {
 
 std::vector<std::filesystem::path> shared_models() {
-  const std::filesystem::path folder = std::filesystem::path(TROUPE_SHARED_MODELS) / "gguf";
+  const std::filesystem::path folder = testing::references() / "gguf";
   std::vector<std::filesystem::path> paths;
   if (std::filesystem::is_directory(folder))
     for (const auto& entry : std::filesystem::directory_iterator(folder))
@@ -119,7 +120,7 @@ measured compare(const std::filesystem::path& path, const model_file& file,
 
 TEST_CASE("published models give the recorded logits, hidden states and continuations", "[conformance]") {
   const auto paths = shared_models();
-  if (paths.empty()) TROUPE_SKIP("no models in " TROUPE_SHARED_MODELS "/gguf");
+  if (paths.empty()) TROUPE_SKIP("no models in " + (testing::references() / "gguf").string());
   for (const auto& path : paths) DYNAMIC_SECTION(path.stem().string()) {
       const auto file = open_model(path);
       const promise promised = promise_for(*file);

@@ -5,6 +5,7 @@
 #include "model/kernels/dequantize.hpp"
 #include "model/model_file.hpp"
 #include "support/catch.hpp"
+#include "support/references.hpp"
 #include "model/testing/tiny_model.hpp"
 #include <filesystem>
 #include <fstream>
@@ -16,7 +17,7 @@ using namespace troupe::testing;
 
 namespace {
 
-const std::filesystem::path shared = std::filesystem::path(TROUPE_SHARED_MODELS) / "gguf";
+const std::filesystem::path shared = references() / "gguf";
 
 } // namespace
 

@@ -9,7 +9,8 @@
 namespace troupe {
 
 void declare_model(CLI::App& app, run_options& options) {
-  app.add_option("-m,--model", options.model, "Model file (GGUF)")->required()->type_name("FILE");
+  app.add_option("-m,--model", options.model, "Model: a GGUF file, or a folder as Hugging Face publishes models")
+    ->required()->type_name("PATH");
 }
 
 void declare_threads(CLI::App& app, run_options& options) {

@@ -28,7 +28,7 @@ constexpr const char* examples =
 void declare_options(CLI::App& app, inspect_options& options) {
   declare_model(app, options.run);
   app.add_flag("--actors", options.actors, "Start the model and show its tree of actors");
-  auto* tensors = app.add_flag("--tensors", options.tensors, "List the file's tensors");
+  auto* tensors = app.add_flag("--tensors", options.tensors, "List the tensors as they were published");
   auto* as_json = app.add_flag("--json", options.as_json, "Print everything as one JSON object");
   app.add_flag("--dot", options.dot, "Print only the tree of actors, in Graphviz's language")
     ->excludes(as_json)->excludes(tensors);

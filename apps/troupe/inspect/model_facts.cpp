@@ -1,5 +1,4 @@
 #include "apps/troupe/inspect/model_facts.hpp"
-#include "model/formats/gguf.hpp"
 #include "model/formats/mapped_file.hpp"
 #include "model/kernels/isa.hpp"
 #include <algorithm>
@@ -36,6 +35,8 @@ const char* name_of(tokenizer_kind kind) {
     case tokenizer_kind::sentencepiece: return "sentencepiece";
     case tokenizer_kind::unigram: return "unigram";
     case tokenizer_kind::byte_pair: return "byte_pair";
+    case tokenizer_kind::character_pair: return "character_pair";
+    case tokenizer_kind::unigram: return "unigram";
   }
   return "?";
 }
@@ -98,6 +99,7 @@ json tokenizer_facts(const vocabulary& words) {
   json facts{{"kind", name_of(words.kind)}};
   if (words.kind == tokenizer_kind::none) return facts;
   facts["pre_tokenizer"] = words.pre_tokenizer;
+  for (const auto& pattern : words.patterns) facts["patterns"].push_back(pattern.expression);
   facts["pieces"] = words.pieces.size();
   facts["merges"] = words.merges.size();
   facts["bos"] = token_fact(words, words.bos);
@@ -160,10 +162,11 @@ json model_facts(const model_file& model) {
 }
 
 json tensor_list(const model_file& model) {
-  const gguf file{std::make_shared<mapped_file>(model.path)};
+  const auto source = open_source(model.path);
   json list = json::array();
-  for (const gguf_tensor& tensor : file.tensors()) {
-    list.push_back({{"name", std::string(tensor.name)}, {"type", std::string(traits_of(tensor.type).name)},
+  for (size_t i = 0; i < source->tensor_count(); ++i) {
+    const source_tensor tensor = source->tensor(i);
+    list.push_back({{"name", std::string(tensor.name)}, {"type", std::string(tensor.type_name)},
                     {"rows", tensor.rows}, {"columns", tensor.columns}, {"bytes", tensor.bytes.size()}});
   }
   return list;

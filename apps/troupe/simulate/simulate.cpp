@@ -47,8 +47,9 @@ constexpr uint64_t seeds_for_all_kinds = 1000;
 constexpr size_t lines_shown = 60;
 
 void declare_options(CLI::App& app, simulate_options& options) {
-  app.add_option("-m,--model", options.run.model, "Model file (GGUF; default: a built-in tiny one with random weights)")
-    ->type_name("FILE");
+  app.add_option("-m,--model", options.run.model,
+                 "Model: a GGUF file or a Hugging Face folder (default: a built-in tiny one with random weights)")
+    ->type_name("PATH");
   app.add_option("-s,--seeds", options.seeds, "Which seeds: A..B, or one alone (default: 1..1000)")->type_name("A..B");
   app.add_option("--plan", options.plan, "Fault plan (JSON) in place of drawn fault schedules; docs/faults.md describes it")
     ->type_name("FILE");

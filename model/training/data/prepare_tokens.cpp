@@ -27,7 +27,18 @@ void add_words(content_hash& hash, const vocabulary& words) {
   hash.add(uint64_t(words.merges.size()));
   for (const auto& merge : words.merges) hash.add(merge);
   for (const auto& id : {words.bos, words.eos, words.unknown}) add_id(hash, id);
-  hash.add(uint64_t(words.add_space_prefix));
+  hash.add(uint64_t(words.prefix));
+  hash.add(uint64_t(words.compose) + 2 * words.whole_words_first + 4 * words.splits_at_spaces + 8 * words.fuses_unknown);
+  hash.add(uint64_t(words.patterns.size()));
+  for (const auto& pattern : words.patterns) {
+    hash.add(pattern.expression);
+    hash.add(uint64_t(pattern.drops_rest));
+  }
+  // Text of documents never becomes a special token, but it does become other added tokens.
+  hash.add(uint64_t(words.added_tokens ? words.added_tokens->size() + 1 : 0));
+  if (words.added_tokens)
+    for (const auto& one : *words.added_tokens)
+      hash.add(uint64_t(one.id) * 16 + 8 * one.single_word + 4 * one.lstrip + 2 * one.rstrip + uint64_t(one.normalized));
 }
 
 /// A job's work: some pieces of text, each with what goes around it, and what becomes of them.
@@ -111,7 +122,7 @@ public:
   void prepare_for_cut() {
     if (inner_) return;
     vocabulary words = tokenizer_.words();
-    words.add_space_prefix = false;
+    words.prefix = space_prefix::none;
     inner_ = make_tokenizer(words);
   }
 

@@ -159,7 +159,8 @@ vocabulary words_of(const sentencepiece::SentencePieceProcessor& model, const vo
   words.end_of_generation = {2};
   words.add_bos = options.add_bos;
   words.add_eos = options.add_eos;
-  words.add_space_prefix = true;
+  words.prefix = space_prefix::always;
+  words.drops_first_space = true;
   return words;
 }
 

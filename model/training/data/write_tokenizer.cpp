@@ -89,7 +89,7 @@ json added_tokens(const vocabulary& words) {
 
 json normalizer(const vocabulary& words) {
   const json replace{{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", space_mark}};
-  if (!words.add_space_prefix) return replace;
+  if (words.prefix == space_prefix::none) return replace;
   return {{"type", "Sequence"}, {"normalizers", {json{{"type", "Prepend"}, {"prepend", space_mark}}, replace}}};
 }
 
@@ -98,7 +98,7 @@ json decoder(const vocabulary& words) {
   steps.push_back({{"type", "Replace"}, {"pattern", {{"String", space_mark}}}, {"content", " "}});
   steps.push_back({{"type", "ByteFallback"}});
   steps.push_back({{"type", "Fuse"}});
-  if (words.add_space_prefix) steps.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+  if (words.prefix != space_prefix::none) steps.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
   return {{"type", "Sequence"}, {"decoders", std::move(steps)}};
 }
 

@@ -111,7 +111,7 @@ TEST_CASE("qwen2 turns half-split pairs and demands biases on queries, keys and 
   CHECK(model->tensors.layers.at(0).attention.value.bias->columns == 32);
   CHECK(!model->tensors.layers.at(0).attention.output.bias);
   require_refused(without("blk.1.attn_k.bias", "qwen2"),
-                  "tensor blk.1.attn_k.bias: is missing; wanted [1, 32]");
+                  "tensor \"blk.1.attn_k.bias\": is missing; wanted [1, 32]");
 }
 
 TEST_CASE("qwen3 normalises queries and keys, and its heads may be wider than width / heads") {
@@ -126,7 +126,7 @@ TEST_CASE("qwen3 normalises queries and keys, and its heads may be wider than wi
   CHECK(tensors.output.weight.columns == 128);
   CHECK(tensors.query_norm->weight.columns == 32);
   CHECK(tensors.key_norm->weight.name == "blk.1.attn_k_norm.weight");
-  require_refused(without("blk.0.attn_q_norm.weight", "qwen3"), "attn_q_norm.weight: is missing");
+  require_refused(without("blk.0.attn_q_norm.weight", "qwen3"), "attn_q_norm.weight\": is missing");
 }
 
 TEST_CASE("gpt2 has learned positions, layer norms, and its fused projection cut in three") {
@@ -158,7 +158,7 @@ TEST_CASE("gpt2 has learned positions, layer norms, and its fused projection cut
   }
   require_refused(with_u32("gpt2.attention.head_count_kv", 2, "gpt2"), "gpt2 does not share");
   require_refused(with_u32("gpt2.context_length", 127, "gpt2"),
-                  "tensor position_embd.weight: wanted [127, 64], found [128, 64]");
+                  "tensor \"position_embd.weight\": wanted [127, 64], found [128, 64]");
 }
 
 TEST_CASE("without an output matrix the embedding serves as one") {
@@ -193,9 +193,9 @@ TEST_CASE("rotary scaling is none or linear, and factors come from their tensor"
     return options;
   };
   CHECK(rope_of(factors({1, 1, 1, 2, 2, 4, 8, 8})).factors == std::vector<float>{1, 1, 1, 2, 2, 4, 8, 8});
-  require_refused(factors({1, 1}), "rope_freqs.weight: wanted [1, 8], found [1, 2]");
-  require_refused(factors({1, 1, 1, 2, 2, 4, 8, 0}), "rope_freqs.weight: wanted numbers from 1e-06");
-  require_refused(factors({1, 1, 1, 2, 2, 4, 8, not_a_number}), "rope_freqs.weight: wanted numbers");
+  require_refused(factors({1, 1}), "rope_freqs.weight\": wanted [1, 8], found [1, 2]");
+  require_refused(factors({1, 1, 1, 2, 2, 4, 8, 0}), "rope_freqs.weight\": wanted numbers from 1e-06");
+  require_refused(factors({1, 1, 1, 2, 2, 4, 8, not_a_number}), "rope_freqs.weight\": wanted numbers");
   CHECK(rope_of(with_u32("llama.rope.dimension_count", 8)).dimensions == 8);
   require_refused(with_u32("llama.rope.dimension_count", 7), "7 is odd");
   require_refused(with_u32("llama.rope.dimension_count", 18), "from 2 to 16, found 18");
@@ -206,7 +206,7 @@ TEST_CASE("numbers that nothing could be computed with are refused") {
   require_refused(with_u32("llama.block_count", 0),
                   "llama.block_count: wanted an integer from 1 to 2048, found 0");
   require_refused(with_u32("llama.block_count", 4000000000), "found 4000000000");
-  require_refused(with_u32("llama.block_count", 2000), "2000 layers, but the file has only 21 tensors");
+  require_refused(with_u32("llama.block_count", 2000), "2000 layers, but there are only 21 tensors");
   require_refused(with_u32("llama.attention.head_count", 0),
                   "head_count: wanted an integer from 1 to 1024, found 0");
   require_refused(with_u32("llama.attention.head_count_kv", 0), "found 0");
@@ -241,12 +241,12 @@ TEST_CASE("missing keys and tensors, and other shapes than the keys say, are ref
   }
   for (const std::string tensor : {"token_embd.weight", "blk.0.attn_norm.weight", "blk.1.attn_q.weight",
                                    "blk.1.ffn_gate.weight", "blk.1.ffn_down.weight", "output_norm.weight"}) {
-    require_refused(without(tensor), "tensor " + tensor + ": is missing");
+    require_refused(without(tensor), "tensor \"" + tensor + "\": is missing");
   }
   require_refused(with_u32("llama.feed_forward_length", 95),
-                  "tensor blk.0.ffn_gate.weight: wanted [95, 64], found [96, 64]");
-  require_refused(with_u32("llama.embedding_length", 128), "token_embd.weight: wanted 128 columns");
-  require_refused(with_u32("llama.block_count", 3), "tensor blk.2.attn_norm.weight: is missing");
+                  "tensor \"blk.0.ffn_gate.weight\": wanted [95, 64], found [96, 64]");
+  require_refused(with_u32("llama.embedding_length", 128), "token_embd.weight\": wanted 128 columns");
+  require_refused(with_u32("llama.block_count", 3), "tensor \"blk.2.attn_norm.weight\": is missing");
 }
 
 TEST_CASE("a tensor that the family does not know is refused, since the model would run wrongly") {
@@ -264,7 +264,7 @@ TEST_CASE("norms and biases must not be quantised") {
   tiny_model_options options;
   options.without = {"output_norm.weight"};
   options.also = [](auto& file) { file.add_tensor("output_norm.weight", {64}, 8, std::string(68, '\0')); };
-  require_refused(options, "tensor output_norm.weight: wanted F32, F16 or BF16, found Q8_0");
+  require_refused(options, "tensor \"output_norm.weight\": wanted F32, F16 or BF16, found Q8_0");
 }
 
 TEST_CASE("what is not a model of a known family is refused, listing those that are") {

@@ -68,7 +68,7 @@ TEST_CASE("a sentencepiece vocabulary is read as the file has it") {
   CHECK(words.end_of_generation == std::vector<uint32_t>{2});
   CHECK(words.add_bos);
   CHECK(!words.add_eos);
-  CHECK(words.add_space_prefix);
+  CHECK(words.prefix == space_prefix::always);
 }
 
 TEST_CASE("a byte-pair vocabulary is read as the file has it") {
@@ -84,7 +84,7 @@ TEST_CASE("a byte-pair vocabulary is read as the file has it") {
   CHECK(words.eos == 319u);
   CHECK(!words.unknown);
   CHECK(!words.add_bos);
-  CHECK(!words.add_space_prefix);
+  CHECK(words.prefix == space_prefix::none);
   CHECK(words_of({.architecture = "gpt2"}).pre_tokenizer == "gpt-2");
 }
 

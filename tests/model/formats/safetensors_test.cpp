@@ -3,6 +3,7 @@
 #include "model/error.hpp"
 #include "model/formats/safetensors.hpp"
 #include "support/catch.hpp"
+#include "support/references.hpp"
 #include "model/testing/gguf_builder.hpp"
 #include "model/testing/tiny_model.hpp"
 #include <fstream>
@@ -185,7 +186,7 @@ TEST_CASE("a safetensors file cut or flipped anywhere reads or is refused, and n
 }
 
 TEST_CASE("the golden safetensors of the shared models read") {
-  const auto shared = std::filesystem::path(TROUPE_SHARED_MODELS) / "gguf";
+  const auto shared = references() / "gguf";
   if (!std::filesystem::exists(shared)) TROUPE_SKIP("no " + shared.string());
   int files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(shared)) {

@@ -2,6 +2,7 @@
 #include "model/model_file.hpp"
 #include "model/tokenizer/make_tokenizer.hpp"
 #include "support/catch.hpp"
+#include "support/references.hpp"
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -11,7 +12,7 @@ using namespace troupe;
 namespace {
 
 void check_all(const char* name) {
-  const auto folder = std::filesystem::path(TROUPE_SHARED_MODELS) / "gguf";
+  const auto folder = testing::references() / "gguf";
   const auto golden = folder / (std::string("tok-") + name + ".json");
   if (!std::filesystem::exists(golden))
     TROUPE_SKIP("no " + golden.string());

@@ -27,6 +27,7 @@ inline uint32_t add_piece(vocabulary& words, const std::string& text, piece_kind
 inline vocabulary sentencepiece_words(bool with_bytes = true) {
   vocabulary words;
   words.kind = tokenizer_kind::sentencepiece;
+  words.prefix = space_prefix::always;
   words.unknown = add_piece(words, "<unk>", piece_kind::unknown);
   words.bos = add_piece(words, "<s>", piece_kind::control);
   words.eos = add_piece(words, "</s>", piece_kind::control);

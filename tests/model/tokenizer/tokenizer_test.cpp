@@ -139,7 +139,7 @@ TEST_CASE("spaces begin a sentencepiece text and follow special tokens only wher
   CHECK(split(*make_tokenizer(words), "hello</s>hello", special_tokens::as_file)
         == strings{"<s>", "▁hello", "</s>", "▁hello"});
   CHECK(split(*make_tokenizer(words), "").empty());
-  words.add_space_prefix = false;
+  words.prefix = space_prefix::none;
   CHECK(split(*make_tokenizer(words), "ab</s>ab", special_tokens::as_file)
         == strings{"<s>", "ab", "</s>", "ab"});
 }

@@ -109,7 +109,7 @@ TEST_CASE("a text cut at spaces gives the tokens of the whole text") {
   const auto text = long_text(300'000);
   const auto words = test_tokenizer();
   auto inner_words = words->words();
-  inner_words.add_space_prefix = false;
+  inner_words.prefix = space_prefix::none;
   const auto inner = make_tokenizer(inner_words);
   const auto byte_pair = make_tokenizer(byte_pair_words());
   for (const size_t bytes : {64u, 100u, 5000u}) {
@@ -176,7 +176,7 @@ TEST_CASE("a token file is reused while it fits, and made anew when anything it 
   auto other = words;
   other.scores[270] -= 0.5f;
   CHECK(!is_reused(whole, other, {}));
-  other.add_space_prefix = false;
+  other.prefix = space_prefix::none;
   CHECK(!is_reused(whole, other, {}));
   other.pieces[270] += "x";
   CHECK(!is_reused(whole, other, {}));

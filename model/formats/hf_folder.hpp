@@ -1,0 +1,59 @@
+#pragma once
+// A model as Hugging Face publishes it: a folder with config.json and safetensors files, either
+// model.safetensors or those that model.safetensors.index.json names. The tokenizer's files beside them:
+// hf_vocabulary.hpp.
+//
+// The folder is not trusted: every file is checked by its reader, the index names plain files of this folder
+// only, and every tensor is where the index says.
+#include "model/formats/json.hpp"
+#include "model/formats/mapped_file.hpp"
+#include "model/formats/model_source.hpp"
+#include "model/formats/safetensors.hpp"
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+namespace troupe {
+
+class hf_folder final : public model_source {
+public:
+  /// Throws input_error naming the file, the place and the reason.
+  explicit hf_folder(const std::filesystem::path& path);
+
+  /// All of config.json.
+  json_node config() const { return config_.root(); }
+
+  publication published_as() const override { return publication::hugging_face; }
+  const std::filesystem::path& path() const override { return path_; }
+  bool has(std::string_view key) const override { return find(key).has_value(); }
+  std::optional<uint64_t> find_unsigned(std::string_view key) const override;
+  std::optional<double> find_number(std::string_view key) const override;
+  std::optional<bool> find_bool(std::string_view key) const override;
+  std::optional<std::string_view> find_string(std::string_view key) const override;
+  size_t tensor_count() const override { return tensors_.size(); }
+  source_tensor tensor(size_t index) const override { return tensors_[index].tensor; }
+  std::vector<std::shared_ptr<const mapped_file>> files() const override;
+
+private:
+  struct placed_tensor {
+    source_tensor tensor;
+    size_t file; // In files_.
+  };
+
+  const std::filesystem::path& path_of_keys() const override { return config_.path(); }
+  const std::filesystem::path& path_of_tensor(std::string_view name) const override;
+  std::optional<json_node> find(std::string_view key) const;
+  void open_files();
+  void add_tensors(size_t file);
+
+  std::filesystem::path path_;
+  json_file config_;
+  std::vector<std::unique_ptr<const safetensors_reader>> files_;
+  std::vector<placed_tensor> tensors_; // Sorted by name.
+};
+
+/// The folder that `path` means: itself, or the one it is in when it is the config.json or a .safetensors
+/// file of a folder. Nothing: `path` is something else.
+std::optional<std::filesystem::path> hf_folder_of(const std::filesystem::path& path);
+
+} // namespace troupe

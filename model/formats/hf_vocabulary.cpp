@@ -1,0 +1,284 @@
+#include "model/formats/hf_vocabulary.hpp"
+#include "model/error.hpp"
+#include "model/formats/byte_reader.hpp"
+#include "model/formats/hf_pipeline.hpp"
+#include "model/tokenizer/pre_tokenizer.hpp"
+#include "model/utf8.hpp"
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <unordered_map>
+
+namespace troupe {
+namespace {
+
+/// Fills a vocabulary from the files of a folder.
+class hf_vocabulary_reader {
+public:
+  hf_vocabulary_reader(std::filesystem::path folder, uint32_t embedding_rows)
+      : folder_(std::move(folder)), rows_(embedding_rows) {}
+
+  vocabulary read() {
+    if (!has_file("tokenizer.json")) return words_;
+    const json_file file(folder_ / "tokenizer.json");
+    const json_node tokenizer = file.root();
+    tokenizer.require_only({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
+                            "post_processor", "decoder", "model"});
+    detail::read_pipeline(tokenizer, words_);
+    if (words_.kind == tokenizer_kind::byte_pair) check_patterns(tokenizer.get("pre_tokenizer"));
+    read_model(tokenizer.get("model"));
+    read_added_tokens(tokenizer);
+    detail::read_post_processor(tokenizer, rows_, words_);
+    read_special_tokens();
+    fill_up();
+    return std::move(words_);
+  }
+
+private:
+  void check_patterns(const json_node& pre_tokenizer_node) const {
+    try {
+      const pre_tokenizer patterns(words_);
+    } catch (const input_error& error) {
+      pre_tokenizer_node.fail(error.what());
+    }
+  }
+
+  void add_piece(std::string_view piece, uint32_t id, piece_kind kind) {
+    words_.pieces[id] = piece;
+    words_.kinds[id] = kind;
+    ids_.emplace(piece, id);
+  }
+
+  uint32_t check_id(const json_node& node) const {
+    const uint64_t id = node.natural();
+    if (id < rows_) return static_cast<uint32_t>(id);
+    node.fail("id " + std::to_string(id) + " is outside the vocabulary of " + std::to_string(rows_));
+  }
+
+  std::optional<uint32_t> find_piece(std::string_view piece) const {
+    const auto found = ids_.find(std::string(piece));
+    return found == ids_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+  uint32_t get_piece(const json_node& node, const std::string& piece) const {
+    const auto id = find_piece(piece);
+    if (!id) node.fail(in_quotes(piece) + " is not in the vocabulary");
+    return *id;
+  }
+
+  static bool is_byte(std::string_view piece) {
+    const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); };
+    return piece.size() == 6 && piece.starts_with("<0x") && piece[5] == '>' && is_digit(piece[3]) &&
+           is_digit(piece[4]);
+  }
+
+  void read_model(const json_node& model) {
+    words_.pieces.resize(rows_);
+    words_.kinds.resize(rows_, piece_kind::unused);
+    has_bytes_ = model.flag_or("byte_fallback", false);
+    if (words_.kind == tokenizer_kind::unigram) return read_unigram(model);
+    model.require_only(
+        {"type", "dropout", "unk_token", "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges"});
+    if (const auto dropout = model.find("dropout"); dropout && dropout->number() != 0) {
+      dropout->fail("merging at random is not supported");
+    }
+    if (has_bytes_ && words_.kind == tokenizer_kind::byte_pair) {
+      model.get("byte_fallback").fail("is not supported with ByteLevel");
+    }
+    const json_node vocab = model.get("vocab");
+    for (const auto& entry : vocab.members()) {
+      const uint32_t id = check_id(vocab.of(entry));
+      if (words_.kinds[id] != piece_kind::unused) {
+        vocab.of(entry).fail("id " + std::to_string(id) + " is also that of " + in_quotes(words_.pieces[id]));
+      }
+      add_piece(entry.name, id, has_bytes_ && is_byte(entry.name) ? piece_kind::byte : piece_kind::normal);
+    }
+    words_.whole_words_first = model.flag_or("ignore_merges", false);
+    words_.fuses_unknown = model.flag_or("fuse_unk", false);
+    if (words_.whole_words_first && words_.kind != tokenizer_kind::byte_pair) {
+      model.get("ignore_merges").fail("is supported only with ByteLevel");
+    }
+    if (const auto unknown = model.find("unk_token")) set_unknown(get_piece(*unknown, unknown->text()));
+    for (const json_node& merge : model.get("merges").elements()) read_merge(merge);
+  }
+
+  void read_merge(const json_node& merge) {
+    std::string left, right;
+    if (merge.is_text()) {
+      const std::string& text = merge.text();
+      const size_t space = text.find(' ', 1);
+      if (space != std::string::npos) left = text.substr(0, space), right = text.substr(space + 1);
+    } else if (merge.size() == 2) {
+      left = merge[0].text(), right = merge[1].text();
+    }
+    if (left.empty() || right.empty() || left.find(' ', 1) != std::string::npos ||
+        right.find(' ') != std::string::npos) {
+      merge.fail("wanted two pieces without spaces in them");
+    }
+    for (const auto& piece : {left, right, left + right}) get_piece(merge, piece);
+    words_.merges.push_back(left + " " + right);
+  }
+
+  void read_unigram(const json_node& model) {
+    model.require_only({"type", "unk_id", "vocab", "byte_fallback"});
+    const json_node vocab = model.get("vocab");
+    words_.scores.resize(rows_);
+    if (vocab.size() > rows_) {
+      vocab.fail("has " + std::to_string(vocab.size()) + " pieces, but the model embeds only " +
+                 std::to_string(rows_));
+    }
+    for (uint32_t id = 0; id < vocab.size(); ++id) {
+      const json_node entry = vocab[id];
+      if (entry.size() != 2) entry.fail("wanted a piece and its score");
+      const double score = entry[1].number();
+      if (!(std::abs(score) <= 1e30)) entry[1].fail("wanted a number from -1e30 to 1e30");
+      const std::string& piece = entry[0].text();
+      if (!piece.empty() && find_piece(piece)) entry.fail("the piece " + in_quotes(piece) + " comes twice");
+      add_piece(piece, id, has_bytes_ && is_byte(piece) ? piece_kind::byte : piece_kind::normal);
+      words_.scores[id] = static_cast<float>(score);
+    }
+    if (const auto unknown = model.find("unk_id")) {
+      const uint32_t id = check_id(*unknown);
+      if (words_.kinds[id] == piece_kind::unused) unknown->fail("there is no piece " + std::to_string(id));
+      set_unknown(id);
+    }
+  }
+
+  void set_unknown(uint32_t id) {
+    words_.unknown = id;
+    words_.kinds[id] = piece_kind::unknown;
+  }
+
+  void read_added_tokens(const json_node& tokenizer) {
+    words_.added_tokens.emplace();
+    const auto list = tokenizer.find("added_tokens");
+    if (!list) return;
+    std::set<uint32_t> seen;
+    for (const json_node& entry : list->elements()) {
+      const uint32_t id = check_id(entry.get("id"));
+      const json_node content = entry.get("content");
+      if (content.text().empty()) content.fail("is empty");
+      const auto same_text = find_piece(content.text());
+      const bool is_other = words_.kinds[id] != piece_kind::unused && words_.pieces[id] != content.text();
+      if (is_other || (same_text && *same_text != id) || !seen.insert(id).second) {
+        entry.fail("id " + std::to_string(id) + " and " + in_quotes(content.text()) +
+                   " do not belong together elsewhere");
+      }
+      const bool is_special = entry.flag_or("special", false);
+      const auto kind = !is_special            ? piece_kind::user_defined
+                        : words_.unknown == id ? piece_kind::unknown
+                                               : piece_kind::control;
+      add_piece(content.text(), id, kind);
+      words_.added_tokens->push_back({.id = id,
+                                      .single_word = entry.flag_or("single_word", false),
+                                      .lstrip = entry.flag_or("lstrip", false),
+                                      .rstrip = entry.flag_or("rstrip", false),
+                                      .normalized = entry.flag_or("normalized", !is_special)});
+    }
+  }
+
+  bool has_file(const char* name) const {
+    std::error_code ignored; // What exists and cannot be read fails when it is opened.
+    return std::filesystem::exists(folder_ / name, ignored);
+  }
+
+  /// A file of the folder that holds an object, or nothing.
+  std::unique_ptr<const json_file> find_file(const char* name) const {
+    if (!has_file(name)) return nullptr;
+    auto file = std::make_unique<const json_file>(folder_ / name);
+    file->root().members();
+    return file;
+  }
+
+  /// A token written as its text, or as an object with its text.
+  std::optional<uint32_t> find_token(const json_node& config, const char* key) const {
+    const auto token = config.find(key);
+    if (!token) return std::nullopt;
+    const json_node text = token->is_object() ? token->get("content") : *token;
+    return get_piece(text, text.text());
+  }
+
+  /// One id or several.
+  std::vector<uint32_t> find_ids(const json_node& config, const char* key) const {
+    std::vector<uint32_t> ids;
+    const auto found = config.find(key);
+    if (!found) return ids;
+    if (!found->is_array()) return {check_id(*found)};
+    for (const json_node& id : found->elements()) ids.push_back(check_id(id));
+    return ids;
+  }
+
+  void read_special_tokens() {
+    const auto config = find_file("config.json"), generation = find_file("generation_config.json"),
+               tokenizer = find_file("tokenizer_config.json");
+    if (tokenizer) read_tokenizer_config(tokenizer->root());
+    auto& ends = words_.end_of_generation;
+    if (generation) ends = find_ids(generation->root(), "eos_token_id");
+    if (config) {
+      const auto bos = find_ids(config->root(), "bos_token_id"),
+                 eos = find_ids(config->root(), "eos_token_id");
+      if (!words_.bos && !bos.empty()) words_.bos = bos.front();
+      if (!words_.eos && !eos.empty()) words_.eos = eos.front();
+      if (ends.empty()) ends = eos;
+    }
+    if (words_.eos) ends.push_back(*words_.eos);
+    std::sort(ends.begin(), ends.end());
+    ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
+    read_chat_template();
+  }
+
+  void read_tokenizer_config(const json_node& config) {
+    // The template of tokenizer.json has decided already where it names tokens.
+    if (const auto bos = find_token(config, "bos_token"); bos && !words_.bos) words_.bos = bos;
+    if (const auto eos = find_token(config, "eos_token"); eos && !words_.eos) words_.eos = eos;
+    if (const auto padding = config.find("pad_token"); padding && padding->is_text()) {
+      words_.padding = find_piece(padding->text());
+    }
+    for (const auto& [key, flag, id] : {std::tuple("add_bos_token", &words_.add_bos, words_.bos),
+                                        std::tuple("add_eos_token", &words_.add_eos, words_.eos)}) {
+      const auto found = config.find(key);
+      if (!found) continue;
+      *flag = found->flag();
+      if (*flag && !id) found->fail("wants a token that nothing names");
+    }
+    const auto chat = config.find("chat_template");
+    if (!chat) return;
+    if (chat->is_text()) {
+      words_.chat_template = chat->text();
+      return;
+    }
+    for (const json_node& entry : chat->elements()) {
+      if (entry.get("name").text() == "default") words_.chat_template = entry.get("template").text();
+    }
+  }
+
+  /// Newer folders have it in a file of its own.
+  void read_chat_template() {
+    if (!has_file("chat_template.jinja")) return;
+    const auto path = folder_ / "chat_template.jinja";
+    const mapped_file file(path);
+    const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+    if (!is_utf8(text)) throw input_error(path.string() + ": the file: is not UTF-8");
+    words_.chat_template = text;
+  }
+
+  void fill_up() {
+    for (uint32_t id = 0; id < rows_; ++id) {
+      if (words_.kinds[id] == piece_kind::unused) words_.pieces[id] = "[PAD" + std::to_string(id) + "]";
+    }
+  }
+
+  std::filesystem::path folder_;
+  uint32_t rows_;
+  bool has_bytes_ = false;
+  vocabulary words_;
+  std::unordered_map<std::string, uint32_t> ids_;
+};
+
+} // namespace
+
+vocabulary read_hf_vocabulary(const std::filesystem::path& folder, uint32_t embedding_rows) {
+  return hf_vocabulary_reader(folder, embedding_rows).read();
+}
+
+} // namespace troupe

@@ -1,0 +1,64 @@
+#pragma once
+// A published model as it was published: configuration values by key, tensors by name. What they mean is for
+// the families (model/families) to say.
+#include "model/tensor.hpp"
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace troupe {
+
+class mapped_file;
+
+/// The two ways in which models are published here. They differ in the names of keys and tensors, and in a
+/// few conventions.
+enum class publication : uint8_t { gguf, hugging_face };
+
+struct source_tensor {
+  std::string_view name;
+  std::string_view type_name;      // As the file spells it.
+  std::optional<tensor_type> type; // Nothing: a type that no kernel reads.
+  uint64_t rows = 0;               // Product of the outer dimensions.
+  uint64_t columns = 0;            // The inner dimension.
+  std::span<const std::byte> bytes;
+};
+
+/// Read-only. Everything handed out is a view into it or into its mapped files.
+class model_source {
+public:
+  virtual ~model_source() = default;
+  virtual publication published_as() const = 0;
+  virtual const std::filesystem::path& path() const = 0;
+
+  // Typed values: nothing when the key is absent; input_error when the value is of another kind. Any integer
+  // that is not negative serves as unsigned, any number as a number. Keys of nested objects are written
+  // "outer.inner".
+  virtual bool has(std::string_view key) const = 0;
+  virtual std::optional<uint64_t> find_unsigned(std::string_view key) const = 0;
+  virtual std::optional<double> find_number(std::string_view key) const = 0;
+  virtual std::optional<bool> find_bool(std::string_view key) const = 0;
+  virtual std::optional<std::string_view> find_string(std::string_view key) const = 0;
+
+  // Tensors are numbered in the order of their names, which are all different.
+  virtual size_t tensor_count() const = 0;
+  virtual source_tensor tensor(size_t index) const = 0;
+  std::optional<size_t> find_index(std::string_view name) const;
+
+  /// The files that the tensors are views into, mapped.
+  virtual std::vector<std::shared_ptr<const mapped_file>> files() const = 0;
+
+  /// Throws input_error: "<path>: <place>: <reason>", with the path of the file that the key or tensor is in.
+  [[noreturn]] void fail(std::string_view key, std::string_view reason) const;
+  [[noreturn]] void fail_tensor(std::string_view name, std::string_view reason) const;
+
+protected:
+  virtual const std::filesystem::path& path_of_keys() const = 0;
+  virtual const std::filesystem::path&
+  path_of_tensor(std::string_view name) const = 0; // Also for one that is missing.
+};
+
+} // namespace troupe

@@ -1,0 +1,38 @@
+#include "model/tokenizer/character_pair.hpp"
+
+namespace troupe {
+
+character_pair_tokenizer::character_pair_tokenizer(const vocabulary& vocabulary)
+    : space_mark_tokenizer(vocabulary) {
+  rules_.reserve(words().merges.size());
+  for (uint32_t rank = 0; rank < words().merges.size(); ++rank) {
+    const auto [left, right] = halves_of_merge(rank);
+    const auto left_id = find(left), right_id = find(right),
+               id = find(std::string(left) + std::string(right));
+    if (left_id && right_id && id) // Ordinary text becomes no special piece, even by merging.
+      rules_.emplace(uint64_t(*left_id) << 32 | *right_id, rule{rank, *id});
+  }
+}
+
+void character_pair_tokenizer::encode_word(std::string_view word, std::vector<uint32_t>& ids) const {
+  merge_chain chain;
+  add_characters(word, chain);
+  chain.merge(
+      [&](const merge_chain::symbol& left, const merge_chain::symbol& right) -> std::optional<merge_result> {
+        const auto found = rules_.find(uint64_t(left.value) << 32 | right.value);
+        if (found == rules_.end()) return {};
+        return merge_result{-static_cast<double>(found->second.rank), found->second.piece};
+      });
+  bool is_unknown = false; // The symbol before is.
+  chain.for_each([&](const merge_chain::symbol& symbol) {
+    const auto bytes = word.substr(symbol.start, symbol.length);
+    const bool was_unknown = is_unknown;
+    is_unknown = symbol.value == no_piece && !has_bytes(bytes);
+    if (symbol.value != no_piece)
+      ids.push_back(symbol.value);
+    else if (!(is_unknown && was_unknown && words().fuses_unknown))
+      append_bytes(bytes, ids);
+  });
+}
+
+} // namespace troupe
