@@ -83,8 +83,8 @@ struct trainable_norm {
 
 /// What a head keeps of a micro-batch.
 struct kept_head {
-  std::vector<float> query, key, value;       // Queries (scaled) and keys as they are multiplied; [rows, heads * head_dim] and
-  std::vector<float> raw_query, raw_key;      // [rows, head_dim]. Before their norms, where they have some.
+  std::vector<float> query, key, value;  // As they are multiplied: [rows, output_columns()], [rows, head_dim], [rows, head_dim].
+  std::vector<float> raw_query, raw_key; // Before their norms, of the same shapes; only where there are norms.
 };
 
 struct trainable_head {
