@@ -86,6 +86,12 @@ void attend_backward(const attention_spec& spec, const head_rows& head, const_ro
   });
 }
 
+void check_rows(std::span<const uint32_t> lengths, uint32_t rows) {
+  uint64_t sum = 0;
+  for (const uint32_t length : lengths) sum += length;
+  TROUPE_ASSERT(sum == rows);
+}
+
 /// Calls function(row, position) for all rows.
 template <class Function> void each_position(std::span<const uint32_t> lengths, Function function) {
   uint32_t row = 0;
@@ -97,6 +103,9 @@ template <class Function> void each_position(std::span<const uint32_t> lengths, 
 
 void trainable_head::forward(const_rows x, std::span<const uint32_t> lengths, mutable_rows out, kept_head& kept,
                              training_scratch& scratch) const {
+  check_rows(lengths, x.rows);
+  TROUPE_ASSERT(out.rows == x.rows);
+  TROUPE_ASSERT(out.columns == output_columns());
   const uint32_t head_dim = spec.head_dim, group = spec.group();
   const mutable_rows queries = rows_of_buffer(kept.query, x.rows, group * head_dim);
   const mutable_rows keys = rows_of_buffer(kept.key, x.rows, head_dim), values = rows_of_buffer(kept.value, x.rows, head_dim);
@@ -123,11 +132,13 @@ void trainable_head::forward(const_rows x, std::span<const uint32_t> lengths, mu
              some_columns(some_rows(out, first, length), head * head_dim, head_dim), scratch);
     first += length;
   }
-  TROUPE_ASSERT(first == x.rows);
 }
 
 void trainable_head::backward(const_rows x, std::span<const uint32_t> lengths, const kept_head& kept, const_rows dout,
                               mutable_rows dx, training_scratch& scratch) {
+  check_rows(lengths, x.rows);
+  TROUPE_ASSERT(dout.rows == x.rows);
+  TROUPE_ASSERT(dout.columns == output_columns());
   const uint32_t head_dim = spec.head_dim, group = spec.group();
   const const_rows queries = rows_of_buffer(kept.query, x.rows, group * head_dim);
   const const_rows keys = rows_of_buffer(kept.key, x.rows, head_dim), values = rows_of_buffer(kept.value, x.rows, head_dim);
@@ -147,7 +158,6 @@ void trainable_head::backward(const_rows x, std::span<const uint32_t> lengths, c
                       some_rows(dkeys, first, length), some_rows(dvalues, first, length), scratch);
     first += length;
   }
-  TROUPE_ASSERT(first == x.rows);
   std::vector<float> unplaced(head_dim);
   each_position(lengths, [&](uint32_t row, uint32_t position) {
     if (rope) {
