@@ -24,6 +24,10 @@ template <class Change> void each_layer(model_spec& spec, Change change) {
   for (layer_spec& layer : spec.layers) change(layer);
 }
 
+template <activation_kind Kind> void use_activation(model_spec& spec) {
+  each_layer(spec, [](layer_spec& layer) { layer.feed_forward.activation = Kind; });
+}
+
 std::vector<kind_of_model> all_kinds() {
   const auto sized = [](const char* family, uint32_t kv_heads, bool tied, bool with_biases) {
     tiny_model_options options;
@@ -41,13 +45,10 @@ std::vector<kind_of_model> all_kinds() {
     options.with_tokenizer = false;
     return options;
   };
-  const auto activation = []<activation_kind Kind> {
-    return [](model_spec& spec) { each_layer(spec, [](layer_spec& layer) { layer.feed_forward.activation = Kind; }); };
-  };
   return {
       {"gpt2", sized("gpt2", 4, true, true)},
-      {"gpt2 with the exact gelu", sized("gpt2", 4, true, true), activation.operator()<activation_kind::gelu_erf>()},
-      {"gpt2 with relu, untied", sized("gpt2", 4, false, true), activation.operator()<activation_kind::relu>()},
+      {"gpt2 with the exact gelu", sized("gpt2", 4, true, true), use_activation<activation_kind::gelu_erf>},
+      {"gpt2 with relu, untied", sized("gpt2", 4, false, true), use_activation<activation_kind::relu>},
       {"gpt2 that sees all positions", sized("gpt2", 4, true, true),
        [](model_spec& spec) { each_layer(spec, [](layer_spec& layer) { layer.attention.causal = false; }); }},
       {"llama", sized("llama", 2, false, false)},
