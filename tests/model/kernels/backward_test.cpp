@@ -271,9 +271,9 @@ TEST_CASE("slopes of activations are those of their formulas, everywhere", "[ker
       for (size_t i = 0; i < x.size(); ++i) {
         INFO("kind " << int(kind) << " x " << x[i]);
         const double expected = slope_of(kind, double(x[i]));
-        // 1 - s is off by half an ulp of 1, and multiplied by x times the slope of the exponent, which is 20 where s becomes 1.
-        REQUIRE(std::abs(double(dy[i]) - expected) < 1.6e-6);
-        REQUIRE(gate[i] == Approx(6 * expected).margin(4e-6));
+        // 1 - s is off by half an ulp of 1, and multiplied by x times the slope of the exponent, which is large where s is almost 1.
+        REQUIRE(std::abs(double(dy[i]) - expected) < (kind == activation_kind::gelu_tanh ? 2.5e-6 : 1.2e-6));
+        REQUIRE(std::abs(double(gate[i]) - 6 * expected) < 1.6e-5);
         REQUIRE(up[i] == Approx(2 * activation_of(kind, double(x[i]))).epsilon(2e-6).margin(2e-6));
         REQUIRE(std::abs(up[i] - 2 * act[i]) <= 1e-6f * (1 + std::abs(act[i])));
       }
