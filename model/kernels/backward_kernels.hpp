@@ -53,7 +53,8 @@ template <activation_kind Kind>
 TROUPE_INLINE value_and_slope activation_slope(f32x16 x) {
   const f32x16 one = all_lanes(1.0f), zero = zero_floats();
   if constexpr (Kind == activation_kind::relu) {
-    return {max(zero, x), select_negative(zero - max(zero, x), one, zero)}; // -max(0, x) is negative, or -0 for x <= 0.
+    // 0 - max(0, x) is negative, or +0 for x <= 0. x - x is 0, or NaN where x is not finite, which shall show.
+    return {max(zero, x), select_negative(zero - max(zero, x), one, zero) + (x - x)};
   } else if constexpr (Kind == activation_kind::silu) {
     const f32x16 s = one / (one + exponential(zero - x));
     return {x * s, s * fma(x, one - s, one)};
@@ -61,7 +62,8 @@ TROUPE_INLINE value_and_slope activation_slope(f32x16 x) {
     const f32x16 square = x * x;
     const f32x16 cubic = fma(square * x, all_lanes(0.044715f), x);
     const f32x16 s = one / (one + exponential(cubic * all_lanes(-2 * 0.7978845608f)));
-    const f32x16 inner = fma(square, all_lanes(3 * 0.044715f), one) * all_lanes(2 * 0.7978845608f);
+    // Where x² overflows s (1 - s) is 0, and 0 times infinity would be NaN.
+    const f32x16 inner = fma(min(all_lanes(1e30f), square), all_lanes(3 * 0.044715f), one) * all_lanes(2 * 0.7978845608f);
     return {x * s, fma(x * s * (one - s), inner, s)};
   } else { // Φ(x) + x φ(x), φ(x) = e^(-x²/2) / √(2π).
     const f32x16 magnitude = max(x, zero - x);

@@ -8,13 +8,13 @@
 
 namespace troupe {
 
-/// e^x for x <= 0 with a relative error below 4e-16; 0 for x < -700. The same bits on every machine with IEEE
+/// e^x for x <= 0 with a relative error below 4e-16; 0 for x < -700; NaN for NaN. The same bits on every machine with IEEE
 /// 754 arithmetic, which the C library, choosing its code by the processor, does not guarantee. x = k ln 2 + r
 /// with |r| <= ln 2 / 2; then a Taylor polynomial for e^r, even and odd powers apart so that they are
 /// computed side by side.
 inline double exponential(double x) {
-  if (x < -700.0)
-    return 0.0;
+  if (!(x >= -700.0)) // NaN too, which has no int.
+    return x < -700.0 ? 0.0 : x;
   constexpr double log2_e = 0x1.71547652b82fep+0, ln2_high = 0x1.62e42fee00000p-1,
                    ln2_low = 0x1.a39ef35793c76p-33;
   const auto k = static_cast<int>(x * log2_e - 0.5); // Rounds, as x <= 0.
@@ -37,7 +37,7 @@ inline double exponential(double x) {
   return (even + odd * r) * std::bit_cast<double>(static_cast<uint64_t>(k + 1023) << 52);
 }
 
-/// ln x for finite x > 0 with a relative error below 1e-15, or an absolute one near 1; the same bits on every machine.
+/// ln x for finite x > 0 with a relative error below 1e-15, near 1 too; the same bits on every machine. NaN for NaN and infinity.
 /// x = 2^k m with m in [sqrt(1/2), sqrt(2)); ln m = 2 artanh(s) with s = (m - 1) / (m + 1), by its Taylor series.
 inline double logarithm(double x) {
   int k = 0;

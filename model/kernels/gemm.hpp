@@ -19,14 +19,15 @@ struct gemm_operand {
 inline gemm_operand as_is(const_rows x) { return {x.data, x.rows, x.columns, x.stride, 1}; }
 inline gemm_operand transposed(const_rows x) { return {x.data, x.columns, x.rows, 1, x.stride}; }
 
-/// c[i][j] = sum over t of a(i, t) * b[t][j], or that added to c[i][j]. a: [I, T], b: [T, J], c: [I, J].
+/// c[i][j] = sum over t of a(i, t) * b[t][j], or that added to c[i][j]. a: [I, T], b: [T, J], c: [I, J]; T may be 0. c must not
+/// overlap a, b or scratch.
 ///
-/// Every element is computed in one vector lane, by fma(b[t][j], a(i, t), c) for t = 0, 1, ...: the same bits for any cut of I and
-/// J, on every instruction set, and when the T of one product come in several calls that add. `scratch` only ever grows: keep it
-/// between calls.
+/// Every element is computed in one vector lane, by c = fma(b[t][j], a(i, t), c) for t = 0, 1, ..., from 0 or from what it was: the
+/// same bits for any cut of I and J, on every instruction set, and when the T of one product come in several calls that add.
+/// `scratch` only ever grows, and what it holds does not matter: keep it between calls.
 void gemm(const gemm_operand& a, const_rows b, mutable_rows c, bool add, std::vector<float>& scratch);
 
-/// The same in float64, rounded at the end. For tests.
+/// The same with sums in float64, rounded at the end. For tests.
 void gemm_reference(const gemm_operand& a, const_rows b, mutable_rows c, bool add);
 
 } // namespace troupe

@@ -82,7 +82,7 @@ void gemm_rows_of_panel(const float* a, uint64_t a_step, uint64_t a_row_step, co
     rows -= Rows;
   }
   if constexpr (Rows > 1) {
-    constexpr int fewer = Rows > 4 ? Rows / 4 * 4 - 4 : Rows / 2;
+    constexpr int fewer = Rows > 4 ? (Rows - 1) / 4 * 4 : Rows / 2; // 12, 8, 4, 2, 1 or 6, 4, 2, 1.
     if (rows > 0) gemm_rows_of_panel<Groups, SideBySide, fewer>(a, a_step, a_row_step, b, b_stride, length, c, c_stride, rows, lanes, add);
   }
 }

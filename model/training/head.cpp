@@ -1,6 +1,7 @@
-// Attention and its gradient, "Attention Is All You Need" §3.2. For a sequence and a head, with S = Q Kᵀ (Q already scaled),
-// P = softmax(S) row by row, O = P V:
-//   dV = Pᵀ dO;  dP = dO Vᵀ;  dS = P * (dP - sum of P * dP in the row);  dQ = dS K;  dK = dSᵀ Q.
+// Attention and its gradient, "Attention Is All You Need" §3.2. For a sequence and a head, with S = Q Kᵀ, P = softmax(scale * S) row by
+// row, O = P V:
+//   dV = Pᵀ dO;  dP = dO Vᵀ;  dS = scale * P * (dP - sum of P * dP in the row);  dQ = dS K;  dK = dSᵀ Q.
+// The scores are scaled, not the queries, because inference does so: only then are the bits the same for every scale.
 // P is not kept, it is computed again: memory grows with the length of a sequence, not with its square. Queries go in blocks, each
 // with the keys that it sees. Of what a row does not see the weights are 0, which adds nothing.
 #include "model/error.hpp"
@@ -14,11 +15,6 @@ namespace troupe {
 namespace {
 
 constexpr uint32_t queries_at_once = 64;
-
-void scale_rows(mutable_rows x, float by) {
-  for (uint32_t row = 0; row < x.rows; ++row)
-    for (float& value : x.row(row)) value *= by;
-}
 
 /// The other direction: its transpose.
 void turn_back(std::span<float> turn) {
@@ -37,6 +33,7 @@ void weigh(const attention_spec& spec, mutable_rows scores, uint32_t first_row, 
   for (uint32_t row = 0; row < scores.rows; ++row) {
     const uint32_t seen = keys_seen(spec, first_row + row, length);
     const auto values = scores.row(row);
+    for (float& score : values.first(seen)) score *= spec.scale;
     softmax(values.first(seen));
     std::ranges::fill(values.subspan(seen), 0.0f);
   }
@@ -83,10 +80,16 @@ void attend_backward(const attention_spec& spec, const head_rows& head, const_ro
     gemm(transposed(weights), dy, some_rows(dvalue, 0, seen), true, scratch.gemm);
     const mutable_rows dscores = rows_of_buffer(scratch.score_gradients, count, seen);
     gemm(as_is(dy), some_columns(values, 0, seen), dscores, false, scratch.gemm);
-    for (uint32_t row = 0; row < count; ++row) softmax_backward(weights.row(row), dscores.row(row), 1);
+    for (uint32_t row = 0; row < count; ++row) softmax_backward(weights.row(row), dscores.row(row), spec.scale);
     gemm(as_is(dscores), some_rows(head.key, 0, seen), some_rows(dquery, first, count), false, scratch.gemm);
     gemm(transposed(dscores), query, some_rows(dkey, 0, seen), true, scratch.gemm);
   });
+}
+
+void check_rows(std::span<const uint32_t> lengths, uint32_t rows) {
+  uint64_t sum = 0;
+  for (const uint32_t length : lengths) sum += length;
+  TROUPE_ASSERT(sum == rows);
 }
 
 /// Calls function(row, position) for all rows.
@@ -100,6 +103,9 @@ template <class Function> void each_position(std::span<const uint32_t> lengths, 
 
 void trainable_head::forward(const_rows x, std::span<const uint32_t> lengths, mutable_rows out, kept_head& kept,
                              training_scratch& scratch) const {
+  check_rows(lengths, x.rows);
+  TROUPE_ASSERT(out.rows == x.rows);
+  TROUPE_ASSERT(out.columns == output_columns());
   const uint32_t head_dim = spec.head_dim, group = spec.group();
   const mutable_rows queries = rows_of_buffer(kept.query, x.rows, group * head_dim);
   const mutable_rows keys = rows_of_buffer(kept.key, x.rows, head_dim), values = rows_of_buffer(kept.value, x.rows, head_dim);
@@ -117,7 +123,6 @@ void trainable_head::forward(const_rows x, std::span<const uint32_t> lengths, mu
     for (uint32_t head = 0; head < group; ++head) place(queries.row(row).subspan(head * head_dim, head_dim), query_norm);
     place(keys.row(row), key_norm);
   });
-  scale_rows(queries, spec.scale);
   uint32_t first = 0;
   for (const uint32_t length : lengths) {
     for (uint32_t head = 0; head < group; ++head)
@@ -127,11 +132,13 @@ void trainable_head::forward(const_rows x, std::span<const uint32_t> lengths, mu
              some_columns(some_rows(out, first, length), head * head_dim, head_dim), scratch);
     first += length;
   }
-  TROUPE_ASSERT(first == x.rows);
 }
 
 void trainable_head::backward(const_rows x, std::span<const uint32_t> lengths, const kept_head& kept, const_rows dout,
                               mutable_rows dx, training_scratch& scratch) {
+  check_rows(lengths, x.rows);
+  TROUPE_ASSERT(dout.rows == x.rows);
+  TROUPE_ASSERT(dout.columns == output_columns());
   const uint32_t head_dim = spec.head_dim, group = spec.group();
   const const_rows queries = rows_of_buffer(kept.query, x.rows, group * head_dim);
   const const_rows keys = rows_of_buffer(kept.key, x.rows, head_dim), values = rows_of_buffer(kept.value, x.rows, head_dim);
@@ -151,8 +158,6 @@ void trainable_head::backward(const_rows x, std::span<const uint32_t> lengths, c
                       some_rows(dkeys, first, length), some_rows(dvalues, first, length), scratch);
     first += length;
   }
-  TROUPE_ASSERT(first == x.rows);
-  scale_rows(dqueries, spec.scale);
   std::vector<float> unplaced(head_dim);
   each_position(lengths, [&](uint32_t row, uint32_t position) {
     if (rope) {

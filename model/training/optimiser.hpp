@@ -7,13 +7,14 @@ namespace troupe {
 
 enum class schedule_kind : uint8_t { constant, linear, cosine, inverse_square_root };
 
-/// The learning rate of step t = 1, 2, ... Up to `warmup` it grows linearly, except as stated.
+/// The learning rate of step t = 1, 2, ... Up to step `warmup` it is peak * t / warmup, then:
 ///   constant             peak
-///   linear               from peak after the warm-up to `lowest` at step `steps`
+///   linear               peak + (lowest - peak) * (t - warmup) / (steps - warmup)
 ///   cosine               lowest + (peak - lowest) / 2 * (1 + cos(pi * (t - warmup) / (steps - warmup)))
 ///   inverse_square_root  peak * sqrt(max(warmup, 1)) * min(t^-1/2, t * warmup^-3/2): "Attention Is All You Need", eq. 3, where
 ///                        peak = width^-1/2 * warmup^-1/2
-/// After `steps` the rate stays what it was there.
+/// After `steps` the rate stays what it was there (at the peak, where the warm-up is not shorter than `steps`), except the inverse
+/// square root's, which has no end and uses neither `steps` nor `lowest`.
 struct rate_schedule {
   schedule_kind kind = schedule_kind::cosine;
   double peak = 3e-4, lowest = 0;

@@ -50,6 +50,7 @@ loss_sums trainable_output::loss(std::span<const row_facts> shards, std::span<co
   loss_sums total;
   log_sums.assign(targets.size(), 0.0f);
   for (size_t row = 0; row < targets.size(); ++row) {
+    TROUPE_ASSERT(targets[row] == no_target || uint32_t(targets[row]) < vocabulary); // A negative one is beyond it.
     logit_sums sums;
     float target_logit = 0;
     for (const row_facts& shard : shards) {

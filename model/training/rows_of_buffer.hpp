@@ -1,5 +1,6 @@
 #pragma once
 // Rows of float32 in buffers that are kept.
+#include "model/error.hpp"
 #include "model/kernels/rows.hpp"
 #include <span>
 #include <vector>
@@ -11,7 +12,9 @@ inline mutable_rows rows_of_buffer(std::vector<float>& buffer, uint32_t rows, ui
   if (buffer.size() < uint64_t(rows) * columns) buffer.resize(uint64_t(rows) * columns);
   return {buffer.data(), rows, columns, columns};
 }
+/// Those that were written there.
 inline const_rows rows_of_buffer(const std::vector<float>& buffer, uint32_t rows, uint32_t columns) {
+  TROUPE_ASSERT(buffer.size() >= uint64_t(rows) * columns);
   return {buffer.data(), rows, columns, columns};
 }
 

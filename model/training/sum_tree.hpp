@@ -22,7 +22,7 @@ struct tree_node {
 
 class sum_tree {
 public:
-  /// As many leaves as leave each at least `leaf_rows_min` rows, at most 16.
+  /// As many leaves as leave each at least `leaf_rows_min` rows, but at least 1 and at most 16. Both > 0.
   sum_tree(uint32_t rows, uint32_t leaf_rows_min);
   uint32_t rows() const { return rows_; }
   uint32_t leaves() const { return leaves_; }
@@ -38,11 +38,13 @@ private:
   uint32_t rows_, leaves_;
 };
 
-/// Sums a node: leaf(index, out) makes the sum of one leaf in `out`; `temporary(depth)` gives memory like `out` for each depth.
+/// Sums a node: leaf(index, out) makes the sum of one leaf in `out`; `temporary(depth)` gives memory of the shape of `out`, other memory
+/// for each depth, which stays valid while that of greater depths is asked for.
 void sum_node(tree_node node, mutable_rows out, const std::function<void(uint32_t leaf, mutable_rows out)>& leaf,
               const std::function<mutable_rows(uint32_t depth)>& temporary);
 
-/// Adds the rest of the tree: `sums` are those of `nodes`, which cover all leaves, in order. The total is in the first one then.
+/// Adds the rest of the tree: `sums` are those of `nodes`, which cover all leaves, in order. The total is in the first one then; the
+/// others hold whatever was added up in them.
 void sum_nodes(std::span<const tree_node> nodes, std::span<const mutable_rows> sums);
 
 } // namespace troupe

@@ -35,7 +35,8 @@ std::string to_string(const tensor_key& key) {
 }
 
 bool is_tied(const model_tensors& tensors) {
-  return tensors.output.weight.bytes.data() == tensors.embedding.bytes.data();
+  const tensor_view &output = tensors.output.weight, &embedding = tensors.embedding;
+  return output.bytes.data() == embedding.bytes.data() && output.name == embedding.name; // A new model's have no bytes.
 }
 
 std::vector<keyed_tensor> keyed_tensors(const model_tensors& tensors) {

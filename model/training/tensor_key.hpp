@@ -45,7 +45,7 @@ struct keyed_tensor {
 /// All tensors of a model, in the order of keys. The output matrix is left out where it is the embedding itself (is_tied).
 std::vector<keyed_tensor> keyed_tensors(const model_tensors& tensors);
 
-/// Whether the output matrix is the token embedding.
+/// Whether the output matrix is the token embedding: the same bytes under the same name.
 bool is_tied(const model_tensors& tensors);
 
 } // namespace troupe

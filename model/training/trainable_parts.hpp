@@ -32,7 +32,8 @@ struct training_scratch {
 
 struct projection_gradient;
 
-/// y = x Wᵀ + b.
+/// y = x Wᵀ + b for some rows of W. x: [rows, inputs]; y: [rows, rows().count]. A shard may have none of the rows: then `weight` is
+/// empty, and forward, add_gradients and prepare do nothing.
 class trainable_projection {
 public:
   trainable_projection() = default;
@@ -44,10 +45,10 @@ public:
   void forward(const_rows x, mutable_rows y, training_scratch& scratch) const;
   /// Adds to the gradients. dy: [rows, rows().count]
   void add_gradients(const_rows x, const_rows dy, training_scratch& scratch);
-  /// dx = dy W, or added to dx.
+  /// dx = dy W, or added to dx, with all our rows in one sum. dx: [rows, inputs]
   void input_gradient(const_rows dy, mutable_rows dx, bool add, training_scratch& scratch) const;
   const std::vector<tree_node>& nodes() const { return nodes_; }
-  /// To be called when the values have changed.
+  /// To be called when the weight's values have changed: forward multiplies by a copy.
   void prepare();
 
   parameter weight, bias;
@@ -70,6 +71,7 @@ struct projection_gradient {
 void input_gradient(std::span<const projection_gradient> gradients, std::span<const mutable_rows> sums,
                     training_scratch& scratch);
 
+/// y = normalize(x), row by row.
 struct trainable_norm {
   norm_spec spec;
   parameter weight, bias;
@@ -82,10 +84,11 @@ struct trainable_norm {
 
 /// What a head keeps of a micro-batch.
 struct kept_head {
-  std::vector<float> query, key, value;       // Queries (scaled) and keys as they are multiplied; [rows, heads * head_dim] and
-  std::vector<float> raw_query, raw_key;      // [rows, head_dim]. Before their norms, where they have some.
+  std::vector<float> query, key, value;  // As they are multiplied: [rows, output_columns()], [rows, head_dim], [rows, head_dim].
+  std::vector<float> raw_query, raw_key; // Before their norms, of the same shapes; only where there are norms.
 };
 
+/// One key/value head with the query heads that share it: their attention's output before the output matrix.
 struct trainable_head {
   attention_spec spec;
   uint32_t index = 0;
@@ -109,6 +112,8 @@ struct kept_inner {
   std::vector<float> gate, up;
 };
 
+/// A layer's output rows of the attention's output matrix and of the feed-forward's matrices. The functions' `out` are our own columns
+/// of the result; nothing is done where we have no rows.
 struct trainable_shard {
   feed_forward_spec feed_forward;
   trainable_projection output; // [some of width, heads * head_dim]
@@ -135,6 +140,7 @@ struct trainable_layer {
   std::vector<parameter*> parameters();
 };
 
+/// The sum of a token's and, where they are learned, its position's embedding. [rows, width]
 struct trainable_embedding {
   bool is_tied = false; // Then the output's shards own the table, and this is a copy of it: its gradient is for them.
   parameter table, positions;
@@ -150,7 +156,7 @@ constexpr int32_t no_target = -1;
 ///   log_sum(x) - (1 - smoothing) x[t] - smoothing mean(x).
 struct loss_sums {
   double loss = 0;      // Sum over the rows with a target.
-  uint64_t targets = 0, hits = 0; // Rows with a target; those of them whose target has the largest logit.
+  uint64_t targets = 0, hits = 0; // Rows with a target; those of them whose target has the largest logit (alone or with others).
 };
 
 /// What a shard keeps of a micro-batch: its logits, [rows, its range of the vocabulary].
@@ -176,10 +182,11 @@ struct trainable_output_shard {
   void prepare();
 };
 
+/// The final norm, and the loss of all shards' logits.
 struct trainable_output {
   trainable_norm norm;
   uint32_t vocabulary = 0;
-  /// Puts together what the shards say, in their order. log_sums: [rows], filled.
+  /// Puts together what the shards say, in their order. log_sums: [rows], filled. A target is a token of the vocabulary or no_target.
   loss_sums loss(std::span<const row_facts> shards, std::span<const int32_t> targets, float smoothing,
                  std::vector<float>& log_sums) const;
   std::vector<parameter*> parameters();

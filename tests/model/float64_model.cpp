@@ -65,12 +65,13 @@ float64_matrix turn(const rope_spec& spec, float64_matrix x) {
 }
 
 float64_matrix softmax_attention(const float64_matrix& q, const float64_matrix& k, const float64_matrix& v,
-                                 double scale) {
+                                 double scale, bool causal) {
   float64_matrix out(q.rows(), v.cols());
   for (Eigen::Index i = 0; i < q.rows(); ++i) {
-    Eigen::RowVectorXd scores = scale * q.row(i) * k.topRows(i + 1).transpose();
+    const Eigen::Index seen = causal ? i + 1 : k.rows();
+    Eigen::RowVectorXd scores = scale * q.row(i) * k.topRows(seen).transpose();
     scores = (scores.array() - scores.maxCoeff()).exp();
-    out.row(i) = scores / scores.sum() * v.topRows(i + 1);
+    out.row(i) = scores / scores.sum() * v.topRows(seen);
   }
   return out;
 }
@@ -89,7 +90,7 @@ float64_matrix attention(const attention_spec& spec, const attention_tensors& te
       key = norm(*spec.query_key_norm, *tensors.key_norm, key);
     }
     heads.middleCols(own, dim) = softmax_attention(turn(spec.rope, query), turn(spec.rope, key),
-                                                   v.middleCols(shared, dim), spec.scale);
+                                                   v.middleCols(shared, dim), spec.scale, spec.causal);
   }
   return product(tensors.output, heads);
 }

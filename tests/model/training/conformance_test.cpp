@@ -3,6 +3,7 @@
 #include "model/formats/safetensors.hpp"
 #include "model/training/reference_trainer.hpp"
 #include "support/catch.hpp"
+#include "support/references.hpp"
 #include <cmath>
 #include <deque>
 #include <filesystem>
@@ -15,7 +16,7 @@ using json = nlohmann::json;
 
 namespace {
 
-std::filesystem::path references() { return std::filesystem::path(TROUPE_SHARED_MODELS) / "train"; }
+std::filesystem::path train_references() { return testing::references() / "train"; }
 
 /// What a reference model is, with its tensors under the reference's names.
 struct reference_model_of {
@@ -176,9 +177,9 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
 } // namespace
 
 TEST_CASE("gradients, losses and weights over 20 steps are those of another implementation") {
-  if (!std::filesystem::is_directory(references())) TROUPE_SKIP("no training references in " + references().string());
+  if (!std::filesystem::is_directory(train_references())) TROUPE_SKIP("no training references in " + train_references().string());
   const std::string name = GENERATE("gpt", "llama");
-  const auto folder = references() / name;
+  const auto folder = train_references() / name;
   const json golden = json::parse(std::ifstream(folder / "golden.json"));
   const json& config = golden["config"];
   auto reference = name == "gpt" ? read_gpt(folder / "init.safetensors", config) : read_llama(folder / "init.safetensors", config);

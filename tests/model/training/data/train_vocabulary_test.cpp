@@ -5,6 +5,7 @@
 #include "model/training/data/train_vocabulary.hpp"
 #include "model/training/data/write_tokenizer.hpp"
 #include "support/catch.hpp"
+#include "support/references.hpp"
 #include <numeric>
 #include <sentencepiece_processor.h>
 #include <sys/wait.h>
@@ -247,7 +248,7 @@ TEST_CASE("Hugging Face's libraries give the same ids, where they are installed"
 }
 
 TEST_CASE("tokenizer.json is what Hugging Face made of the same sentencepiece model") {
-  const auto reference = std::filesystem::path(TROUPE_SHARED_MODELS) / "hf" / "llama";
+  const auto reference = testing::references() / "hf" / "llama";
   if (!std::filesystem::exists(reference / "tokenizer.model")) TROUPE_SKIP("no reference models");
   sentencepiece::SentencePieceProcessor model;
   REQUIRE(model.Load((reference / "tokenizer.model").string()).ok());
