@@ -5,6 +5,7 @@
 #include "actors/tree/runtime.hpp"
 #include "actors/tree/training_tree.hpp"
 #include "model/error.hpp"
+#include "model/training/dropout.hpp"
 
 #include <algorithm>
 #include <map>
@@ -14,11 +15,12 @@
 namespace troupe {
 namespace {
 
-v1::TrainingBatch to_message(const training_batch& batch, bool evaluate, float smoothing) {
+v1::TrainingBatch to_message(const training_batch& batch, bool evaluate, float smoothing, const dropout& drops) {
   uint64_t targets = 0;
   for (const auto& one : batch) targets += uint64_t(std::ranges::count_if(one.targets, [](int32_t target) { return target >= 0; }));
   v1::TrainingBatch message;
   message.set_targets(targets);
+  uint32_t first_row = 0;
   for (uint32_t i = 0; i < batch.size(); ++i) {
     auto& part = *message.add_micro_batches();
     auto& about = *part.mutable_batch();
@@ -27,6 +29,14 @@ v1::TrainingBatch to_message(const training_batch& batch, bool evaluate, float s
     about.set_evaluate(evaluate);
     about.set_loss_scale(targets == 0 ? 0.0f : float(1.0 / double(targets)));
     about.set_smoothing(smoothing);
+    if (drops) {
+      auto& dropped = *about.mutable_dropout();
+      dropped.set_share(drops.share);
+      dropped.set_seed(drops.seed);
+      dropped.set_update(drops.update);
+      dropped.set_first_row(first_row);
+    }
+    first_row += uint32_t(batch[i].tokens.size());
     part.mutable_tokens()->Add(batch[i].tokens.begin(), batch[i].tokens.end());
     part.mutable_targets()->Add(batch[i].targets.begin(), batch[i].targets.end());
   }
@@ -34,10 +44,13 @@ v1::TrainingBatch to_message(const training_batch& batch, bool evaluate, float s
 }
 
 /// Validation is without label smoothing: its loss is that of the text.
-batch_source make_source(batch_functions batches, float smoothing) {
-  return [batches = std::move(batches), smoothing](const v1::BatchName& name) {
-    return name.validation() ? to_message(batches.validation(name.number()), true, 0)
-                             : to_message(batches.training(name.number()), false, smoothing);
+batch_source_factory make_source_factory(batch_factory make_batches, float smoothing, const dropout& drops) {
+  return [=, make_batches = std::move(make_batches)]() -> batch_source {
+    return [=, batches = make_batches()](const v1::BatchName& name) {
+      const dropout here{drops.share, drops.seed, name.number(), 0};
+      return name.validation() ? to_message(batches.validation(name.number()), true, 0, {})
+                               : to_message(batches.training(name.number()), false, smoothing, here);
+    };
   };
 }
 
@@ -113,7 +126,6 @@ training_figures to_figures(const v1::StepReport& report) {
 training_options with_defaults(training_options options) {
   if (options.threads == 0) options.threads = std::max(1u, std::thread::hardware_concurrency());
   options.in_flight_max = std::max(options.in_flight_max, 1u);
-  options.snapshot_every = std::max<uint64_t>(options.snapshot_every, 1);
   return options;
 }
 
@@ -123,12 +135,13 @@ struct training_engine::implementation {
   training_options options;
   runtime running;
   std::optional<run_tracker> tracker;
+  uint64_t snapshot_every = 1; // As it was measured.
 
   explicit implementation(const training_options& asked)
     : options(asked), running({.threads = asked.threads, .pin = asked.pin_threads}, asked.fault_plan) {}
 };
 
-training_engine::training_engine(std::shared_ptr<const trainable_builder> model, batch_functions batches,
+training_engine::training_engine(std::shared_ptr<const trainable_builder> model, batch_factory make_batches,
                                  const training_options& options, std::optional<trained_state> state)
   : state_(std::make_unique<implementation>(with_defaults(options))) {
   auto& st = *state_;
@@ -138,7 +151,8 @@ training_engine::training_engine(std::shared_ptr<const trainable_builder> model,
   config.trainer.schedule = st.options.schedule;
   config.trainer.weights_kept = st.options.weights_kept;
   config.trainer.in_flight_max = st.options.in_flight_max;
-  config.source = make_source(std::move(batches), st.options.label_smoothing);
+  config.make_source = make_source_factory(std::move(make_batches), st.options.label_smoothing,
+                                           {st.options.dropout, st.options.seed, 0, 0});
   config.hook = st.running.hook();
   auto first = first_state(*model, state);
   st.running.set_root(spawn_training_root(st.running.system(), std::move(config)));
@@ -151,8 +165,9 @@ training_engine::~training_engine() {
 }
 
 void training_engine::train(bool keep_state) {
-  const uint64_t next = state_->tracker->update() + 1;
-  state_->tracker->train(keep_state || next % state_->options.snapshot_every == 0);
+  auto& st = *state_;
+  const uint64_t every = st.options.snapshot_every > 0 ? st.options.snapshot_every : st.snapshot_every;
+  st.tracker->train(keep_state || st.tracker->update() + 1 - st.tracker->state_update() >= every);
 }
 
 void training_engine::evaluate(uint64_t batch) { state_->tracker->evaluate(batch); }
@@ -163,6 +178,10 @@ std::optional<training_figures> training_engine::wait(std::chrono::milliseconds 
   for (;;) {
     if (const auto report = tracker.take_report()) {
       if (!report->error().empty()) throw input_error(report->error());
+      if (report->state_ns() > 0) {
+        const double state_ns = double(report->state_ns()) / state_->options.threads, step_ns = double(report->wall_ns()) - state_ns;
+        state_->snapshot_every = std::clamp<uint64_t>(uint64_t(100 * state_ns / std::max(step_ns, 1.0)) + 1, 1, 100);
+      }
       return to_figures(*report);
     }
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());

@@ -1,7 +1,7 @@
 #pragma once
 // The entry point for programs that train: a model whose parameters are owned by a tree of supervised actors, and a step at a time.
 //
-//   troupe::training_engine engine{model, batches, {}};
+//   troupe::training_engine engine{model, make_batches, {}};
 //   for (;;) {
 //     engine.train();
 //     const auto figures = engine.wait();
@@ -34,10 +34,13 @@ struct training_micro_batch {
 using training_batch = std::vector<training_micro_batch>;
 
 /// Training batch n is that of the update from state n to state n + 1. Pure functions: called again for the same number, also in
-/// another process, they give the same batch. Called by one thread at a time. An input_error that they throw becomes the step's error.
+/// another process, they give the same batch. An input_error that they throw becomes the step's error.
 struct batch_functions {
   std::function<training_batch(uint64_t number)> training, validation;
 };
+/// Makes such functions, each to be called by one thread at a time. Called whenever the actor that loads batches is started, perhaps
+/// while an earlier one is still at work: what the functions share must not change.
+using batch_factory = std::function<batch_functions()>;
 
 struct training_options {
   uint32_t threads = 0;         // Worker threads; 0: one per core.
@@ -46,8 +49,12 @@ struct training_options {
   optimiser_options optimiser = {};
   rate_schedule schedule = {};
   float label_smoothing = 0;    // In [0, 1).
+  float dropout = 0;            // Share of activations, in [0, 1): model/training/dropout.hpp.
+  uint64_t seed = 0;            // Of dropout.
   float weights_kept = 0;       // Exponential smoothing: smoothed = kept * smoothed + (1 - kept) * weights; 0: none.
-  uint64_t snapshot_every = 1;  // Updates between two states that are kept, to go on from after a fault.
+  // Updates between two states that are kept, to go on from after a fault. 0: as often as costs no more than 1 % of the time, by
+  // what a state and a step were measured to take.
+  uint64_t snapshot_every = 0;
   std::shared_ptr<const v1::FaultPlan> fault_plan = nullptr; // Faults to inject, for chaos runs.
 };
 
@@ -80,7 +87,7 @@ class training_engine {
 public:
   /// The model's builder gives shapes and, without `state`, the values to begin with. `state`: to go on from; its slices may be cut
   /// otherwise than the builder would. Throws input_error for a state of another model, or a fault plan that cannot be carried out.
-  training_engine(std::shared_ptr<const trainable_builder> model, batch_functions batches, const training_options& options,
+  training_engine(std::shared_ptr<const trainable_builder> model, batch_factory make_batches, const training_options& options,
                   std::optional<trained_state> state = std::nullopt);
   ~training_engine();
   training_engine(const training_engine&) = delete;
@@ -94,7 +101,7 @@ public:
   training_figures wait();
 
   uint64_t update() const; // How many updates there have been.
-  /// The newest state that was kept: no older than snapshot_every updates.
+  /// The newest state that was kept.
   trained_state state() const;
   uint64_t state_update() const;
   uint64_t updates_replayed() const; // Done again after faults.

@@ -35,7 +35,7 @@
   /* scrub.proto */ \
   X(VerifyWeights) X(WeightsVerified) X(ScrubTick) X(FlipOwnBit) \
   /* training.proto */ \
-  X(BeginStep) X(OwnerReady) X(MicroBatch) X(ForwardBatch) X(ForwardStates) X(BackwardStates) X(HeadPass) \
+  X(BeginStep) X(OwnerReady) X(MicroBatch) X(Dropout) X(ForwardBatch) X(ForwardStates) X(BackwardStates) X(HeadPass) \
   X(HeadPassResult) X(ShardPass) X(ShardPassResult) X(SumLogits) X(LogitSums) X(BatchLoss) X(BatchDone) X(TensorSlice) \
   X(CollectGradients) X(CopyGradient) X(CopyValues) X(ParameterValues) X(GradientSquares) X(UpdateWeights) X(OwnerUpdated) \
   X(ParameterState) X(SliceState) X(FetchState) X(BatchName) X(FetchBatch) X(TrainingBatch) X(RunStep) X(StepReport) \

@@ -43,10 +43,15 @@ template <class... Ts, class Change> bool change_copy(caf::mailbox_element_ptr& 
 
 #define TROUPE_WITH_VALUES                                                                                             \
   v1::HiddenStates, v1::AttendStep, v1::AttendResult, v1::ProjectStep, v1::ProjectResult, v1::LogitsResult, v1::HiddenRows,  \
-    v1::LogitsRows
+    v1::LogitsRows, v1::ForwardStates, v1::BackwardStates, v1::HeadPass, v1::HeadPassResult, v1::ShardPass, v1::ShardPassResult, \
+    v1::SumLogits
 #define TROUPE_WITH_PLAN v1::ForwardStep, v1::HiddenStates, v1::AttendStep, v1::LogitsResult
 #define TROUPE_WITH_STEP_ID                                                                                            \
   v1::AttendResult, v1::ProjectStep, v1::ProjectResult, v1::StepFault, v1::ReportProgress, v1::StepProgress
+#define TROUPE_OF_TRAINING                                                                                             \
+  v1::ForwardBatch, v1::ForwardStates, v1::BackwardStates, v1::HeadPass, v1::HeadPassResult, v1::ShardPass,                  \
+    v1::ShardPassResult, v1::SumLogits, v1::LogitSums, v1::BatchLoss, v1::BatchDone, v1::CollectGradients, v1::CopyGradient, \
+    v1::CopyValues, v1::GradientSquares, v1::UpdateWeights, v1::OwnerUpdated, v1::OwnerReady
 
 float corrupted(float value, const v1::Effect& effect, fault_rng& rng) {
   if (effect.has_not_a_number()) return std::numeric_limits<float>::quiet_NaN();
@@ -126,7 +131,12 @@ bool make_it_throw(caf::mailbox_element_ptr& element, std::string_view to) {
          change_copy<v1::ForwardStep>(element, [](auto& m) { m.clear_tokens(); }) ||
          change_copy<v1::AttendStep>(element, [](auto& m) { m.clear_values(); }) ||
          change_copy<v1::ProjectStep>(element, [](auto& m) { m.set_rows(0); }) ||
-         change_copy<v1::JoinBatch>(element, [](auto& m) { m.clear_tokens(); });
+         change_copy<v1::JoinBatch>(element, [](auto& m) { m.clear_tokens(); }) ||
+         change_copy<v1::ForwardBatch, v1::SumLogits>(element, [](auto& m) { m.add_targets(0); }) ||
+         change_copy<v1::ForwardStates>(element, [](auto& m) { m.set_layer(std::numeric_limits<uint32_t>::max()); }) ||
+         change_copy<v1::BackwardStates>(element, [](auto& m) { m.add_values(0); }) ||
+         change_copy<v1::HeadPass>(element, [](auto& m) { m.set_width(0); }) ||
+         change_copy<v1::ShardPass>(element, [](auto& m) { m.set_rows(m.rows() + 1); });
 }
 
 caf::message useless_copy(const caf::mailbox_element& element) {
@@ -137,7 +147,8 @@ caf::message useless_copy(const caf::mailbox_element& element) {
     else copy.clear_epoch();
     junk = caf::make_message(std::move(copy));
   };
-  with<TROUPE_WITH_PLAN>(element.content(), make_stale) || with<TROUPE_WITH_STEP_ID>(element.content(), make_stale);
+  with<TROUPE_WITH_PLAN>(element.content(), make_stale) || with<TROUPE_WITH_STEP_ID>(element.content(), make_stale) ||
+    with<TROUPE_OF_TRAINING>(element.content(), make_stale);
   return junk;
 }
 

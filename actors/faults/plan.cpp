@@ -14,9 +14,13 @@ namespace troupe {
 namespace {
 
 /// Which messages a fault on messages hits if its selector names no type. All of these may be lost, come twice or late.
-constexpr std::array<std::string_view, 12> step_messages{
-  "ForwardStep",   "HiddenStates", "AttendStep", "AttendResult", "ProjectStep",    "ProjectResult",
-  "LogitsResult",  "StepFault",    "AppendToken", "ReportProgress", "StepProgress", "TokenEvent"};
+constexpr std::array<std::string_view, 30> step_messages{
+  "ForwardStep", "HiddenStates", "AttendStep", "AttendResult", "ProjectStep", "ProjectResult", "LogitsResult", "StepFault",
+  "AppendToken", "ReportProgress", "StepProgress", "TokenEvent",
+  // Of training.
+  "ForwardBatch", "ForwardStates", "BackwardStates", "HeadPass", "HeadPassResult", "ShardPass", "ShardPassResult", "SumLogits",
+  "LogitSums", "BatchLoss", "BatchDone", "CollectGradients", "CopyGradient", "CopyValues", "GradientSquares", "UpdateWeights",
+  "OwnerUpdated", "OwnerReady"};
 
 [[noreturn]] void fail(const std::string& field, const std::string& text) { throw input_error(field + ": " + text); }
 

@@ -1,6 +1,7 @@
 #include "actors/training/embedding.hpp"
 
 #include "actors/supervision/failure.hpp"
+#include "actors/training/scratch.hpp"
 #include "model/error.hpp"
 
 #include <utility>
@@ -20,7 +21,8 @@ std::vector<uint32_t> positions_of(const v1::MicroBatch& batch) {
 void go_forward(embedding_pointer self, const v1::ForwardBatch& batch) {
   auto& st = self->state;
   if (!st.owner.is_current(batch) || !st.forward.admit(batch.batch().index())) return;
-  auto kept = training_embedding_state::kept_batch{{batch.tokens().begin(), batch.tokens().end()}, positions_of(batch.batch())};
+  auto kept = training_embedding_state::kept_batch{{batch.tokens().begin(), batch.tokens().end()}, positions_of(batch.batch()),
+                                                             dropout_of(batch.batch())};
   TROUPE_ASSERT(kept.tokens.size() == kept.positions.size());
   TROUPE_ASSERT(batch.targets_size() == batch.tokens_size());
   const uint32_t rows = uint32_t(kept.tokens.size()), width = st.part.table.slice.columns;
@@ -32,19 +34,23 @@ void go_forward(embedding_pointer self, const v1::ForwardBatch& batch) {
   states.set_width(width);
   *states.mutable_targets() = batch.targets();
   allocate(*states.mutable_values(), uint64_t(rows) * width);
-  st.part.forward(kept.tokens, kept.positions, rows_of(*states.mutable_values(), rows, width));
+  const mutable_rows out = rows_of(*states.mutable_values(), rows, width);
+  st.part.forward(kept.tokens, kept.positions, out);
+  apply(kept.drops, 0, dropout_site::embedding, out);
   if (!batch.batch().evaluate()) st.kept[batch.batch().index()] = std::move(kept);
   self->send(st.owner.peer<forward_stage_actor>(st.next), std::move(states));
 }
 
-void go_backward(embedding_pointer self, const v1::BackwardStates& states) {
+void go_backward(embedding_pointer self, v1::BackwardStates& states) {
   auto& st = self->state;
   if (!st.owner.is_current(states) || !st.backward.admit(states.micro_batch())) return;
   const auto kept = st.kept.find(states.micro_batch());
   TROUPE_ASSERT(kept != st.kept.end());
   const uint32_t rows = uint32_t(kept->second.tokens.size());
   TROUPE_ASSERT(uint64_t(states.values_size()) == uint64_t(rows) * states.width());
-  st.part.backward(kept->second.tokens, kept->second.positions, rows_of(states.values(), rows, states.width()));
+  const mutable_rows gradient = rows_of(*states.mutable_values(), rows, states.width());
+  apply(kept->second.drops, 0, dropout_site::embedding, gradient);
+  st.part.backward(kept->second.tokens, kept->second.positions, gradient);
   st.kept.erase(kept);
   v1::BatchDone done;
   done.set_epoch(states.epoch());
@@ -71,7 +77,7 @@ training_embedding_actor::behavior_type training_embedding(embedding_pointer sel
                   [] {}});
   return make_owner_behavior<training_embedding_actor::behavior_type>(
     self, [self](const v1::ForwardBatch& batch) { go_forward(self, batch); },
-    [self](const v1::BackwardStates& states) { go_backward(self, states); });
+    [self](v1::BackwardStates& states) { go_backward(self, states); });
 }
 
 } // namespace troupe

@@ -1,6 +1,7 @@
 #pragma once
 #include "actors/training/order_gate.hpp"
 #include "actors/training/parameter_owner.hpp"
+#include "model/training/dropout.hpp"
 #include "model/training/trainable_parts.hpp"
 #include <map>
 #include <string>
@@ -22,6 +23,7 @@ struct training_embedding_state {
   static inline const char* name = "embedding";
   struct kept_batch {
     std::vector<uint32_t> tokens, positions;
+    dropout drops;
   };
   trainable_embedding part;
   std::string next;

@@ -1,6 +1,7 @@
 #include "actors/training/layer.hpp"
 
 #include "actors/supervision/failure.hpp"
+#include "actors/training/scratch.hpp"
 #include "model/error.hpp"
 #include "model/kernels/rowwise.hpp"
 #include "model/training/rows_of_buffer.hpp"
@@ -113,6 +114,13 @@ float_field sum_of_shards(layer_pointer self, batch_state& batch) {
                   inputs_of(config, batch.round));
 }
 
+/// What a sub-layer gave, or its gradient, with what is dropped set to 0.
+float_field dropped(layer_pointer self, const batch_state& batch, dropout_site site, float_field values) {
+  const auto& config = self->state.config;
+  apply(dropout_of(batch.batch), config.index, site, rows_of(values, batch.rows, config.width));
+  return values;
+}
+
 void add_to_stream(batch_state& batch, const float_field& values) {
   add({batch.stream.mutable_data(), size_t(batch.stream.size())}, {values.data(), size_t(values.size())});
 }
@@ -158,12 +166,12 @@ void go_on_forward(layer_pointer self, batch_state& batch) {
   }
   case round_kind::output:
     if (!batch.batch.evaluate()) batch.in = batch.stream;
-    add_to_stream(batch, columns_of_shards(self, batch));
+    add_to_stream(batch, dropped(self, batch, dropout_site::attention, columns_of_shards(self, batch)));
     return ask_shards(self, batch, round_kind::inner, normed(self, batch, st.config.part.feed_forward_norm));
   case round_kind::inner: return ask_shards(self, batch, round_kind::outer, columns_of_shards(self, batch));
   case round_kind::outer:
     if (!batch.batch.evaluate()) batch.middle = batch.stream;
-    add_to_stream(batch, columns_of_shards(self, batch));
+    add_to_stream(batch, dropped(self, batch, dropout_site::feed_forward, columns_of_shards(self, batch)));
     return finish_forward(self, batch);
   }
 }
@@ -179,7 +187,7 @@ void go_on_backward(layer_pointer self, batch_state& batch) {
   case round_kind::inner:
     through_norm(st.config.part.feed_forward_norm, batch.middle, sum_of_shards(self, batch));
     batch.middle.Clear();
-    return ask_shards(self, batch, round_kind::output, batch.stream);
+    return ask_shards(self, batch, round_kind::output, dropped(self, batch, dropout_site::attention, batch.stream));
   case round_kind::output:
     return ask_heads(self, batch, sum_of_shards(self, batch), attended_width(st.config.spec));
   case round_kind::heads: {
@@ -243,7 +251,7 @@ void on_backward(layer_pointer self, v1::BackwardStates& states) {
   batch->backward = true;
   batch->stream.Swap(states.mutable_values());
   batch->compute_ns = states.compute_ns();
-  ask_shards(self, *batch, round_kind::outer, batch->stream);
+  ask_shards(self, *batch, round_kind::outer, dropped(self, *batch, dropout_site::feed_forward, batch->stream));
 }
 
 void on_head_result(layer_pointer self, v1::HeadPassResult& answer) {

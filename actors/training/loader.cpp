@@ -8,9 +8,9 @@
 
 namespace troupe {
 
-loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> self, batch_source source) {
+loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> self, batch_source_factory make_source) {
   report_exceptions(self);
-  self->state.source = std::move(source);
+  self->state.source = make_source();
   return {[self](const v1::FetchBatch& question) {
             v1::TrainingBatch batch;
             try {

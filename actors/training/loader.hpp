@@ -4,9 +4,13 @@
 
 namespace troupe {
 
-/// Batch `name` of a run. A pure function of the name: called again it gives the same batch. Called from any thread, one call at a
-/// time for each copy. What it throws becomes the error of the step that wanted the batch.
+/// Batch `name` of a run. A pure function of the name: called again it gives the same batch. What it throws becomes the error of the
+/// step that wanted the batch.
 using batch_source = std::function<v1::TrainingBatch(const v1::BatchName& name)>;
+
+/// Makes a source for one loader, which is called by one thread at a time. Called by several at once, for a loader that hangs may
+/// still be at work when the next one is started.
+using batch_source_factory = std::function<batch_source()>;
 
 /// The loader: makes batches, so that the next one is ready when a step ends.
 ///
@@ -18,6 +22,6 @@ struct loader_state {
   batch_source source;
 };
 
-loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> self, batch_source source);
+loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> self, batch_source_factory make_source);
 
 } // namespace troupe

@@ -272,13 +272,15 @@ void parameter_owner::on_update(const v1::UpdateWeights& order) {
   update_ = order.update();
   calls_.values_changed();
   is_ready_ = false; // This step is over.
+  const uint64_t compute_ns = watch.elapsed_ns();
   if (order.report_state()) post(self_, client_, make_state(config_.path, update_, own_));
   v1::OwnerUpdated answer;
   answer.set_epoch(now_.epoch);
   answer.set_step(now_.step);
   answer.set_update(update_);
   answer.set_path(config_.path);
-  answer.set_compute_ns(watch.elapsed_ns());
+  answer.set_compute_ns(compute_ns);
+  answer.set_state_ns(watch.elapsed_ns() - compute_ns);
   post(self_, trainer_, std::move(answer));
 }
 

@@ -97,7 +97,7 @@ void begin(trainer_pointer self) {
   st.losses.clear();
   st.done.clear();
   st.squares.clear();
-  st.compute_ns = 0;
+  st.compute_ns = st.state_ns = 0;
   st.watch = {};
   st.last_event = self->clock().now();
   st.asked = false;
@@ -153,6 +153,7 @@ v1::StepReport make_report(const trainer_state& st, uint64_t update) {
   message.set_rows(rows);
   message.set_wall_ns(st.watch.elapsed_ns());
   message.set_compute_ns(st.compute_ns);
+  message.set_state_ns(st.state_ns);
   return message;
 }
 
@@ -263,6 +264,8 @@ void on_updated(trainer_pointer self, const v1::OwnerUpdated& answer) {
   auto& st = self->state;
   if (st.phase != phase_kind::updating || id_of(answer) != st.now || st.owed.erase(answer.path()) == 0) return;
   note_event(self);
+  st.compute_ns += answer.compute_ns();
+  st.state_ns += answer.state_ns();
   if (!st.owed.empty()) return;
   st.late_in_a_row = 0;
   auto message = make_report(st, st.order.update() + 1);

@@ -66,7 +66,7 @@ struct trainer_state {
   std::set<uint32_t> done;
   std::vector<piece_square> squares;
   double gradient_norm = 0;
-  uint64_t compute_ns = 0;
+  uint64_t compute_ns = 0, state_ns = 0;
   stopwatch watch; // Of the attempt.
 
   duration_estimate pauses;

@@ -148,8 +148,8 @@ struct tree_builder {
   std::vector<child_spec> all() const {
     child_spec loads{.path = paths::loader,
                      .start =
-                       [source = config.source](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
-                         return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(loader, source));
+                       [make_source = config.make_source](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
+                         return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(loader, make_source));
                        },
                      .answers_liveness_checks = true};
     auto training = config.trainer;

@@ -16,7 +16,7 @@ namespace troupe {
 struct training_tree_config {
   std::shared_ptr<const trainable_builder> model;
   trainer_config trainer; // embedding, owners and directory are filled in.
-  batch_source source;
+  batch_source_factory make_source;
   child_hook hook = {}; // For all actors below the root.
 };
 

@@ -124,7 +124,7 @@ std::string describe(const json_value& value) {
 
 } // namespace
 
-json_file::json_file(const std::filesystem::path& path, uint64_t bytes_max) : path_(path) {
+json_file::json_file(const std::filesystem::path& path, uint64_t bytes_max, bool comments) : path_(path) {
   const mapped_file file(path);
   const auto bytes = file.bytes();
   if (bytes.size() > bytes_max) {
@@ -133,7 +133,7 @@ json_file::json_file(const std::filesystem::path& path, uint64_t bytes_max) : pa
   }
   tree_builder builder(root_);
   const auto* text = reinterpret_cast<const char*>(bytes.data());
-  if (!nlohmann::json::sax_parse(text, text + bytes.size(), &builder)) {
+  if (!nlohmann::json::sax_parse(text, text + bytes.size(), &builder, nlohmann::json::input_format_t::json, true, comments)) {
     throw input_error(path.string() + ": the file: " + builder.error());
   }
 }

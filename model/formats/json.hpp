@@ -35,7 +35,8 @@ public:
   /// Throws input_error when the file cannot be read, is longer than bytes_max, is no JSON, nests deeper than
   /// 64, or has two members of one name. Memory is bounded by about thirty times the file's length, and about
   /// ten for a vocabulary.
-  explicit json_file(const std::filesystem::path& path, uint64_t bytes_max = 256 << 20);
+  /// comments: whether // and /* */ are skipped, as in files that people write.
+  explicit json_file(const std::filesystem::path& path, uint64_t bytes_max = 256 << 20, bool comments = false);
   json_file(const json_file&) = delete;
   json_file& operator=(const json_file&) = delete;
 

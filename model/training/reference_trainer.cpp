@@ -70,6 +70,7 @@ struct reference_trainer::pass {
   trainable_model& model;
   const micro_batch& batch;
   training_scratch& scratch;
+  dropout drops = {};
   std::vector<uint32_t> positions = positions_of(batch);
   uint32_t rows = batch.rows(), width = model.spec.width;
   std::vector<kept_layer> layers = {};
@@ -95,6 +96,7 @@ struct reference_trainer::pass {
     }
     for (const auto& shard : shards)
       if (shard.output.weight) shard.attention_output(kept.attended.all(), delta.some(shard.output.rows()), scratch);
+    apply(drops, l, dropout_site::attention, delta.all());
     add(x.values, delta.values);
     kept.middle.values = x.values;
     model.layers[l].feed_forward_norm.forward(x.all(), kept.middle_normed.all());
@@ -103,11 +105,13 @@ struct reference_trainer::pass {
         shards[s].inner(kept.middle_normed.all(), kept.inner.some(shards[s].up.rows()), kept.shards[s], scratch);
     for (const auto& shard : shards)
       if (shard.down.weight) shard.outer(kept.inner.all(), delta.some(shard.down.rows()), scratch);
+    apply(drops, l, dropout_site::feed_forward, delta.all());
     add(x.values, delta.values);
   }
 
   loss_sums forward(float smoothing) {
     model.embedding.forward(batch.tokens, positions, x.all());
+    apply(drops, 0, dropout_site::embedding, x.all());
     for (uint32_t l = 0; l < model.layers.size(); ++l) run_layer(l);
     model.output.norm.forward(x.all(), normed.all());
     logits.resize(model.output_shards.size());
@@ -122,7 +126,9 @@ struct reference_trainer::pass {
     kept_layer& kept = layers[l];
     auto& shards = model.shards[l];
     partial_sums inner{rows, kept.inner.columns};
-    for (auto& shard : shards) shard.outer_backward(kept.inner.all(), gradient.all(), inner.more(shard.down.nodes()), scratch);
+    activations delta = gradient; // Of what the sub-layer gave.
+    apply(drops, l, dropout_site::feed_forward, delta.all());
+    for (auto& shard : shards) shard.outer_backward(kept.inner.all(), delta.all(), inner.more(shard.down.nodes()), scratch);
     partial_sums middle{rows, width};
     const const_rows dinner = inner.total();
     for (size_t s = 0; s < shards.size(); ++s)
@@ -130,8 +136,10 @@ struct reference_trainer::pass {
     model.layers[l].feed_forward_norm.backward(kept.middle.all(), middle.total(), gradient.all());
 
     partial_sums attended{rows, kept.attended.columns};
+    delta = gradient;
+    apply(drops, l, dropout_site::attention, delta.all());
     for (auto& shard : shards)
-      shard.attention_output_backward(kept.attended.all(), gradient.all(), attended.more(shard.output.nodes()), scratch);
+      shard.attention_output_backward(kept.attended.all(), delta.all(), attended.more(shard.output.nodes()), scratch);
     const const_rows dattended = attended.total();
     activations sum{rows, width}, one{rows, width};
     for (size_t h = 0; h < model.heads[l].size(); ++h) {
@@ -152,6 +160,7 @@ struct reference_trainer::pass {
     activations gradient{rows, width};
     model.output.norm.backward(x.all(), sums.total(), gradient.all());
     for (uint32_t l = uint32_t(model.layers.size()); l-- > 0;) run_layer_backward(l, gradient);
+    apply(drops, 0, dropout_site::embedding, gradient.all());
     model.embedding.backward(batch.tokens, positions, gradient.all());
   }
 
@@ -168,8 +177,9 @@ struct reference_trainer::pass {
   }
 };
 
-loss_sums reference_trainer::accumulate(const micro_batch& batch, float loss_scale, float smoothing, std::vector<float>* logits) {
-  pass one{model_, batch, scratch_};
+loss_sums reference_trainer::accumulate(const micro_batch& batch, float loss_scale, float smoothing, std::vector<float>* logits,
+                                        const dropout& drops) {
+  pass one{model_, batch, scratch_, drops};
   const loss_sums sums = one.forward(smoothing);
   if (logits != nullptr) *logits = one.all_logits();
   one.backward(loss_scale, smoothing);
@@ -194,12 +204,15 @@ void reference_trainer::update(const adam_step& step) {
 }
 
 step_figures reference_trainer::step(const std::vector<micro_batch>& batches, const optimiser_options& options,
-                                     const rate_schedule& schedule, uint64_t step, float smoothing) {
+                                     const rate_schedule& schedule, uint64_t step, float smoothing, dropout drops) {
   step_figures figures;
+  drops.update = step - 1;
+  drops.first_row = 0;
   for (const auto& batch : batches) figures.targets += batch.target_count();
   const float scale = figures.targets == 0 ? 0.0f : float(1.0 / double(figures.targets));
   for (const auto& batch : batches) {
-    const loss_sums sums = accumulate(batch, scale, smoothing);
+    const loss_sums sums = accumulate(batch, scale, smoothing, nullptr, drops);
+    drops.first_row += batch.rows();
     figures.loss += sums.loss;
     figures.hits += sums.hits;
   }

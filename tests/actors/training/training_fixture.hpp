@@ -16,6 +16,7 @@ namespace troupe::testing {
 struct made_up_batches {
   uint32_t vocabulary, context;
   uint32_t micro_batches = 3;
+  float dropped = 0;
 
   std::vector<micro_batch> get(const v1::BatchName& name) const {
     raw_bits bits{name.number() * 2 + (name.validation() ? 1 : 0) + 1000};
@@ -37,8 +38,17 @@ struct made_up_batches {
     const auto batch = get(name);
     for (const auto& one : batch) targets += one.target_count();
     message.set_targets(targets);
+    uint32_t first_row = 0;
     for (uint32_t i = 0; i < batch.size(); ++i) {
       auto& part = *message.add_micro_batches();
+      if (dropped > 0) {
+        auto& drops = *part.mutable_batch()->mutable_dropout();
+        drops.set_share(dropped);
+        drops.set_seed(5);
+        drops.set_update(name.number());
+        drops.set_first_row(first_row);
+      }
+      first_row += batch[i].rows();
       part.mutable_batch()->set_index(i);
       part.mutable_batch()->mutable_lengths()->Add(batch[i].lengths.begin(), batch[i].lengths.end());
       part.mutable_batch()->set_evaluate(name.validation());
@@ -68,7 +78,9 @@ struct training_job {
     config.model = model;
     config.trainer.optimiser = optimiser;
     config.trainer.schedule = schedule;
-    config.source = [batches = batches](const v1::BatchName& name) { return batches.message(name); };
+    config.make_source = [batches = batches]() -> batch_source {
+      return [batches](const v1::BatchName& name) { return batches.message(name); };
+    };
     return config;
   }
 
@@ -88,7 +100,7 @@ struct training_job {
     for (uint64_t update = 0; update < updates; ++update) {
       v1::BatchName name;
       name.set_number(update);
-      figures.push_back(trainer.step(batches.get(name), optimiser, schedule, update + 1, 0.1f));
+      figures.push_back(trainer.step(batches.get(name), optimiser, schedule, update + 1, 0.1f, {batches.dropped, 5, 0, 0}));
     }
     return {std::move(figures), std::move(trainer.model())};
   }
