@@ -19,6 +19,7 @@ struct command {
 
 constexpr command commands[] = {
   {"generate", declare_generate, "continue one or several prompts, streaming the text"},
+  {"train", declare_train, "train a model, or go on training one; faults are survived with the same weights, bit for bit"},
   {"logits", declare_logits, "write the logits (and hidden states) of given tokens to a safetensors file"},
   {"tokenize", declare_tokenize, "turn text into token ids, and back"},
   {"inspect", declare_inspect, "show a model's facts, its tensors, its tree of actors"},

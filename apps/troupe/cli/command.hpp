@@ -39,5 +39,6 @@ command_run declare_inspect(CLI::App& app);
 command_run declare_bench(CLI::App& app);
 command_run declare_simulate(CLI::App& app);
 command_run declare_chaos(CLI::App& app);
+command_run declare_train(CLI::App& app);
 
 } // namespace troupe

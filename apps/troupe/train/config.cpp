@@ -1,0 +1,295 @@
+#include "apps/troupe/train/config.hpp"
+#include "model/error.hpp"
+#include "model/formats/json.hpp"
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace troupe {
+namespace {
+
+/// Reads the members of an object; finish() refuses those that nobody asked for.
+class section {
+public:
+  explicit section(const json_node& node) : node_(node) { node.members(); }
+  section(const section&) = delete;
+
+  std::optional<json_node> find(std::string_view name) {
+    known_.push_back(name);
+    return node_.find(name);
+  }
+  json_node get(std::string_view name) {
+    known_.push_back(name);
+    return node_.get(name);
+  }
+  void natural(std::string_view name, auto& to, uint64_t low = 0, uint64_t high = uint64_t(1) << 48) {
+    const auto found = find(name);
+    if (!found) return;
+    const uint64_t value = found->natural(high);
+    if (value < low) found->fail("wanted at least " + std::to_string(low) + ", found " + std::to_string(value));
+    to = std::remove_reference_t<decltype(to)>(value);
+  }
+  void number(std::string_view name, auto& to, double low, double high) {
+    const auto found = find(name);
+    if (!found) return;
+    const double value = found->number();
+    if (!(value >= low && value <= high)) {
+      std::ostringstream text;
+      text << "wanted a number from " << low << " to " << high << ", found " << value;
+      found->fail(text.str());
+    }
+    to = std::remove_reference_t<decltype(to)>(value);
+  }
+  void flag(std::string_view name, bool& to) {
+    if (const auto found = find(name)) to = found->flag();
+  }
+  void text(std::string_view name, std::string& to) {
+    if (const auto found = find(name)) to = found->text();
+  }
+  template <class Choice>
+  void choice(std::string_view name, Choice& to, std::initializer_list<std::pair<std::string_view, Choice>> choices) {
+    const auto found = find(name);
+    if (!found) return;
+    std::string all;
+    for (const auto& [word, value] : choices) {
+      if (found->text() == word) {
+        to = value;
+        return;
+      }
+      all += (all.empty() ? "" : ", ") + std::string(word);
+    }
+    found->fail("wanted one of " + all + "; found \"" + found->text() + "\"");
+  }
+  void finish() const {
+    for (const auto& member : node_.members())
+      if (std::find(known_.begin(), known_.end(), member.name) == known_.end()) {
+        std::string all;
+        for (const auto name : known_) all += (all.empty() ? "" : ", ") + std::string(name);
+        node_.of(member).fail("there is no such key; here there are: " + all);
+      }
+  }
+
+private:
+  json_node node_;
+  std::vector<std::string_view> known_;
+};
+
+std::filesystem::path resolve(const std::filesystem::path& folder, const std::string& path) {
+  return path.empty() ? std::filesystem::path() : (folder / path).lexically_normal();
+}
+
+data_source_options read_source(const json_node& node, const std::filesystem::path& folder, double* validation_share) {
+  section in(node);
+  data_source_options source;
+  in.choice("kind", source.kind, {{"text", source_kind::text}, {"json_lines", source_kind::json_lines}});
+  for (const auto& path : in.get("paths").elements()) source.paths.push_back(resolve(folder, path.text()).string());
+  if (const auto separator = in.find("separator")) source.separator = separator->text();
+  bool whole_files = false;
+  in.flag("whole_files", whole_files);
+  if (whole_files) source.separator.reset();
+  in.text("field", source.field);
+  if (validation_share != nullptr) in.number("validation_share", *validation_share, 0, 0.999);
+  in.finish();
+  check_options(source);
+  return source;
+}
+
+vocabulary_options read_vocabulary_options(const json_node& node) {
+  section in(node);
+  vocabulary_options options;
+  in.choice("method", options.method, {{"bpe", vocabulary_method::byte_pair}, {"unigram", vocabulary_method::unigram}});
+  in.natural("size", options.size, 8, 1 << 24);
+  in.number("character_coverage", options.character_coverage, 0.98, 1);
+  in.flag("byte_fallback", options.byte_fallback);
+  in.flag("split_digits", options.split_digits);
+  in.flag("add_bos", options.add_bos);
+  in.natural("sample_bytes", options.sample_bytes, 1);
+  if (const auto pieces = in.find("user_defined"))
+    for (const auto& piece : pieces->elements()) options.user_defined.push_back(piece.text());
+  in.finish();
+  check_options(options);
+  return options;
+}
+
+void read_batches(const json_node& node, train_config& config) {
+  section in(node);
+  in.choice("mode", config.batches.mode, {{"packed", batch_mode::packed}, {"by_tokens", batch_mode::by_tokens}});
+  in.natural("sequence_length", config.batches.sequence_length, 1, 1 << 20);
+  in.natural("tokens", config.batches.batch_tokens, 1, (uint64_t(1) << 31) - 1);
+  in.natural("micro_batch_tokens", config.micro_batch_tokens, 1, uint64_t(1) << 24);
+  in.flag("add_bos", config.tokens.add_bos);
+  in.flag("add_eos", config.tokens.add_eos);
+  in.finish();
+  check_options(config.batches);
+  if (config.micro_batch_tokens < config.batches.sequence_length) {
+    node.get("micro_batch_tokens").fail("wanted at least sequence_length, which is " +
+                                        std::to_string(config.batches.sequence_length));
+  }
+}
+
+void read_optimizer(const json_node& node, train_config& config) {
+  section in(node);
+  auto& options = config.optimiser;
+  in.number("beta1", options.beta1, 0, 0.9999999);
+  in.number("beta2", options.beta2, 0, 0.9999999);
+  in.number("epsilon", options.epsilon, 0, 1);
+  in.number("weight_decay", options.decay, 0, 10);
+  in.number("clip_norm", options.clip_norm, 0, 1e9);
+  in.number("label_smoothing", config.label_smoothing, 0, 0.999);
+  in.number("dropout", config.dropout, 0, 0.99);
+  in.number("weights_kept", config.weights_kept, 0, 0.9999999);
+  in.finish();
+}
+
+void read_schedule(const json_node& node, rate_schedule& schedule) {
+  section in(node);
+  in.choice("kind", schedule.kind,
+            {{"constant", schedule_kind::constant},
+             {"linear", schedule_kind::linear},
+             {"cosine", schedule_kind::cosine},
+             {"inverse_square_root", schedule_kind::inverse_square_root}});
+  in.number("peak", schedule.peak, 0, 1000);
+  in.number("lowest", schedule.lowest, 0, 1000);
+  in.natural("warmup", schedule.warmup);
+  in.finish();
+}
+
+/// The file once more, as nlohmann's parser gives it, which can write what it has read.
+nlohmann::json parse_again(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  return nlohmann::json::parse(in, nullptr, true, true);
+}
+
+std::string identity_of(const std::filesystem::path& file) {
+  auto json = parse_again(file);
+  for (const char* key : {"output", "epochs", "steps", "validate_every", "validation_batches", "patience", "save_every", "checkpoints_kept"})
+    json.erase(key);
+  if (json.contains("batches")) json["batches"].erase("micro_batch_tokens");
+  return json.dump();
+}
+
+std::string text_of_file(const json_node& from, const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (!in) from.fail("cannot read " + path.string());
+  return text.str();
+}
+
+void read_model(section& in, const json_node& root, const std::filesystem::path& file, train_config& config) {
+  const auto folder = file.parent_path();
+  const auto model = in.find("model"), checkpoint = in.find("checkpoint"), words = in.find("vocabulary"),
+             tokenizer = in.find("tokenizer");
+  if (model.has_value() == checkpoint.has_value())
+    root.fail("wanted either \"model\" (a new one) or \"checkpoint\" (a folder to go on from)");
+  if (checkpoint) {
+    config.checkpoint = resolve(folder, checkpoint->text());
+    if (words) words->fail("a checkpoint brings its own vocabulary");
+    if (tokenizer) tokenizer->fail("a checkpoint brings its own tokenizer");
+    return;
+  }
+  config.model = model->is_text() ? text_of_file(*model, resolve(folder, model->text())) : parse_again(file).at("model").dump();
+  if (words.has_value() == tokenizer.has_value())
+    root.fail("wanted either \"vocabulary\" (to be made from the data) or \"tokenizer\" (a folder with a tokenizer.json)");
+  if (words) config.vocabulary = read_vocabulary_options(*words);
+  else config.tokenizer = resolve(folder, tokenizer->text());
+}
+
+} // namespace
+
+train_config read_train_config(const std::filesystem::path& file) {
+  const json_file content(file, read_text(file, 16 << 20), true);
+  const json_node root = content.root();
+  const auto folder = file.parent_path();
+  section in(root);
+  train_config config;
+  config.file = file;
+  config.output = resolve(folder, in.get("output").text());
+  if (config.output.empty()) in.get("output").fail("wanted a folder");
+  read_model(in, root, file, config);
+  config.data = read_source(in.get("data"), folder, &config.validation_share);
+  if (const auto validation = in.find("validation_data")) {
+    if (config.validation_share > 0) validation->fail("there is a validation_share of the data already");
+    config.validation_data = read_source(*validation, folder, nullptr);
+  }
+  in.natural("seed", config.seed, 0, ~uint64_t(0));
+  if (const auto batches = in.find("batches")) read_batches(*batches, config);
+  else check_options(config.batches);
+  if (const auto optimizer = in.find("optimizer")) read_optimizer(*optimizer, config);
+  if (const auto schedule = in.find("schedule")) read_schedule(*schedule, config.schedule);
+  const auto epochs = in.find("epochs"), steps = in.find("steps");
+  if (epochs && steps) steps->fail("there are \"epochs\" already");
+  in.natural("epochs", config.epochs, 1);
+  if (steps) {
+    config.steps = steps->natural(uint64_t(1) << 48);
+    if (*config.steps == 0) steps->fail("wanted at least 1");
+  }
+  in.natural("validate_every", config.validate_every);
+  in.natural("validation_batches", config.validation_batches);
+  in.natural("patience", config.patience);
+  in.natural("save_every", config.save_every);
+  in.natural("checkpoints_kept", config.checkpoints_kept, 1, 1000);
+  in.finish();
+  config.batches.seed = config.seed;
+  config.identity = identity_of(file);
+  if (config.vocabulary) config.vocabulary->seed = config.seed;
+  return config;
+}
+
+std::string with_vocabulary_size(const std::string& model, uint32_t pieces) {
+  auto json = nlohmann::json::parse(model);
+  auto& size = json["vocab_size"];
+  if (size.is_null()) size = pieces;
+  if (size.is_number_unsigned() && size.get<uint64_t>() < pieces)
+    throw input_error("model.vocab_size is " + size.dump() + ", but the vocabulary has " + std::to_string(pieces) + " pieces");
+  return json.dump(2);
+}
+
+std::string_view train_config_template() {
+  return R"(// A training run: troupe train CONFIG.json. Relative paths are relative to this file. Comments are allowed.
+{
+  // The run's folder: checkpoints, tokens, metrics, loss curve.
+  "output": "run",
+
+  // The model, as Hugging Face's config.json describes it (llama, qwen2, qwen3, gpt2); vocab_size comes from the vocabulary. Or the
+  // path of such a file. To go on from weights that exist, write "checkpoint": "FOLDER" in place of "model" and "vocabulary".
+  "model": {
+    "model_type": "llama", "architectures": ["LlamaForCausalLM"],
+    "hidden_size": 256, "intermediate_size": 768, "num_hidden_layers": 6,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 64,
+    "max_position_embeddings": 512, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+    "hidden_act": "silu", "tie_word_embeddings": true
+  },
+
+  // Made from the training data. method: bpe or unigram. In place of it: "tokenizer": "FOLDER" with a tokenizer.json.
+  "vocabulary": {"method": "bpe", "size": 4096, "character_coverage": 0.9995, "byte_fallback": true},
+
+  // kind: text (documents end at blank lines, or at lines equal to "separator"; "whole_files": true makes each file one) or json_lines
+  // (the string in "field"). paths: files, folders, patterns. validation_share: of the documents, kept to see how well it goes;
+  // "validation_data": {"kind": ..., "paths": [...]} beside "data" names files of their own.
+  "data": {"kind": "text", "paths": ["train.txt"], "validation_share": 0.01},
+
+  // mode: packed (documents end to end) or by_tokens (a document is an example; similar lengths together). tokens: of a batch, which is
+  // one update. micro_batch_tokens: of the parts in which it goes through the model; it changes no bit of the result.
+  "batches": {"mode": "packed", "sequence_length": 256, "tokens": 16384, "micro_batch_tokens": 2048, "add_bos": true, "add_eos": true},
+
+  // Adam; AdamW where weight_decay is not 0. clip_norm 0: gradients are not clipped. weights_kept: exponential smoothing of weights, 0: none.
+  "optimizer": {"beta1": 0.9, "beta2": 0.95, "epsilon": 1e-8, "weight_decay": 0.1, "clip_norm": 1.0,
+                "label_smoothing": 0.0, "dropout": 0.0, "weights_kept": 0.0},
+
+  // kind: cosine, linear, constant or inverse_square_root. warmup: in steps.
+  "schedule": {"kind": "cosine", "peak": 1e-3, "lowest": 1e-4, "warmup": 100},
+
+  "epochs": 1,             // Or "steps": how many updates.
+  "validate_every": 500,   // Steps; 0: after each epoch.
+  "validation_batches": 0, // At most so many; 0: all.
+  "patience": 0,           // Stop after so many validations without a better loss; 0: never.
+  "save_every": 0,         // Steps; 0: at each validation.
+  "checkpoints_kept": 2,   // The newest; the best is kept besides.
+  "seed": 1                // Of weights, split and order.
+}
+)";
+}
+
+} // namespace troupe

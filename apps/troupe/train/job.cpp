@@ -1,0 +1,357 @@
+#include "apps/troupe/train/job.hpp"
+#include "actors/tree/runtime.hpp"
+#include "apps/troupe/cli/child_process.hpp"
+#include "apps/troupe/train/loss_curve.hpp"
+#include "apps/troupe/train/metrics.hpp"
+#include "model/error.hpp"
+#include "model/families/new_model.hpp"
+#include "model/formats/atomic_file.hpp"
+#include "model/formats/hf_vocabulary.hpp"
+#include "model/tokenizer/make_tokenizer.hpp"
+#include "model/training/data/batches.hpp"
+#include "model/training/data/split.hpp"
+#include <algorithm>
+#include <numeric>
+#include <thread>
+
+namespace troupe {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What the data is cut into: everything that the actor that loads batches needs. Immutable.
+struct prepared_data {
+  std::shared_ptr<const token_file> training_file, validation_file;
+  std::vector<uint32_t> training, validation; // Documents.
+  batch_options training_options, validation_options;
+  uint64_t micro_batch_tokens = 0;
+};
+
+training_batch to_training_batch(const batch& whole, uint64_t micro_batch_tokens) {
+  training_batch parts;
+  for (const batch& part : cut_batch(whole, micro_batch_tokens)) {
+    auto& to = parts.emplace_back();
+    to.lengths = part.row_lengths;
+    for (uint32_t row = 0; row < part.rows; ++row) { // Without the padding.
+      const auto first = ptrdiff_t(row) * part.columns, end = first + part.row_lengths[row];
+      to.tokens.insert(to.tokens.end(), part.tokens.begin() + first, part.tokens.begin() + end);
+      to.targets.insert(to.targets.end(), part.targets.begin() + first, part.targets.begin() + end);
+    }
+  }
+  return parts;
+}
+
+batch_factory make_factory(std::shared_ptr<const prepared_data> data) {
+  return [data] {
+    const auto function = [&](const std::shared_ptr<const token_file>& file, const std::vector<uint32_t>& documents,
+                              const batch_options& options) -> std::function<training_batch(uint64_t)> {
+      if (documents.empty()) return [](uint64_t) -> training_batch { throw input_error("there is no validation data"); };
+      auto all = std::make_shared<batches>(file, documents, options);
+      return [all, most = data->micro_batch_tokens](uint64_t number) { return to_training_batch(all->at(number), most); };
+    };
+    return batch_functions{function(data->training_file, data->training, data->training_options),
+                           function(data->validation_file, data->validation, data->validation_options)};
+  };
+}
+
+class job {
+public:
+  job(const train_config& config, const job_options& options, job_listener& listener)
+      : config_(config), options_(options), listener_(listener) {
+    if (options_.threads == 0) options_.threads = std::max(1u, std::thread::hardware_concurrency());
+    if (options_.shards == 0) options_.shards = options_.threads;
+  }
+
+  job_outcome run() {
+    open_folder();
+    prepare_model();
+    if (!prepare_data()) return interrupted();
+    start();
+    train();
+    return finish();
+  }
+
+private:
+  void open_folder() {
+    const fs::path& run = config_.output;
+    std::error_code error;
+    fs::create_directories(run, error);
+    if (error) throw input_error(run.string() + ": cannot make this folder: " + error.message());
+    newest_ = newest_checkpoint(run);
+    if (newest_ && !options_.resume)
+      throw input_error(run.string() + ": there is a run already, up to " + newest_->filename().string() +
+                        "; go on with --resume, or choose another output");
+  }
+
+  vocabulary make_words() {
+    tokenizer_ = config_.vocabulary ? config_.output / "tokenizer" : config_.tokenizer;
+    const fs::path& folder = tokenizer_;
+    if (!config_.vocabulary) return words_of(folder);
+    if (!fs::exists(folder)) {
+      listener_.preparing("vocabulary", 0);
+      const auto made = run_child(program_beside("train_vocabulary"), {config_.file.string(), folder.string()});
+      listener_.preparing("vocabulary", 1);
+      const auto line = [](const std::string& text) { return text.substr(0, text.find('\n')); };
+      if (made.exit_code != 0)
+        throw input_error(made.err.empty() ? "making the vocabulary failed with exit code " + std::to_string(made.exit_code) : line(made.err));
+      listener_.note("made " + line(made.out));
+    }
+    // As other programs will read it, and as a resumed run does.
+    return words_of(folder);
+  }
+
+  /// A vocabulary of a folder without a model: as many ids as it has pieces.
+  static vocabulary words_of(const fs::path& folder) {
+    constexpr uint32_t ids_max = 1 << 20;
+    vocabulary words = read_hf_vocabulary(folder, ids_max);
+    if (words.kind == tokenizer_kind::none) throw input_error(folder.string() + ": there is no tokenizer.json");
+    // It was filled up to that many ids.
+    while (!words.kinds.empty() && words.kinds.back() == piece_kind::unused && words.pieces.back().starts_with("[PAD")) {
+      words.pieces.pop_back();
+      words.kinds.pop_back();
+      if (words.scores.size() > words.pieces.size()) words.scores.pop_back();
+    }
+    return words;
+  }
+
+  void prepare_model() {
+    if (!config_.checkpoint.empty()) {
+      model_ = open_model(config_.checkpoint);
+      words_ = model_->words;
+    } else {
+      words_ = make_words();
+      model_ = new_model(with_vocabulary_size(config_.model, uint32_t(words_.pieces.size())), {}, config_.seed);
+    }
+    if (words_.kind == tokenizer_kind::none)
+      throw input_error(config_.checkpoint.string() + ": there is no tokenizer, which turns the data into tokens");
+    if (config_.batches.sequence_length > model_->spec.context_length)
+      throw input_error("batches.sequence_length is " + std::to_string(config_.batches.sequence_length) +
+                        ", but the model's context holds " + std::to_string(model_->spec.context_length) + " tokens");
+  }
+
+  split_options split() const { return {config_.validation_share, config_.seed}; }
+
+  /// False: it was stopped.
+  bool prepare_data() {
+    const auto words = make_tokenizer(words_);
+    runtime workers({.threads = options_.threads}, nullptr);
+    const auto tokens_of = [&](const char* name, const data_source_options& source) {
+      fs::create_directories(config_.output / "data");
+      preparation lent;
+      lent.run = [&](std::vector<std::function<void()>> jobs) { workers.run_jobs(std::move(jobs)); };
+      lent.progress = [&](double share) { listener_.preparing(name, share * 0.999); };
+      lent.stop = [&] { return listener_.stop(); };
+      listener_.preparing(name, 0);
+      auto prepared = prepare_tokens(config_.output / "data" / (std::string(name) + ".tokens"), source, *words, config_.tokens, lent);
+      listener_.preparing(name, 1);
+      if (!prepared.file) return prepared.file;
+      const auto& figures = prepared.file->figures();
+      std::string text = std::string(name) + ": " + std::to_string(figures.documents) + " documents, " +
+                         std::to_string(prepared.file->tokens()) + " tokens";
+      if (figures.invalid_utf8 > 0) text += "; skipped as no UTF-8: " + std::to_string(figures.invalid_utf8);
+      if (figures.empty > 0) text += "; skipped as empty: " + std::to_string(figures.empty);
+      listener_.note(text);
+      return prepared.file;
+    };
+    auto data = std::make_shared<prepared_data>();
+    data->training_file = tokens_of("training", config_.data);
+    if (!data->training_file) return false;
+    auto both = split_documents(data->training_file->documents(), split());
+    data->training = std::move(both.training);
+    data->validation = std::move(both.validation);
+    data->validation_file = data->training_file;
+    if (config_.validation_data) {
+      data->validation_file = tokens_of("validation", *config_.validation_data);
+      if (!data->validation_file) return false;
+      data->validation.resize(data->validation_file->documents());
+      std::iota(data->validation.begin(), data->validation.end(), 0u);
+    }
+    data->training_options = data->validation_options = config_.batches;
+    data->validation_options.shuffle = false;
+    data->micro_batch_tokens = config_.micro_batch_tokens;
+    steps_per_epoch_ = batches(data->training_file, data->training, data->training_options).steps_per_epoch();
+    if (!data->validation.empty())
+      validation_batches_ = batches(data->validation_file, data->validation, data->validation_options).steps_per_epoch();
+    if (config_.validation_batches > 0) validation_batches_ = std::min(validation_batches_, config_.validation_batches);
+    steps_ = config_.steps.value_or(config_.epochs * steps_per_epoch_);
+    data_ = std::move(data);
+    return true;
+  }
+
+  void start() {
+    const auto builder = std::make_shared<const trainable_builder>(model_->spec, model_->tensors, options_.shards);
+    std::optional<trained_state> state;
+    if (newest_) {
+      auto loaded = load_checkpoint(*newest_, *builder);
+      if (loaded.position.config != config_.identity)
+        throw input_error(newest_->string() + ": the run was begun with another configuration of model, data, batches, optimizer, "
+                          "schedule or seed; only its length, validation and saving may change");
+      position_ = loaded.position;
+      state = std::move(loaded.state);
+    }
+    position_.config = config_.identity;
+    training_options training;
+    training.threads = options_.threads;
+    training.in_flight_max = options_.in_flight_max;
+    training.optimiser = config_.optimiser;
+    training.schedule = config_.schedule;
+    training.schedule.steps = steps_;
+    training.label_smoothing = config_.label_smoothing;
+    training.dropout = config_.dropout;
+    training.seed = config_.seed;
+    training.weights_kept = config_.weights_kept;
+    training.fault_plan = options_.fault_plan;
+    engine_ = std::make_unique<training_engine>(builder, make_factory(data_), training, std::move(state));
+    metrics_ = std::make_unique<metrics_file>(config_.output / "metrics.jsonl", position_.update);
+  }
+
+  epoch_place place() const {
+    epoch_place at;
+    const uint64_t done = position_.update == 0 ? 0 : position_.update - 1; // The step that was done last.
+    at.epoch = done / steps_per_epoch_ + 1;
+    at.epochs = (steps_ + steps_per_epoch_ - 1) / steps_per_epoch_;
+    at.step = position_.update == 0 ? 0 : done % steps_per_epoch_ + 1;
+    at.steps = std::min(steps_per_epoch_, steps_ - (at.epoch - 1) * steps_per_epoch_);
+    return at;
+  }
+  bool ends_epoch(uint64_t update) const { return update % steps_per_epoch_ == 0 || update == steps_; }
+  bool validates(uint64_t update) const {
+    if (validation_batches_ == 0) return false;
+    return update == steps_ || (config_.validate_every > 0 ? update % config_.validate_every == 0 : ends_epoch(update));
+  }
+  bool saves(uint64_t update) const {
+    if (update == steps_) return true;
+    if (config_.save_every > 0) return update % config_.save_every == 0;
+    return validation_batches_ > 0 ? validates(update) : ends_epoch(update);
+  }
+
+  /// Waits for a step; listens for stop() meanwhile.
+  training_figures wait() {
+    for (;;) {
+      if (const auto figures = engine_->wait(std::chrono::milliseconds(100))) return *figures;
+      is_stopped_ = is_stopped_ || listener_.stop();
+    }
+  }
+
+  void train() {
+    while (position_.update < steps_ && !is_early_) {
+      const bool last = is_stopped_ || listener_.stop();
+      engine_->train(last || saves(position_.update + 1) || validates(position_.update + 1));
+      const auto figures = wait();
+      note_step(figures);
+      if (validates(position_.update)) validate();
+      if (ends_epoch(position_.update)) end_epoch();
+      if (saves(position_.update) || last) save();
+      if (last) {
+        is_interrupted_ = position_.update < steps_;
+        return;
+      }
+    }
+  }
+
+  void note_step(const training_figures& figures) {
+    position_.update = figures.update;
+    position_.epoch_loss += figures.loss * double(figures.targets);
+    position_.epoch_targets += figures.targets;
+    position_.epoch_hits += figures.hits;
+    position_.trained_tokens += figures.rows;
+    position_.trained_seconds += std::chrono::duration<double>(figures.wall).count();
+    attempts_failed_ += figures.attempts - 1;
+    metrics_->add(figures);
+    listener_.step(place(), figures, position_);
+  }
+
+  void validate() {
+    validation_figures total;
+    total.update = position_.update;
+    double sum = 0;
+    for (uint64_t i = 0; i < validation_batches_; ++i) {
+      engine_->evaluate(i);
+      const auto figures = wait();
+      sum += figures.loss * double(figures.targets);
+      total.targets += figures.targets;
+      total.hits += figures.hits;
+      listener_.validating(i + 1, validation_batches_);
+    }
+    total.loss = total.targets == 0 ? 0 : sum / double(total.targets);
+    total.is_best = position_.validations == 0 || total.loss < position_.best_loss;
+    ++position_.validations;
+    ++position_.validations_without_improvement;
+    if (total.is_best) {
+      position_.best_loss = total.loss;
+      position_.best_update = position_.update;
+      position_.validations_without_improvement = 0;
+    }
+    metrics_->add(total);
+    listener_.validated(place(), total);
+    if (total.is_best) save();
+    is_early_ = config_.patience > 0 && position_.validations_without_improvement >= config_.patience;
+    if (is_early_ && !saves(position_.update)) save();
+  }
+
+  void end_epoch() {
+    listener_.epoch_ended(place(), position_);
+    position_.epoch_loss = 0;
+    position_.epoch_targets = position_.epoch_hits = 0;
+  }
+
+  void save() {
+    TROUPE_ASSERT(engine_->state_update() == position_.update);
+    last_ = save_checkpoint(config_.output, *model_, tokenizer_, engine_->state(), position_);
+    point_to(config_.output, "last", last_);
+    if (position_.best_update == position_.update && position_.validations > 0) point_to(config_.output, "best", last_);
+    remove_old_checkpoints(config_.output, config_.checkpoints_kept);
+    draw_curve();
+    listener_.saved(last_);
+  }
+
+  void draw_curve() {
+    const std::string svg = loss_curve_svg(metrics_->history(), "Loss");
+    atomic_file file(config_.output / "loss.svg");
+    file.write(std::as_bytes(std::span(svg)));
+    file.commit();
+  }
+
+  job_outcome interrupted() const {
+    job_outcome outcome;
+    outcome.is_interrupted = true;
+    return outcome;
+  }
+
+  job_outcome finish() {
+    job_outcome outcome;
+    outcome.is_interrupted = is_interrupted_;
+    outcome.is_early = is_early_;
+    outcome.position = position_;
+    outcome.last = newest_checkpoint(config_.output).value_or(fs::path());
+    std::error_code error;
+    if (fs::exists(config_.output / "best", error)) outcome.best = config_.output / "best";
+    outcome.replayed = engine_->updates_replayed();
+    outcome.attempts_failed = attempts_failed_;
+    return outcome;
+  }
+
+  const train_config& config_;
+  job_options options_;
+  job_listener& listener_;
+  std::optional<fs::path> newest_;
+  vocabulary words_;
+  fs::path tokenizer_; // The folder that it is from; of a checkpoint none.
+  std::shared_ptr<const model_file> model_;
+  std::shared_ptr<const prepared_data> data_;
+  uint64_t steps_per_epoch_ = 1, validation_batches_ = 0, steps_ = 0;
+  std::unique_ptr<training_engine> engine_;
+  std::unique_ptr<metrics_file> metrics_;
+  run_position position_;
+  fs::path last_;
+  bool is_stopped_ = false, is_interrupted_ = false, is_early_ = false;
+  uint64_t attempts_failed_ = 0;
+};
+
+} // namespace
+
+job_outcome run_job(const train_config& config, const job_options& options, job_listener& listener) {
+  return job(config, options, listener).run();
+}
+
+} // namespace troupe

@@ -1,0 +1,66 @@
+#pragma once
+// A training run from its configuration to its last checkpoint.
+#include "actors/training_engine.hpp"
+#include "apps/troupe/train/checkpoint.hpp"
+#include "apps/troupe/train/config.hpp"
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace troupe {
+
+struct job_options {
+  uint32_t threads = 0, shards = 0; // 0: one per core; as many as threads.
+  uint32_t in_flight_max = 4;
+  bool resume = false;
+  std::shared_ptr<const v1::FaultPlan> fault_plan = nullptr;
+};
+
+/// Where the run is in its epoch.
+struct epoch_place {
+  uint64_t epoch = 0, epochs = 0; // From 1.
+  uint64_t step = 0, steps = 0;   // Of this epoch.
+};
+
+struct validation_figures {
+  uint64_t update = 0;
+  double loss = 0; // Mean over the targets: nats per token.
+  uint64_t targets = 0, hits = 0;
+  bool is_best = false;
+};
+
+/// Is told what happens: by the thread that runs the job, but for preparing().
+class job_listener {
+public:
+  virtual ~job_listener() = default;
+  virtual void note(const std::string& text) = 0;
+  virtual void preparing(std::string_view what, double share) = 0; // Share 1: it is done. From any thread.
+  virtual void step(const epoch_place& place, const training_figures& figures, const run_position& position) = 0;
+  virtual void validating(uint64_t batch, uint64_t batches) = 0;
+  virtual void validated(const epoch_place& place, const validation_figures& figures) = 0;
+  virtual void epoch_ended(const epoch_place& place, const run_position& position) = 0;
+  virtual void saved(const std::filesystem::path& checkpoint) = 0;
+  /// Whether to save and end: asked after every step.
+  virtual bool stop() = 0;
+};
+
+struct job_outcome {
+  bool is_interrupted = false, is_early = false; // By stop(); by patience.
+  run_position position;
+  std::filesystem::path last, best; // Checkpoints; best may be empty.
+  uint64_t replayed = 0, attempts_failed = 0;
+};
+
+/// Runs the job. Files in config.output:
+///   tokenizer/            the vocabulary that was made, where one was
+///   data/                 tokens of the training and validation data
+///   checkpoints/, last, best
+///   metrics.jsonl         a line for each step and validation
+///   loss.svg              the loss so far
+/// With options.resume it goes on from the newest checkpoint, if there is one: byte for byte as if it had not been interrupted. Without,
+/// the folder must not hold a run. Throws input_error for whatever is not acceptable.
+job_outcome run_job(const train_config& config, const job_options& options, job_listener& listener);
+
+} // namespace troupe

@@ -1,0 +1,218 @@
+// `troupe train` as its users run it: a tiny model, a few steps.
+#include "apps/process.hpp"
+#include "model/testing/tiny_model.hpp"
+#include "support/catch.hpp"
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+using namespace troupe::testing;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string text_of(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+/// A folder with text to train on and a configuration, which `change` may change.
+struct run_folder {
+  fs::path path = temporary_path();
+  json config;
+
+  explicit run_folder(uint64_t steps = 6) {
+    fs::create_directories(path);
+    std::ofstream text(path / "train.txt");
+    const char* names[] = {"Ann", "Bob", "Cleo", "Dan"};
+    const char* things[] = {"a red kite", "an old boat", "the moon", "a loaf of bread", "some rain"};
+    for (int i = 0; i < 120; ++i)
+      text << names[i % 4] << " saw " << things[i % 5] << " and told " << names[(i + 1) % 4] << " about " << things[(i + 2) % 5] << ".\n\n";
+    config = {{"output", "run"},
+              {"model",
+               {{"model_type", "llama"},
+                {"architectures", {"LlamaForCausalLM"}},
+                {"hidden_size", 32},
+                {"intermediate_size", 64},
+                {"num_hidden_layers", 2},
+                {"num_attention_heads", 4},
+                {"num_key_value_heads", 2},
+                {"head_dim", 8},
+                {"max_position_embeddings", 64},
+                {"rms_norm_eps", 1e-5},
+                {"rope_theta", 10000.0},
+                {"hidden_act", "silu"},
+                {"tie_word_embeddings", true}}},
+              {"vocabulary", {{"method", "bpe"}, {"size", 320}}},
+              {"data", {{"kind", "text"}, {"paths", {"train.txt"}}, {"validation_share", 0.1}}},
+              {"batches", {{"sequence_length", 32}, {"tokens", 256}, {"micro_batch_tokens", 64}}},
+              {"schedule", {{"kind", "cosine"}, {"peak", 0.01}, {"warmup", 2}}},
+              {"steps", steps},
+              {"validate_every", 3},
+              {"seed", 7}};
+  }
+  std::string write() const {
+    std::ofstream(path / "config.json") << config.dump(2);
+    return (path / "config.json").string();
+  }
+  outcome train(std::vector<std::string> more = {}) const {
+    std::vector<std::string> arguments{"train", write(), "--threads", "2"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_troupe(arguments);
+  }
+  fs::path last() const { return path / "run" / "last"; }
+  /// All that the next step depends on.
+  std::string weights() const { return text_of(last() / "model.safetensors") + text_of(last() / "optimizer.safetensors"); }
+};
+
+} // namespace
+
+TEST_CASE("train makes a vocabulary, trains, validates, saves a model that generate reads") {
+  const run_folder folder;
+  const outcome result = folder.train();
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  for (const char* file : {"config.json", "model.safetensors", "tokenizer.json", "optimizer.safetensors", "training_state.json"})
+    CHECK(fs::exists(folder.last() / file));
+  CHECK(text_of(folder.path / "run" / "loss.svg").starts_with("<svg"));
+  std::istringstream metrics(text_of(folder.path / "run" / "metrics.jsonl"));
+  std::vector<double> losses, validations;
+  for (std::string line; std::getline(metrics, line);) {
+    const json entry = json::parse(line);
+    if (entry.contains("loss")) losses.push_back(entry["loss"]);
+    else validations.push_back(entry["val_loss"]);
+  }
+  REQUIRE(losses.size() == 6);
+  CHECK(losses.back() < losses.front());
+  CHECK(validations.size() == 2);
+  const outcome story = run_troupe({"generate", "-m", (folder.path / "run" / "best").string(), "-p", "Ann saw", "-n", "8"});
+  INFO(story.err);
+  CHECK(story.exit_code == 0);
+  CHECK_FALSE(story.out.empty());
+}
+
+TEST_CASE("a run that is resumed has the bytes of one that was not interrupted") {
+  const run_folder whole;
+  REQUIRE(whole.train().exit_code == 0);
+  run_folder killed;
+  killed.config["save_every"] = 1;
+  {
+    troupe_process process({"train", killed.write(), "--threads", "2", "--json"});
+    process.read_out(900); // Some steps.
+    process.signal(SIGKILL);
+    CHECK(process.finish().exit_code == 137);
+  }
+  const outcome resumed = killed.train({"--resume"});
+  INFO(resumed.err);
+  REQUIRE(resumed.exit_code == 0);
+  CHECK(killed.weights() == whole.weights());
+  CHECK(text_of(killed.last() / "training_state.json").find("\"update\": 6") != std::string::npos);
+}
+
+TEST_CASE("SIGTERM saves and ends; the run goes on from there") {
+  const run_folder whole;
+  REQUIRE(whole.train().exit_code == 0);
+  const run_folder stopped;
+  {
+    troupe_process process({"train", stopped.write(), "--threads", "2", "--json"});
+    process.read_out(300);
+    process.signal(SIGTERM);
+    const outcome result = process.finish();
+    INFO(result.err);
+    CHECK((result.exit_code == 143 || result.exit_code == 0)); // 0: it was done already.
+  }
+  REQUIRE(stopped.train({"--resume"}).exit_code == 0);
+  CHECK(stopped.weights() == whole.weights());
+}
+
+TEST_CASE("threads, shards, micro-batches in flight and actors that are killed change no bit of the weights") {
+  const run_folder plain;
+  REQUIRE(plain.train().exit_code == 0);
+  const std::string wanted = plain.weights();
+  for (const std::vector<std::string>& options :
+       {std::vector<std::string>{"--shards", "1", "--in-flight", "1"}, {"--shards", "3"}, {"--threads", "1"}}) {
+    const run_folder other;
+    REQUIRE(other.train(options).exit_code == 0);
+    CHECK(other.weights() == wanted);
+  }
+  const run_folder disturbed;
+  const fs::path plan = disturbed.path / "plan.json";
+  std::ofstream(plan) << R"({"seed": 3, "faults": [
+    {"name": "a head", "selector": {"path": "/replica/0/layer/1/head/0"}, "trigger": {"nth_message": 30}, "effect": {"kill": {}}},
+    {"name": "a shard", "selector": {"path": "/replica/0/layer/0/shard/1"}, "trigger": {"nth_message": 70}, "effect": {"throw": {}}},
+    {"name": "a layer", "selector": {"path": "/replica/0/layer/0"}, "trigger": {"nth_message": 200}, "effect": {"kill": {}}},
+    {"name": "NaN", "selector": {"from": "/replica/0/layer/1/head/1", "message": "HeadPassResult"}, "trigger": {"nth_message": 9}, "effect": {"not_a_number": {}}},
+    {"name": "the trainer", "selector": {"path": "/trainer"}, "trigger": {"nth_message": 150}, "effect": {"kill": {}}},
+    {"name": "everything", "selector": {"path": "/supervisor"}, "trigger": {"nth_message": 1}, "effect": {"kill": {}}}]})";
+  const outcome result = disturbed.train({"--plan", plan.string()});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  CHECK(disturbed.weights() == wanted);
+}
+
+TEST_CASE("what is wrong with a configuration or its data is said once, and nothing is left half-written") {
+  const auto error_of = [](const run_folder& folder) {
+    const outcome result = folder.train();
+    CHECK(result.exit_code == 3);
+    CHECK_FALSE(fs::exists(folder.path / "run" / "last"));
+    return result.err;
+  };
+  run_folder folder;
+  folder.config["batchs"] = 3;
+  CHECK_THAT(error_of(folder), ContainsSubstring("batchs") && ContainsSubstring("there is no such key"));
+  folder = run_folder();
+  folder.config["batches"]["sequence_length"] = 128;
+  folder.config["batches"]["micro_batch_tokens"] = 256;
+  CHECK_THAT(error_of(folder), ContainsSubstring("sequence_length is 128") && ContainsSubstring("64"));
+  folder = run_folder();
+  folder.config["optimizer"] = {{"beta1", 2}};
+  CHECK_THAT(error_of(folder), ContainsSubstring("optimizer.beta1"));
+  folder = run_folder();
+  folder.config["data"]["paths"] = {"absent.txt"};
+  CHECK_THAT(error_of(folder), ContainsSubstring("absent.txt"));
+  folder = run_folder();
+  std::ofstream(folder.path / "train.txt", std::ios::trunc);
+  CHECK_THAT(error_of(folder), ContainsSubstring("train.txt") && ContainsSubstring("empty"));
+  folder = run_folder();
+  folder.config["model"]["model_type"] = "mystery";
+  CHECK_THAT(error_of(folder), ContainsSubstring("mystery"));
+}
+
+TEST_CASE("documents that are no UTF-8 are skipped, and counted") {
+  const run_folder folder(1);
+  std::ofstream(folder.path / "train.txt", std::ios::app) << "\xff\xfe bad\n\n";
+  const outcome result = folder.train();
+  INFO(result.err);
+  CHECK(result.exit_code == 0);
+  CHECK(result.err.find("skipped as no UTF-8: 1") != std::string::npos);
+}
+
+TEST_CASE("a run that exists is neither continued nor overwritten unasked, nor resumed with another model") {
+  run_folder folder(2);
+  REQUIRE(folder.train().exit_code == 0);
+  const outcome again = folder.train();
+  CHECK(again.exit_code == 3);
+  CHECK(again.err.find("--resume") != std::string::npos);
+  folder.config["seed"] = 8;
+  CHECK(folder.train({"--resume"}).exit_code == 3);
+  folder.config["seed"] = 7;
+  folder.config["steps"] = 4;
+  CHECK(folder.train({"--resume"}).exit_code == 0);
+}
+
+TEST_CASE("the printed configuration is one that is read, comments and all") {
+  const outcome printed = run_troupe({"train", "--print-config"});
+  REQUIRE(printed.exit_code == 0);
+  const fs::path folder = temporary_path();
+  fs::create_directories(folder);
+  std::ofstream(folder / "config.json") << printed.out;
+  const outcome result = run_troupe({"train", (folder / "config.json").string()});
+  CHECK(result.exit_code == 3); // There is no train.txt.
+  CHECK(result.err.find("train.txt") != std::string::npos);
+}
