@@ -280,6 +280,11 @@ TEST_CASE("diverged losses get a mark and a gap, and leave the axis as it is") {
     CHECK_THAT(lines_of(text)[0], ContainsSubstring("diverged !"));
     CHECK(count_of(text, '!') == 2);
   }
+  loss_history level;
+  for (uint64_t step = 0; step <= 10; ++step) level.training.push_back({step, step >= 4 && step <= 6 ? not_a_number : 2});
+  const std::string picture = loss_curve_text(level, 60, 12, true);
+  CHECK_THAT(picture, ContainsSubstring("*****          ")); // Nothing from the 3rd to the 7th.
+  CHECK_THAT(picture, ContainsSubstring("          *****"));
   for (auto& point : history.training) point.loss = not_a_number;
   check_svg(loss_curve_svg(history));
   CHECK_THAT(loss_curve_svg(history), !ContainsSubstring("nan"));
@@ -364,7 +369,9 @@ TEST_CASE("a text picture has exactly the size asked for") {
   history.training[100].loss = not_a_number;
   auto steep = history;
   steep.training[0].loss = 9e8;
-  for (const auto& one : {history, steep, loss_history{}})
+  loss_history far;
+  far.training = {{3, 1e9}, {UINT64_MAX, -1e9}};
+  for (const auto& one : {history, steep, far, loss_history{}})
     for (const uint32_t width : {0u, 1u, 2u, 5u, 20u, 23u, 24u, 25u, 40u, 79u, 80u, 200u})
       for (const uint32_t height : {0u, 1u, 2u, 5u, 6u, 7u, 12u, 24u, 100u})
         for (const bool ascii : {false, true}) {
@@ -377,6 +384,15 @@ TEST_CASE("a text picture has exactly the size asked for") {
           for (const auto& line : lines) CHECK(characters_of(line) == width);
           if (ascii) CHECK(std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; }));
         }
+}
+
+TEST_CASE("labels of steps that would touch are left out") {
+  loss_history history;
+  history.training = {{0, 4}, {8'000'000'000'000, 3}};
+  std::istringstream labels(lines_of(loss_curve_text(history, 60, 12)).back());
+  std::vector<std::string> all;
+  for (std::string label; labels >> label;) all.push_back(label);
+  CHECK(all == std::vector<std::string>{"0", "2000000000000", "6000000000000"});
 }
 
 TEST_CASE("a text picture of a few points is the one that a person would draw") {

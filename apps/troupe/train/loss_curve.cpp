@@ -444,8 +444,8 @@ step_labels labels_of(const linear_axis& steps, size_t left, size_t columns) {
     const std::string label = steps.mark_text(mark);
     const size_t at = left + dot_of(steps.share(mark), columns);
     size_t begin = at - std::min(at, label.size() / 2);
-    if (begin + label.size() > left + columns) begin = left + columns - std::min(left + columns, label.size());
-    if (begin < free_from || begin + label.size() > left + columns) continue;
+    begin = std::min(begin, left + columns - label.size()); // No label is longer: there are axes from 24 columns on.
+    if (begin < free_from) continue;
     labels.text.replace(begin, label.size(), label);
     labels.marks.push_back(at - left);
     free_from = begin + label.size() + 1;
