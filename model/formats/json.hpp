@@ -29,6 +29,9 @@ struct json_member {
 
 class json_node;
 
+/// The text of a file of at most bytes_max bytes. Throws input_error.
+std::string read_text(const std::filesystem::path& path, uint64_t bytes_max);
+
 /// Holds what the nodes point into: keep it as long as them.
 class json_file {
 public:
@@ -36,6 +39,8 @@ public:
   /// 64, or has two members of one name. Memory is bounded by about thirty times the file's length, and about
   /// ten for a vocabulary.
   explicit json_file(const std::filesystem::path& path, uint64_t bytes_max = 256 << 20);
+  /// Of this text; `path` is for errors only.
+  json_file(const std::filesystem::path& path, std::string_view text);
   json_file(const json_file&) = delete;
   json_file& operator=(const json_file&) = delete;
 
