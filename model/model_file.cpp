@@ -27,19 +27,27 @@ std::unique_ptr<const hf_folder> open_folder(const std::filesystem::path& folder
 
 std::shared_ptr<model_file> describe(const model_source& source, model_description description,
                                      const std::filesystem::path& path) {
-  auto model = std::make_shared<model_file>();
+  auto model = make_model_file(std::move(description));
   model->path = path.has_filename() ? path : path.parent_path();
-  model->spec = std::move(description.spec);
-  model->tensors = std::move(description.tensors);
-  model->copies = std::move(description.copies);
-  model->parameters = description.parameters;
-  model->tensor_types = std::move(description.tensor_types);
   model->files = source.files();
   for (const auto& file : model->files) model->file_bytes += file->bytes().size();
   return model;
 }
 
 } // namespace
+
+std::shared_ptr<model_file> make_model_file(model_description description) {
+  auto model = std::make_shared<model_file>();
+  model->spec = std::move(description.spec);
+  model->tensors = std::move(description.tensors);
+  model->copies = std::move(description.copies);
+  model->parameters = description.parameters;
+  model->tensor_types = std::move(description.tensor_types);
+  model->published = std::move(description.published);
+  model->config = std::move(description.config);
+  model->gguf_rope = description.gguf_rope;
+  return model;
+}
 
 void model_file::release(const tensor_view& tensor) const {
   for (const auto& file : files) {

@@ -15,7 +15,7 @@ namespace troupe {
 
 /// Immutable, shared. Keeps its files mapped; all tensor views point into them, or into the copies.
 struct model_file {
-  std::filesystem::path path; // As it was opened.
+  std::filesystem::path path; // As it was opened; empty for a model that only exists in memory.
   model_spec spec;
   model_tensors tensors;
   vocabulary words;
@@ -23,11 +23,22 @@ struct model_file {
   uint64_t parameters = 0;
   std::vector<std::pair<std::string, uint64_t>> tensor_types; // "Q8_0" -> how many tensors.
   std::vector<std::shared_ptr<const mapped_file>> files;      // What the views point into ...
-  std::vector<std::vector<std::byte>> copies; // ... or here, where a file stores a weight another way round.
+  std::vector<std::vector<std::byte>> copies; // ... or here, where a file stores a weight another way round, or
+                                              // where there is none.
+
+
+  // For saving it as a folder or exporting it (model/families).
+  std::vector<published_tensor> published; // Every published tensor that the views are of.
+  std::string config;                      // The text of config.json; empty for a GGUF file.
+  rope_kind gguf_rope = rope_kind::none;   // What GGUF files of this family have, whatever `spec` has.
 
   /// The tensor has been packed, and what is in the file is hardly needed again: see mapped_file::release.
   void release(const tensor_view& tensor) const;
 };
+
+struct model_description;
+/// What a family has found, as a model without files and words.
+std::shared_ptr<model_file> make_model_file(model_description description);
 
 /// Opens a GGUF file, or a folder as Hugging Face publishes models (config.json, safetensors, tokenizer.json;
 /// naming the config.json or a .safetensors file of the model opens its folder). Checks all of it that is

@@ -41,11 +41,11 @@ const family& find_family(const model_source& source, std::string_view key, std:
 
 /// By model_type; architectures must agree with it, since the same configuration also goes with models that
 /// end otherwise than in logits.
-const family& family_of(const hf_folder& folder) {
-  const auto type = folder.find_string("model_type");
-  if (!type) folder.fail("model_type", "this key is missing");
-  const family& known = find_family(folder, "model_type", *type);
-  const auto classes = folder.config().find("architectures");
+const family& family_of(const hf_source& source) {
+  const auto type = source.find_string("model_type");
+  if (!type) source.fail("model_type", "this key is missing");
+  const family& known = find_family(source, "model_type", *type);
+  const auto classes = source.config().find("architectures");
   if (!classes || classes->size() == 0) return known;
   const json_node first = (*classes)[0];
   if (first.text() != known.model_class) {
@@ -64,10 +64,12 @@ model_description describe_model(const gguf& file) {
   return find_family(file, "general.architecture", file.get_string("general.architecture")).describe(file);
 }
 
-model_description describe_model(const hf_folder& folder) {
-  const auto& known = family_of(folder);
-  require_supported(folder);
-  return known.describe(folder);
+model_description describe_model(const hf_source& source) {
+  const auto& known = family_of(source);
+  require_supported(source);
+  auto description = known.describe(source);
+  description.config = source.config_text();
+  return description;
 }
 
 } // namespace troupe

@@ -18,6 +18,9 @@ struct model_description {
   std::vector<std::vector<std::byte>> copies; // Weights that had to be stored another way round.
   uint64_t parameters = 0;
   std::vector<std::pair<std::string, uint64_t>> tensor_types; // "Q8_0" -> how many tensors, by type.
+  std::vector<published_tensor> published; // Those of the source that are used.
+  std::string config;                      // The text of config.json; empty for a GGUF file.
+  rope_kind gguf_rope = rope_kind::none;   // What the family's GGUF files have, whatever this one has.
 };
 
 struct family {
@@ -36,7 +39,7 @@ std::span<const family> families();
 /// for what is not a (whole) model, of a family not known (listing those that are), or has configuration that
 /// changes the maths in a way that is not supported.
 model_description describe_model(const gguf& file);
-model_description describe_model(const hf_folder& folder);
+model_description describe_model(const hf_source& source);
 
 // The families; each is in the file of its name.
 model_description describe_llama(const model_source& source);

@@ -20,7 +20,7 @@ namespace {
 
 std::string range_of(bounds wanted) { return "from " + text_of(wanted.low) + " to " + text_of(wanted.high); }
 
-std::string shape(uint64_t rows, uint64_t columns) {
+std::string shape_text(uint64_t rows, uint64_t columns) {
   return "[" + std::to_string(rows) + ", " + std::to_string(columns) + "]";
 }
 
@@ -123,15 +123,32 @@ std::optional<source_tensor> tensor_lookup::use(const std::string& name) {
   return tensor;
 }
 
-std::optional<tensor_view> tensor_lookup::find_matrix(const published_name& name, uint64_t rows,
-                                                      uint64_t columns) {
+tensor_view tensor_lookup::record(const published_name& name, std::vector<uint64_t> shape, tensor_view view) {
+  published_.push_back({name.gguf, name.hugging_face, std::move(shape), false, view});
+  return view;
+}
+
+tensor_view tensor_lookup::make(const published_name& name, uint64_t rows, uint64_t columns,
+                                std::vector<uint64_t> shape) {
+  const auto& zeros = copies_.emplace_back(rows * columns * sizeof(float));
+  return record(name, std::move(shape), {name_here(name), tensor_type::f32, rows, columns, zeros});
+}
+
+std::optional<tensor_view> tensor_lookup::find(const published_name& name, uint64_t rows, uint64_t columns,
+                                               std::vector<uint64_t> shape) {
   const auto tensor = use(name_here(name));
   if (!tensor) return std::nullopt;
   if (tensor->rows != rows || tensor->columns != columns) {
     source_.fail_tensor(tensor->name,
-                        "wanted " + shape(rows, columns) + ", found " + shape(tensor->rows, tensor->columns));
+                        "wanted " + shape_text(rows, columns) + ", found " +
+                            shape_text(tensor->rows, tensor->columns));
   }
-  return view_of(*tensor);
+  return record(name, std::move(shape), view_of(*tensor));
+}
+
+std::optional<tensor_view> tensor_lookup::find_matrix(const published_name& name, uint64_t rows,
+                                                      uint64_t columns) {
+  return find(name, rows, columns, {rows, columns});
 }
 
 void tensor_lookup::fail_missing(const published_name& name, const std::string& wanted) const {
@@ -139,13 +156,14 @@ void tensor_lookup::fail_missing(const published_name& name, const std::string& 
 }
 
 tensor_view tensor_lookup::matrix(const published_name& name, uint64_t rows, uint64_t columns) {
+  if (makes_tensors()) return make(name, rows, columns, {rows, columns});
   auto found = find_matrix(name, rows, columns);
-  if (!found) fail_missing(name, shape(rows, columns));
+  if (!found) fail_missing(name, shape_text(rows, columns));
   return *std::move(found);
 }
 
 std::optional<tensor_view> tensor_lookup::find_vector(const published_name& name, uint64_t length) {
-  auto found = find_matrix(name, 1, length);
+  auto found = find(name, 1, length, {length});
   if (found && traits_of(found->type).block_elements != 1) {
     source_.fail_tensor(found->name,
                         "wanted F32, F16 or BF16, found " + std::string(traits_of(found->type).name));
@@ -154,8 +172,9 @@ std::optional<tensor_view> tensor_lookup::find_vector(const published_name& name
 }
 
 tensor_view tensor_lookup::vector(const published_name& name, uint64_t length) {
+  if (makes_tensors()) return make(name, 1, length, {length});
   auto found = find_vector(name, length);
-  if (!found) fail_missing(name, shape(1, length));
+  if (!found) fail_missing(name, shape_text(1, length));
   return *std::move(found);
 }
 
@@ -165,9 +184,9 @@ tensor_view tensor_lookup::table(const published_name& name, uint64_t rows_max, 
   if (tensor->columns != columns || tensor->rows > rows_max) {
     source_.fail_tensor(tensor->name, "wanted " + std::to_string(columns) + " columns and at most " +
                                           std::to_string(rows_max) + " rows, found " +
-                                          shape(tensor->rows, tensor->columns));
+                                          shape_text(tensor->rows, tensor->columns));
   }
-  return view_of(*tensor);
+  return record(name, {tensor->rows, tensor->columns}, view_of(*tensor));
 }
 
 std::optional<tensor_view> tensor_lookup::read_bias(const published_name& name, uint64_t length, bias with) {
@@ -183,7 +202,11 @@ projection_tensors tensor_lookup::projection(const published_name& name, uint64_
 projection_tensors tensor_lookup::conv1d(const published_name& name, uint64_t rows, uint64_t columns,
                                          bias with) {
   if (!is_hugging_face()) return projection(name, rows, columns, with);
-  return {transposed(matrix(name + ".weight", columns, rows)), read_bias(name, rows, with)};
+  const auto weight = makes_tensors() ? make(name + ".weight", rows, columns, {columns, rows})
+                                      : transposed(matrix(name + ".weight", columns, rows));
+  published_.back().is_transposed = true;
+  published_.back().view = weight;
+  return {weight, read_bias(name, rows, with)};
 }
 
 tensor_view tensor_lookup::transposed(const tensor_view& tensor) {
@@ -200,6 +223,7 @@ norm_tensors tensor_lookup::norm(const published_name& name, uint64_t width, bia
 }
 
 std::string tensor_lookup::prefix_if_used(std::string_view prefix) const {
+  if (makes_tensors()) return std::string(prefix);
   for (size_t i = 0; i < source_.tensor_count(); ++i) {
     if (source_.tensor(i).name.starts_with(prefix)) return std::string(prefix);
   }
@@ -234,13 +258,14 @@ void tensor_lookup::finish(model_description& model) {
     if (!is_used_[i] && !is_ignored_[i]) {
       source_.fail_tensor(tensor.name, "is not part of this architecture as it is known here");
     }
-    if (!is_used_[i]) continue;
-    ++counts[*tensor.type];
-    model.parameters +=
-        tensor.rows * tensor.columns; // Tensors do not overlap: the sum is bounded by the files.
+  }
+  for (const auto& tensor : published_) {
+    ++counts[tensor.view.type];
+    model.parameters += tensor.view.rows * tensor.view.columns; // Tensors do not overlap: the sum is bounded by the files.
   }
   for (const auto& [type, count] : counts) model.tensor_types.emplace_back(traits_of(type).name, count);
   model.copies = std::move(copies_);
+  model.published = std::move(published_);
 }
 
 decoder_sizes read_sizes(const model_source& source, const hyperparameters& parameters,
@@ -281,7 +306,7 @@ decoder_sizes read_sizes(const model_source& source, const hyperparameters& para
     parameters.fail(value_length, "values of another length (" + std::to_string(length) + ") than keys (" +
                                       std::to_string(sizes.head_dim) + ") are not supported");
   }
-  if (sizes.layers > source.tensor_count()) {
+  if (source.has_tensors() && sizes.layers > source.tensor_count()) {
     parameters.fail(keys.layers, std::to_string(sizes.layers) + " layers, but there are only " +
                                      std::to_string(source.tensor_count()) + " tensors");
   }
@@ -290,8 +315,10 @@ decoder_sizes read_sizes(const model_source& source, const hyperparameters& para
 
 tensor_view read_embedding(const hyperparameters& parameters, tensor_lookup& tensors,
                            const std::string& hugging_face_name, uint32_t width) {
-  const auto embedding = tensors.table({"token_embd.weight", hugging_face_name}, vocabulary_max, width);
-  const published_name size{"", "vocab_size"};
+  const published_name name{"token_embd.weight", hugging_face_name}, size{"", "vocab_size"};
+  if (tensors.makes_tensors())
+    return tensors.matrix(name, parameters.count(size, {1, double(vocabulary_max)}), width);
+  const auto embedding = tensors.table(name, vocabulary_max, width);
   const auto rows = static_cast<uint32_t>(embedding.rows);
   if (parameters.count(size, {1, double(vocabulary_max)}, rows) != rows) {
     parameters.fail(size, "the embedding has " + std::to_string(rows) + " rows");

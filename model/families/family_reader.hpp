@@ -55,10 +55,14 @@ private:
   std::string architecture_;
 };
 
-/// Looks up the model's tensors by name, checks their shapes, and remembers which were used.
+/// Looks up the model's tensors by name, checks their shapes, and remembers which were used. Where the source has
+/// no tensors, those that must be there are made: float32 zeros, each once, a Conv1D's the way round that it is
+/// used.
 class tensor_lookup {
 public:
   explicit tensor_lookup(const model_source& source) : source_(source), is_used_(source.tensor_count()) {}
+
+  bool makes_tensors() const { return !source_.has_tensors(); }
 
   /// [rows, columns]. Throws input_error when it is missing or has another shape.
   tensor_view matrix(const published_name& name, uint64_t rows, uint64_t columns);
@@ -83,21 +87,25 @@ public:
   [[noreturn]] void fail(const published_name& name, std::string_view reason) const {
     source_.fail_tensor(name_here(name), reason);
   }
-  /// `prefix` where names of the source begin with it, else nothing: Hugging Face's base models are stored
-  /// without.
+  /// `prefix` where names of the source begin with it or are made, else nothing: Hugging Face's base models are
+  /// stored without.
   std::string prefix_if_used(std::string_view prefix) const;
   /// Tensors whose names end so do not count as unused: constants that some versions stored.
   void ignore_endings(std::initializer_list<std::string_view> endings);
   /// The tensor is as good as used when it holds the same bytes as `other`; input_error when it holds others.
   void ignore_copy(const published_name& name, const tensor_view& other);
 
-  /// Hands over the transposed copies and counts what was used. Throws input_error when a tensor was not:
+  /// Hands over the copies and what was used, and counts that. Throws input_error when a tensor was not:
   /// then the model is not what its family takes it for, and its results would be wrong.
   void finish(model_description& model);
 
 private:
   const std::string& name_here(const published_name& name) const;
   std::optional<source_tensor> use(const std::string& name);
+  tensor_view record(const published_name& name, std::vector<uint64_t> shape, tensor_view view);
+  tensor_view make(const published_name& name, uint64_t rows, uint64_t columns, std::vector<uint64_t> shape);
+  std::optional<tensor_view> find(const published_name& name, uint64_t rows, uint64_t columns,
+                                  std::vector<uint64_t> shape);
   std::optional<tensor_view> read_bias(const published_name& name, uint64_t length, bias with);
   [[noreturn]] void fail_missing(const published_name& name, const std::string& wanted) const;
   tensor_view transposed(const tensor_view& tensor);
@@ -106,6 +114,7 @@ private:
   std::vector<bool> is_used_; // By index in source_.
   std::vector<bool> is_ignored_ = std::vector<bool>(is_used_.size());
   std::vector<std::vector<std::byte>> copies_;
+  std::vector<published_tensor> published_;
 };
 
 /// The keys of decoder_sizes.

@@ -99,6 +99,7 @@ model_description describe_gated_decoder(const model_source& source, const gated
   const bias_rules biases = read_bias_rules(parameters, traits);
 
   model_description model;
+  model.gguf_rope = traits.rope;
   model.tensors.embedding = read_embedding(parameters, tensors, base + "embed_tokens.weight", sizes.width);
   model.spec = start_spec(source, traits.architecture, sizes, model.tensors.embedding);
   model.spec.final_norm = norm;

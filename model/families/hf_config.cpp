@@ -73,8 +73,8 @@ void require_known_rope(const json_node& config) {
 
 } // namespace
 
-void require_supported(const hf_folder& folder) {
-  const json_node config = folder.config();
+void require_supported(const hf_source& source) {
+  const json_node config = source.config();
   for (const auto key : must_be_off) {
     const auto found = config.find(key);
     if (found && !is_off(*found)) found->fail("is not supported");

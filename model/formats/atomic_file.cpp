@@ -79,14 +79,19 @@ void atomic_file::commit(const std::function<void()>& before_rename) {
   if (before_rename) before_rename();
   if (::rename(partial_.c_str(), path_.c_str()) != 0) fail("cannot give the file its name");
   is_committed_ = true;
-  const auto folder = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
-  const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  // Some file systems know no fsync of a folder (EINVAL): then the name is as durable as they can make it.
-  const bool is_synced = directory >= 0 && (::fsync(directory) == 0 || errno == EINVAL);
+  sync_to_disk(path_.has_parent_path() ? path_.parent_path() : std::filesystem::path("."));
+}
+
+void sync_to_disk(const std::filesystem::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Some file systems know no fsync of a folder (EINVAL): then its names are as durable as they can make them.
+  const bool is_synced = descriptor >= 0 && (::fsync(descriptor) == 0 || errno == EINVAL);
   const int error = errno;
-  if (directory >= 0) ::close(directory);
-  errno = error;
-  if (!is_synced) fail("cannot bring the folder to the disk");
+  if (descriptor >= 0) ::close(descriptor);
+  if (!is_synced) {
+    throw input_error(path.string() +
+                      ": cannot bring this to the disk: " + std::generic_category().message(error));
+  }
 }
 
 } // namespace troupe

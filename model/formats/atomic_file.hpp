@@ -40,4 +40,7 @@ private:
   std::vector<std::byte> buffer_;
 };
 
+/// Brings what a file holds, or the names in a folder, to the disk. Throws input_error.
+void sync_to_disk(const std::filesystem::path& path);
+
 } // namespace troupe

@@ -34,12 +34,16 @@ bool is_plain_name(const std::string& name) {
          name.find('\0') == std::string::npos;
 }
 
+std::filesystem::path without_slash(const std::filesystem::path& path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
 } // namespace
 
 hf_folder::hf_folder(const std::filesystem::path& path)
-    : path_(path.has_filename() ? path : path.parent_path()),
-      config_(path_ / "config.json", config_bytes_max) {
-  config_.root().members(); // Must be an object.
+    : hf_source(without_slash(path) / "config.json",
+                read_text(without_slash(path) / "config.json", config_bytes_max)),
+      path_(without_slash(path)) {
   open_files();
   std::sort(tensors_.begin(), tensors_.end(),
             [](const auto& a, const auto& b) { return a.tensor.name < b.tensor.name; });
@@ -91,39 +95,6 @@ std::vector<std::shared_ptr<const mapped_file>> hf_folder::files() const {
   std::vector<std::shared_ptr<const mapped_file>> files;
   for (const auto& file : files_) files.push_back(file->file());
   return files;
-}
-
-std::optional<json_node> hf_folder::find(std::string_view key) const {
-  json_node at = config();
-  while (!key.empty()) {
-    const size_t dot = std::min(key.find('.'), key.size());
-    const auto inner = at.find(key.substr(0, dot));
-    if (!inner) return std::nullopt;
-    at = *inner;
-    key.remove_prefix(std::min(dot + 1, key.size()));
-    if (key.empty()) return at;
-  }
-  return std::nullopt;
-}
-
-std::optional<uint64_t> hf_folder::find_unsigned(std::string_view key) const {
-  const auto found = find(key);
-  return found ? std::optional(found->natural()) : std::nullopt;
-}
-
-std::optional<double> hf_folder::find_number(std::string_view key) const {
-  const auto found = find(key);
-  return found ? std::optional(found->number()) : std::nullopt;
-}
-
-std::optional<bool> hf_folder::find_bool(std::string_view key) const {
-  const auto found = find(key);
-  return found ? std::optional(found->flag()) : std::nullopt;
-}
-
-std::optional<std::string_view> hf_folder::find_string(std::string_view key) const {
-  const auto found = find(key);
-  return found ? std::optional<std::string_view>(found->text()) : std::nullopt;
 }
 
 const std::filesystem::path& hf_folder::path_of_tensor(std::string_view name) const {

@@ -5,9 +5,8 @@
 //
 // The folder is not trusted: every file is checked by its reader, the index names plain files of this folder
 // only, and every tensor is where the index says.
-#include "model/formats/json.hpp"
+#include "model/formats/hf_source.hpp"
 #include "model/formats/mapped_file.hpp"
-#include "model/formats/model_source.hpp"
 #include "model/formats/safetensors.hpp"
 #include <filesystem>
 #include <memory>
@@ -15,21 +14,12 @@
 
 namespace troupe {
 
-class hf_folder final : public model_source {
+class hf_folder final : public hf_source {
 public:
   /// Throws input_error naming the file, the place and the reason.
   explicit hf_folder(const std::filesystem::path& path);
 
-  /// All of config.json.
-  json_node config() const { return config_.root(); }
-
-  publication published_as() const override { return publication::hugging_face; }
   const std::filesystem::path& path() const override { return path_; }
-  bool has(std::string_view key) const override { return find(key).has_value(); }
-  std::optional<uint64_t> find_unsigned(std::string_view key) const override;
-  std::optional<double> find_number(std::string_view key) const override;
-  std::optional<bool> find_bool(std::string_view key) const override;
-  std::optional<std::string_view> find_string(std::string_view key) const override;
   size_t tensor_count() const override { return tensors_.size(); }
   source_tensor tensor(size_t index) const override { return tensors_[index].tensor; }
   std::vector<std::shared_ptr<const mapped_file>> files() const override;
@@ -40,14 +30,11 @@ private:
     size_t file; // In files_.
   };
 
-  const std::filesystem::path& path_of_keys() const override { return config_.path(); }
   const std::filesystem::path& path_of_tensor(std::string_view name) const override;
-  std::optional<json_node> find(std::string_view key) const;
   void open_files();
   void add_tensors(size_t file);
 
   std::filesystem::path path_;
-  json_file config_;
   std::vector<std::unique_ptr<const safetensors_reader>> files_;
   std::vector<placed_tensor> tensors_; // Sorted by name.
 };

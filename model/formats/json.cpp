@@ -122,18 +122,28 @@ std::string describe(const json_value& value) {
   return std::visit(visitor{}, value.content);
 }
 
-} // namespace
-
-json_file::json_file(const std::filesystem::path& path, uint64_t bytes_max, bool comments) : path_(path) {
-  const mapped_file file(path);
+/// The characters of a file that is not longer than wanted.
+std::string_view text_of_file(const mapped_file& file, uint64_t bytes_max) {
   const auto bytes = file.bytes();
   if (bytes.size() > bytes_max) {
-    throw input_error(path.string() + ": the file: has " + std::to_string(bytes.size()) +
+    throw input_error(file.path().string() + ": the file: has " + std::to_string(bytes.size()) +
                       " bytes; wanted at most " + std::to_string(bytes_max));
   }
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+} // namespace
+
+std::string read_text(const std::filesystem::path& path, uint64_t bytes_max) {
+  return std::string(text_of_file(mapped_file(path), bytes_max));
+}
+
+json_file::json_file(const std::filesystem::path& path, uint64_t bytes_max)
+    : json_file(path, text_of_file(mapped_file(path), bytes_max)) {}
+
+json_file::json_file(const std::filesystem::path& path, std::string_view text, bool comments) : path_(path) {
   tree_builder builder(root_);
-  const auto* text = reinterpret_cast<const char*>(bytes.data());
-  if (!nlohmann::json::sax_parse(text, text + bytes.size(), &builder, nlohmann::json::input_format_t::json, true, comments)) {
+  if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder, nlohmann::json::input_format_t::json, true, comments)) {
     throw input_error(path.string() + ": the file: " + builder.error());
   }
 }

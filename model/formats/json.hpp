@@ -29,14 +29,18 @@ struct json_member {
 
 class json_node;
 
+/// The text of a file of at most bytes_max bytes. Throws input_error.
+std::string read_text(const std::filesystem::path& path, uint64_t bytes_max);
+
 /// Holds what the nodes point into: keep it as long as them.
 class json_file {
 public:
   /// Throws input_error when the file cannot be read, is longer than bytes_max, is no JSON, nests deeper than
   /// 64, or has two members of one name. Memory is bounded by about thirty times the file's length, and about
   /// ten for a vocabulary.
-  /// comments: whether // and /* */ are skipped, as in files that people write.
-  explicit json_file(const std::filesystem::path& path, uint64_t bytes_max = 256 << 20, bool comments = false);
+  explicit json_file(const std::filesystem::path& path, uint64_t bytes_max = 256 << 20);
+  /// Of this text; `path` is for errors only. comments: whether // and /* */ are skipped, as in files that people write.
+  json_file(const std::filesystem::path& path, std::string_view text, bool comments = false);
   json_file(const json_file&) = delete;
   json_file& operator=(const json_file&) = delete;
 

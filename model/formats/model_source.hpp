@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -27,6 +28,16 @@ struct source_tensor {
   std::span<const std::byte> bytes;
 };
 
+/// A tensor that a family has used: what it is called in each publication, and where it is here. What saving a
+/// model needs.
+struct published_tensor {
+  std::string gguf_name, hugging_face_name; // The other publication's name counts only if it has such a tensor.
+  std::vector<uint64_t> shape;              // As it was published, the outer dimension first.
+  bool is_transposed = false;               // `view` is [columns, rows] of the shape.
+  tensor_view view; // All of it. A model's tensor may be some of its rows, or of a vector's elements: then it
+                    // is within these bytes.
+};
+
 /// Read-only. Everything handed out is a view into it or into its mapped files.
 class model_source {
 public:
@@ -42,6 +53,10 @@ public:
   virtual std::optional<double> find_number(std::string_view key) const = 0;
   virtual std::optional<bool> find_bool(std::string_view key) const = 0;
   virtual std::optional<std::string_view> find_string(std::string_view key) const = 0;
+
+  /// False: a configuration only, without tensors as yet. Then none is found, and all are made as they are
+  /// asked for.
+  virtual bool has_tensors() const { return true; }
 
   // Tensors are numbered in the order of their names, which are all different.
   virtual size_t tensor_count() const = 0;

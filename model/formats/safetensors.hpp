@@ -2,11 +2,13 @@
 // safetensors, the tensor file of Hugging Face: a little-endian u64 with the header's length, the header as
 // JSON (name -> dtype, shape, data_offsets), then all tensors' bytes without gaps. Used for models, logits,
 // hidden states, golden results.
+#include "model/formats/atomic_file.hpp"
 #include "model/formats/mapped_file.hpp"
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -74,15 +76,13 @@ struct safetensors_plan {
 
 /// Writes a file front to back, so that results larger than memory can be written as they come: the plan
 /// first, then the bytes of all tensors in its order, in pieces of any size. The file appears under its name
-/// only at finish(); until then it grows beside it as "<path>.partial", which goes away when the writer does
-/// without finish().
+/// only at finish(), whole and on the disk: see atomic_file.
 class safetensors_writer {
 public:
   /// Throws input_error when a name comes twice, a size overflows, or the file cannot be made.
-  safetensors_writer(std::filesystem::path path, const std::vector<safetensors_plan>& plan);
-  ~safetensors_writer();
-  safetensors_writer(const safetensors_writer&) = delete;
-  safetensors_writer& operator=(const safetensors_writer&) = delete;
+  /// metadata: texts by name, in the header's "__metadata__".
+  safetensors_writer(std::filesystem::path path, const std::vector<safetensors_plan>& plan,
+                     const std::map<std::string, std::string>& metadata = {});
 
   void write(std::span<const std::byte> bytes);
   void write(std::span<const float> values) { write(std::as_bytes(values)); }
@@ -92,12 +92,8 @@ public:
   void finish();
 
 private:
-  [[noreturn]] void fail(const std::string& what) const;
-
-  std::filesystem::path path_, partial_;
-  std::ofstream file_;
-  uint64_t remaining_ = 0; // Bytes still to come.
-  bool is_finished_ = false;
+  uint64_t remaining_ = 0;          // Bytes still to come.
+  std::optional<atomic_file> file_; // From the constructor's end on.
 };
 
 } // namespace troupe

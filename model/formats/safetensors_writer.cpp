@@ -3,9 +3,7 @@
 #include "model/formats/safetensors.hpp"
 #include "model/formats/safetensors_types.hpp"
 #include "model/utf8.hpp"
-#include <cerrno>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
 namespace troupe {
 namespace detail {
@@ -33,18 +31,18 @@ const safetensors_traits& traits_of(safetensors_type type) {
 std::string_view name_of(safetensors_type type) { return detail::traits_of(type).name; }
 uint32_t bytes_of(safetensors_type type) { return detail::traits_of(type).bytes; }
 
-safetensors_writer::safetensors_writer(std::filesystem::path path, const std::vector<safetensors_plan>& plan)
-    : path_(std::move(path)), partial_(path_.string() + ".partial") {
+safetensors_writer::safetensors_writer(std::filesystem::path path, const std::vector<safetensors_plan>& plan,
+                                       const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
   for (const auto& tensor : plan) {
     const auto size = detail::safetensors_size(tensor.type, tensor.shape);
     uint64_t end = 0;
     if (!size || __builtin_add_overflow(remaining_, *size, &end)) {
-      throw input_error(path_.string() + ": tensor " + in_quotes(tensor.name) +
-                        ": its size overflows 64 bits");
+      throw input_error(path.string() + ": tensor " + in_quotes(tensor.name) + ": its size overflows 64 bits");
     }
     if (header.contains(tensor.name) || tensor.name == "__metadata__" || !is_utf8(tensor.name)) {
-      throw input_error(path_.string() + ": tensor " + in_quotes(tensor.name) +
+      throw input_error(path.string() + ": tensor " + in_quotes(tensor.name) +
                         ": its name is taken, reserved, or not UTF-8");
     }
     header[tensor.name] = {
@@ -53,41 +51,23 @@ safetensors_writer::safetensors_writer(std::filesystem::path path, const std::ve
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' '); // So that the data is aligned.
-  if (text.size() > detail::safetensors_header_max) throw input_error(path_.string() + ": too many tensors");
+  if (text.size() > detail::safetensors_header_max) throw input_error(path.string() + ": too many tensors");
 
-  file_.open(partial_, std::ios::binary | std::ios::trunc);
+  file_.emplace(std::move(path));
   const uint64_t length = text.size();
-  file_.write(reinterpret_cast<const char*>(&length), sizeof length);
-  file_.write(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file_) fail("cannot write the file");
-}
-
-safetensors_writer::~safetensors_writer() {
-  if (is_finished_) return;
-  file_.close();
-  std::error_code ignored;
-  std::filesystem::remove(partial_, ignored);
-}
-
-void safetensors_writer::fail(const std::string& what) const {
-  throw input_error(partial_.string() + ": " + what + ": " + std::generic_category().message(errno));
+  file_->write(std::as_bytes(std::span(&length, 1)));
+  file_->write(std::as_bytes(std::span(text)));
 }
 
 void safetensors_writer::write(std::span<const std::byte> bytes) {
   TROUPE_ASSERT(bytes.size() <= remaining_);
   remaining_ -= bytes.size();
-  file_.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  if (!file_) fail("cannot write the file");
+  file_->write(bytes);
 }
 
 void safetensors_writer::finish() {
   TROUPE_ASSERT(remaining_ == 0);
-  file_.close();
-  if (!file_) fail("cannot write the file");
-  std::error_code error;
-  std::filesystem::rename(partial_, path_, error);
-  if (error) throw input_error(path_.string() + ": cannot give the file its name: " + error.message());
-  is_finished_ = true;
+  file_->commit();
 }
 
 } // namespace troupe

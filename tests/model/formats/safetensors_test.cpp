@@ -55,10 +55,14 @@ TEST_CASE("what the safetensors writer wrote in pieces reads back the same") {
 }
 
 TEST_CASE("a safetensors writer that does not finish leaves nothing behind") {
-  const auto path = temporary_path(".safetensors");
-  { safetensors_writer writer(path, {{"a", safetensors_type::float32, {2}}}); }
-  CHECK(!std::filesystem::exists(path));
-  CHECK(!std::filesystem::exists(path.string() + ".partial"));
+  const auto folder = temporary_path();
+  std::filesystem::create_directory(folder);
+  const auto path = folder / "a.safetensors";
+  {
+    safetensors_writer writer(path, {{"a", safetensors_type::float32, {2}}});
+    CHECK_FALSE(std::filesystem::is_empty(folder));
+  }
+  CHECK(std::filesystem::is_empty(folder));
   safetensors_writer writer(path, {{"a", safetensors_type::float32, {2}}});
   CHECK_THROWS_AS(writer.finish(), broken_invariant);
   const std::vector<float> three(3);
