@@ -3,6 +3,7 @@
 #include "actors/training_engine.hpp"
 #include "apps/troupe/train/checkpoint.hpp"
 #include "apps/troupe/train/config.hpp"
+#include "apps/troupe/train/metrics.hpp"
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -22,13 +23,6 @@ struct job_options {
 struct epoch_place {
   uint64_t epoch = 0, epochs = 0; // From 1.
   uint64_t step = 0, steps = 0;   // Of this epoch.
-};
-
-struct validation_figures {
-  uint64_t update = 0;
-  double loss = 0; // Mean over the targets: nats per token.
-  uint64_t targets = 0, hits = 0;
-  bool is_best = false;
 };
 
 /// Is told what happens: by the thread that runs the job, but for preparing().

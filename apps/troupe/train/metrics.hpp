@@ -1,13 +1,19 @@
 #pragma once
 // RUN/metrics.jsonl: a line for each step and each validation.
-#include "apps/troupe/train/job.hpp"
+#include "actors/training_engine.hpp"
 #include "apps/troupe/train/loss_curve.hpp"
 #include <filesystem>
 #include <fstream>
-#include <utility>
-#include <vector>
+#include <string>
 
 namespace troupe {
+
+struct validation_figures {
+  uint64_t update = 0;
+  double loss = 0; // Mean over the targets: nats per token.
+  uint64_t targets = 0, hits = 0;
+  bool is_best = false;
+};
 
 class metrics_file {
 public:
