@@ -20,6 +20,7 @@ using batch_source_factory = std::function<batch_source()>;
 struct loader_state {
   static inline const char* name = "loader";
   batch_source source;
+  caf::message latest; // A TrainingBatch, to be sent again if it is asked for again.
 };
 
 loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> self, batch_source_factory make_source);

@@ -81,6 +81,7 @@ void fetch(trainer_pointer self, const v1::BatchName& name) {
   v1::FetchBatch question;
   *question.mutable_name() = name;
   self->send(caf::actor_cast<loader_actor>(found->second), std::move(question));
+  st.fetched = self->clock().now();
 }
 
 /// Begins an attempt, as soon as there are the batch and all owners.
@@ -330,7 +331,7 @@ void on_tick(trainer_pointer self) {
   auto& st = self->state;
   st.ticking = false;
   if (st.phase == phase_kind::waiting) {
-    if (!batch_of(st)) fetch(self, st.order.batch()); // The loader may have been replaced meanwhile.
+    if (!batch_of(st) && self->clock().now() - st.fetched > st.config.fetch_again) fetch(self, st.order.batch());
   } else if (st.phase != phase_kind::idle) {
     if (st.asked) return blame(self);
     if (self->clock().now() - st.last_event > deadline(st)) {

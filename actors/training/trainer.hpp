@@ -26,6 +26,7 @@ struct trainer_config {
   caf::timespan deadline_min = std::chrono::seconds(1); // A step is never late before nothing has happened for so long,
   double deadline_factor = 4;                                  // nor before this multiple of the usual pause between two events;
   caf::timespan deadline_unknown = std::chrono::seconds(60);   // until that is known.
+  caf::timespan fetch_again = std::chrono::seconds(2); // A batch is asked for again: the question may have been lost.
   caf::timespan tick = std::chrono::milliseconds(100);
 };
 
@@ -70,7 +71,7 @@ struct trainer_state {
   stopwatch watch; // Of the attempt.
 
   duration_estimate pauses;
-  caf::actor_clock::time_point last_event;
+  caf::actor_clock::time_point last_event, fetched; // When a batch was last asked for.
   bool asked = false, ticking = false;
   std::set<std::string> alive; // Have answered since.
   uint32_t late_in_a_row = 0;

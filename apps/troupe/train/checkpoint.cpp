@@ -127,7 +127,7 @@ fs::path save_checkpoint(const fs::path& run, const model_file& model, const fs:
                          const run_position& position) {
   const fs::path path = checkpoints_of(run) / folder_name(state.update);
   fs::create_directories(path.parent_path());
-  if (fs::exists(path)) fs::remove_all(path); // Of the same update: the same bytes, if it was whole.
+  if (fs::exists(path)) return path; // Of the same update: the same bytes.
   const tensors_of_state tensors(state);
   atomic_folder folder(path);
   const array_of weights = tensors.is_smoothed() ? &trained_slice::smoothed : &trained_slice::value;

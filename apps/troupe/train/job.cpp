@@ -239,9 +239,9 @@ private:
       engine_->train(last || saves(position_.update + 1) || validates(position_.update + 1));
       const auto figures = wait();
       note_step(figures);
-      if (validates(position_.update)) validate();
+      const bool is_best = validates(position_.update) && validate();
       if (ends_epoch(position_.update)) end_epoch();
-      if (saves(position_.update) || last) save();
+      if (saves(position_.update) || is_best || is_early_ || last) save();
       if (last) {
         is_interrupted_ = position_.update < steps_;
         return;
@@ -261,7 +261,8 @@ private:
     listener_.step(place(), figures, position_);
   }
 
-  void validate() {
+  /// Whether the model is better than ever before.
+  bool validate() {
     validation_figures total;
     total.update = position_.update;
     double sum = 0;
@@ -284,9 +285,8 @@ private:
     }
     metrics_->add(total);
     listener_.validated(place(), total);
-    if (total.is_best) save();
     is_early_ = config_.patience > 0 && position_.validations_without_improvement >= config_.patience;
-    if (is_early_ && !saves(position_.update)) save();
+    return total.is_best;
   }
 
   void end_epoch() {

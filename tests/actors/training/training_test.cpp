@@ -1,4 +1,6 @@
 // Training by actors: the weights equal those of the sequential reference, bit for bit, whatever happens on the way.
+#include "actors/faults/injector.hpp"
+#include "actors/faults/plan.hpp"
 #include "actors/testing/simulation.hpp"
 #include "actors/training/run_tracker.hpp"
 #include "training_fixture.hpp"
@@ -97,6 +99,58 @@ TEST_CASE("an evaluation gives the reference's loss and leaves the weights as th
   run.tracker->evaluate(5);
   CHECK(run.finish().loss() == loss);
   CHECK(run.tracker->update() == 0);
+}
+
+TEST_CASE("a batch that gives values that are not finite by itself ends the run with an error that names it") {
+  training_job job(shape_of("llama"), 2);
+  job.schedule = {schedule_kind::constant, 1e30, 0, 0, 20};
+  simulated_run run(1, job, job.tree());
+  run.tracker->train(true);
+  REQUIRE(run.finish().error() == "");
+  run.tracker->train(true);
+  const auto report = run.finish();
+  CHECK(report.error().find("training batch 1 gave values that are not finite 10 times in a row") == 0);
+  CHECK(report.attempts() == 10);
+  CHECK(run.tracker->update() == 1);
+}
+
+TEST_CASE("actors that hang, and messages that are lost, late or come twice, change no bit of the weights") {
+  const training_job job(shape_of("gpt2"), 2);
+  auto [figures, wanted] = job.by_reference(2);
+  const char* effect = GENERATE(R"("hang": {})", R"("drop": {})", R"("duplicate": {})", R"("delay": {"ms": 40})", R"("reorder": {})",
+                                R"("not_a_number": {})", R"("wrong_shape": {})", R"("throw": {})");
+  INFO(effect);
+  for (const auto seed : seeds(3)) {
+    INFO("TROUPE_SEED=" << seed);
+    simulation sim(seed);
+    auto plan = parse_fault_plan(std::string(R"({"seed": 1, "faults": [{"name": "f", "selector": {"path": "/replica/0/**"}, )") +
+                                 R"("trigger": {"probability": 0.004, "repeat": 5}, "effect": {)" + effect + "}}]}");
+    plan.set_seed(seed);
+    const auto injector = spawn_fault_injector(sim.system(), {std::make_shared<const v1::FaultPlan>(plan), {}});
+    auto config = job.tree();
+    config.hook = hook_of(injector);
+    auto root = spawn_training_root(sim.system(), std::move(config));
+    auto tracker = std::make_unique<run_tracker>(sim.system(), root, job.first_state(), 0);
+    for (const auto& expected : figures) {
+      tracker->train(true);
+      std::optional<v1::StepReport> report;
+      for (size_t i = 0; i < 2'000'000 && !(report = tracker->take_report()); ++i) {
+        if (!sim.can_run() && tracker->receive(std::chrono::milliseconds(0))) continue;
+        sim.step();
+        tracker->receive(std::chrono::milliseconds(0));
+      }
+      REQUIRE(report);
+      REQUIRE(report->error() == "");
+      CHECK(report->loss() / double(report->targets()) == expected.loss);
+    }
+    CHECK(difference(tracker->state(), wanted) == "");
+    tracker.reset();
+    caf::anon_send_exit(root, caf::exit_reason::user_shutdown);
+    root = nullptr;
+    sim.run_to_idle();
+    caf::anon_send_exit(injector, caf::exit_reason::user_shutdown);
+    sim.run_to_idle();
+  }
 }
 
 TEST_CASE("whichever actor of a training run is killed, the weights are the same bits") {
