@@ -33,7 +33,6 @@ const char* name_of(tokenizer_kind kind) {
   switch (kind) {
     case tokenizer_kind::none: return "none";
     case tokenizer_kind::sentencepiece: return "sentencepiece";
-    case tokenizer_kind::unigram: return "unigram";
     case tokenizer_kind::byte_pair: return "byte_pair";
     case tokenizer_kind::character_pair: return "character_pair";
     case tokenizer_kind::unigram: return "unigram";
