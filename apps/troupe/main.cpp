@@ -22,6 +22,7 @@ constexpr command commands[] = {
   {"logits", declare_logits, "write the logits (and hidden states) of given tokens to a safetensors file"},
   {"tokenize", declare_tokenize, "turn text into token ids, and back"},
   {"inspect", declare_inspect, "show a model's facts, its tensors, its tree of actors"},
+  {"export", declare_export, "write a model to a GGUF file"},
   {"bench", declare_bench, "measure prefill and decode, and where a token's time goes"},
   {"simulate", declare_simulate, "run the actors in simulation with random faults; every run is replayable by its seed"},
   {"chaos", declare_chaos, "inject the faults of a plan, and check that every request gets the same bytes"},

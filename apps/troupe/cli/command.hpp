@@ -36,6 +36,7 @@ command_run declare_generate(CLI::App& app);
 command_run declare_logits(CLI::App& app);
 command_run declare_tokenize(CLI::App& app);
 command_run declare_inspect(CLI::App& app);
+command_run declare_export(CLI::App& app);
 command_run declare_bench(CLI::App& app);
 command_run declare_simulate(CLI::App& app);
 command_run declare_chaos(CLI::App& app);
