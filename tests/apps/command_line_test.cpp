@@ -7,7 +7,7 @@ using namespace troupe::testing;
 
 namespace {
 
-const std::vector<std::string> all_commands{"generate", "logits", "tokenize", "inspect", "bench"};
+const std::vector<std::string> all_commands{"generate", "logits", "tokenize", "inspect", "export", "bench"};
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
@@ -88,7 +88,7 @@ TEST_CASE("a model that is missing or no model ends with 3 and its name") {
   for (const auto& path : {text, nowhere}) {
     const std::vector<std::vector<std::string>> bad{
       {"generate", "-m", path, "-p", "x"}, {"tokenize", "-m", path, "--text", "x"}, {"inspect", "-m", path},
-      {"bench", "-m", path}};
+      {"export", "-m", path, "--gguf", "never-written.gguf"}, {"bench", "-m", path}};
     for (const auto& arguments : bad) {
       INFO(arguments.front());
       const outcome refused = run_troupe(arguments);

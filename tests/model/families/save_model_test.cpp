@@ -10,8 +10,10 @@
 #include "support/catch.hpp"
 #include "support/references.hpp"
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -195,6 +197,27 @@ TEST_CASE("a published folder that is saved and opened again gives the same logi
     const auto config = nlohmann::json::parse(content(path / "config.json"));
     CHECK(config.at(config.contains("dtype") ? "dtype" : "torch_dtype") == "float32");
     CHECK(config.value("torch_dtype", "float32") == "float32");
+  }
+}
+
+TEST_CASE("transformers computes the same logits with saved folders, where it is installed", "[save]") {
+  for (const auto& family : new_families()) DYNAMIC_SECTION(family) {
+    auto config = new_config(family);
+    config["initializer_range"] = 0.2; // So that logits differ from token to token.
+    const auto model = new_model(config.dump(), {}, 3);
+    const auto folder = saved(*model);
+    const std::vector<int64_t> ids{5, 42, 79, 116, 153, 190, 227, 264, 1, 38};
+    const auto logits = reference_model{make_parts(model, {})}.forward(std::vector<uint32_t>(ids.begin(), ids.end()));
+    safetensors_writer writer(folder / "expected.safetensors",
+                              {{"input_ids", safetensors_type::int64, {1, ids.size()}},
+                               {"logits", safetensors_type::float32, {1, ids.size(), model->spec.vocabulary}}},
+                              {{"format", "pt"}});
+    writer.write(ids);
+    writer.write(logits);
+    writer.finish();
+    const int status = std::system((TROUPE_SOURCE_DIR "/tests/peers/saved_folder " + folder.string()).c_str());
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) TROUPE_SKIP("transformers is not installed");
+    CHECK(status == 0);
   }
 }
 
