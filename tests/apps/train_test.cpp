@@ -2,6 +2,7 @@
 #include "apps/process.hpp"
 #include "model/testing/tiny_model.hpp"
 #include "support/catch.hpp"
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -62,7 +63,8 @@ struct run_folder {
     return (path / "config.json").string();
   }
   outcome train(std::vector<std::string> more = {}) const {
-    std::vector<std::string> arguments{"train", write(), "--threads", "2"};
+    std::vector<std::string> arguments{"train", write()};
+    if (std::find(more.begin(), more.end(), "--threads") == more.end()) arguments.insert(arguments.end(), {"--threads", "2"});
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run_troupe(arguments);
   }

@@ -110,7 +110,7 @@ TEST_CASE("a batch that gives values that are not finite by itself ends the run 
   run.tracker->train(true);
   const auto report = run.finish();
   CHECK(report.error().find("training batch 1 gave values that are not finite 10 times in a row") == 0);
-  CHECK(report.attempts() == 10);
+  CHECK(report.attempts() >= 10); // More where an actor that was blamed was replaced meanwhile.
   CHECK(run.tracker->update() == 1);
 }
 

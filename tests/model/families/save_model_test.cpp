@@ -84,6 +84,7 @@ const char* texts[] = {"", "the and all", " the", "a  b\n", "Größe 漢字 \xF0
 
 void require_same_words(const vocabulary& a, const vocabulary& b) {
   CHECK(a.pieces == b.pieces);
+  CHECK(a.kinds == b.kinds);
   CHECK(a.end_of_generation == b.end_of_generation);
   CHECK(a.bos == b.bos);
   CHECK(a.eos == b.eos);

@@ -254,6 +254,8 @@ TEST_CASE("tokenizer.json is what Hugging Face made of the same sentencepiece mo
   REQUIRE(model.Load((reference / "tokenizer.model").string()).ok());
   vocabulary words;
   words.kind = tokenizer_kind::sentencepiece;
+  words.prefix = space_prefix::always;
+  words.drops_first_space = true;
   for (int id = 0; id < model.GetPieceSize(); ++id)
     add_piece(words, model.IdToPiece(id),
               model.IsUnknown(id)   ? piece_kind::unknown
