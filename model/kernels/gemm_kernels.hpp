@@ -1,8 +1,8 @@
 // General products on the vectors of one instruction set: matrix_kernels.hpp comes first.
 //
 // Blocks of T, so that a panel of B (gemm_lanes columns) stays in the nearest cache while all rows of A pass by. Of each block A is
-// copied to where a tile reads it in one stream, unless few columns of B make that not worth its while. Sums rest in C between the
-// blocks: each element sees the same operations in the same order, however it is cut.
+// copied to where a tile reads it in one stream, where it is not read so anyway and enough columns of B make it worth its while. Sums
+// rest in C between the blocks: each element sees the same operations in the same order, however it is cut.
 #pragma once
 #include "model/kernels/kernel_arguments.hpp"
 #include <algorithm>
@@ -124,7 +124,9 @@ void gemm_panel(const gemm_task& task, const float* copy, uint32_t first, uint32
 
 void gemm(const gemm_task& task) {
   const uint32_t length = task.a.columns, columns = task.c.columns;
-  const bool copies = columns >= 4 * gemm_lanes;
+  // Rows one after the other are read where they are, unless they fall into few sets of the nearest cache.
+  const bool is_scattered = task.a.row_step == 1 || task.a.row_step % 512 == 0;
+  const bool copies = columns >= 4 * gemm_lanes && is_scattered;
   const uint64_t copied_rows = (task.a.rows + gemm_rows - 1) / gemm_rows * gemm_rows;
   const uint64_t wanted = uint64_t(gemm_block) * (gemm_lanes + (copies ? copied_rows : 0));
   if (task.scratch.size() < wanted) task.scratch.resize(wanted);

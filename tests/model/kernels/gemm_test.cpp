@@ -107,8 +107,9 @@ TEST_CASE("every element of a general product is its chain of fused sums, in eve
 TEST_CASE("general products around blocks and panels have the same bits as small ones", "[kernels]") {
   const isa_guard guard;
   random_bits random(102);
-  // Copies of A are made where B is wide, of B where its rows are far apart and A has many.
-  for (const uint32_t length : {4u, 39u, 255u, 256u, 257u, 513u})
+  // Copies of A are made where B is wide and A transposed, or its rows 512 apart (as with a length of 509, see product_case); of B where
+  // its rows are far apart and A has many.
+  for (const uint32_t length : {4u, 39u, 255u, 256u, 257u, 509u, 513u})
     for (const uint32_t b_stride : {0u, 600u}) {
       const product_case product(51, length, 164, random, b_stride);
       for (const std::string& isa : available_isas()) {
