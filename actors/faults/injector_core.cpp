@@ -155,6 +155,7 @@ void injector_core::route(caf::actor_id target, caf::mailbox_element_ptr element
     return unknown_.push_back({target, std::move(element)});
   journal_.message_passed();
   const auto type = type_of(element->content());
+  if (type == "RunStep" && !began_) begin_clock(); // Of a training run.
   if (type == "GenerateRequest" && element->content().size() == 2) {
     add_client(element->content().get_as<caf::strong_actor_ptr>(1));
     if (!began_) begin_clock();

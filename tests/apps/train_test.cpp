@@ -155,6 +155,7 @@ TEST_CASE("threads, shards, micro-batches in flight and actors that are killed c
   const outcome result = disturbed.train({"--plan", plan.string()});
   INFO(result.err);
   REQUIRE(result.exit_code == 0);
+  CHECK(result.err.find("attempts failed") != std::string::npos); // The faults did happen.
   CHECK(disturbed.weights() == wanted);
 }
 

@@ -120,11 +120,15 @@ TEST_CASE("actors that hang, and messages that are lost, late or come twice, cha
   const char* effect = GENERATE(R"("hang": {})", R"("drop": {})", R"("duplicate": {})", R"("delay": {"ms": 40})", R"("reorder": {})",
                                 R"("not_a_number": {})", R"("wrong_shape": {})", R"("throw": {})");
   INFO(effect);
+  int injections = 0;
   for (const auto seed : seeds(3)) {
     INFO("TROUPE_SEED=" << seed);
     simulation sim(seed);
-    auto plan = parse_fault_plan(std::string(R"({"seed": 1, "faults": [{"name": "f", "selector": {"path": "/replica/0/**"}, )") +
-                                 R"("trigger": {"probability": 0.004, "repeat": 5}, "effect": {)" + effect + "}}]}");
+    std::string json = R"({"seed": 1, "faults": [{"name": "f", "selector": {"path": "/replica/0/**"}, "trigger": )";
+    json += R"({"nth_message": 3, "probability": 0.004, "repeat": 5}, "effect": {)";
+    json += effect;
+    json += "}}]}";
+    auto plan = parse_fault_plan(json);
     plan.set_seed(seed);
     const auto injector = spawn_fault_injector(sim.system(), {std::make_shared<const v1::FaultPlan>(plan), {}});
     auto config = job.tree();
@@ -144,6 +148,12 @@ TEST_CASE("actors that hang, and messages that are lost, late or come twice, cha
       CHECK(report->loss() / double(report->targets()) == expected.loss);
     }
     CHECK(difference(tracker->state(), wanted) == "");
+    {
+      caf::scoped_actor self{sim.system()};
+      auto question = self->request(injector, caf::infinite, v1::GetFaultLog{});
+      sim.run_now();
+      question.receive([&](const v1::FaultLog& log) { injections += log.injections_size(); }, [](const caf::error&) {});
+    }
     tracker.reset();
     caf::anon_send_exit(root, caf::exit_reason::user_shutdown);
     root = nullptr;
@@ -151,6 +161,7 @@ TEST_CASE("actors that hang, and messages that are lost, late or come twice, cha
     caf::anon_send_exit(injector, caf::exit_reason::user_shutdown);
     sim.run_to_idle();
   }
+  CHECK(injections > 0);
 }
 
 TEST_CASE("whichever actor of a training run is killed, the weights are the same bits") {
