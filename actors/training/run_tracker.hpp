@@ -46,7 +46,6 @@ public:
   uint64_t state_update() const { return state_update_; }
   /// Steps that were done again.
   uint64_t replayed() const { return replayed_; }
-  bool has_stopped() const { return !root_; }
 
 private:
   void order();

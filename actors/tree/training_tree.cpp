@@ -201,9 +201,4 @@ std::vector<std::string> owner_paths(const trainable_builder& model) {
   return all;
 }
 
-size_t training_actor_count(const trainable_builder& model) {
-  // /supervisor, loader, trainer; the supervisors of the replica, of each layer and of the output.
-  return owner_paths(model).size() + 3 + 1 + model.spec().layers.size() + 1;
-}
-
 } // namespace troupe

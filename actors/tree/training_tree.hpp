@@ -38,7 +38,4 @@ std::vector<std::string> owner_paths(const trainable_builder& model);
 /// Calls use(path, parameters) for every owner, in that order; the parameters are zeros, of this owner at a time, and go afterwards.
 void each_owner(const trainable_builder& model, const std::function<void(const std::string&, std::vector<parameter*>)>& use);
 
-/// How many actors the directory lists when all of them run.
-size_t training_actor_count(const trainable_builder& model);
-
 } // namespace troupe

@@ -51,9 +51,6 @@ void append_squares(const parameter& one, std::vector<piece_square>& to);
 /// The Euclidean norm. Sorts the squares.
 double norm_of(std::vector<piece_square>& squares);
 
-/// Where a new model's values come from: the whole tensor, [rows * columns].
-using tensor_source = std::function<std::vector<float>(const tensor_key&)>;
-
 /// Fills `value` with the slice of the whole tensor.
 void load_values(parameter& one, std::span<const float> whole);
 

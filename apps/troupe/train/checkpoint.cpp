@@ -34,9 +34,6 @@ std::optional<uint64_t> update_of(const fs::path& folder) {
   return std::stoull(digits);
 }
 
-/// "3.query.bias": the same name for as long as roles keep their numbers' order.
-std::string name_of(const tensor_key& key) { return to_string(key); }
-
 /// One array of a tensor, whole.
 using array_of = std::vector<float> trained_slice::*;
 constexpr std::pair<const char*, array_of> arrays[] = {{".first_moment", &trained_slice::first_moment},
@@ -73,7 +70,7 @@ void write_optimizer(const fs::path& path, const tensors_of_state& tensors) {
     for (const trained_slice* one : slices) rows += one->slice.rows.count;
     for (const auto& [ending, array] : arrays) {
       if (array == &trained_slice::value && !tensors.is_smoothed()) continue;
-      plan.push_back({name_of(key) + ending, safetensors_type::float32, {rows, slices.front()->slice.columns}});
+      plan.push_back({to_string(key) + ending, safetensors_type::float32, {rows, slices.front()->slice.columns}});
       order.emplace_back(key, array);
     }
   }
@@ -165,10 +162,10 @@ loaded_checkpoint load_checkpoint(const fs::path& folder, const trainable_builde
     trained_slice slice{one->slice, one->value, {}, {}, {}};
     const auto read = [&](const char* ending) {
       // Of a tensor that is cut among heads: its rows.
-      const auto whole = optimizer.floats(name_of(one->slice.key) + ending);
+      const auto whole = optimizer.floats(to_string(one->slice.key) + ending);
       const uint64_t first = uint64_t(one->slice.rows.first) * one->slice.columns;
       if (first + one->value.size() > whole.size())
-        optimizer.fail(name_of(one->slice.key) + ending, "it has another shape than the model's tensor");
+        optimizer.fail(to_string(one->slice.key) + ending, "it has another shape than the model's tensor");
       return std::vector<float>(whole.begin() + ptrdiff_t(first), whole.begin() + ptrdiff_t(first + one->value.size()));
     };
     slice.first_moment = read(".first_moment");

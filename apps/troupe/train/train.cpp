@@ -138,7 +138,7 @@ int run_train(const train_options& options) {
   job_options job = options.job;
   if (!options.plan.empty()) job.fault_plan = std::make_shared<const v1::FaultPlan>(read_fault_plan(options.plan));
   // Activations are megabytes, are allocated and freed again and again, and must not come as fresh pages of the system each time.
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_MMAP_THRESHOLD, 32 << 20); // The most that glibc accepts.
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
   interrupt_guard guard;
   terminal_listener listener(options);
