@@ -1,6 +1,7 @@
 // Training by actors: the weights equal those of the sequential reference, bit for bit, whatever happens on the way.
 #include "actors/faults/injector.hpp"
 #include "actors/faults/plan.hpp"
+#include "actors/interfaces/paths.hpp"
 #include "actors/testing/simulation.hpp"
 #include "actors/training/run_tracker.hpp"
 #include "training_fixture.hpp"
@@ -99,6 +100,32 @@ TEST_CASE("an evaluation gives the reference's loss and leaves the weights as th
   run.tracker->evaluate(5);
   CHECK(run.finish().loss() == loss);
   CHECK(run.tracker->update() == 0);
+}
+
+TEST_CASE("the attempts of a step include those that ended with their trainer") {
+  const training_job job(shape_of("llama"), 2);
+  caf::weak_actor_ptr trainer;
+  auto config = job.tree();
+  config.hook = [&](child_spec& spec) {
+    spec.start = [&, start = spec.start](caf::scheduled_actor* parent, const std::string& path, const caf::message& args) {
+      auto handle = start(parent, path, args);
+      if (path == paths::trainer) trainer = caf::actor_cast<caf::weak_actor_ptr>(handle);
+      return handle;
+    };
+  };
+  simulated_run run(1, job, std::move(config));
+  run.tracker->train(true);
+  CHECK(run.finish().attempts() == 1);
+  run.tracker->train(true);
+  uint64_t steps = 0;
+  const auto report = run.finish([&] {
+    const auto handle = trainer.lock();
+    if (++steps == 100 && handle) caf::anon_send_exit(handle, caf::exit_reason::kill);
+  });
+  CHECK(report.error() == "");
+  CHECK(report.attempts() == 2);
+  run.tracker->train(true);
+  CHECK(run.finish().attempts() == 1);
 }
 
 TEST_CASE("a batch that gives values that are not finite by itself ends the run with an error that names it") {
