@@ -3,7 +3,7 @@
 #include "actors/supervision/failure.hpp"
 #include "actors/training/scratch.hpp"
 #include "model/error.hpp"
-#include "model/training/rows_of_buffer.hpp"
+#include "model/kernels/row_buffers.hpp"
 
 namespace troupe {
 namespace {
@@ -43,7 +43,7 @@ void go_forward(head_pointer self, const v1::HeadPass& pass) {
   auto& kept = st.kept[pass.batch().index()];
   st.part.forward(x, lengths_of(pass.batch()), rows_of(*result.mutable_values(), x.rows, result.width()), kept.head,
                   training_scratch_of_this_thread());
-  if (pass.batch().evaluate()) st.kept.erase(pass.batch().index());
+  if (pass.batch().evaluate()) st.kept.release(pass.batch().index());
   else kept.request = self->current_mailbox_element()->copy_content_to_message(); // Shared, not copied.
   result.set_compute_ns(watch.elapsed_ns());
   answer(self, std::move(result));
@@ -53,28 +53,19 @@ void go_backward(head_pointer self, const v1::HeadPass& pass) {
   auto& st = self->state;
   if (!st.backward.admit(pass.batch().index())) return;
   const stopwatch watch;
-  const auto kept = st.kept.find(pass.batch().index());
-  TROUPE_ASSERT(kept != st.kept.end());
-  const auto& request = kept->second.request.get_as<v1::HeadPass>(0);
+  const auto* kept = st.kept.find(pass.batch().index());
+  TROUPE_ASSERT(kept != nullptr);
+  const auto& request = kept->request.get_as<v1::HeadPass>(0);
   const const_rows x = input_of(request), gradient = input_of(pass);
   TROUPE_ASSERT(x.rows == gradient.rows);
   const uint32_t columns = st.part.output_columns();
   auto result = make_result(pass, st.part.index, x.rows, x.columns);
-  st.part.backward(x, lengths_of(request.batch()), kept->second.head,
+  st.part.backward(x, lengths_of(request.batch()), kept->head,
                    some_columns(gradient, st.part.index * columns, columns),
                    rows_of(*result.mutable_values(), x.rows, x.columns), training_scratch_of_this_thread());
-  st.kept.erase(kept);
+  st.kept.release(pass.batch().index());
   result.set_compute_ns(watch.elapsed_ns());
   answer(self, std::move(result));
-}
-
-std::vector<parameter*> copies_of(trainable_head& part) {
-  std::vector<parameter*> copies;
-  for (auto* norm : {&part.query_norm, &part.key_norm})
-    if (*norm)
-      for (parameter* one : {&(*norm)->weight, &(*norm)->bias})
-        if (*one) copies.push_back(one);
-  return copies;
 }
 
 } // namespace
@@ -83,9 +74,9 @@ training_head_actor::behavior_type training_head(head_pointer self, training_hea
   report_exceptions(self);
   auto& st = self->state;
   st.part = std::move(config.part);
-  st.owner.start(self, std::move(config.owner), st.part.parameters(), {}, copies_of(st.part),
+  st.owner.start(self, std::move(config.owner), st.part.parameters(), {}, parameters_of(st.part.query_norm, st.part.key_norm),
                  {[self] {
-                    self->state.kept.clear();
+                    self->state.kept.release_all();
                     self->state.forward = self->state.backward = {};
                   },
                   [self] { self->state.part.prepare(); }});

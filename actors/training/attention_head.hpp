@@ -1,9 +1,8 @@
 #pragma once
+#include "actors/training/kept_batches.hpp"
 #include "actors/training/order_gate.hpp"
 #include "actors/training/parameter_owner.hpp"
 #include "model/training/trainable_parts.hpp"
-#include <map>
-#include <vector>
 
 namespace troupe {
 
@@ -23,11 +22,12 @@ struct training_head_state {
   struct kept_batch {
     caf::message request; // The forward HeadPass: the input.
     kept_head head;
+    void release() { request = {}; }
   };
   trainable_head part;
   parameter_owner owner;
   order_gate forward, backward;
-  std::map<uint32_t, kept_batch> kept; // By micro-batch.
+  kept_batches<kept_batch> kept;
 };
 
 training_head_actor::behavior_type training_head(training_head_actor::stateful_pointer<training_head_state> self,

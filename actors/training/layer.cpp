@@ -3,8 +3,8 @@
 #include "actors/supervision/failure.hpp"
 #include "actors/training/scratch.hpp"
 #include "model/error.hpp"
+#include "model/kernels/row_buffers.hpp"
 #include "model/kernels/rowwise.hpp"
-#include "model/training/rows_of_buffer.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -121,8 +121,11 @@ float_field dropped(layer_pointer self, const batch_state& batch, dropout_site s
   return values;
 }
 
-void add_to_stream(batch_state& batch, const float_field& values) {
-  add({batch.stream.mutable_data(), size_t(batch.stream.size())}, {values.data(), size_t(values.size())});
+/// The stream becomes its sum with `values`; `before` what it was.
+void add_to_stream(batch_state& batch, float_field values, float_field& before) {
+  add({values.mutable_data(), size_t(values.size())}, {batch.stream.data(), size_t(batch.stream.size())});
+  before.Swap(&batch.stream);
+  batch.stream.Swap(&values);
 }
 
 void finish_forward(layer_pointer self, batch_state& batch) {
@@ -165,13 +168,11 @@ void go_on_forward(layer_pointer self, batch_state& batch) {
     return ask_shards(self, batch, round_kind::output, std::move(attended));
   }
   case round_kind::output:
-    if (!batch.batch.evaluate()) batch.in = batch.stream;
-    add_to_stream(batch, dropped(self, batch, dropout_site::attention, columns_of_shards(self, batch)));
+    add_to_stream(batch, dropped(self, batch, dropout_site::attention, columns_of_shards(self, batch)), batch.in);
     return ask_shards(self, batch, round_kind::inner, normed(self, batch, st.config.part.feed_forward_norm));
   case round_kind::inner: return ask_shards(self, batch, round_kind::outer, columns_of_shards(self, batch));
   case round_kind::outer:
-    if (!batch.batch.evaluate()) batch.middle = batch.stream;
-    add_to_stream(batch, dropped(self, batch, dropout_site::feed_forward, columns_of_shards(self, batch)));
+    add_to_stream(batch, dropped(self, batch, dropout_site::feed_forward, columns_of_shards(self, batch)), batch.middle);
     return finish_forward(self, batch);
   }
 }
@@ -224,11 +225,6 @@ bool is_fine(layer_pointer self, const Answer& answer, uint64_t matrices, uint32
   return true;
 }
 
-batch_state* find(training_layer_state& st, uint32_t micro_batch, bool backward) {
-  const auto found = st.batches.find(micro_batch);
-  return found == st.batches.end() || found->second.backward != backward ? nullptr : &found->second;
-}
-
 void on_forward(layer_pointer self, v1::ForwardStates& states) {
   auto& st = self->state;
   if (!st.owner.is_current(states) || !st.forward.admit(states.batch().index())) return;
@@ -247,7 +243,7 @@ void on_forward(layer_pointer self, v1::ForwardStates& states) {
 void on_backward(layer_pointer self, v1::BackwardStates& states) {
   auto& st = self->state;
   if (!st.owner.is_current(states) || !st.backward.admit(states.micro_batch())) return;
-  auto* batch = find(st, states.micro_batch(), false);
+  auto* batch = find_batch(st.batches, states.micro_batch(), false);
   TROUPE_ASSERT(batch != nullptr);
   TROUPE_ASSERT(uint64_t(states.values_size()) == uint64_t(batch->rows) * st.config.width);
   batch->backward = true;
@@ -259,7 +255,7 @@ void on_backward(layer_pointer self, v1::BackwardStates& states) {
 void on_head_result(layer_pointer self, v1::HeadPassResult& answer) {
   auto& st = self->state;
   if (!st.owner.is_current(answer)) return;
-  auto* batch = find(st, answer.micro_batch(), answer.backward());
+  auto* batch = find_batch(st.batches, answer.micro_batch(), answer.backward());
   if (batch == nullptr || batch->round != round_kind::heads) return;
   const uint32_t head = answer.head();
   TROUPE_ASSERT(head < st.config.heads.size());
@@ -273,7 +269,7 @@ void on_head_result(layer_pointer self, v1::HeadPassResult& answer) {
 void on_shard_result(layer_pointer self, v1::ShardPassResult& answer) {
   auto& st = self->state;
   if (!st.owner.is_current(answer)) return;
-  auto* batch = find(st, answer.micro_batch(), answer.backward());
+  auto* batch = find_batch(st.batches, answer.micro_batch(), answer.backward());
   if (batch == nullptr || batch->round == round_kind::heads || projection_of(batch->round) != answer.projection()) return;
   const uint32_t shard = answer.shard();
   TROUPE_ASSERT(shard < st.config.shards.size());
@@ -286,22 +282,13 @@ void on_shard_result(layer_pointer self, v1::ShardPassResult& answer) {
   if (batch->from_shards.take(shard, answer) && batch->from_shards.complete()) go_on(self, *batch);
 }
 
-std::vector<parameter*> copied_by_heads(trainable_layer& part) {
-  std::vector<parameter*> copied;
-  for (auto* norm : {&part.query_norm, &part.key_norm})
-    if (*norm)
-      for (parameter* one : {&(*norm)->weight, &(*norm)->bias})
-        if (*one) copied.push_back(one);
-  return copied;
-}
-
 } // namespace
 
 training_layer_actor::behavior_type training_layer(layer_pointer self, training_layer_config config) {
   report_exceptions(self);
   auto& st = self->state;
   st.config = std::move(config);
-  st.owner.start(self, st.config.owner, st.config.part.parameters(), copied_by_heads(st.config.part), {},
+  st.owner.start(self, st.config.owner, st.config.part.parameters(), parameters_of(st.config.part.query_norm, st.config.part.key_norm), {},
                  {[self] {
                     self->state.batches.clear();
                     self->state.forward = self->state.backward = {};

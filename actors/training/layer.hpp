@@ -37,7 +37,7 @@ struct training_layer_state {
     bool backward = false;
     round_kind round = round_kind::heads;
     google::protobuf::RepeatedField<int32_t> targets;
-    float_field in, middle; // What the two norms got: [rows, width]. Of an evaluation only the one in use.
+    float_field in, middle; // What the two norms got: [rows, width].
     float_field stream;     // Forward: the residual stream. Backward: its gradient. [rows, width]
     uint64_t compute_ns = 0;
     round_answers<v1::HeadPassResult> from_heads;

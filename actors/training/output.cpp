@@ -106,11 +106,6 @@ void gradients_are_there(output_pointer self, batch_state& batch) {
   self->send(st.owner.peer<backward_stage_actor>(st.config.previous), std::move(states));
 }
 
-batch_state* find(training_output_state& st, uint32_t micro_batch, bool backward) {
-  const auto found = st.batches.find(micro_batch);
-  return found == st.batches.end() || found->second.backward != backward ? nullptr : &found->second;
-}
-
 void report(output_pointer self, v1::FaultKind kind, uint32_t shard) {
   auto& st = self->state;
   st.owner.report(make_fault(st.owner.now(), kind, st.owner.name_of(st.config.shards[shard])));
@@ -118,7 +113,7 @@ void report(output_pointer self, v1::FaultKind kind, uint32_t shard) {
 
 void on_sums(output_pointer self, v1::LogitSums& answer) {
   auto& st = self->state;
-  auto* batch = st.owner.is_current(answer) ? find(st, answer.micro_batch(), false) : nullptr;
+  auto* batch = st.owner.is_current(answer) ? find_batch(st.batches, answer.micro_batch(), false) : nullptr;
   if (batch == nullptr) return;
   const uint32_t shard = answer.shard();
   TROUPE_ASSERT(shard < st.config.shards.size());
@@ -137,7 +132,7 @@ void on_sums(output_pointer self, v1::LogitSums& answer) {
 
 void on_gradients(output_pointer self, v1::ShardPassResult& answer) {
   auto& st = self->state;
-  auto* batch = st.owner.is_current(answer) ? find(st, answer.micro_batch(), true) : nullptr;
+  auto* batch = st.owner.is_current(answer) ? find_batch(st.batches, answer.micro_batch(), true) : nullptr;
   if (batch == nullptr) return;
   const uint32_t shard = answer.shard();
   TROUPE_ASSERT(shard < st.config.shards.size());

@@ -3,7 +3,7 @@
 #include "actors/supervision/failure.hpp"
 #include "actors/training/scratch.hpp"
 #include "model/error.hpp"
-#include "model/training/rows_of_buffer.hpp"
+#include "model/kernels/row_buffers.hpp"
 
 namespace troupe {
 namespace {
@@ -65,7 +65,7 @@ void go_forward(shard_pointer self, const v1::ShardPass& pass) {
   case v1::PROJECTION_FEED_FORWARD_INNER: st.part.inner(x, out, kept.inner, scratch); break;
   default: st.part.outer(x, out, scratch);
   }
-  if (pass.evaluate()) st.kept.erase(pass.micro_batch());
+  if (pass.evaluate()) st.kept.release(pass.micro_batch());
   else kept.requests[pass.projection()] = self->current_mailbox_element()->copy_content_to_message(); // Shared, not copied.
   result.set_compute_ns(watch.elapsed_ns());
   answer(self, std::move(result));
@@ -74,11 +74,10 @@ void go_forward(shard_pointer self, const v1::ShardPass& pass) {
 void go_backward(shard_pointer self, const v1::ShardPass& pass) {
   auto& st = self->state;
   const stopwatch watch;
-  const auto found = st.kept.find(pass.micro_batch());
-  TROUPE_ASSERT(found != st.kept.end());
-  auto& kept = found->second;
-  const auto request = kept.requests.find(pass.projection());
-  TROUPE_ASSERT(request != kept.requests.end());
+  auto* kept = st.kept.find(pass.micro_batch());
+  TROUPE_ASSERT(kept != nullptr);
+  const auto request = kept->requests.find(pass.projection());
+  TROUPE_ASSERT(request != kept->requests.end());
   const const_rows x = input_of(request->second.get_as<v1::ShardPass>(0)), dy = input_of(pass);
   TROUPE_ASSERT(x.rows == dy.rows);
   const size_t nodes = matrix_of(st.part, pass.projection()).nodes().size();
@@ -87,11 +86,11 @@ void go_backward(shard_pointer self, const v1::ShardPass& pass) {
   auto& scratch = training_scratch_of_this_thread();
   switch (pass.projection()) {
   case v1::PROJECTION_ATTENTION_OUTPUT: st.part.attention_output_backward(x, dy, sums, scratch); break;
-  case v1::PROJECTION_FEED_FORWARD_INNER: st.part.inner_backward(x, kept.inner, dy, sums, scratch); break;
+  case v1::PROJECTION_FEED_FORWARD_INNER: st.part.inner_backward(x, kept->inner, dy, sums, scratch); break;
   default: st.part.outer_backward(x, dy, sums, scratch);
   }
-  kept.requests.erase(request);
-  if (kept.requests.empty()) st.kept.erase(found);
+  kept->requests.erase(request);
+  if (kept->requests.empty()) st.kept.release(pass.micro_batch());
   result.set_compute_ns(watch.elapsed_ns());
   answer(self, std::move(result));
 }
@@ -105,7 +104,7 @@ void sum_logits(output_shard_pointer self, const v1::SumLogits& request) {
   auto& kept = st.kept[micro_batch];
   const auto facts = st.part.forward(rows_of(request.values(), rows, request.width()), targets_of(request.targets()), kept.logits,
                                      training_scratch_of_this_thread());
-  if (request.batch().evaluate()) st.kept.erase(micro_batch);
+  if (request.batch().evaluate()) st.kept.release(micro_batch);
   else kept.request = self->current_mailbox_element()->copy_content_to_message();
   v1::LogitSums sums;
   sums.set_epoch(request.epoch());
@@ -126,18 +125,18 @@ void go_backward(output_shard_pointer self, const v1::ShardPass& pass) {
   auto& st = self->state;
   if (!st.owner.is_current(pass) || !st.backward.admit(pass.micro_batch())) return;
   const stopwatch watch;
-  const auto kept = st.kept.find(pass.micro_batch());
-  TROUPE_ASSERT(kept != st.kept.end());
-  const auto& request = kept->second.request.get_as<v1::SumLogits>(0);
+  auto* kept = st.kept.find(pass.micro_batch());
+  TROUPE_ASSERT(kept != nullptr);
+  const auto& request = kept->request.get_as<v1::SumLogits>(0);
   const uint32_t rows = uint32_t(request.targets_size());
   TROUPE_ASSERT(pass.rows() == rows);
   TROUPE_ASSERT(uint32_t(pass.log_sums_size()) == rows);
   const size_t nodes = st.part.output.nodes().size();
   auto result = make_result(pass, st.index, uint32_t(nodes), request.width());
   st.part.backward(rows_of(request.values(), rows, request.width()), targets_of(request.targets()),
-                   {pass.log_sums().data(), rows}, request.batch().loss_scale(), request.batch().smoothing(), kept->second.logits,
+                   {pass.log_sums().data(), rows}, request.batch().loss_scale(), request.batch().smoothing(), kept->logits,
                    matrices_of(result, nodes, rows), training_scratch_of_this_thread());
-  st.kept.erase(kept);
+  st.kept.release(pass.micro_batch());
   result.set_compute_ns(watch.elapsed_ns());
   answer(self, std::move(result));
 }
@@ -151,7 +150,7 @@ training_shard_actor::behavior_type training_shard(shard_pointer self, training_
   st.part = std::move(config.part);
   st.owner.start(self, std::move(config.owner), st.part.parameters(), {}, {},
                  {[self] {
-                    self->state.kept.clear();
+                    self->state.kept.release_all();
                     self->state.gates.clear();
                   },
                   [self] { self->state.part.prepare(); }});
@@ -173,7 +172,7 @@ training_output_shard_actor::behavior_type training_output_shard(output_shard_po
   if (!config.owner.holders.empty() && st.part.output.weight) copied.push_back(&st.part.output.weight);
   st.owner.start(self, std::move(config.owner), st.part.parameters(), std::move(copied), {},
                  {[self] {
-                    self->state.kept.clear();
+                    self->state.kept.release_all();
                     self->state.forward = self->state.backward = {};
                   },
                   [self] { self->state.part.prepare(); }});

@@ -1,4 +1,5 @@
 #pragma once
+#include "actors/training/kept_batches.hpp"
 #include "actors/training/order_gate.hpp"
 #include "actors/training/parameter_owner.hpp"
 #include "model/training/trainable_parts.hpp"
@@ -24,12 +25,13 @@ struct training_shard_state {
   struct kept_batch {
     std::map<v1::Projection, caf::message> requests; // The forward ShardPasses: the inputs.
     kept_inner inner;
+    void release() { requests.clear(); }
   };
   uint32_t index = 0;
   trainable_shard part;
   parameter_owner owner;
   std::map<std::pair<v1::Projection, bool>, order_gate> gates; // By direction.
-  std::map<uint32_t, kept_batch> kept;                         // By micro-batch.
+  kept_batches<kept_batch> kept;
 };
 
 training_shard_actor::behavior_type training_shard(training_shard_actor::stateful_pointer<training_shard_state> self,
@@ -49,12 +51,13 @@ struct training_output_shard_state {
   struct kept_batch {
     caf::message request; // The SumLogits.
     kept_logits logits;
+    void release() { request = {}; }
   };
   uint32_t index = 0;
   trainable_output_shard part;
   parameter_owner owner;
   order_gate forward, backward;
-  std::map<uint32_t, kept_batch> kept;
+  kept_batches<kept_batch> kept;
 };
 
 training_output_shard_actor::behavior_type

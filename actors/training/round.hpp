@@ -34,6 +34,12 @@ private:
   size_t owed_ = 0;
 };
 
+/// The micro-batch that is on its way in this direction; null if there is none.
+template <class Batches> auto* find_batch(Batches& batches, uint32_t micro_batch, bool backward) {
+  const auto found = batches.find(micro_batch);
+  return found == batches.end() || found->second.backward != backward ? nullptr : &found->second;
+}
+
 /// Adds up the partial sums that shards sent, [nodes, rows, width] each, in the order of their sum tree. Returns the total, [rows,
 /// width]; the answers are used up.
 template <class Answer>

@@ -25,6 +25,7 @@ void run_tracker::train(bool report_states) {
   step.set_update(update_);
   step.mutable_batch()->set_number(update_);
   step.set_report_states(report_states);
+  attempts_lost_ = 0;
   order();
 }
 
@@ -34,6 +35,7 @@ void run_tracker::evaluate(uint64_t batch) {
   step.set_update(update_);
   step.mutable_batch()->set_validation(true);
   step.mutable_batch()->set_number(batch);
+  attempts_lost_ = 0;
   order();
 }
 
@@ -47,6 +49,7 @@ void run_tracker::order() {
     ++replayed_;
   }
   current_.set_order(++orders_);
+  ordered_from_ = nullptr;
   heard_ = self_->clock().now();
   patience_ = liveness_silence;
   if (!root_) {
@@ -60,7 +63,10 @@ void run_tracker::order() {
 }
 
 void run_tracker::send_order() {
-  if (trainer_ && wanted_) self_->send(trainer_, current_, caf::strong_actor_ptr(self_.ptr()->ctrl()));
+  if (!trainer_ || !wanted_) return;
+  const auto before = std::exchange(ordered_from_, trainer_);
+  if (before && before != trainer_) ++attempts_lost_;
+  self_->send(trainer_, current_, caf::strong_actor_ptr(self_.ptr()->ctrl()));
 }
 
 void run_tracker::on_started(const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
@@ -86,9 +92,13 @@ void run_tracker::on_report(const v1::StepReport& report) {
     cursor_ = state_update_;
   }
   const bool is_it = current_.update() == wanted_->update();
-  if (report.error().empty() && !is_it) return order(); // The next step to be done again, or what is wanted.
+  if (report.error().empty() && !is_it) {
+    attempts_lost_ += report.attempts() - 1;
+    return order(); // The next step to be done again, or what is wanted.
+  }
   if (report.error().empty()) update_ = report.update();
   report_ = report;
+  report_->set_attempts(report.attempts() + attempts_lost_);
   wanted_.reset();
 }
 
@@ -115,6 +125,7 @@ void run_tracker::on_question(const v1::FetchState& question) {
   // The owner has lost a state that is newer than this one (or all owners have gone on since): the steps in between again.
   if (!wanted_ || question.update() != current_.update()) return;
   cursor_ = state_update_;
+  ++attempts_lost_;
   order();
 }
 

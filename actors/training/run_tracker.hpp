@@ -36,7 +36,8 @@ public:
   bool busy() const { return wanted_.has_value(); }
   /// Handles at most one message; waits for it no longer than `timeout`. False: none came.
   bool receive(std::chrono::milliseconds timeout);
-  /// The report of the order, once it is there. Not of steps that were done again.
+  /// The report of the order, once it is there. Not of steps that were done again; but its attempts are all that there were since the
+  /// order, those of trainers that ended and of steps that were done again too.
   std::optional<v1::StepReport> take_report() { return std::exchange(report_, std::nullopt); }
 
   /// How many updates there have been.
@@ -71,6 +72,8 @@ private:
   std::optional<v1::RunStep> wanted_; // What the caller wants.
   v1::RunStep current_;               // What is under way for it.
   std::optional<v1::StepReport> report_;
+  trainer_actor ordered_from_;        // Who was sent the order that is under way.
+  uint64_t attempts_lost_ = 0;        // For what the caller wants: those that the trainer that reports does not know of.
   uint64_t orders_ = 0, replayed_ = 0;
   caf::actor_clock::time_point heard_;
   caf::timespan patience_ = liveness_silence;

@@ -18,6 +18,7 @@ struct command {
 };
 
 constexpr command commands[] = {
+  {"demo", declare_demo, "tell three stories at once while actors are killed, and show that nothing is lost"},
   {"generate", declare_generate, "continue one or several prompts, streaming the text"},
   {"train", declare_train, "train a model, or go on training one; faults are survived with the same weights, bit for bit"},
   {"logits", declare_logits, "write the logits (and hidden states) of given tokens to a safetensors file"},

@@ -281,4 +281,20 @@ vocabulary read_hf_vocabulary(const std::filesystem::path& folder, uint32_t embe
   return hf_vocabulary_reader(folder, embedding_rows).read();
 }
 
+uint32_t hf_vocabulary_size(const std::filesystem::path& folder) {
+  constexpr uint64_t id_max = (1 << 20) - 1;
+  const json_file file(folder / "tokenizer.json");
+  const json_node vocab = file.root().get("model").get("vocab");
+  uint64_t size = 0;
+  if (vocab.is_array()) {
+    size = vocab.size(); // unigram: pieces in the order of their ids.
+    if (size > id_max) vocab.fail("has " + std::to_string(size) + " pieces; " + std::to_string(id_max) + " are supported");
+  } else {
+    for (const auto& entry : vocab.members()) size = std::max(size, vocab.of(entry).natural(id_max) + 1);
+  }
+  if (const auto added = file.root().find("added_tokens"))
+    for (const json_node& entry : added->elements()) size = std::max(size, entry.get("id").natural(id_max) + 1);
+  return uint32_t(size);
+}
+
 } // namespace troupe

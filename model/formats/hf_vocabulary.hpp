@@ -14,6 +14,9 @@ namespace troupe {
 /// for whatever the file asks for that no tokenizer here does.
 vocabulary read_hf_vocabulary(const std::filesystem::path& folder, uint32_t embedding_rows);
 
+/// How many ids the folder's tokenizer.json gives out: one more than the largest. Throws input_error.
+uint32_t hf_vocabulary_size(const std::filesystem::path& folder);
+
 inline vocabulary read_vocabulary(const hf_folder& folder, uint32_t embedding_rows) {
   return read_hf_vocabulary(folder.path(), embedding_rows);
 }

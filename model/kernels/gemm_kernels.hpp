@@ -87,20 +87,23 @@ void gemm_rows_of_panel(const float* a, uint64_t a_step, uint64_t a_row_step, co
   }
 }
 
+/// Columns [first, first + length) of `rows` rows of A, to [length][gemm_rows].
+template <class Rows> inline void copy_tile(const gemm_operand& a, uint32_t row, Rows rows, uint32_t first, uint32_t length, float* to) {
+  const float* from = a.data + row * a.row_step + first * a.column_step;
+  if (a.row_step == 1) {
+    for (uint32_t t = 0; t < length; ++t, from += a.column_step, to += gemm_rows)
+      for (uint32_t r = 0; r < rows; ++r) to[r] = from[r];
+  } else {
+    for (uint32_t t = 0; t < length; ++t, ++from, to += gemm_rows)
+      for (uint32_t r = 0; r < rows; ++r) to[r] = from[r * a.row_step];
+  }
+}
+
 /// Copies columns [first, first + length) of A to [whole tiles of rows][length][gemm_rows].
 inline void copy_block(const gemm_operand& a, uint32_t first, uint32_t length, float* to) {
   for (uint32_t tile = 0; tile < a.rows; tile += gemm_rows, to += uint64_t(length) * gemm_rows) {
-    const uint32_t rows = std::min(gemm_rows, a.rows - tile);
-    if (a.row_step == 1) {
-      const float* from = a.data + tile + first * a.column_step;
-      for (uint32_t t = 0; t < length; ++t, from += a.column_step)
-        for (uint32_t r = 0; r < rows; ++r) to[t * gemm_rows + r] = from[r];
-    } else {
-      for (uint32_t r = 0; r < rows; ++r) {
-        const float* from = a.data + (tile + r) * a.row_step + first;
-        for (uint32_t t = 0; t < length; ++t) to[t * gemm_rows + r] = from[t];
-      }
-    }
+    if (a.rows - tile >= gemm_rows) copy_tile(a, tile, std::integral_constant<uint32_t, gemm_rows>(), first, length, to);
+    else copy_tile(a, tile, a.rows - tile, first, length, to);
   }
 }
 

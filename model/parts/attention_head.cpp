@@ -1,6 +1,6 @@
 #include "model/error.hpp"
+#include "model/kernels/row_buffers.hpp"
 #include "model/parts.hpp"
-#include "model/parts/scratch.hpp"
 #include <cmath>
 
 namespace troupe {
@@ -27,10 +27,6 @@ mutable_rows heads_of(std::span<float> row, const attention_spec& spec) {
   return {row.data(), spec.group(), spec.head_dim, spec.head_dim};
 }
 
-mutable_rows rows_from(mutable_rows all, uint32_t first, uint32_t count) {
-  return {all.data + first * all.stride, count, all.columns, all.stride};
-}
-
 } // namespace
 
 kv_cache attention_head_part::make_cache(bool keep_sums) const {
@@ -42,9 +38,9 @@ void attention_head_part::forward(const_rows x, std::span<const head_slice> slic
   TROUPE_ASSERT(out.rows == x.rows);
   TROUPE_ASSERT(out.columns == output_columns());
   const uint32_t head_dim = spec.head_dim;
-  const mutable_rows queries = rows_in(scratch.query, x.rows, output_columns());
-  const mutable_rows keys = rows_in(scratch.key, x.rows, head_dim);
-  const mutable_rows values = rows_in(scratch.value, x.rows, head_dim);
+  const mutable_rows queries = rows_of_buffer(scratch.query, x.rows, output_columns());
+  const mutable_rows keys = rows_of_buffer(scratch.key, x.rows, head_dim);
+  const mutable_rows values = rows_of_buffer(scratch.value, x.rows, head_dim);
   scratch.input.assign(x);
   query.apply(scratch.input, queries);
   key.apply(scratch.input, keys);
@@ -66,7 +62,7 @@ void attention_head_part::forward(const_rows x, std::span<const head_slice> slic
     const uint32_t first = slice.first_position;
     const auto visible = spec.causal ? visible_positions{first + 1, 1} : visible_positions{first + slice.rows};
     scratch.sums.resize(uint64_t(slice.rows) * spec.group());
-    attend(*slice.cache, rows_from(queries, begin, slice.rows), visible, spec.scale, rows_from(out, begin, slice.rows),
+    attend(*slice.cache, some_rows(queries, begin, slice.rows), visible, spec.scale, some_rows(out, begin, slice.rows),
            scratch.sums, scratch.weights);
     check_weights(scratch.sums);
     begin += slice.rows;

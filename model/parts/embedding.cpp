@@ -1,7 +1,7 @@
 #include "model/error.hpp"
 #include "model/kernels/dequantize.hpp"
+#include "model/kernels/row_buffers.hpp"
 #include "model/parts.hpp"
-#include "model/parts/scratch.hpp"
 
 namespace troupe {
 
@@ -15,7 +15,7 @@ void embedding_part::forward(std::span<const uint32_t> tokens, std::span<const u
     dequantize_row(table, tokens[row], out.row(row));
     if (!positions) continue;
     TROUPE_ASSERT(positions_of[row] < positions->rows);
-    const mutable_rows position = rows_in(scratch.row, 1, out.columns);
+    const mutable_rows position = rows_of_buffer(scratch.row, 1, out.columns);
     dequantize_row(*positions, positions_of[row], position.row(0));
     add(out.row(row), position.row(0));
   }

@@ -1,7 +1,7 @@
 // Products and norms with the weights of one part, and how a matrix is cut into shards.
 #include "model/error.hpp"
+#include "model/kernels/row_buffers.hpp"
 #include "model/parts.hpp"
-#include "model/parts/scratch.hpp"
 #include <algorithm>
 
 namespace troupe {
@@ -46,7 +46,7 @@ void projection_shard_part::inner(const_rows x, mutable_rows out, part_scratch& 
     for (uint32_t row = 0; row < out.rows; ++row) activate(feed_forward.activation, out.row(row));
     return;
   }
-  const mutable_rows ups = rows_in(scratch.up, x.rows, inner_range.count);
+  const mutable_rows ups = rows_of_buffer(scratch.up, x.rows, inner_range.count);
   gate.apply(scratch.input, out);
   up.apply(scratch.input, ups);
   for (uint32_t row = 0; row < out.rows; ++row)

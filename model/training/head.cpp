@@ -6,8 +6,8 @@
 // with the keys that it sees. Of what a row does not see the weights are 0, which adds nothing.
 #include "model/error.hpp"
 #include "model/kernels/gemm.hpp"
+#include "model/kernels/row_buffers.hpp"
 #include "model/kernels/rowwise.hpp"
-#include "model/training/rows_of_buffer.hpp"
 #include "model/training/trainable_parts.hpp"
 #include <algorithm>
 

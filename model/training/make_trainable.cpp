@@ -37,6 +37,11 @@ std::vector<parameter*> trainable_shard::parameters() {
 std::vector<parameter*> trainable_layer::parameters() {
   std::vector<parameter*> all;
   for (auto* one : {&attention_norm, &feed_forward_norm}) push(all, *one);
+  for (parameter* one : parameters_of(query_norm, key_norm)) all.push_back(one);
+  return all;
+}
+std::vector<parameter*> parameters_of(std::optional<trainable_norm>& query_norm, std::optional<trainable_norm>& key_norm) {
+  std::vector<parameter*> all;
   for (auto* one : {&query_norm, &key_norm})
     if (*one) push(all, **one);
   return all;

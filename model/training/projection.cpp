@@ -1,7 +1,7 @@
 #include "model/error.hpp"
 #include "model/kernels/gemm.hpp"
+#include "model/kernels/row_buffers.hpp"
 #include "model/kernels/rowwise.hpp"
-#include "model/training/rows_of_buffer.hpp"
 #include "model/training/trainable_parts.hpp"
 #include <algorithm>
 #include <utility>
@@ -13,17 +13,6 @@ namespace {
 constexpr uint32_t rows_at_once = 96;
 
 } // namespace
-
-void transpose(const_rows from, mutable_rows to) {
-  TROUPE_ASSERT(to.rows == from.columns);
-  TROUPE_ASSERT(to.columns == from.rows);
-  constexpr uint32_t block = 16;
-  for (uint32_t i = 0; i < from.rows; i += block)
-    for (uint32_t j = 0; j < from.columns; ++j) {
-      const uint32_t end = std::min(i + block, from.rows);
-      for (uint32_t k = i; k < end; ++k) to.data[j * to.stride + k] = from.data[k * from.stride + j];
-    }
-}
 
 trainable_projection::trainable_projection(tensor_key key, const sum_tree& tree, training_cut cut, uint32_t inputs, bool has_bias)
     : nodes_(tree.nodes_of(cut.shards, cut.shard)) {

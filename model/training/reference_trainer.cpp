@@ -1,7 +1,7 @@
 #include "model/training/reference_trainer.hpp"
 #include "model/error.hpp"
+#include "model/kernels/row_buffers.hpp"
 #include "model/kernels/rowwise.hpp"
-#include "model/training/rows_of_buffer.hpp"
 #include <algorithm>
 #include <deque>
 #include <numeric>

@@ -1,5 +1,5 @@
 #include "model/kernels/rowwise.hpp"
-#include "model/training/rows_of_buffer.hpp"
+#include "model/kernels/row_buffers.hpp"
 #include "model/training/trainable_parts.hpp"
 #include <algorithm>
 

@@ -82,6 +82,9 @@ struct trainable_norm {
   void backward(const_rows x, const_rows dy, mutable_rows dx);
 };
 
+/// The parameters of a layer's query and key norms, where it has them.
+std::vector<parameter*> parameters_of(std::optional<trainable_norm>& query_norm, std::optional<trainable_norm>& key_norm);
+
 /// What a head keeps of a micro-batch.
 struct kept_head {
   std::vector<float> query, key, value;  // As they are multiplied: [rows, output_columns()], [rows, head_dim], [rows, head_dim].

@@ -1,4 +1,5 @@
 // apps/troupe/train/progress: what is shown of training, at made-up times on a made-up terminal.
+#include "apps/troupe/cli/columns.hpp"
 #include "apps/troupe/train/progress.hpp"
 #include "model/error.hpp"
 #include "model/utf8.hpp"
@@ -219,9 +220,6 @@ TEST_CASE("no line is wider than the terminal, and what matters most is left out
       progress.step(start + 3s, figures(1.5));
       progress.validation(start + 4s, means(2.5, 3));
       progress.end_epoch(start + 9000s, means(700, 3));
-      preparation_progress preparation(start, "Zerlegen in Wörter, 日本語", terminal(columns), seen.writer());
-      preparation.advance(start + 1s, 0.5);
-      preparation.finish(start + 1s);
     }
     CHECK(seen.widest <= (columns > 0 ? columns - 1 : 0));
     for (const auto& text : seen.writes) CHECK(is_utf8(text));
@@ -388,9 +386,6 @@ TEST_CASE("no progress means no text") {
     progress.validation(start + 20s, means(1, 1));
     progress.step(start + 40s, figures());
     progress.end_epoch(start + 60s, means(1, 1));
-    preparation_progress preparation(start, "Tokenizing", {progress_mode::none, 80}, seen.writer());
-    preparation.advance(start + 20s, 0.5);
-    preparation.finish(start + 40s);
   }
   CHECK(seen.writes.empty());
 }
@@ -404,11 +399,6 @@ TEST_CASE("progress that ends early leaves its line and ends it") {
   }
   REQUIRE(seen.finished.size() == 1);
   CHECK_THAT(seen.finished[0], ContainsSubstring("1/4"));
-  {
-    preparation_progress preparation(start, "Tokenizing", terminal(140), seen.writer());
-    preparation.advance(start + 1s, 0.25);
-  }
-  REQUIRE(seen.finished.size() == 2);
   CHECK(seen.line.empty());
 
   SECTION("also when the terminal is gone") {
@@ -435,41 +425,6 @@ TEST_CASE("a step outside of an epoch is a bug of the caller") {
   CHECK_THROWS_AS(progress.end_epoch(start), broken_invariant);
 }
 
-TEST_CASE("work before training shows its share, the time left, and at last how long it took") {
-  screen seen;
-  preparation_progress preparation(start, "Tokenizing", terminal(80), seen.writer());
-  preparation.advance(start + 49ms, 0.01);
-  CHECK(seen.writes.empty()); // What is done in a moment needs no bar.
-  preparation.advance(start + 1s, 0);
-  CHECK(seen.line == "Tokenizing [..............................]   0 %");
-  preparation.advance(start + 10s, 0.25);
-  CHECK(seen.line == "Tokenizing [=======>......................]  25 %  0:30 left");
-  preparation.advance(start + 10s + 49ms, 0.9);
-  CHECK_THAT(seen.line, ContainsSubstring("25 %"));
-  preparation.advance(start + 20s, not_a_number);
-  CHECK_THAT(seen.line, ContainsSubstring("  0 %"));
-  preparation.advance(start + 20s + 50ms, 7);
-  CHECK(seen.line == "Tokenizing [==============================]  100 %  0:00 left");
-  preparation.finish(start + 21s);
-  CHECK(seen.finished == std::vector<std::string>{"Tokenizing  21 s"});
-  preparation.finish(start + 22s);
-  CHECK(seen.finished.size() == 1);
-
-  SECTION("without a terminal: a line every ten seconds and at the end") {
-    screen lines;
-    preparation_progress other(start, "Tokenizing", {progress_mode::lines, 10}, lines.writer());
-    for (int second = 1; second <= 25; ++second) other.advance(start + second * 1s, second / 25.0);
-    other.finish(start + 25s);
-    CHECK(lines.finished == std::vector<std::string>{"Tokenizing  40 %  0:15 left", "Tokenizing  80 %  0:05 left", "Tokenizing  25 s"});
-  }
-  SECTION("a label cannot damage the terminal") {
-    screen lines;
-    preparation_progress other(start, "a\nb\x1b[2J\xff\xc2\x9b", {progress_mode::lines, 80}, lines.writer());
-    other.finish(start + 1s);
-    CHECK(lines.finished == std::vector<std::string>{"a b [2J\uFFFD   1.0 s"});
-  }
-}
-
 TEST_CASE("text is cut between characters, by the columns it takes") {
   CHECK(terminal_columns("") == 0);
   CHECK(terminal_columns("abc") == 3);
@@ -484,10 +439,4 @@ TEST_CASE("text is cut between characters, by the columns it takes") {
   CHECK(cut_to_columns("日本語", 4) == "日…"); // Half a character is none.
   CHECK(cut_to_columns("abc", 1) == "…");
   CHECK(cut_to_columns("abc", 0) == "");
-}
-
-TEST_CASE("the legend names the means and fits a terminal of 80 columns") {
-  const std::string legend = progress_legend();
-  CHECK_THAT(legend, ContainsSubstring("means over the epoch's targets so far"));
-  CHECK(terminal_columns(std::string_view(legend).substr(0, legend.size() - 1)) < 80);
 }

@@ -117,6 +117,19 @@ TEST_CASE("a run that is resumed has the bytes of one that was not interrupted")
   CHECK(text_of(killed.last() / "training_state.json").find("\"update\": 6") != std::string::npos);
 }
 
+TEST_CASE("lines of the metrics that are damaged are dropped when a run is resumed") {
+  run_folder folder(3);
+  REQUIRE(folder.train().exit_code == 0);
+  const fs::path metrics = folder.path / "run" / "metrics.jsonl";
+  const std::string before = text_of(metrics);
+  std::ofstream(metrics, std::ios::app) << "[1]\n{\"update\": \"x\", \"loss\": 1}\n{\"update\": 1, \"loss\": {}}\n{\"update\": 2, \"lo";
+  folder.config["steps"] = 4;
+  const auto resumed = folder.train({"--resume"});
+  INFO(resumed.err);
+  REQUIRE(resumed.exit_code == 0);
+  CHECK(text_of(metrics).starts_with(before + "{\"update\":4"));
+}
+
 TEST_CASE("SIGTERM saves and ends; the run goes on from there") {
   const run_folder whole;
   REQUIRE(whole.train().exit_code == 0);
@@ -185,6 +198,15 @@ TEST_CASE("what is wrong with a configuration or its data is said once, and noth
   folder = run_folder();
   folder.config["model"]["model_type"] = "mystery";
   CHECK_THAT(error_of(folder), ContainsSubstring("mystery"));
+  folder = run_folder();
+  folder.config["model"] = 3;
+  CHECK_THAT(error_of(folder), ContainsSubstring("model: wanted"));
+  folder.config["model"] = "model.json";
+  CHECK_THAT(error_of(folder), ContainsSubstring("model.json"));
+  std::ofstream(folder.path / "model.json") << "[1, 2";
+  CHECK_THAT(error_of(folder), ContainsSubstring("model.json"));
+  std::ofstream(folder.path / "model.json") << "7";
+  CHECK_THAT(error_of(folder), ContainsSubstring("model.json") && ContainsSubstring("wanted"));
 }
 
 TEST_CASE("documents that are no UTF-8 are skipped, and counted") {

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace troupe {
@@ -43,6 +44,16 @@ void print(std::string_view text) {
 
 void note(std::string_view text) {
   write_all(STDERR_FILENO, "troupe: " + std::string(text) + "\n"); // If this fails, there is no way to report it.
+}
+
+std::optional<terminal_size> size_of_terminal(int descriptor) {
+  if (::isatty(descriptor) != 1) return std::nullopt;
+  terminal_size size;
+  winsize known{};
+  if (::ioctl(descriptor, TIOCGWINSZ, &known) != 0) return size;
+  if (known.ws_col > 0) size.columns = known.ws_col;
+  if (known.ws_row > 0) size.rows = known.ws_row;
+  return size;
 }
 
 progress_bar::progress_bar(std::string label, bool enabled)

@@ -2,6 +2,8 @@
 // The process's terminal: results on stdout, notes and progress on stderr, signals.
 #include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -22,6 +24,12 @@ void print(std::string_view text);
 
 /// "troupe: <text>" as a line on stderr.
 void note(std::string_view text);
+
+struct terminal_size {
+  uint32_t columns = 80, rows = 24;
+};
+/// Of the terminal that this descriptor is; nothing when it is none.
+std::optional<terminal_size> size_of_terminal(int descriptor);
 
 /// A bar on stderr, where stderr is a terminal; otherwise nothing. Appears only when the work takes longer than a
 /// moment, and is wiped when it is done. advance() may be called from any thread, from several at once.

@@ -169,12 +169,16 @@ std::string identity_of(const std::filesystem::path& file) {
   return json.dump();
 }
 
-std::string text_of_file(const json_node& from, const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  if (!in) from.fail("cannot read " + path.string());
-  return text.str();
+/// The text of the model's description: an object in the configuration, or in a file that it names.
+std::string read_description(const json_node& model, const std::filesystem::path& file) {
+  if (!model.is_text()) {
+    model.members(); // It is an object.
+    return parse_again(file).at("model").dump();
+  }
+  const auto path = resolve(file.parent_path(), model.text());
+  std::string text = read_text(path, 16 << 20);
+  json_file(path, text).root().members();
+  return text;
 }
 
 void read_model(section& in, const json_node& root, const std::filesystem::path& file, train_config& config) {
@@ -189,7 +193,7 @@ void read_model(section& in, const json_node& root, const std::filesystem::path&
     if (tokenizer) tokenizer->fail("a checkpoint brings its own tokenizer");
     return;
   }
-  config.model = model->is_text() ? text_of_file(*model, resolve(folder, model->text())) : parse_again(file).at("model").dump();
+  config.model = read_description(*model, file);
   if (words.has_value() == tokenizer.has_value())
     root.fail("wanted either \"vocabulary\" (to be made from the data) or \"tokenizer\" (a folder with a tokenizer.json)");
   if (words) config.vocabulary = read_vocabulary_options(*words);

@@ -102,16 +102,9 @@ private:
 
   /// A vocabulary of a folder without a model: as many ids as it has pieces.
   static vocabulary words_of(const fs::path& folder) {
-    constexpr uint32_t ids_max = 1 << 20;
-    vocabulary words = read_hf_vocabulary(folder, ids_max);
-    if (words.kind == tokenizer_kind::none) throw input_error(folder.string() + ": there is no tokenizer.json");
-    // It was filled up to that many ids.
-    while (!words.kinds.empty() && words.kinds.back() == piece_kind::unused && words.pieces.back().starts_with("[PAD")) {
-      words.pieces.pop_back();
-      words.kinds.pop_back();
-      if (words.scores.size() > words.pieces.size()) words.scores.pop_back();
-    }
-    return words;
+    std::error_code none;
+    if (!fs::exists(folder / "tokenizer.json", none)) throw input_error(folder.string() + ": there is no tokenizer.json");
+    return read_hf_vocabulary(folder, hf_vocabulary_size(folder));
   }
 
   void prepare_model() {

@@ -10,10 +10,13 @@ metrics_file::metrics_file(std::filesystem::path path, uint64_t update) : path_(
   std::ifstream before(path_);
   for (std::string line; std::getline(before, line);) {
     const auto json = nlohmann::json::parse(line, nullptr, false);
-    if (!json.is_object() || !json.contains("update") || json["update"].get<uint64_t>() > update) continue;
+    if (!json.is_object()) continue; // Cut off by a crash, say.
+    const auto has_number = [&](const char* name) { return json.contains(name) && json[name].is_number(); };
+    if (!has_number("update") || json["update"] > update) continue;
+    if (has_number("val_loss")) history_.validation.push_back({json["update"], json["val_loss"]});
+    else if (has_number("loss")) history_.training.push_back({json["update"], json["loss"]});
+    else continue;
     kept += line + "\n";
-    if (json.contains("val_loss")) history_.validation.push_back({json["update"], json["val_loss"]});
-    else if (json.contains("loss")) history_.training.push_back({json["update"], json["loss"]});
   }
   before.close();
   atomic_file rewritten(path_);

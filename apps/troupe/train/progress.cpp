@@ -1,6 +1,6 @@
 #include "apps/troupe/train/progress.hpp"
+#include "apps/troupe/cli/columns.hpp"
 #include "model/error.hpp"
-#include "model/utf8.hpp"
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -138,42 +138,6 @@ std::vector<line_field> validation_fields(const target_means& means) {
           {field_rank::accuracy, "val_acc " + number_text("%.3f", means.accuracy())}};
 }
 
-bool is_wide(uint32_t c) {
-  return (c >= 0x1100 && c <= 0x115F) || (c >= 0x2E80 && c <= 0xA4CF) || (c >= 0xAC00 && c <= 0xD7A3)
-         || (c >= 0xF900 && c <= 0xFAFF) || (c >= 0xFE30 && c <= 0xFE6F) || (c >= 0xFF00 && c <= 0xFF60)
-         || (c >= 0xFFE0 && c <= 0xFFE6) || (c >= 0x1F300 && c <= 0x1F64F) || (c >= 0x1F680 && c <= 0x1F6FF)
-         || (c >= 0x1F900 && c <= 0x1FAFF) || (c >= 0x20000 && c <= 0x3FFFD);
-}
-
-bool is_combining(uint32_t c) {
-  return (c >= 0x0300 && c <= 0x036F) || (c >= 0x1AB0 && c <= 0x1AFF) || (c >= 0x200B && c <= 0x200F)
-         || (c >= 0x20D0 && c <= 0x20FF) || (c >= 0xFE00 && c <= 0xFE0F) || (c >= 0xFE20 && c <= 0xFE2F);
-}
-
-/// One column for what is not valid, as terminals show it.
-size_t columns_of_character(std::string_view text, utf8_step step) {
-  if (step.state != utf8_state::whole) return 1;
-  const uint32_t code_point = utf8_code_point(text.substr(0, step.bytes));
-  return is_combining(code_point) ? 0 : is_wide(code_point) ? 2 : 1;
-}
-
-/// Valid UTF-8 without control characters: what may stand in a line.
-std::string label_text(std::string_view label) {
-  utf8_stream stream;
-  std::string text = stream.push(label) + stream.finish();
-  std::string out;
-  for (size_t at = 0; at < text.size();) {
-    const size_t bytes = utf8_next(text, at).bytes;
-    const uint32_t c = utf8_code_point(std::string_view(text).substr(at, bytes));
-    if (c < 0x20 || (c >= 0x7F && c < 0xA0))
-      out += ' ';
-    else
-      out += text.substr(at, bytes);
-    at += bytes;
-  }
-  return out;
-}
-
 /// Ends a redrawn line. For destructors: a terminal that is gone is not worth ending the program.
 void end_drawn_line(const progress_writer& write, const std::string& drawn) {
   if (drawn.empty()) return;
@@ -184,30 +148,6 @@ void end_drawn_line(const progress_writer& write, const std::string& drawn) {
 }
 
 } // namespace
-
-size_t terminal_columns(std::string_view text) {
-  size_t columns = 0;
-  for (size_t at = 0; at < text.size();) {
-    const auto step = utf8_next(text, at);
-    columns += columns_of_character(text.substr(at), step);
-    at += step.bytes;
-  }
-  return columns;
-}
-
-std::string cut_to_columns(std::string_view text, size_t columns) {
-  if (terminal_columns(text) <= columns) return std::string(text);
-  if (columns == 0) return {};
-  size_t taken = 0, end = 0;
-  while (end < text.size()) {
-    const auto step = utf8_next(text, end);
-    const size_t wide = columns_of_character(text.substr(end), step);
-    if (taken + wide > columns - 1) break;
-    taken += wide;
-    end += step.bytes;
-  }
-  return std::string(text.substr(0, end)) + "…";
-}
 
 // Training -----------------------------------------------------------------------------------------------------------
 
@@ -225,10 +165,6 @@ double target_means::accuracy() const {
   return targets > 0 ? static_cast<double>(hits) / static_cast<double>(targets) : std::numeric_limits<double>::quiet_NaN();
 }
 double target_means::perplexity() const { return std::exp(loss()); }
-
-std::string progress_legend() {
-  return "loss, acc: means over the epoch's targets so far; rate, norm: the latest step's\n";
-}
 
 training_progress::training_progress(const progress_options& options, progress_writer write)
   : options_(options), write_(std::move(write)) {}
@@ -407,50 +343,6 @@ void training_progress::write_validation_json(time_point now, const target_means
   line["targets"] = means.targets;
   line["seconds"] = seconds_since_mark(now);
   write_(line.dump() + "\n");
-}
-
-// Preparation --------------------------------------------------------------------------------------------------------
-
-preparation_progress::preparation_progress(time_point now, std::string_view label, const progress_options& options,
-                                           progress_writer write)
-  : label_(label_text(label)), options_(options), write_(std::move(write)), began_(now), last_drawn_(now) {}
-
-preparation_progress::~preparation_progress() { end_drawn_line(write_, drawn_); }
-
-std::string preparation_progress::running_line(time_point now, double share) const {
-  line_layout line{label_, share, options_.mode == progress_mode::terminal, bar_cells_min, bar_cells_max, {}};
-  const int percent = static_cast<int>(100 * share);
-  line.fields.push_back({field_rank::loss, std::string(percent < 10 ? " " : "") + std::to_string(percent) + " %"});
-  const double elapsed = seconds_in(now - began_);
-  if (share > 0 && elapsed > 0) line.fields.push_back({field_rank::left, clock_text(elapsed / share * (1 - share)) + " left"});
-  size_t cells = 0;
-  return fitted(std::move(line), columns_of_line(options_), cells);
-}
-
-void preparation_progress::advance(time_point now, double share) {
-  if (finished_ || options_.mode == progress_mode::json || options_.mode == progress_mode::none) return;
-  const bool terminal = options_.mode == progress_mode::terminal;
-  if (now - last_drawn_ < (terminal ? std::chrono::nanoseconds(redraw_interval) : std::chrono::nanoseconds(line_interval))) return;
-  last_drawn_ = now;
-  const std::string line = running_line(now, share >= 0 ? std::min(share, 1.0) : 0.0); // Not a number: 0.
-  if (line == drawn_) return;
-  write_(terminal ? std::string(wipe) + line : line + "\n");
-  if (terminal) drawn_ = line;
-}
-
-void preparation_progress::finish(time_point now) {
-  if (std::exchange(finished_, true) || options_.mode == progress_mode::json || options_.mode == progress_mode::none) return;
-  size_t cells = 0;
-  const std::string line = fitted({label_, 0, false, 0, 0, {{field_rank::loss, duration_text(seconds_in(now - began_))}}},
-                                  columns_of_line(options_), cells);
-  write_((drawn_.empty() ? std::string() : std::string(wipe)) + line + "\n");
-  drawn_.clear();
-}
-
-void preparation_progress::clear() {
-  if (drawn_.empty()) return;
-  write_(wipe);
-  drawn_.clear();
 }
 
 } // namespace troupe

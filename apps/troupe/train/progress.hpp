@@ -18,7 +18,7 @@
 // All steps count but the first of the process, which warms up, and those that took more than one attempt, which contain what was
 // replayed. If none counts, all do once the epoch is over. What is not finite is shown as nan, inf or -inf.
 //
-// Neither class here has a clock or a terminal of its own: the caller says what time it is, and takes the text. One thread at a time.
+// The class has no clock and no terminal of its own: the caller says what time it is, and takes the text. One thread at a time.
 #include "actors/training_engine.hpp"
 #include <chrono>
 #include <cstdint>
@@ -54,9 +54,6 @@ struct progress_options {
 
 /// Takes a piece of text at a time: whole lines, or in mode terminal what redraws one.
 using progress_writer = std::function<void(std::string_view text)>;
-
-/// What the names in the lines mean, as one line to print before the first epoch.
-std::string progress_legend();
 
 /// Where little room is, fields are left out: norm, rate, tok/s and ms/step first, then the bar. A finished line that is too long puts its
 /// validation on a line below.
@@ -122,38 +119,5 @@ private:
   std::string drawn_;      // What stands in the line that is redrawn.
   std::optional<time_point> last_drawn_;
 };
-
-/// The same for work before training: `Tokenizing [=======>......]  47 %  0:12 left`, at last `Tokenizing  21 s`. As JSON: nothing.
-class preparation_progress {
-public:
-  using time_point = std::chrono::steady_clock::time_point;
-
-  /// `label`: what is done; UTF-8, else what is not valid shows as U+FFFD.
-  preparation_progress(time_point now, std::string_view label, const progress_options& options, progress_writer write);
-  ~preparation_progress(); // As above.
-  preparation_progress(const preparation_progress&) = delete;
-  preparation_progress& operator=(const preparation_progress&) = delete;
-
-  /// `share` in [0, 1] of the work is done. It may go back.
-  void advance(time_point now, double share);
-  void finish(time_point now);
-  void clear();
-
-private:
-  std::string running_line(time_point now, double share) const;
-
-  std::string label_;
-  progress_options options_;
-  progress_writer write_;
-  time_point began_, last_drawn_;
-  bool finished_ = false;
-  std::string drawn_;
-};
-
-/// How many columns of a terminal a text takes: two for wide East Asian characters and pictures, none for marks that combine. The text
-/// has no control characters.
-size_t terminal_columns(std::string_view text);
-/// The text, or its beginning with "…" behind it if it takes more than `columns`. Cuts between characters.
-std::string cut_to_columns(std::string_view text, size_t columns);
 
 } // namespace troupe

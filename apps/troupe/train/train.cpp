@@ -11,7 +11,6 @@
 #include <malloc.h>
 #include <memory>
 #include <optional>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace troupe {
@@ -37,9 +36,10 @@ progress_options progress_for(const train_options& options) {
   progress_options progress;
   if (options.as_json) progress.mode = progress_mode::json;
   else if (options.run.quiet) progress.mode = progress_mode::none;
-  else if (isatty(STDERR_FILENO)) progress.mode = progress_mode::terminal;
-  winsize size{};
-  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) progress.columns = size.ws_col;
+  else if (const auto size = size_of_terminal(STDERR_FILENO)) {
+    progress.mode = progress_mode::terminal;
+    progress.columns = size->columns;
+  }
   return progress;
 }
 

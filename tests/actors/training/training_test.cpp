@@ -1,5 +1,6 @@
 // Training by actors: the weights equal those of the sequential reference, bit for bit, whatever happens on the way.
 #include "actors/faults/plan.hpp"
+#include "actors/interfaces/paths.hpp"
 #include "actors/testing/simulated_training.hpp"
 #include "actors/testing/training_job.hpp"
 #include "model/testing/tiny_model.hpp"
@@ -73,6 +74,23 @@ TEST_CASE("an evaluation gives the reference's loss and leaves the weights as th
   run.tracker().evaluate(5);
   CHECK(finish(run).loss() == loss);
   CHECK(run.tracker().update() == 0);
+}
+
+TEST_CASE("the attempts of a step include those that ended with their trainer") {
+  const training_job job = job_of("llama");
+  simulated_training run(1, job.tree(), job.first_state());
+  run.tracker().train(true);
+  CHECK(finish(run).attempts() == 1);
+  run.tracker().train(true);
+  uint64_t steps = 0;
+  const auto report = run.run([&] {
+    if (++steps == 100) run.kill(run.find(paths::trainer), false);
+  });
+  REQUIRE(report);
+  CHECK(report->error() == "");
+  CHECK(report->attempts() == 2);
+  run.tracker().train(true);
+  CHECK(finish(run).attempts() == 1);
 }
 
 TEST_CASE("a batch that gives values that are not finite by itself ends the run with an error that names it") {

@@ -1,5 +1,5 @@
 #pragma once
-// Rows of float32 in buffers that are kept.
+// Rows of float32 in buffers that are kept and only ever grow; parts of rows; transposes.
 #include "model/error.hpp"
 #include "model/kernels/rows.hpp"
 #include <span>
@@ -7,7 +7,8 @@
 
 namespace troupe {
 
-/// [rows, columns] at the start of `buffer`, made larger where it is too small; the content is left over from earlier use.
+/// [rows, columns] at the start of `buffer`, made larger where it is too small; the content is left over from earlier use. Valid until
+/// the buffer changes.
 inline mutable_rows rows_of_buffer(std::vector<float>& buffer, uint32_t rows, uint32_t columns) {
   if (buffer.size() < uint64_t(rows) * columns) buffer.resize(uint64_t(rows) * columns);
   return {buffer.data(), rows, columns, columns};

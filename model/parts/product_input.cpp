@@ -1,13 +1,7 @@
-#include "model/parts/scratch.hpp"
 #include "model/error.hpp"
+#include "model/parts.hpp"
 
 namespace troupe {
-
-mutable_rows rows_in(std::vector<float>& buffer, uint32_t rows, uint32_t columns) {
-  const uint64_t size = uint64_t(rows) * columns;
-  if (buffer.size() < size) buffer.resize(size);
-  return {buffer.data(), rows, columns, columns};
-}
 
 void product_input::assign(const_rows x) {
   rows_ = x;
