@@ -115,8 +115,11 @@ private:
 
 trial_setup setup_of(std::shared_ptr<const trial_load> load, simulated_actors& undisturbed) {
   undisturbed.sim.run_to_idle();
-  trial_setup setup{std::move(load), undisturbed.listed_paths(), {}};
-  for (const auto& [path, handle] : undisturbed.newest) setup.roles.insert(role_of(path));
+  trial_setup setup{std::move(load), undisturbed.listed_paths(), {}, {}};
+  for (const auto& [path, handle] : undisturbed.newest) {
+    setup.paths.push_back(path);
+    setup.roles.insert(role_of(path));
+  }
   undisturbed.close();
   return setup;
 }

@@ -41,6 +41,7 @@ public:
 struct trial_setup {
   std::shared_ptr<const trial_load> load;
   std::vector<std::string> expected_paths; // Which actors are running, as the directory lists them, when all is well.
+  std::vector<std::string> paths;          // Of all actors below the root that are there from the beginning.
   std::set<std::string> roles;             // All roles that an injection can hit.
 };
 

@@ -201,4 +201,12 @@ std::vector<std::string> owner_paths(const trainable_builder& model) {
   return all;
 }
 
+std::vector<std::string> actor_paths(const trainable_builder& model) {
+  std::vector<std::string> all{paths::directory, paths::runtime, paths::loader, paths::trainer,
+                               paths::supervisor(paths::replica(replica_index))};
+  for (uint32_t l = 0; l < model.spec().layers.size(); ++l) all.push_back(paths::supervisor(paths::layer(replica_index, l)));
+  all.push_back(paths::supervisor(paths::output(replica_index)));
+  return joined(std::move(all), owner_paths(model));
+}
+
 } // namespace troupe

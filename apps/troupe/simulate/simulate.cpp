@@ -199,8 +199,9 @@ int run_simulate(const simulate_options& options) {
   if (options.trace && seeds.count() > 1) throw usage_error("--trace shows one seed: give one with --seeds");
   chosen_plan plan;
   if (!options.plan.empty()) plan = read_fault_plan(options.plan);
+  if (plan && options.train) check_for_training(*plan);
   const auto setup = make_setup(options);
-  if (plan) check_reachable(*plan, setup.expected_paths);
+  if (plan) check_reachable(*plan, setup.paths);
   if (options.trace) return run_traced(setup, plan, seeds.first);
   progress_bar bar{"simulating", !options.run.quiet};
   const auto trial = [&](uint64_t seed) { return run_one(setup, plan, seed); };

@@ -3,6 +3,7 @@
 // actors/testing/simulated_injector.hpp.
 // TROUPE_SEED=n runs one seed alone, TROUPE_SEEDS=n seeds 1 to n.
 #include "actors/faults/plan.hpp"
+#include "actors/testing/training_job.hpp"
 #include "actors/testing/trial.hpp"
 #include "support/catch.hpp"
 
@@ -52,12 +53,15 @@ TEST_CASE("with random faults a training run gets the reference's weights, and a
   check_trials(tiny_training(), 1000);
 }
 
-TEST_CASE("the roles of a load are those of its actors", "[trial]") {
+TEST_CASE("the roles and paths of a load are those of its actors", "[trial]") {
   CHECK(tiny_setup().roles.size() == 14);
   CHECK(tiny_setup().roles.contains("sequence"));
   CHECK(tiny_training().roles.size() == 13);
   CHECK(tiny_training().roles.contains("trainer"));
   CHECK(tiny_training().roles.contains("loader"));
+  auto paths = actor_paths(*make_tiny_training_job().model);
+  std::ranges::sort(paths);
+  CHECK(tiny_training().paths == paths);
 }
 
 TEST_CASE("a training run under a fault plan gets the reference's weights", "[trial][training]") {
