@@ -153,6 +153,9 @@ struct tree_builder {
                        },
                      .answers_liveness_checks = true};
     auto training = config.trainer;
+    uint64_t parameters = 0;
+    for (const auto& one : model->tensors()) parameters += one.view->rows * one.view->columns;
+    training.row_longest = caf::timespan(int64_t(parameters) * 30); // Six operations for each parameter, at 0.2 of them in a nanosecond.
     training.embedding = paths::embedding(replica_index);
     training.owners = owner_paths(*model);
     training.directory = directory;

@@ -24,7 +24,7 @@ size_t count(const std::string& text, const std::string& what) {
   return found;
 }
 
-const std::string storyteller = std::string(TROUPE_SOURCE_DIR) + "/apps/storyteller/storyteller.gguf";
+const std::string storyteller = TROUPE_SOURCE_DIR "/apps/storyteller/storyteller.gguf";
 
 } // namespace
 
