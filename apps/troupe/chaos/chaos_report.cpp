@@ -45,7 +45,7 @@ std::string fault_note(const fault_verdict& one) {
 }
 
 std::string load_of(const chaos_result& result) {
-  return result.steps > 0 ? std::to_string(result.steps) + " steps of " + result.model
+  return result.steps > 0 ? std::to_string(result.steps) + (result.steps == 1 ? " step of " : " steps of ") + result.model
                           : std::to_string(result.requests.size()) + " requests on " + result.model;
 }
 
