@@ -3,6 +3,7 @@
 #include "apps/run_folder.hpp"
 #include "model/testing/tiny_model.hpp"
 #include "support/catch.hpp"
+#include "support/file_limit.hpp"
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
@@ -68,6 +69,31 @@ TEST_CASE("lines of the metrics that are damaged are dropped when a run is resum
   INFO(resumed.err);
   REQUIRE(resumed.exit_code == 0);
   CHECK(text_of(metrics).starts_with(before + "{\"update\":4"));
+}
+
+TEST_CASE("a disk that fills up ends the run with an error; the newest checkpoint stays, and the run goes on from there") {
+  run_folder whole(4);
+  REQUIRE(whole.train().exit_code == 0);
+  run_folder folder(2);
+  REQUIRE(folder.train().exit_code == 0);
+  const std::string before = folder.weights();
+  folder.config["steps"] = 4;
+  {
+    const file_limit limit(20 << 10);
+    const outcome full = folder.train({"--resume"});
+    INFO(full.err);
+    CHECK(full.exit_code == 3);
+    CHECK_THAT(full.err, ContainsSubstring("cannot write the file"));
+  }
+  CHECK(folder.weights() == before);
+  size_t checkpoints = 0;
+  for (const auto& entry : fs::directory_iterator(folder.path / "run" / "checkpoints")) {
+    CHECK(entry.path().filename() == "step-00000002");
+    ++checkpoints;
+  }
+  CHECK(checkpoints == 1);
+  REQUIRE(folder.train({"--resume"}).exit_code == 0);
+  CHECK(folder.weights() == whole.weights());
 }
 
 TEST_CASE("SIGTERM saves and ends; the run goes on from there") {

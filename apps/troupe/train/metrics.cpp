@@ -39,6 +39,7 @@ void metrics_file::add(const training_figures& figures) {
                                     {"rate", figures.rate},
                                     {"tokens", figures.rows},
                                     {"seconds", std::chrono::duration<double>(figures.wall).count()},
+                                    {"compute_seconds", std::chrono::duration<double>(figures.compute).count()},
                                     {"attempts", figures.attempts}};
   write(json.dump());
 }

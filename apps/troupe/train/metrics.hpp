@@ -1,5 +1,5 @@
 #pragma once
-// RUN/metrics.jsonl: a line for each step and each validation.
+// RUN/metrics.jsonl: a line for each step and each validation. compute_seconds: inside the code of model/, summed over all actors.
 #include "actors/training_engine.hpp"
 #include "apps/troupe/train/loss_curve.hpp"
 #include <filesystem>

@@ -8,11 +8,10 @@
 #include "model/testing/tiny_folder.hpp"
 #include "model/tokenizer/make_tokenizer.hpp"
 #include "support/catch.hpp"
+#include "support/file_limit.hpp"
 #include "support/references.hpp"
-#include <csignal>
 #include <cstdlib>
 #include <fstream>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 using namespace troupe;
@@ -92,24 +91,6 @@ void require_same_words(const vocabulary& a, const vocabulary& b) {
     CHECK(make_tokenizer(a)->encode(text, special_tokens::as_file) ==
           make_tokenizer(b)->encode(text, special_tokens::as_file));
 }
-
-/// How the files may grow at most, while it exists: stands for a full disk.
-class file_limit {
-public:
-  explicit file_limit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit small{bytes, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &small);
-  }
-  ~file_limit() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-
-private:
-  struct rlimit before_ {};
-  void (*handler_)(int);
-};
 
 } // namespace
 

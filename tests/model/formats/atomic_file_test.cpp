@@ -3,9 +3,9 @@
 #include "model/formats/atomic_file.hpp"
 #include "model/testing/tiny_model.hpp"
 #include "support/catch.hpp"
+#include "support/file_limit.hpp"
 #include <csignal>
 #include <fstream>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,23 +95,13 @@ TEST_CASE("a process killed between writing and renaming leaves the old file, an
 
 TEST_CASE("a full disk is an input_error, and leaves the old file and nothing else") {
   const auto folder = folder_with_old();
-  // A limit for the size of files stands for the disk.
-  struct rlimit before {};
-  ::getrlimit(RLIMIT_FSIZE, &before);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{64 << 10, before.rlim_max};
-  ::setrlimit(RLIMIT_FSIZE, &small);
-  std::string reason;
-  try {
+  const auto fill_the_disk = [&] {
+    const file_limit limit(64 << 10);
     atomic_file file(folder / "data");
     for (int i = 0; i < 100; ++i) file.write(bytes_in(std::string(100000, 'x')));
     file.commit();
-  } catch (const input_error& error) {
-    reason = error.what();
-  }
-  ::setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
-  CHECK_THAT(reason, ContainsSubstring("data: cannot write the file: File too large"));
+  };
+  CHECK_THROWS_WITH(fill_the_disk(), ContainsSubstring("data: cannot write the file: File too large"));
   CHECK(content(folder / "data") == "old");
   CHECK(files_in(folder) == 1);
 }

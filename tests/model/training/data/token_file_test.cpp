@@ -6,8 +6,7 @@
 #include "model/training/data/text_pieces.hpp"
 #include "model/training/data/token_format.hpp"
 #include "support/catch.hpp"
-#include <csignal>
-#include <sys/resource.h>
+#include "support/file_limit.hpp"
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -265,20 +264,11 @@ TEST_CASE("a full disk while preparing is an input_error and leaves the file tha
   prepare_tokens(folder / "tokens", json_source({"hello"}), *words, {});
   const auto old = read_file(folder / "tokens");
   const auto source = json_source(random_documents(7, 4000, 400));
-  struct rlimit before {};
-  ::getrlimit(RLIMIT_FSIZE, &before);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{100 << 10, before.rlim_max};
-  ::setrlimit(RLIMIT_FSIZE, &small);
-  std::string reason;
-  try {
+  const auto fill_the_disk = [&] {
+    const file_limit limit(100 << 10);
     prepare_tokens(folder / "tokens", source, *words, {});
-  } catch (const input_error& error) {
-    reason = error.what();
-  }
-  ::setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
-  CHECK_THAT(reason, ContainsSubstring("tokens: cannot write the file"));
+  };
+  CHECK_THROWS_WITH(fill_the_disk(), ContainsSubstring("tokens: cannot write the file"));
   CHECK(read_file(folder / "tokens") == old);
   CHECK(files_in(folder) == 1);
 }
