@@ -1,5 +1,6 @@
 #include "actors/training_engine.hpp"
 
+#include "actors/faults/plan.hpp"
 #include "actors/training/parameter_owner.hpp"
 #include "actors/training/run_tracker.hpp"
 #include "actors/tree/runtime.hpp"
@@ -123,7 +124,9 @@ training_figures to_figures(const v1::StepReport& report) {
   return figures;
 }
 
-training_options with_defaults(training_options options) {
+/// With the defaults filled in.
+training_options checked(training_options options) {
+  if (options.fault_plan) check_for_training(*options.fault_plan);
   if (options.threads == 0) options.threads = std::max(1u, std::thread::hardware_concurrency());
   options.in_flight_max = std::max(options.in_flight_max, 1u);
   return options;
@@ -132,18 +135,19 @@ training_options with_defaults(training_options options) {
 } // namespace
 
 struct training_engine::implementation {
+  std::shared_ptr<const trainable_builder> model;
   training_options options;
   runtime running;
   std::optional<run_tracker> tracker;
   uint64_t snapshot_every = 1; // As it was measured.
 
-  explicit implementation(const training_options& asked)
-    : options(asked), running({.threads = asked.threads, .pin = asked.pin_threads}, asked.fault_plan) {}
+  implementation(std::shared_ptr<const trainable_builder> of, const training_options& asked)
+    : model(std::move(of)), options(asked), running({.threads = asked.threads, .pin = asked.pin_threads}, asked.fault_plan) {}
 };
 
 training_engine::training_engine(std::shared_ptr<const trainable_builder> model, batch_factory make_batches,
                                  const training_options& options, std::optional<trained_state> state)
-  : state_(std::make_unique<implementation>(with_defaults(options))) {
+  : state_(std::make_unique<implementation>(model, checked(options))) {
   auto& st = *state_;
   training_tree_config config;
   config.model = model;
@@ -159,9 +163,11 @@ training_engine::training_engine(std::shared_ptr<const trainable_builder> model,
   st.tracker.emplace(st.running.system(), st.running.root(), std::move(first), state ? state->update : 0);
 }
 
-training_engine::~training_engine() {
+training_engine::~training_engine() { stop(); }
+
+size_t training_engine::stop() {
   state_->tracker.reset();
-  state_->running.stop();
+  return state_->running.stop();
 }
 
 void training_engine::train(bool keep_state) {
@@ -201,6 +207,7 @@ uint64_t training_engine::updates_replayed() const { return state_->tracker->rep
 v1::FaultLog training_engine::fault_log() const { return state_->running.fault_log(); }
 void training_engine::stop_faults() { state_->running.stop_faults(); }
 const training_options& training_engine::options() const { return state_->options; }
+std::vector<std::string> training_engine::actors() const { return actor_paths(*state_->model); }
 
 trained_state training_engine::state() const {
   trained_state all{state_->tracker->state_update(), {}};

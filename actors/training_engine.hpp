@@ -108,6 +108,11 @@ public:
   v1::FaultLog fault_log() const;
   void stop_faults();
   const training_options& options() const; // With the defaults filled in.
+  /// The paths of all actors below the root.
+  std::vector<std::string> actors() const;
+  /// Ends all actors; the engine is of no use afterwards. Returns how many did not end within two seconds: anything but 0 is a
+  /// bug.
+  size_t stop();
 
 private:
   struct implementation;

@@ -97,6 +97,26 @@ void fault_journal::rows_were_sent(const std::vector<request_rows>& rows, double
   }
 }
 
+void fault_journal::training_step_ordered(uint64_t update, bool is_evaluation) {
+  ordered_ = is_evaluation ? 0 : update + 1;
+  if (is_evaluation) micro_batches_sent_.erase(ordered_);
+  newest_update_ = std::max(newest_update_, ordered_);
+  behind_ = !is_evaluation && ordered_ < newest_update_;
+}
+
+void fault_journal::training_attempt_began(double now_ms) {
+  ++steps_;
+  replay_began_ms_.reset();
+  if (micro_batches_sent_[ordered_] > 0) replay_began_ms_ = now_ms;
+}
+
+void fault_journal::micro_batch_was_sent(uint32_t index, uint64_t rows) {
+  rows_ += rows;
+  auto& sent = micro_batches_sent_[ordered_];
+  if (index < sent) rows_replayed_ += rows;
+  sent = std::max(sent, index + 1);
+}
+
 v1::FaultLog fault_journal::log() const {
   v1::FaultLog log;
   log.mutable_injections()->Add(injections_.begin(), injections_.end());

@@ -24,11 +24,17 @@ public:
   void released(const std::string& path, double now_ms);
   /// A request is over: nothing of it has to be replaced any more.
   void request_ended(uint64_t request);
-  /// The results of a step reached the scheduler: what was replaced before it began has recovered, unless that step was a
-  /// replay with more to follow.
+  /// The results of a step reached the scheduler, or the report of a training step its client: what was replaced before it began has
+  /// recovered, unless that step was a replay with more to follow.
   void step_came_through(double now_ms);
 
+  /// A step begins, with these rows.
   void rows_were_sent(const std::vector<request_rows>& rows, double now_ms);
+
+  /// Of a training run: its client orders the next step, from this update on; an attempt at it begins; rows of a micro-batch are sent.
+  void training_step_ordered(uint64_t update, bool is_evaluation);
+  void training_attempt_began(double now_ms);
+  void micro_batch_was_sent(uint32_t index, uint64_t rows);
   void message_passed() { ++messages_; }
 
   /// Without `unmatched`.
@@ -56,7 +62,9 @@ private:
   double replay_ms_ = 0; // Of all steps that ran rows again and came through.
   std::optional<double> replay_began_ms_; // The latest step is one of them, and under way.
   std::set<uint64_t> served_; // The requests of the latest step.
-  bool behind_ = false; // The latest step does not reach as far as its requests had come before.
+  bool behind_ = false; // The latest step does not reach as far as its requests, or the training run, had come before.
+  uint64_t newest_update_ = 0, ordered_ = 0; // Of a training run: which update's result was ordered; 0: an evaluation.
+  std::map<uint64_t, uint32_t> micro_batches_sent_; // For each, in any attempt.
 };
 
 } // namespace troupe

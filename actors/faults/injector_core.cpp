@@ -5,6 +5,7 @@
 #include "messages/caf_message.hpp"
 #include "troupe/v1/generation.pb.h"
 #include "troupe/v1/supervision.pb.h"
+#include "troupe/v1/training.pb.h"
 
 #include <caf/detail/sync_request_bouncer.hpp>
 
@@ -115,7 +116,31 @@ void injector_core::on_target_ended(const target_ended& news) {
   former_[ended.path] = std::move(ended.target);
 }
 
-/// A client's first request: what its sequences send to it shall pass here too.
+/// A message that begins everything: a request, or an order of a training run.
+void injector_core::note_clients(std::string_view type, const caf::mailbox_element& element) {
+  if ((type != "GenerateRequest" && type != "RunStep") || element.content().size() != 2) return;
+  add_client(element.content().get_as<caf::strong_actor_ptr>(1));
+  if (!began_) begin_clock();
+}
+
+/// Which attempt at which step of a training run is under way. The same message to many, or again, counts once.
+void injector_core::note_training(std::string_view type, const caf::mailbox_element& element) {
+  const auto& content = element.content();
+  if (type == "RunStep") {
+    const auto& order = content.get_as<v1::RunStep>(0);
+    if (order.order() > newest_order_) journal_.training_step_ordered(order.update(), order.batch().validation());
+    newest_order_ = std::max(newest_order_, order.order());
+  } else if (type == "BeginStep") {
+    const auto id = id_of(content.get_as<v1::BeginStep>(0));
+    if (newest_attempt_ < id) journal_.training_attempt_began(journal_ms());
+    newest_attempt_ = std::max(newest_attempt_, id);
+  } else if (type == "ForwardBatch") {
+    const auto& batch = content.get_as<v1::ForwardBatch>(0);
+    journal_.micro_batch_was_sent(batch.batch().index(), uint64_t(batch.tokens_size()));
+  }
+}
+
+/// A client's first message: what is sent to it shall pass here too.
 void injector_core::add_client(const caf::strong_actor_ptr& client) {
   if (!client || find(client->id())) return;
   auto& one = members_[client->id()];
@@ -155,11 +180,7 @@ void injector_core::route(caf::actor_id target, caf::mailbox_element_ptr element
     return unknown_.push_back({target, std::move(element)});
   journal_.message_passed();
   const auto type = type_of(element->content());
-  if (type == "RunStep" && !began_) begin_clock(); // Of a training run.
-  if (type == "GenerateRequest" && element->content().size() == 2) {
-    add_client(element->content().get_as<caf::strong_actor_ptr>(1));
-    if (!began_) begin_clock();
-  }
+  note_clients(type, *element);
   auto* from = member_at(element->sender);
   name_proxies(element);
   if (type == "GenerateRequest" && element->content().size() == 2) {
@@ -178,6 +199,7 @@ void injector_core::route(caf::actor_id target, caf::mailbox_element_ptr element
     current_rows_ = rows;
     journal_.rows_were_sent(rows, journal_ms());
   }
+  note_training(type, *element);
   if (rows.empty() && from && from->request != 0) rows.push_back({from->request, 0, 0});
   const passing_message message{type, from ? std::string_view(from->path) : std::string_view(), to->path, rows};
   if (began_ && !stopped_ && !type.empty() && element->mid.is_async() && inject(message, *to, element)) return;
@@ -212,6 +234,8 @@ void injector_core::deliver_after(double ms, caf::actor_id target, caf::mailbox_
 void injector_core::deliver(member& to, caf::mailbox_element_ptr element) {
   const auto type = type_of(element->content());
   if (type == "LogitsResult" && to.path == paths::scheduler) journal_.step_came_through(journal_ms());
+  if (type == "StepReport" && element->content().get_as<v1::StepReport>(0).error().empty())
+    journal_.step_came_through(journal_ms());
   enqueue(to, std::move(element));
   // Each reordered message has been passed by one more.
   std::vector<caf::mailbox_element_ptr> ready;

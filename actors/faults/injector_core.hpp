@@ -4,6 +4,7 @@
 #include "actors/faults/injector_config.hpp"
 #include "actors/faults/message_facts.hpp"
 #include "actors/faults/proxy.hpp"
+#include "actors/interfaces/step.hpp"
 #include <deque>
 #include <map>
 #include <optional>
@@ -66,7 +67,7 @@ private:
   };
   using timer_purpose = std::variant<delayed_message, clock_chance, hang_is_over, reorder_is_over>;
 
-  double now_ms() const; // Since the first request; for triggers.
+  double now_ms() const; // Since began_; for triggers.
   double journal_ms() const;
   void begin_clock();
   uint64_t set_timer(double ms, timer_purpose purpose);
@@ -75,6 +76,8 @@ private:
 
   void route(caf::actor_id target, caf::mailbox_element_ptr element);
   void name_proxies(caf::mailbox_element_ptr& element);
+  void note_clients(std::string_view type, const caf::mailbox_element& element);
+  void note_training(std::string_view type, const caf::mailbox_element& element);
   void add_client(const caf::strong_actor_ptr& client);
   bool is_held_by_hang(member* from, member& to, caf::mailbox_element_ptr& element);
   bool inject(const passing_message& message, member& to, caf::mailbox_element_ptr& element);
@@ -108,7 +111,9 @@ private:
   std::vector<request_rows> current_rows_; // Of the newest step.
   fault_journal journal_;
   uint64_t starts_under_way_ = 0, timers_set_ = 0, clients_ = 0;
-  std::optional<caf::actor_clock::time_point> began_; // The first request passed.
+  std::optional<caf::actor_clock::time_point> began_; // The first request, or order of a training run, passed.
+  uint64_t newest_order_ = 0; // Of a training run,
+  step_id newest_attempt_;    // and the newest attempt at it.
   caf::actor_clock::time_point born_; // The journal counts from here: actors start before the first request.
   bool stopped_ = false;
 };

@@ -44,7 +44,7 @@ template <class... Ts, class Change> bool change_copy(caf::mailbox_element_ptr& 
 #define TROUPE_WITH_VALUES                                                                                             \
   v1::HiddenStates, v1::AttendStep, v1::AttendResult, v1::ProjectStep, v1::ProjectResult, v1::LogitsResult, v1::HiddenRows,  \
     v1::LogitsRows, v1::ForwardStates, v1::BackwardStates, v1::HeadPass, v1::HeadPassResult, v1::ShardPass, v1::ShardPassResult, \
-    v1::SumLogits
+    v1::SumLogits, v1::LogitSums, v1::GradientSquares
 #define TROUPE_WITH_PLAN v1::ForwardStep, v1::HiddenStates, v1::AttendStep, v1::LogitsResult
 #define TROUPE_WITH_STEP_ID                                                                                            \
   v1::AttendResult, v1::ProjectStep, v1::ProjectResult, v1::StepFault, v1::ReportProgress, v1::StepProgress
@@ -52,6 +52,18 @@ template <class... Ts, class Change> bool change_copy(caf::mailbox_element_ptr& 
   v1::ForwardBatch, v1::ForwardStates, v1::BackwardStates, v1::HeadPass, v1::HeadPassResult, v1::ShardPass,                  \
     v1::ShardPassResult, v1::SumLogits, v1::LogitSums, v1::BatchLoss, v1::BatchDone, v1::CollectGradients, v1::CopyGradient, \
     v1::CopyValues, v1::GradientSquares, v1::UpdateWeights, v1::OwnerUpdated, v1::OwnerReady
+
+/// The numbers that are corrupted.
+template <class Message> const auto& values_in(const Message& message) {
+  if constexpr (requires { message.values(); }) return message.values();
+  else if constexpr (requires { message.exponentials(); }) return message.exponentials();
+  else return message.sums();
+}
+template <class Message> auto& mutable_values_in(Message& message) {
+  if constexpr (requires { message.mutable_values(); }) return *message.mutable_values();
+  else if constexpr (requires { message.mutable_exponentials(); }) return *message.mutable_exponentials();
+  else return *message.mutable_sums();
+}
 
 float corrupted(float value, const v1::Effect& effect, fault_rng& rng) {
   if (effect.has_not_a_number()) return std::numeric_limits<float>::quiet_NaN();
@@ -98,7 +110,7 @@ std::vector<request_rows> request_rows_of(const content_view& content, const std
 
 bool has_values(const content_view& content) {
   bool any = false;
-  with<TROUPE_WITH_VALUES>(content, [&](const auto& message) { any = message.values_size() > 0; });
+  with<TROUPE_WITH_VALUES>(content, [&](const auto& message) { any = !values_in(message).empty(); });
   return any;
 }
 
@@ -114,13 +126,14 @@ bool is_possible(const v1::Effect& effect, const content_view& content) {
 
 void corrupt(caf::mailbox_element_ptr& element, const v1::Effect& effect, fault_rng& rng) {
   if (effect.has_wrong_shape()) {
-    change_copy<TROUPE_WITH_VALUES>(element, [](auto& m) { m.mutable_values()->Truncate(m.values_size() - 1); }) ||
+    change_copy<TROUPE_WITH_VALUES>(element, [](auto& m) { mutable_values_in(m).RemoveLast(); }) ||
       change_copy<v1::ForwardStep>(element, [](auto& m) { m.clear_tokens(); });
     return;
   }
   change_copy<TROUPE_WITH_VALUES>(element, [&](auto& message) {
-    const int which = int(rng.below(uint64_t(message.values_size())));
-    message.set_values(which, corrupted(message.values(which), effect, rng));
+    auto& values = mutable_values_in(message);
+    const int which = int(rng.below(uint64_t(values.size())));
+    values.Set(which, corrupted(float(values[which]), effect, rng));
   });
 }
 

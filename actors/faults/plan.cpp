@@ -207,12 +207,24 @@ v1::FaultPlan read_fault_plan(const std::filesystem::path& file) {
   }
 }
 
+void check_for_training(const v1::FaultPlan& plan) {
+  for (int i = 0; i < plan.faults_size(); ++i) {
+    const auto field = "faults[" + std::to_string(i) + "].";
+    const auto& fault = plan.faults(i);
+    if (fault.trigger().request() != 0) fail(field + "trigger.request", "a training run has no requests");
+    if (fault.trigger().has_token_position()) fail(field + "trigger.token_position", "a training run has no token positions");
+    if (fault.effect().has_flip_cache_bit()) fail(field + "effect.flip_cache_bit", "a training run has no key/value caches");
+    if (fault.effect().has_flip_weight_bit()) fail(field + "effect.flip_weight_bit", "a training run has no packed weights");
+  }
+}
+
 void check_reachable(const v1::FaultPlan& plan, const std::vector<std::string>& paths) {
+  const bool has_sequences = std::ranges::find(paths, "/sequences") != paths.end();
   const auto check = [&](const std::string& field, const std::string& glob) {
     const auto fits = [&](const std::string& path) { return matches_glob(glob, path); };
     // Sequences are named by numbers, and so are clients: any will do.
-    if (glob.empty() || glob.starts_with("/sequences/") || glob.starts_with("/client/") || fits("/sequences/1") ||
-        fits("/client/1") || std::any_of(paths.begin(), paths.end(), fits))
+    if (glob.empty() || (has_sequences && (glob.starts_with("/sequences/") || fits("/sequences/1"))) ||
+        glob.starts_with("/client/") || fits("/client/1") || std::any_of(paths.begin(), paths.end(), fits))
       return;
     fail(field, "\"" + glob + "\" fits no actor of this model");
   };

@@ -21,7 +21,11 @@ v1::FaultPlan parse_fault_plan(const std::string& json);
 /// The same from a file; every error begins with the file's name.
 v1::FaultPlan read_fault_plan(const std::filesystem::path& file);
 
-/// Throws input_error for a selector that fits none of `paths` (all actors of a troupe), no sequence and no client.
+/// Throws input_error for what a training run does not have: requests, positions, caches, packed weights.
+void check_for_training(const v1::FaultPlan& plan);
+
+/// Throws input_error for a selector that fits none of `paths` (all actors of a troupe or a training run), no sequence of a troupe and no
+/// client.
 void check_reachable(const v1::FaultPlan& plan, const std::vector<std::string>& paths);
 
 /// For people and for `read_fault_plan`.

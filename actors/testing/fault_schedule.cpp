@@ -33,10 +33,15 @@ fault_schedule draw_fault_schedule(uint64_t seed) {
   perhaps(fault_kind::clock_jump, 3);
   perhaps(fault_kind::in_recovery, 60);
   perhaps(fault_kind::two_at_once, 500);
-  for (auto& affected : result.affected) affected = bits.below(3) == 0;
+  const auto affect = [&](bool of_training) {
+    for (size_t kind = 0; kind < message_kinds; ++kind)
+      if (is_of_training(message_kind(kind)) == of_training) result.affected[kind] = bits.below(3) == 0;
+  };
+  affect(false);
   result.early_timers = uint32_t(bits.below(2) * bits.below(6));
   result.steps = 100 + uint32_t(bits.below(6000));
   result.actor_injections_max = 1 + uint32_t(bits.below(10));
+  affect(true); // Last: what a seed means for a troupe that serves does not depend on it.
   return result;
 }
 
@@ -46,13 +51,6 @@ void injection_counts::add(const injection_counts& other) {
   for (const auto& [fault, count] : other.plan) plan[fault] += count;
   messages += other.messages;
   affected_messages += other.affected_messages;
-}
-
-const std::array<std::string_view, 14>& all_roles() {
-  static constexpr std::array<std::string_view, 14> roles{
-    "directory", "supervisor", "scheduler", "sequences", "sequence", "replica supervisor", "embedding", "layer",
-    "layer supervisor", "head", "layer shard", "output", "output supervisor", "output shard"};
-  return roles;
 }
 
 std::string role_of(std::string_view path) {

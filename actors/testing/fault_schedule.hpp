@@ -1,5 +1,5 @@
 #pragma once
-// Which faults are injected into a simulated troupe, and how often: drawn from a seed, each seed its own.
+// Which faults are injected into simulated actors, and how often: drawn from a seed, each seed its own.
 #include "actors/testing/message_info.hpp"
 #include <array>
 #include <cstdint>
@@ -55,9 +55,7 @@ struct injection_counts {
   void add(const injection_counts& other);
 };
 
-/// The role of the actor at `path`, without numbers: "head", "layer supervisor", "sequence".
+/// The role of the actor at `path`, without numbers: "head", "layer supervisor", "sequence", "trainer".
 std::string role_of(std::string_view path);
-/// All roles that an injection can hit.
-const std::array<std::string_view, 14>& all_roles();
 
 } // namespace troupe::testing

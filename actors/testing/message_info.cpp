@@ -1,9 +1,9 @@
 #include "actors/testing/message_info.hpp"
 
+#include "actors/faults/message_facts.hpp"
 #include "messages/caf_message.hpp"
 #include "messages/message_types.hpp"
 
-#include <limits>
 #include <typeindex>
 #include <unordered_map>
 
@@ -32,6 +32,31 @@ template <> constexpr message_kind kind_of<v1::HiddenRows> = message_kind::rows;
 template <> constexpr message_kind kind_of<v1::GenerateEnd> = message_kind::generate_end;
 template <> constexpr message_kind kind_of<v1::CancelRequest> = message_kind::end_request;
 template <> constexpr message_kind kind_of<v1::FailSequence> = message_kind::end_request;
+template <> constexpr message_kind kind_of<v1::BeginStep> = message_kind::begin_step;
+template <> constexpr message_kind kind_of<v1::OwnerReady> = message_kind::owner_ready;
+template <> constexpr message_kind kind_of<v1::ForwardBatch> = message_kind::forward_batch;
+template <> constexpr message_kind kind_of<v1::ForwardStates> = message_kind::forward_states;
+template <> constexpr message_kind kind_of<v1::BackwardStates> = message_kind::backward_states;
+template <> constexpr message_kind kind_of<v1::HeadPass> = message_kind::head_pass;
+template <> constexpr message_kind kind_of<v1::HeadPassResult> = message_kind::head_pass_result;
+template <> constexpr message_kind kind_of<v1::ShardPass> = message_kind::shard_pass;
+template <> constexpr message_kind kind_of<v1::ShardPassResult> = message_kind::shard_pass_result;
+template <> constexpr message_kind kind_of<v1::SumLogits> = message_kind::sum_logits;
+template <> constexpr message_kind kind_of<v1::LogitSums> = message_kind::logit_sums;
+template <> constexpr message_kind kind_of<v1::BatchLoss> = message_kind::batch_loss;
+template <> constexpr message_kind kind_of<v1::BatchDone> = message_kind::batch_done;
+template <> constexpr message_kind kind_of<v1::CollectGradients> = message_kind::collect_gradients;
+template <> constexpr message_kind kind_of<v1::CopyGradient> = message_kind::copy_gradient;
+template <> constexpr message_kind kind_of<v1::CopyValues> = message_kind::copy_values;
+template <> constexpr message_kind kind_of<v1::GradientSquares> = message_kind::gradient_squares;
+template <> constexpr message_kind kind_of<v1::UpdateWeights> = message_kind::update_weights;
+template <> constexpr message_kind kind_of<v1::OwnerUpdated> = message_kind::owner_updated;
+template <> constexpr message_kind kind_of<v1::FetchState> = message_kind::fetch_state;
+template <> constexpr message_kind kind_of<v1::ParameterState> = message_kind::parameter_state;
+template <> constexpr message_kind kind_of<v1::FetchBatch> = message_kind::fetch_batch;
+template <> constexpr message_kind kind_of<v1::TrainingBatch> = message_kind::training_batch;
+template <> constexpr message_kind kind_of<v1::RunStep> = message_kind::run_step;
+template <> constexpr message_kind kind_of<v1::StepReport> = message_kind::step_report;
 
 template <class T> step_id step_of(const void* message) {
   const auto& m = *static_cast<const T*>(message);
@@ -53,22 +78,6 @@ const std::unordered_map<std::type_index, type_entry>& known_types() {
 #undef TROUPE_ENTRY
   };
   return types;
-}
-
-template <class Message>
-bool corrupt_as(caf::mailbox_element_ptr& element, corruption how, uint64_t draw) {
-  if (!element->content().match_elements<Message>()) return false;
-  auto copy = element->content().get_as<Message>(0);
-  auto& values = *copy.mutable_values();
-  if (values.empty()) return false;
-  const int place = int(draw % uint64_t(values.size()));
-  switch (how) {
-  case corruption::nan: values.Set(place, std::numeric_limits<float>::quiet_NaN()); break;
-  case corruption::infinity: values.Set(place, std::numeric_limits<float>::infinity()); break;
-  case corruption::shape: values.RemoveLast(); break;
-  }
-  element = caf::make_mailbox_element(element->sender, element->mid, element->stages, std::move(copy));
-  return true;
 }
 
 /// Whether the message is (Message, handle); then the handle is translated.
@@ -94,20 +103,35 @@ message_info read_message(const caf::type_erased_tuple& content) {
 
 bool may_be_lost(message_kind kind) {
   return (kind >= message_kind::forward_step && kind <= message_kind::append_token) || kind == message_kind::token_event ||
-         kind == message_kind::generate_end;
+         kind == message_kind::generate_end || is_of_training(kind);
 }
 bool may_come_twice(message_kind kind) { return kind >= message_kind::forward_step; }
+bool asks_for_values(message_kind kind) {
+  return kind == message_kind::attend_step || kind == message_kind::project_step || kind == message_kind::head_pass ||
+         kind == message_kind::shard_pass || kind == message_kind::sum_logits;
+}
+bool brings_client(message_kind kind) { return kind == message_kind::generate_request || kind == message_kind::run_step; }
+
 bool corrupt(caf::mailbox_element_ptr& element, corruption how, uint64_t draw) {
-  return corrupt_as<v1::AttendResult>(element, how, draw) || corrupt_as<v1::ProjectResult>(element, how, draw) ||
-         corrupt_as<v1::HiddenStates>(element, how, draw) || corrupt_as<v1::AttendStep>(element, how, draw) ||
-         corrupt_as<v1::ProjectStep>(element, how, draw);
+  const auto kind = read_message(element->content()).kind;
+  if (kind == message_kind::logits_result || kind == message_kind::rows || !has_values(element->content())) return false;
+  v1::Effect effect;
+  switch (how) {
+  case corruption::nan: effect.mutable_not_a_number(); break;
+  case corruption::infinity: effect.mutable_infinite(); break;
+  case corruption::shape: effect.mutable_wrong_shape(); break;
+  }
+  fault_rng rng(draw);
+  troupe::corrupt(element, effect, rng);
+  return true;
 }
 
 void translate_handles(caf::mailbox_element_ptr& element, const translation& translate) {
   if (element->sender)
     if (auto known_as = translate(element->sender)) element->sender = std::move(known_as);
   if (element->content().size() != 2) return;
-  translate_in<v1::GenerateRequest>(element, translate) || translate_in<v1::GenerateAccepted>(element, translate);
+  translate_in<v1::GenerateRequest>(element, translate) || translate_in<v1::GenerateAccepted>(element, translate) ||
+    translate_in<v1::RunStep>(element, translate) || translate_in<v1::BeginStep>(element, translate);
 }
 
 } // namespace troupe::testing

@@ -27,14 +27,19 @@ simulated_engine::simulated_engine(std::shared_ptr<const model_parts> model, uin
 simulated_engine::simulated_engine(std::shared_ptr<const model_parts> model, uint64_t seed, const fault_schedule& schedule,
                                    trace_sink trace)
     : model_(std::move(model)), words_(words_of(*model_)), injector_(schedule, std::move(trace)),
-      troupe_(std::make_unique<simulated_troupe>(seed, config_of(model_), all_observers())) {
-  injector_.begin(*troupe_);
+      troupe_(std::make_unique<simulated_troupe>(seed, config_of(model_), injector_.make_observers())) {
+  begin();
 }
 
 simulated_engine::simulated_engine(std::shared_ptr<const model_parts> model, uint64_t seed, v1::FaultPlan plan)
     : model_(std::move(model)), words_(words_of(*model_)), injector_(no_faults(), {}),
       troupe_(std::make_unique<simulated_troupe>(seed, config_of(model_),
-                                                 std::make_shared<const v1::FaultPlan>(std::move(plan)), event_observer())) {
+                                                 std::make_shared<const v1::FaultPlan>(std::move(plan)))) {
+  begin();
+}
+
+void simulated_engine::begin() {
+  troupe_->on_event = [this](const generation_event& event) { events_.push_back(event); };
   injector_.begin(*troupe_);
 }
 
@@ -42,18 +47,6 @@ troupe_config simulated_engine::config_of(const std::shared_ptr<const model_part
   troupe_config config{model, words_, {}, 256, {}};
   config.limits.cache_positions_max = 2ull * model->positions_max; // Few: sequences are preempted.
   return config;
-}
-
-observers simulated_engine::all_observers() {
-  auto result = injector_.make_observers();
-  result.event = event_observer().event;
-  return result;
-}
-
-observers simulated_engine::event_observer() {
-  observers result;
-  result.event = [this](const generation_event& event) { events_.push_back(event); };
-  return result;
 }
 
 std::vector<uint32_t> simulated_client::encode(std::string_view text) const {

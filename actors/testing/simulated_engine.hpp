@@ -12,6 +12,7 @@
 //     CHECK(ask(client, "What is an actor?") == expected);
 //   }
 #include "actors/testing/simulated_injector.hpp"
+#include "actors/testing/simulated_troupe.hpp"
 #include <deque>
 
 namespace troupe::testing {
@@ -63,8 +64,7 @@ public:
 private:
   friend class simulated_client;
   troupe_config config_of(const std::shared_ptr<const model_parts>& model);
-  observers all_observers();  // The injector's, and ours.
-  observers event_observer(); // Ours.
+  void begin(); // Of injections, and of taking events.
 
   std::shared_ptr<const model_parts> model_;
   std::shared_ptr<const tokenizer> words_;

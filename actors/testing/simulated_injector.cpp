@@ -16,13 +16,15 @@ bool is_sequence(const std::string& path) { return path.starts_with(paths::seque
 
 /// Observed on the way: sent once, for a client that wants them.
 bool is_for_client(const message_record& here) {
-  return here.facts.kind == message_kind::hidden_states && (here.to.path == paths::scheduler || is_sequence(here.to.path));
+  return (here.facts.kind == message_kind::hidden_states && (here.to.path == paths::scheduler || is_sequence(here.to.path))) ||
+         (here.facts.kind == message_kind::parameter_state && here.to.path == "client");
 }
 
 /// Without it the step under way fails.
 bool is_needed(const message_record& here) {
   const auto kind = here.facts.kind;
-  return kind >= message_kind::forward_step && kind <= message_kind::step_progress && !is_sequence(here.to.path);
+  return (kind >= message_kind::forward_step && kind <= message_kind::step_progress && !is_sequence(here.to.path)) ||
+         is_of_training(kind);
 }
 
 } // namespace
@@ -32,19 +34,19 @@ observers simulated_injector::make_observers() {
   result.traffic = [this](message_record& here) { return on_message(here); };
   result.started = [this](const actor_record& one) {
     if (one.incarnation > 1) recovery_until_ = step_ + 40;
-    if (trace_ && troupe_) note("++ started", one.name());
+    if (trace_ && actors_) note("++ started", one.name());
   };
   result.ended = [this](const actor_record& one, const caf::error& reason) {
     harmed_.erase(one.id);
     corruptions_.erase(one.id);
-    if (troupe_) troupe_->sim.thaw(one.id);
-    if (trace_ && troupe_) note("-- ended", one.name() + ": " + reason_text(reason));
+    if (actors_) actors_->sim.thaw(one.id);
+    if (trace_ && actors_) note("-- ended", one.name() + ": " + reason_text(reason));
   };
   return result;
 }
 
-void simulated_injector::begin(simulated_troupe& over) {
-  troupe_ = &over;
+void simulated_injector::begin(simulated_actors& over) {
+  actors_ = &over;
   on_ = true;
   over.sim.early_timers(schedule_.early_timers);
 }
@@ -52,7 +54,7 @@ void simulated_injector::begin(simulated_troupe& over) {
 // -- messages ----------------------------------------------------------------
 
 fate simulated_injector::on_message(message_record& here) {
-  if (!troupe_) return fate::pass;
+  if (!actors_) return fate::pass;
   observe(here);
   effect_.clear();
   auto result = fate::pass;
@@ -73,6 +75,7 @@ void simulated_injector::observe(const message_record& here) {
     const auto known = corruptions_.find(append.sequence_id());
     if (known != corruptions_.end() && append.position() > known->second.position) known->second = {0, append.position()};
   }
+  if (here.facts.kind == message_kind::run_step) corruptions_.try_emplace(0);
   if (here.facts.kind != message_kind::join_batch) return;
   const auto& join = content.get_as<v1::JoinBatch>(0);
   harmed_.emplace(join.sequence_id(), 0);
@@ -83,16 +86,17 @@ void simulated_injector::observe(const message_record& here) {
 
 bool simulated_injector::occurs(fault_kind kind) {
   const auto rate = schedule_.of(kind);
-  return rate > 0 && troupe_->sim.draw(1000) < rate;
+  return rate > 0 && actors_->sim.draw(1000) < rate;
 }
 
 fate simulated_injector::inject_into_message(message_record& here) {
   const auto kind = here.facts.kind;
-  auto& sim = troupe_->sim;
+  auto& sim = actors_->sim;
   const bool arrives_at_scheduler = kind == message_kind::logits_result && here.to.path == paths::scheduler;
   const auto plan = arrives_at_scheduler ? here.element->content().get_as<v1::LogitsResult>(0).plan() : v1::StepPlan{};
   const auto arrives = [&] {
     if (arrives_at_scheduler) note_progress(plan);
+    if (kind == message_kind::step_report && here.element) note_report(here.element->content().get_as<v1::StepReport>(0));
     return fate::pass;
   };
   if (!schedule_.affected[size_t(kind)] || !may_come_twice(kind)) return arrives();
@@ -147,9 +151,9 @@ void simulated_injector::hold(message_record& here, caf::mailbox_element_ptr ele
 
 /// Until after the deadline of its step.
 void simulated_injector::postpone(message_record& here) {
-  const auto by = std::chrono::milliseconds(400 + troupe_->sim.draw(1200));
+  const auto by = std::chrono::milliseconds(400 + actors_->sim.draw(1200));
   effect_ = "late by " + std::to_string(by.count()) + " ms";
-  auto& clock = troupe_->sim.system().clock();
+  auto& clock = actors_->sim.system().clock();
   if (auto to = here.to.actor.lock()) clock.schedule_message(clock.now() + by, to, std::move(here.element));
 }
 
@@ -161,9 +165,8 @@ bool simulated_injector::corrupt_value(message_record& here, fault_kind kind) {
   const auto how = kind == fault_kind::nan        ? corruption::nan
                    : kind == fault_kind::infinity ? corruption::infinity
                                                   : corruption::shape;
-  const bool is_request = here.facts.kind == message_kind::attend_step || here.facts.kind == message_kind::project_step;
-  if (is_request && kind != fault_kind::shape) return false; // NaNs and infinities are put into results only.
-  if (!corrupt(here.element, how, troupe_->sim.draw(1 << 20))) return false;
+  if (asks_for_values(here.facts.kind) && kind != fault_kind::shape) return false; // NaNs and infinities are put into results only.
+  if (!corrupt(here.element, how, actors_->sim.draw(1 << 20))) return false;
   for (auto& [id, counted] : corruptions_) ++counted.count;
   add_harm(corruption_weight);
   count(kind);
@@ -196,17 +199,24 @@ void simulated_injector::note_progress(const v1::StepPlan& plan) {
   harm_since_progress_ = 0;
 }
 
+/// The training run's step succeeded.
+void simulated_injector::note_report(const v1::StepReport& report) {
+  if (!report.error().empty()) return;
+  corruptions_[0] = {};
+  harm_since_progress_ = 0;
+}
+
 // -- actors --------------------------------------------------------------------
 
 void simulated_injector::before_step() {
   ++step_;
-  if (!held_.empty() || !frozen_.empty()) release(!troupe_->sim.can_run());
+  if (!held_.empty() || !frozen_.empty()) release(!actors_->sim.can_run());
   if (!on_) return;
   if (step_ > schedule_.steps) return end();
   if (actor_injections_ >= schedule_.actor_injections_max) return;
   const bool recovering = step_ < recovery_until_ && occurs(fault_kind::in_recovery);
   for (const auto kind : {fault_kind::crash, fault_kind::kill, fault_kind::hang, fault_kind::freeze, fault_kind::abandon})
-    if (occurs(kind) || (recovering && schedule_.of(kind) > 0 && troupe_->sim.draw(4) == 0)) {
+    if (occurs(kind) || (recovering && schedule_.of(kind) > 0 && actors_->sim.draw(4) == 0)) {
       inject_into_actor(kind);
       while (occurs(fault_kind::two_at_once) && actor_injections_ < schedule_.actor_injections_max) {
         const auto before = actor_injections_;
@@ -219,12 +229,12 @@ void simulated_injector::before_step() {
 }
 
 void simulated_injector::inject_into_actor(fault_kind kind) {
-  auto& newest = troupe_->newest;
+  auto& newest = actors_->newest;
   if (newest.empty()) return;
   auto it = newest.begin();
-  std::advance(it, int64_t(troupe_->sim.draw(newest.size())));
-  const auto* target = troupe_->find_record(it->first);
-  if (!target || !target->alive || troupe_->sim.is_frozen(target->id)) return;
+  std::advance(it, int64_t(actors_->sim.draw(newest.size())));
+  const auto* target = actors_->find_record(it->first);
+  if (!target || !target->alive || actors_->sim.is_frozen(target->id)) return;
   const uint32_t weight = is_supervisor(target->path) || target->path == paths::directory ? 12 : 8;
   if (!may_harm(weight)) return;
   add_harm(weight);
@@ -237,13 +247,13 @@ void simulated_injector::inject_into_actor(fault_kind kind) {
 }
 
 void simulated_injector::carry_out(fault_kind kind, const actor_record& target) {
-  auto& sim = troupe_->sim;
+  auto& sim = actors_->sim;
   const auto handle = target.proxy.lock();
   if (trace_) note("** " + std::string(to_string(kind)), target.name());
   switch (kind) {
-  case fault_kind::crash: return troupe_->crash(handle, "simulated");
-  case fault_kind::kill: return troupe_->kill(handle, sim.draw(2) == 0);
-  case fault_kind::abandon: return troupe_->abandon(target.path);
+  case fault_kind::crash: return actors_->crash(handle, "simulated");
+  case fault_kind::kill: return actors_->kill(handle, sim.draw(2) == 0);
+  case fault_kind::abandon: return actors_->abandon(target.path);
   case fault_kind::hang: return sim.freeze(target.id);
   default:
     sim.freeze(target.id);
@@ -255,9 +265,9 @@ void simulated_injector::jump() {
   if (!may_harm(8)) return;
   add_harm(8);
   count(fault_kind::clock_jump);
-  const auto by = std::chrono::milliseconds(troupe_->sim.draw(3) == 0 ? 61'000 : 400 + troupe_->sim.draw(2000));
+  const auto by = std::chrono::milliseconds(actors_->sim.draw(3) == 0 ? 61'000 : 400 + actors_->sim.draw(2000));
   if (trace_) note("** clock jump", "by " + std::to_string(by.count()) + " ms");
-  troupe_->sim.jump(by);
+  actors_->sim.jump(by);
 }
 
 /// Delivers the held messages, and lets the frozen actors go on, whose time has come; or `all` of them.
@@ -271,7 +281,7 @@ void simulated_injector::release(bool all) {
     held_.erase(held_.begin() + int64_t(i));
     if (held.to) held.to->enqueue(std::move(held.element), nullptr);
   }
-  auto& sim = troupe_->sim;
+  auto& sim = actors_->sim;
   std::erase_if(frozen_, [&](const frozen_actor& one) {
     if (step_ < one.due && sim.now() < one.until) return false;
     sim.thaw(one.id);
@@ -290,7 +300,7 @@ void simulated_injector::end() {
   if (!on_) return;
   on_ = false;
   if (trace_) note("** fault injection has ended", "");
-  troupe_->sim.early_timers(0);
+  actors_->sim.early_timers(0);
   release_held();
 }
 

@@ -6,7 +6,7 @@
 namespace troupe::testing {
 
 std::string simulated_injector::clock() {
-  const double ms = double((troupe_->sim.now().time_since_epoch()).count()) / 1e6;
+  const double ms = double((actors_->sim.now().time_since_epoch()).count()) / 1e6;
   char text[32];
   std::snprintf(text, sizeof text, "%6llu %11.3f ms  ", static_cast<unsigned long long>(step_), ms);
   return text;

@@ -1,29 +1,62 @@
 #pragma once
-// One seed's trial: a troupe and some requests, first with injected faults, then without; and the verdict.
+// One seed's trial: simulated actors and a load, first with injected faults, then without; and the verdict.
 //
-//   safety     while faults are injected nothing wrong is ever handed to the client: every token, every row of logits and of
-//              hidden states is the reference's at its place, in order, and no request ends early or with an error;
+//   safety     while faults are injected nothing wrong is ever handed to the client. Of requests: every token, every row of logits
+//              and of hidden states is the reference's at its place, in order, and no request ends early or with an error. Of a
+//              training run: the figures of every step are the reference's, and every state that comes is it, bit for bit.
 //   liveness   after that everything outstanding finishes within a bound of steps and of (virtual) time. Then nothing is left
-//              to do and nothing is left in any mailbox, the directory lists exactly the actors of an undisturbed troupe, and
-//              when the troupe is stopped no actor is left.
+//              to do and nothing is left in any mailbox, the directory lists exactly the actors of an undisturbed run, and
+//              when all is stopped no actor is left.
 #include "actors/testing/fault_schedule.hpp"
 #include "actors/testing/simulated_injector.hpp"
+#include "model/parts.hpp"
+#include <set>
 
 namespace troupe::testing {
 
-/// What the trials of many seeds share and none changes: the weights, requests to choose from, and their expected outcomes.
-struct trial_setup {
-  std::shared_ptr<const model_parts> model;
-  std::shared_ptr<const tokenizer> words; // May be null.
-  std::vector<v1::GenerateRequest> requests;
-  std::vector<request_outcome> wanted;     // By request.
-  std::vector<std::string> expected_paths; // Which actors are running, as the directory lists them, when all is well.
-  uint32_t requests_per_trial = 3;
+/// A load under way.
+class load_under_way {
+public:
+  virtual ~load_under_way() = default;
+  virtual simulated_actors& actors() = 0;
+  /// Looks at what has come, and orders what is next, if anything is. What is wrong with it; empty: nothing.
+  virtual std::string proceed() = 0;
+  /// Nothing is outstanding.
+  virtual bool is_done() = 0;
+  /// What is outstanding: "2 requests do not finish".
+  virtual std::string outstanding() = 0;
+  /// How often something had to be done again: requests that were sent again, updates.
+  virtual uint64_t repeated() = 0;
 };
-trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t requests_per_trial = 3);
 
-/// A setup with a tiny model with random weights, made up on the spot.
+/// What is to be done, and what must come of it. Shared by the trials of many seeds.
+class trial_load {
+public:
+  virtual ~trial_load() = default;
+  /// Starts actors and their client; all else that is to be drawn for them is drawn from the seed. `plan` may be null.
+  virtual std::unique_ptr<load_under_way> start(uint64_t seed, std::shared_ptr<const v1::FaultPlan> plan, observers watch) const = 0;
+};
+
+/// What the trials of many seeds share and none changes.
+struct trial_setup {
+  std::shared_ptr<const trial_load> load;
+  std::vector<std::string> expected_paths; // Which actors are running, as the directory lists them, when all is well.
+  std::vector<std::string> paths;          // Of all actors below the root that are there from the beginning.
+  std::set<std::string> roles;             // All roles that an injection can hit.
+};
+
+/// `undisturbed`: the actors of the load, just started; this closes them. For loads of your own.
+trial_setup setup_of(std::shared_ptr<const trial_load> load, simulated_actors& undisturbed);
+
+/// Requests to a model: sixteen to choose from.
+trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t requests_per_trial = 3);
+/// To a tiny model with random weights, made up on the spot.
 trial_setup make_tiny_setup(uint32_t requests_per_trial = 3);
+
+/// A training run of so many updates, with made-up batches: of a model, and of a tiny one. The reference runs here, so a large model
+/// takes its time. updates: at least 1.
+trial_setup make_training_setup(std::shared_ptr<const model_file> model, uint32_t shards, uint32_t updates = 4);
+trial_setup make_tiny_training_setup(uint32_t updates = 4);
 
 struct trial_bounds {
   uint64_t steps = 300'000; // Of each phase.
@@ -37,9 +70,10 @@ struct trial_report {
   std::string problem;         // Empty: all is well. Else what is wrong, and in which phase.
   uint64_t steps = 0;
   caf::timespan time{0};       // Virtual, of the whole trial;
-  caf::timespan liveness{0};   // and from the end of fault injection until the last request had finished.
+  caf::timespan liveness{0};   // and from the end of fault injection until nothing was outstanding.
   uint64_t fingerprint = 0;    // Equal for equal runs.
-  uint64_t resubmitted = 0, restarts = 0;
+  uint64_t repeated = 0;       // See load_under_way.
+  uint64_t restarts = 0;
   injection_counts injected;
 };
 

@@ -186,12 +186,14 @@ void go_on_backward(layer_pointer self, batch_state& batch) {
   switch (batch.round) {
   case round_kind::outer: return ask_shards(self, batch, round_kind::inner, sum_of_shards(self, batch));
   case round_kind::inner:
+    if (!st.feed_forward_norm_gate.admit(batch.batch.index())) return;
     through_norm(st.config.part.feed_forward_norm, batch.middle, sum_of_shards(self, batch));
     batch.middle.Clear();
     return ask_shards(self, batch, round_kind::output, dropped(self, batch, dropout_site::attention, batch.stream));
   case round_kind::output:
     return ask_heads(self, batch, sum_of_shards(self, batch), attended_width(st.config.spec));
   case round_kind::heads: {
+    if (!st.attention_norm_gate.admit(batch.batch.index())) return;
     auto& answers = batch.from_heads.all();
     auto& sum = *answers.front().mutable_values();
     for (size_t head = 1; head < answers.size(); ++head)
@@ -290,6 +292,7 @@ training_layer_actor::behavior_type training_layer(layer_pointer self, training_
                  {[self] {
                     self->state.batches.clear();
                     self->state.forward = self->state.backward = {};
+                    self->state.feed_forward_norm_gate = self->state.attention_norm_gate = {};
                   },
                   [] {}});
   // By reference, not const: values move in without a copy when no other actor has a reference to the message.

@@ -47,6 +47,7 @@ struct training_layer_state {
   training_layer_config config;
   parameter_owner owner;
   order_gate forward, backward;
+  order_gate feed_forward_norm_gate, attention_norm_gate; // An answer that came late lets another micro-batch's overtake it.
   std::map<uint32_t, batch_under_way> batches; // By micro-batch.
 };
 

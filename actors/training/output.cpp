@@ -89,6 +89,7 @@ void sums_are_there(output_pointer self, batch_state& batch) {
 
 void gradients_are_there(output_pointer self, batch_state& batch) {
   auto& st = self->state;
+  if (!st.norm_gate.admit(batch.batch.index())) return;
   const uint32_t width = st.config.width;
   const float_field gradient = total_of(batch.gradients.all(), tree_of(st.config), batch.rows, width);
   v1::BackwardStates states;
@@ -151,7 +152,7 @@ training_output_actor::behavior_type training_output(output_pointer self, traini
   st.owner.start(self, st.config.owner, st.config.part.parameters(), {}, {},
                  {[self] {
                     self->state.batches.clear();
-                    self->state.forward = {};
+                    self->state.forward = self->state.norm_gate = {};
                   },
                   [] {}});
   return make_owner_behavior<training_output_actor::behavior_type>(

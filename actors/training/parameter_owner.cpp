@@ -144,9 +144,9 @@ void parameter_owner::on_begin(const v1::BeginStep& begin, const caf::strong_act
   for (auto* all : {&own_, &copies_})
     for (parameter* one : *all) zero_gradients(*one);
   calls_.begin();
+  has_state_ = has_state_ && update_ == wanted_update_; // First: copies that came early may make it ready.
   for (const auto& message : std::exchange(early_copies_, {})) on_copy_values(message);
-  if (has_state_ && update_ == wanted_update_) return settle();
-  has_state_ = false;
+  if (has_state_) return settle();
   v1::FetchState question;
   question.set_path(config_.path);
   question.set_update(wanted_update_);
@@ -235,9 +235,8 @@ void parameter_owner::on_collect(const v1::CollectGradients& order) {
 }
 
 void parameter_owner::on_copy_gradient(const v1::CopyGradient& gradient) {
-  if (!is_current(gradient)) return;
-  copy_gradients_.emplace(gradient.holder(), gradient);
-  send_squares();
+  // One that comes again must not be added again.
+  if (is_current(gradient) && copy_gradients_.emplace(gradient.holder(), gradient).second) send_squares();
 }
 
 /// Once all gradients are there: its own and those of all copies, which are added in the order of their holders.

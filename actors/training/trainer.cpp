@@ -137,21 +137,26 @@ void send_batches(trainer_pointer self) {
   }
 }
 
+uint64_t rows_of(const v1::TrainingBatch& batch) {
+  uint64_t rows = 0;
+  for (const auto& one : batch.micro_batches()) rows += uint64_t(one.tokens_size());
+  return rows;
+}
+
 v1::StepReport make_report(const trainer_state& st, uint64_t update) {
   v1::StepReport message;
   message.set_update(update);
   double loss = 0;
-  uint64_t targets = 0, hits = 0, rows = 0;
+  uint64_t targets = 0, hits = 0;
   for (const auto& [index, one] : st.losses) { // In the order of micro-batches.
     loss += one.loss();
     targets += one.targets();
     hits += one.hits();
   }
-  for (const auto& one : batch_of(st)->micro_batches()) rows += uint64_t(one.tokens_size());
   message.set_loss(loss);
   message.set_targets(targets);
   message.set_hits(hits);
-  message.set_rows(rows);
+  message.set_rows(rows_of(*batch_of(st)));
   message.set_wall_ns(st.watch.elapsed_ns());
   message.set_compute_ns(st.compute_ns);
   message.set_state_ns(st.state_ns);
@@ -314,7 +319,11 @@ void on_batch(trainer_pointer self, const v1::TrainingBatch& batch) {
 
 caf::timespan deadline(const trainer_state& st) {
   const int64_t patience = int64_t(1) << std::min(st.late_in_a_row, 4u);
-  if (!st.pauses.is_known()) return st.config.deadline_unknown * patience;
+  if (!st.pauses.is_known()) {
+    const double longest = st.config.deadline_factor * double(rows_of(*batch_of(st))) * double(st.config.row_longest.count());
+    return caf::timespan(int64_t(std::clamp(longest, double(st.config.deadline_min.count()), double(st.config.deadline_unknown.count())))) *
+           patience;
+  }
   return std::max(st.config.deadline_min, caf::timespan(int64_t(st.config.deadline_factor * st.pauses.value()))) * patience;
 }
 

@@ -25,7 +25,8 @@ struct trainer_config {
   directory_actor directory;
   caf::timespan deadline_min = std::chrono::seconds(1); // A step is never late before nothing has happened for so long,
   double deadline_factor = 4;                                  // nor before this multiple of the usual pause between two events;
-  caf::timespan deadline_unknown = std::chrono::seconds(60);   // until that is known.
+  caf::timespan row_longest = std::chrono::seconds(60);        // until that is known by what all rows of the batch take at most,
+  caf::timespan deadline_unknown = std::chrono::seconds(60);   // up to this.
   caf::timespan fetch_again = std::chrono::seconds(2); // A batch is asked for again: the question may have been lost.
   caf::timespan tick = std::chrono::milliseconds(100);
 };

@@ -153,6 +153,9 @@ struct tree_builder {
                        },
                      .answers_liveness_checks = true};
     auto training = config.trainer;
+    uint64_t parameters = 0;
+    for (const auto& one : model->tensors()) parameters += one.view->rows * one.view->columns;
+    training.row_longest = caf::timespan(int64_t(parameters) * 30); // Six operations for each parameter, at 0.2 of them in a nanosecond.
     training.embedding = paths::embedding(replica_index);
     training.owners = owner_paths(*model);
     training.directory = directory;
@@ -199,6 +202,14 @@ std::vector<std::string> owner_paths(const trainable_builder& model) {
   all = joined(std::move(all), shard_paths(model, paths::output(replica_index)));
   all.push_back(paths::output(replica_index));
   return all;
+}
+
+std::vector<std::string> actor_paths(const trainable_builder& model) {
+  std::vector<std::string> all{paths::directory, paths::runtime, paths::loader, paths::trainer,
+                               paths::supervisor(paths::replica(replica_index))};
+  for (uint32_t l = 0; l < model.spec().layers.size(); ++l) all.push_back(paths::supervisor(paths::layer(replica_index, l)));
+  all.push_back(paths::supervisor(paths::output(replica_index)));
+  return joined(std::move(all), owner_paths(model));
 }
 
 } // namespace troupe

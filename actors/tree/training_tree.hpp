@@ -32,8 +32,9 @@ struct training_tree_config {
 /// They do nothing until a client orders a step (actors/training/run_tracker.hpp).
 root_actor spawn_training_root(caf::actor_system& system, training_tree_config config);
 
-/// The paths of all owners of parameters, in a fixed order.
+/// The paths of all owners of parameters, in a fixed order; and of all actors below the root.
 std::vector<std::string> owner_paths(const trainable_builder& model);
+std::vector<std::string> actor_paths(const trainable_builder& model);
 
 /// Calls use(path, parameters) for every owner, in that order; the parameters are zeros, of this owner at a time, and go afterwards.
 void each_owner(const trainable_builder& model, const std::function<void(const std::string&, std::vector<parameter*>)>& use);

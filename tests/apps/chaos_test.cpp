@@ -1,13 +1,15 @@
 // apps/troupe/chaos*: verdicts and reports from made-up runs, and the command itself on a tiny model.
 #include "actors/faults/plan.hpp"
 #include "apps/process.hpp"
+#include "apps/run_folder.hpp"
 #include "apps/troupe/chaos/chaos_random.hpp"
 #include "apps/troupe/chaos/chaos_report.hpp"
 #include "model/testing/tiny_model.hpp"
 #include "support/catch.hpp"
-#include <fstream>
-#include <iterator>
+#include <chrono>
+#include <csignal>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -47,15 +49,29 @@ chaos_result made_up(const request_record& disturbed, int injections) {
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
-std::string text_of(const std::filesystem::path& file) {
-  std::ifstream in{file, std::ios::binary};
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 std::string tiny() {
   static const std::string model = write_tiny_model({.layers = 2, .context = 128}).string();
   return model;
 }
+
+/// A training run that did these steps; the last one left one tensor with this value.
+request_record trained(std::vector<double> losses, float value) {
+  request_record one;
+  one.losses = std::move(losses);
+  for (size_t i = 0; i < one.losses.size(); ++i) one.event_ms.push_back(10 * double(i + 1));
+  one.weights.slices.push_back({{{1, tensor_role::query, false}, {0, 1}, 1}, {value}, {0}, {0}, {}});
+  one.finished = true;
+  one.reason = finish_reason::length;
+  return one;
+}
+
+outcome chaos_of_training(const run_folder& folder, std::vector<std::string> more) {
+  std::vector<std::string> arguments{"chaos", "--train", folder.write(), "--threads", "2", "--quiet"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return run_troupe(arguments);
+}
+
+std::string plan_file(const std::string& faults) { return write_temporary(R"({"name": "p", "faults": [)" + faults + "]}", ".json").string(); }
 
 outcome run_chaos(const std::string& plan, std::vector<std::string> more = {}) {
   std::vector<std::string> arguments{"chaos",     "-m", tiny(),         "--plan", plan, "--threads", "2",
@@ -228,4 +244,122 @@ TEST_CASE("a drawn plan is survived, and can be kept") {
   CHECK(drawn.exit_code == 0);
   CHECK(json::parse(drawn.out).at("faults").size() == 8);
   CHECK(read_fault_plan(kept).faults_size() == 8);
+}
+
+TEST_CASE("a training run is identical, differs at a tensor or a step, failed or is lost") {
+  const auto undisturbed = trained({3, 2, 1}, 0.5f);
+  CHECK(to_string(judge(undisturbed, trained({3, 2, 1}, 0.5f))) == "identical");
+  CHECK(to_string(judge(undisturbed, trained({3, 2, 1}, 0.25f))) == "differs at tensor layer 1 query");
+  auto moments = trained({3, 2, 1}, 0.5f);
+  moments.weights.slices[0].second_moment = {1};
+  CHECK(to_string(judge(undisturbed, moments)) == "differs at tensor layer 1 query");
+  CHECK(to_string(judge(undisturbed, trained({3, 7, 1}, 0.5f))) == "differs at step 2");
+  auto lost = trained({3}, 0.5f);
+  lost.finished = false;
+  CHECK(to_string(judge(undisturbed, lost)) == "lost after step 1");
+  auto wrong_and_lost = trained({3, 4}, 0.5f);
+  wrong_and_lost.finished = false;
+  CHECK(to_string(judge(undisturbed, wrong_and_lost)) == "differs at step 2");
+  auto failed = trained({3}, 0.5f);
+  failed.reason = finish_reason::error;
+  failed.error = "poison";
+  CHECK(to_string(judge(undisturbed, failed)) == "failed: poison");
+}
+
+TEST_CASE("pauses of a training run are those between its steps") {
+  chaos_result result{plan_of(one_kill), "c.json", {{}}, {}, {}, {}, 3};
+  result.undisturbed.is_training = result.disturbed.is_training = true;
+  result.undisturbed.requests = {trained({3, 2, 1}, 0.5f)};
+  result.disturbed.requests = {trained({3, 2, 1}, 0.5f)};
+  result.disturbed.requests[0].event_ms = {5, 6, 26};
+  result.verdict = judge(result.plan, result.undisturbed, result.disturbed);
+  CHECK(result.verdict.pause_p50_ms == 1);
+  CHECK(result.verdict.pause_max_ms == 20);
+  CHECK(has(to_text(result), "3 steps of c.json"));
+  CHECK(has(to_text(result), "from step to step p50 1.0"));
+  CHECK(has(to_text(result), "weights: identical\n"));
+  CHECK(to_json(result).at("training").at("verdict") == "identical");
+  CHECK(has(to_html(result), "training run"));
+  CHECK(has(to_junit(result), "name=\"training run\""));
+}
+
+TEST_CASE("whatever is killed, hangs or answers NaN, a training run ends with the same weights") {
+  const run_folder folder(12);
+  const auto html = temporary_path(".html"), junit = temporary_path(".xml");
+  const auto plan = plan_file(R"(
+    {"name": "a head", "selector": {"path": "/replica/0/layer/1/head/0"}, "trigger": {"nth_message": 60}, "effect": {"kill": {}}},
+    {"name": "a shard", "selector": {"path": "/replica/0/layer/0/shard/1"}, "trigger": {"nth_message": 140}, "effect": {"throw": {}}},
+    {"name": "NaN", "selector": {"from": "/replica/0/layer/1/head/1", "message": "HeadPassResult"}, "trigger": {"nth_message": 19},
+     "effect": {"not_a_number": {}}},
+    {"name": "the trainer", "selector": {"path": "/trainer"}, "trigger": {"nth_message": 300}, "effect": {"kill": {}}},
+    {"name": "a layer hangs", "selector": {"path": "/replica/0/layer/1"}, "trigger": {"nth_message": 500}, "effect": {"hang": {}}})");
+  const auto result = chaos_of_training(folder, {"--plan", plan, "--json", "--html", html.string(), "--junit", junit.string()});
+  INFO(result.out << result.err);
+  REQUIRE(result.exit_code == 0);
+  const auto facts = json::parse(result.out);
+  CHECK(facts.at("passed") == true);
+  CHECK(facts.at("restarts") >= 5);
+  CHECK(facts.at("rows_replayed") > 0);
+  CHECK(facts.at("training").at("verdict") == "identical");
+  CHECK(facts.at("training").at("steps_done") == 12);
+  for (const auto& fault : facts.at("faults")) CHECK(fault.at("recovered") == 1);
+  for (const auto& injection : facts.at("injections")) CHECK(injection.at("recovered_ms") > injection.at("time_ms"));
+  CHECK(has(text_of(html), "</html>"));
+  CHECK(has(text_of(junit), "</testsuite>"));
+  CHECK_FALSE(std::filesystem::exists(folder.path / "run")); // The configuration's output is left alone.
+}
+
+TEST_CASE("a silent corruption of training makes chaos fail, and names where the runs differ") {
+  const run_folder folder(12);
+  // Of four micro-batches: the last answer is the last gradient, after which no loss is computed; the first changes the first loss.
+  for (const auto& [nth, place] : {std::pair{"8", "tensor "}, {"1", "step 1\n"}}) {
+    const auto result = chaos_of_training(folder, {"--steps", "1", "--plan", plan_file(
+      R"({"selector": {"from": "/replica/0/layer/0/head/0", "message": "HeadPassResult"}, "effect": {"flip_bit": {"bit": 22}},
+          "trigger": {"nth_message": )" + std::string(nth) + "}}")});
+    INFO(result.out << result.err);
+    CHECK(result.exit_code == 1);
+    CHECK(has(result.out, "1 step of config.json"));
+    CHECK(has(result.out, "weights: differs at " + std::string(place)));
+    CHECK(has(result.out, "BROKEN  bytes_equal"));
+  }
+}
+
+TEST_CASE("a drawn plan is survived by a training run, and fits its actors") {
+  const run_folder folder(12);
+  const auto kept = temporary_path(".json");
+  const auto result = chaos_of_training(folder, {"--random-seed", "7", "--faults", "8", "--save-plan", kept.string(), "--json"});
+  INFO(result.out << result.err);
+  CHECK(result.exit_code == 0);
+  CHECK(json::parse(result.out).at("training").at("verdict") == "identical");
+  CHECK(read_fault_plan(kept).faults_size() == 8);
+}
+
+TEST_CASE("what does not apply to a training run is refused with the field's name") {
+  const run_folder folder(2);
+  const std::pair<const char*, const char*> wrong[] = {
+    {R"({"selector": {"path": "/scheduler"}, "effect": {"kill": {}}})", "faults[0].selector.path: \"/scheduler\" fits no actor"},
+    {R"({"selector": {"path": "/sequences/*"}, "effect": {"kill": {}}})", "faults[0].selector.path: \"/sequences/*\" fits no actor"},
+    {R"({"selector": {"path": "/trainer"}, "trigger": {"request": 1}, "effect": {"kill": {}}})", "faults[0].trigger.request"},
+    {R"({"selector": {"path": "/trainer"}, "trigger": {"token_position": 1}, "effect": {"kill": {}}})", "faults[0].trigger.token_position"},
+    {R"({"selector": {"path": "/replica/0/layer/0/head/0"}, "effect": {"flip_cache_bit": {}}})", "faults[0].effect.flip_cache_bit"},
+    {R"({"selector": {"path": "/replica/0/layer/0/head/0"}, "effect": {"flip_weight_bit": {}}})", "faults[0].effect.flip_weight_bit"}};
+  for (const auto& [faults, text] : wrong) {
+    INFO(text);
+    const auto refused = chaos_of_training(folder, {"--plan", plan_file(faults)});
+    CHECK(refused.exit_code == 3);
+    CHECK_THAT(refused.err, ContainsSubstring(text));
+  }
+  const auto plan = std::string(TROUPE_SOURCE_DIR "/apps/plans/kill.json");
+  CHECK(run_troupe({"chaos", "-m", tiny(), "--train", folder.write(), "--plan", plan}).exit_code == 2);
+  CHECK(run_troupe({"chaos", "--plan", plan}).exit_code == 2);
+  CHECK(chaos_of_training(folder, {"--plan", plan, "--clients", "3"}).exit_code == 2);
+  CHECK(chaos_of_training(folder, {"--plan", plan, "--steps", "0"}).exit_code == 2);
+}
+
+TEST_CASE("Ctrl-C ends a chaos run of a training run") {
+  run_folder folder(1'000'000);
+  troupe_process process({"chaos", "--train", folder.write(), "--steps", "1000000", "--threads", "2", "--random-seed", "1", "--quiet"});
+  std::this_thread::sleep_for(std::chrono::seconds(1)); // Under way by now; if not, it ends all the same.
+  process.signal(SIGINT);
+  CHECK(process.finish().exit_code == 130);
 }

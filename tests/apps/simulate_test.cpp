@@ -30,6 +30,54 @@ TEST_CASE("simulate reports which faults were injected, the same for any number 
   CHECK(report.at("targets").at("head") > 0);
 }
 
+TEST_CASE("simulate --train reports a training run's seeds, the same for any number of processes") {
+  const auto run = [](const char* jobs) {
+    const auto result = run_troupe({"simulate", "--train", "--updates", "2", "--seeds", "1..200", "--jobs", jobs, "--json"});
+    CHECK(result.err == "");
+    REQUIRE(result.exit_code == 0);
+    auto report = json::parse(result.out);
+    for (const char* timing : {"seconds", "seeds_per_s"}) report.erase(timing);
+    return report;
+  };
+  const auto report = run("1");
+  CHECK(report == run("2"));
+  CHECK(report.at("seeds") == 200);
+  CHECK(report.at("updates") == 2);
+  CHECK(report.at("failed").empty());
+  CHECK(report.at("updates_done_again") > 0);
+  CHECK(report.at("targets").at("trainer") > 0);
+  const auto once = run_troupe({"simulate", "--train", "--seeds", "7", "--trace"});
+  REQUIRE(once.exit_code == 0);
+  CHECK(once.out.find(" -> /replica/0/embedding  ForwardBatch ") != std::string::npos);
+  CHECK(once.out.find("/trainer -> client  StepReport") != std::string::npos);
+  CHECK(once.err.find("seed 7: passed; fingerprint ") != std::string::npos);
+  const auto again = run_troupe({"simulate", "--train", "--seeds", "7", "--trace"});
+  CHECK(once.out == again.out);
+  CHECK(once.err == again.err);
+}
+
+TEST_CASE("simulate --train runs any model, under any plan that a training run can have") {
+  tiny_model_options options;
+  options.architecture = "gpt2";
+  options.layers = 1;
+  const auto model = write_tiny_model(options).string();
+  const auto plan = write_temporary(R"({"faults": [
+    {"name": "the directory", "selector": {"path": "/directory"}, "effect": {"kill": {}}},
+    {"name": "sums get lost", "selector": {"from": "/replica/0/output/shard/*", "message": "LogitSums"},
+     "trigger": {"probability": 0.05, "repeat": 3}, "effect": {"drop": {}}}]})", ".json").string();
+  const auto result = run_troupe({"simulate", "--train", "-m", model, "--plan", plan, "--seeds", "1..20", "--json"});
+  INFO(result.out << result.err);
+  REQUIRE(result.exit_code == 0);
+  CHECK(json::parse(result.out).at("plan").at("the directory") == 20);
+  const auto cache = write_temporary(R"({"faults": [
+    {"selector": {"path": "/replica/0/layer/0/head/0"}, "effect": {"flip_cache_bit": {}}}]})", ".json").string();
+  const auto refused = run_troupe({"simulate", "--train", "--plan", cache, "--seeds", "1"});
+  CHECK(refused.exit_code == exit_input);
+  CHECK(refused.err.find("faults[0].effect.flip_cache_bit") != std::string::npos);
+  CHECK(run_troupe({"simulate", "--train", "--requests", "2"}).exit_code == exit_usage);
+  CHECK(run_troupe({"simulate", "--updates", "2"}).exit_code == exit_usage);
+}
+
 TEST_CASE("simulate --trace prints a seed's run, each time the same") {
   const auto once = run_troupe({"simulate", "--seeds", "7", "--trace"});
   REQUIRE(once.exit_code == 0);

@@ -1,5 +1,6 @@
 // `troupe train` as its users run it: a tiny model, a few steps.
 #include "apps/process.hpp"
+#include "apps/run_folder.hpp"
 #include "model/testing/tiny_model.hpp"
 #include "support/catch.hpp"
 #include "support/file_limit.hpp"
@@ -14,67 +15,6 @@
 using namespace troupe::testing;
 using nlohmann::json;
 namespace fs = std::filesystem;
-
-namespace {
-
-std::string text_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-/// A folder with text to train on and a configuration, which `change` may change.
-struct run_folder {
-  fs::path path = temporary_path();
-  json config;
-
-  explicit run_folder(uint64_t steps = 6) {
-    fs::create_directories(path);
-    std::ofstream text(path / "train.txt");
-    const char* names[] = {"Ann", "Bob", "Cleo", "Dan"};
-    const char* things[] = {"a red kite", "an old boat", "the moon", "a loaf of bread", "some rain"};
-    for (int i = 0; i < 120; ++i)
-      text << names[i % 4] << " saw " << things[i % 5] << " and told " << names[(i + 1) % 4] << " about " << things[(i + 2) % 5] << ".\n\n";
-    config = {{"output", "run"},
-              {"model",
-               {{"model_type", "llama"},
-                {"architectures", {"LlamaForCausalLM"}},
-                {"hidden_size", 32},
-                {"intermediate_size", 64},
-                {"num_hidden_layers", 2},
-                {"num_attention_heads", 4},
-                {"num_key_value_heads", 2},
-                {"head_dim", 8},
-                {"max_position_embeddings", 64},
-                {"rms_norm_eps", 1e-5},
-                {"rope_theta", 10000.0},
-                {"hidden_act", "silu"},
-                {"tie_word_embeddings", true}}},
-              {"vocabulary", {{"method", "bpe"}, {"size", 320}}},
-              {"data", {{"kind", "text"}, {"paths", {"train.txt"}}, {"validation_share", 0.1}}},
-              {"batches", {{"sequence_length", 32}, {"tokens", 256}, {"micro_batch_tokens", 64}}},
-              {"schedule", {{"kind", "cosine"}, {"peak", 0.01}, {"warmup", 2}}},
-              {"steps", steps},
-              {"validate_every", 3},
-              {"seed", 7}};
-  }
-  std::string write() const {
-    std::ofstream(path / "config.json") << config.dump(2);
-    return (path / "config.json").string();
-  }
-  outcome train(std::vector<std::string> more = {}) const {
-    std::vector<std::string> arguments{"train", write()};
-    if (std::find(more.begin(), more.end(), "--threads") == more.end()) arguments.insert(arguments.end(), {"--threads", "2"});
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return run_troupe(arguments);
-  }
-  fs::path last() const { return path / "run" / "last"; }
-  /// All that the next step depends on.
-  std::string weights() const { return text_of(last() / "model.safetensors") + text_of(last() / "optimizer.safetensors"); }
-};
-
-} // namespace
 
 TEST_CASE("train makes a vocabulary, trains, validates, saves a model that generate reads") {
   const run_folder folder;

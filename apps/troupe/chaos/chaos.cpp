@@ -1,15 +1,12 @@
-// troupe chaos: the same requests twice, once undisturbed and once under a fault plan. Do all finish with the same bytes, and
-// how long did it take the troupe to recover?
+// troupe chaos: the same requests twice, or the same training run, once undisturbed and once under a fault plan. Does all finish with
+// the same bytes, and how long did it take the troupe to recover?
 #include "actors/faults/plan.hpp"
+#include "apps/troupe/chaos/chaos_load.hpp"
 #include "apps/troupe/chaos/chaos_random.hpp"
-#include "apps/troupe/chaos/chaos_report.hpp"
 #include "apps/troupe/cli/command.hpp"
 #include "apps/troupe/cli/options.hpp"
-#include "apps/troupe/cli/prompts.hpp"
-#include "apps/troupe/cli/session.hpp"
 #include "apps/troupe/cli/terminal.hpp"
 #include "model/error.hpp"
-#include "model/tokenizer/make_tokenizer.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
@@ -23,13 +20,13 @@ namespace troupe {
 namespace {
 
 struct chaos_options {
+  request_load_options requests;
+  training_load_options training;
   run_options run;
-  std::string plan, prompts, junit, html, save_plan;
+  std::string plan, junit, html, save_plan;
   std::optional<uint64_t> random_seed, seed;
+  std::optional<uint32_t> silence_s;
   uint32_t faults = 10;
-  uint32_t clients = 8;
-  uint32_t tokens_max = 64;
-  uint32_t silence_s = 60;
   bool json = false;
 };
 
@@ -41,64 +38,38 @@ struct interrupted {
 constexpr const char* examples =
   R"(  troupe chaos -m model.gguf --plan kill.json
   troupe chaos -m model.gguf --plan mixed.json --clients 8 --html report.html --junit report.xml
-  troupe chaos -m model.gguf --random-seed 7 --faults 20 --save-plan seed7.json --json)";
+  troupe chaos -m model.gguf --random-seed 7 --faults 20 --save-plan seed7.json --json
+  troupe chaos --train storyteller.json --plan kill.json --steps 10
+  troupe chaos --train storyteller.json --random-seed 7 --html report.html)";
 
 void declare_options(CLI::App& app, chaos_options& options) {
-  declare_model(app, options.run);
+  auto* model = app.add_option("-m,--model", options.run.model, "Model: a GGUF file, or a folder as Hugging Face publishes models")
+    ->type_name("PATH");
+  auto* train = app.add_option("--train", options.training.config,
+                               "In place of a model: train what this configuration says (see: troupe train --help)")
+    ->type_name("CONFIG.json")->excludes(model);
+  app.add_option("--steps", options.training.steps, "Steps to train at most, with --train")
+    ->check(CLI::Range(1, 1'000'000))->type_name("N")->capture_default_str()->needs(train);
   auto* plan = app.add_option("--plan", options.plan, "Fault plan (JSON); docs/faults.md describes it")->type_name("FILE");
   auto* random = app.add_option("--random-seed", options.random_seed, "Draw a plan from this seed")->type_name("N")->excludes(plan);
   app.add_option("--faults", options.faults, "Faults of a drawn plan")
     ->check(CLI::Range(1, 1000))->type_name("N")->capture_default_str()->needs(random);
   app.add_option("--save-plan", options.save_plan, "Write the drawn plan to a file")->type_name("FILE")->needs(random);
   app.add_option("--seed", options.seed, "Replaces the plan's own seed")->type_name("N")->needs(plan);
-  app.add_option("--prompts", options.prompts, "Prompts, one a line (default: a few made-up ones)")->type_name("FILE");
-  app.add_option("--clients", options.clients, "Requests at once (more if there are more prompts)")
-    ->check(CLI::Range(1, 4096))->type_name("N")->capture_default_str();
-  app.add_option("-n,--max-tokens", options.tokens_max, "Tokens to generate for each")
-    ->check(CLI::Range(1, 1 << 20))->type_name("N")->capture_default_str();
-  app.add_option("--silence", options.silence_s, "Give up when nothing comes for so many seconds")
-    ->check(CLI::Range(1, 3600))->type_name("S")->capture_default_str();
+  app.add_option("--prompts", options.requests.prompts, "Prompts, one a line (default: a few made-up ones)")
+    ->type_name("FILE")->excludes(train);
+  app.add_option("--clients", options.requests.clients, "Requests at once (more if there are more prompts)")
+    ->check(CLI::Range(1, 4096))->type_name("N")->capture_default_str()->excludes(train);
+  app.add_option("-n,--max-tokens", options.requests.tokens_max, "Tokens to generate for each")
+    ->check(CLI::Range(1, 1 << 20))->type_name("N")->capture_default_str()->excludes(train);
+  app.add_option("--silence", options.silence_s, "Give up when nothing comes for so many seconds (default: 60; with --train 180)")
+    ->check(CLI::Range(1, 3600))->type_name("S");
   app.add_flag("--json", options.json, "Print one JSON object");
   app.add_option("--junit", options.junit, "Also write a JUnit XML report")->type_name("FILE");
   app.add_option("--html", options.html, "Also write a report as one HTML page, with a picture of the run")->type_name("FILE");
   declare_engine(app, options.run);
   declare_quiet(app, options.run);
   declare_examples(app, examples);
-}
-
-std::vector<std::string> read_lines(const chaos_options& options) {
-  if (options.prompts.empty())
-    return {"Once upon a time", "The dog", "There was a little girl named", "One day, a boy", "In the garden"};
-  prompt_options from;
-  from.files = {options.prompts};
-  from.lines = true;
-  std::vector<std::string> lines;
-  for (auto& one : read_prompts(from)) lines.push_back(std::move(one.text));
-  return lines;
-}
-
-/// Every second request samples, with a seed of its own: equal bytes then mean that the draws are replayed too.
-std::vector<chaos_request> make_requests(const chaos_options& options, const model_file& model) {
-  const auto words = model.words.kind == tokenizer_kind::none ? nullptr : make_tokenizer(model.words);
-  const auto lines = read_lines(options);
-  std::vector<chaos_request> all;
-  for (size_t i = 0; i < std::max<size_t>(options.clients, options.prompts.empty() ? 0 : lines.size()); ++i) {
-    chaos_request one{words ? lines[i % lines.size()] : "token ids", {}};
-    if (words) one.request.prompt = words->encode(one.prompt);
-    else for (uint32_t k = 0; k < 8; ++k) one.request.prompt.push_back(uint32_t((i * 7 + k * 3) % model.spec.vocabulary));
-    one.request.tokens_max = options.tokens_max;
-    one.request.ignore_end_of_generation = true;
-    one.request.sampling.temperature = i % 2 == 0 ? 0.0f : 0.9f;
-    one.request.sampling.seed = i;
-    all.push_back(std::move(one));
-  }
-  return all;
-}
-
-uint64_t count_tokens(const run_record& run) {
-  uint64_t tokens = 0;
-  for (const auto& one : run.requests) tokens += one.tokens.size();
-  return tokens;
 }
 
 void write_file(const std::string& name, const std::string& text) {
@@ -121,12 +92,12 @@ class live_progress {
 public:
   live_progress(std::string label, bool enabled) : label_(label), enabled_(enabled), bar_(std::move(label), enabled) {}
 
-  void show(double share, const engine& on, bool has_plan) {
+  void show(double share, const std::function<v1::FaultLog()>& log, bool has_plan) {
     const auto now = std::chrono::steady_clock::now();
     if (!has_plan) return bar_.advance(share);
     if (!enabled_ || now - shown_ < std::chrono::milliseconds(200)) return;
     shown_ = now;
-    const auto text = injections_so_far(on.fault_log());
+    const auto text = injections_so_far(log());
     bar_.advance(share, text);
     if (::isatty(STDERR_FILENO) == 1 || now - noted_ < std::chrono::seconds(5)) return;
     noted_ = now;
@@ -140,27 +111,28 @@ private:
   std::chrono::steady_clock::time_point shown_ = std::chrono::steady_clock::now(), noted_ = shown_;
 };
 
-run_record run_with_bar(engine& on, const chaos_result& result, const chaos_options& options, bool has_plan,
-                        const std::function<bool(const run_record&)>& holds) {
-  live_progress progress{has_plan ? "disturbed" : "undisturbed", !options.run.quiet};
-  const double tokens = double(options.tokens_max) * double(result.requests.size());
-  auto record = run_requests(on, result.requests, std::chrono::seconds(options.silence_s), [&](const run_record& so_far) {
-    progress.show(double(count_tokens(so_far)) / tokens, on, has_plan);
-    return holds(so_far);
-  });
-  if (record.signal != 0) throw interrupted{record.signal};
-  return record;
-}
-
-/// Checks the probes that are to hold all the time.
-bool all_hold(const v1::FaultPlan& plan, const run_record& undisturbed, run_record so_far, const engine& on) {
+/// Whether the probes hold that are to hold all the time.
+bool all_hold(const v1::FaultPlan& plan, const run_record& undisturbed, run_record so_far, const std::function<v1::FaultLog()>& log) {
   const auto& probes = plan.steady_state().probes();
   const bool any = std::any_of(probes.begin(), probes.end(), [](const auto& one) { return one.continuous(); });
   if (!any) return true;
-  so_far.log = on.fault_log();
+  so_far.log = log();
   return std::all_of(probes.begin(), probes.end(), [&](const auto& probe) {
     return !probe.continuous() || judge(probe, undisturbed, so_far, true).holds;
   });
+}
+
+/// Under the plan, or undisturbed where that is null.
+run_record run_with_bar(const chaos_load& load, const chaos_options& options, std::shared_ptr<const v1::FaultPlan> plan,
+                        const run_record& undisturbed, const std::function<void(std::vector<std::string>)>& started) {
+  live_progress progress{plan ? "disturbed" : "undisturbed", !options.run.quiet};
+  chaos_watch watch{started, [&](const run_record& so_far, double share, const std::function<v1::FaultLog()>& log) {
+    progress.show(share, log, plan != nullptr);
+    return !plan || all_hold(*plan, undisturbed, so_far, log);
+  }};
+  auto record = load.run(plan, watch);
+  if (record.signal != 0) throw interrupted{record.signal};
+  return record;
 }
 
 void check_before(const v1::FaultPlan& plan, const run_record& undisturbed) {
@@ -168,35 +140,41 @@ void check_before(const v1::FaultPlan& plan, const run_record& undisturbed) {
     if (const auto verdict = judge(probe, undisturbed, undisturbed, false); probe.before() && !verdict.holds)
       throw run_error("\"" + verdict.name + "\" does not even hold undisturbed: " + verdict.why);
   for (const auto& one : undisturbed.requests)
-    if (!one.finished || one.reason == finish_reason::error) throw run_error("a request failed undisturbed: " + one.error);
+    if (!one.finished || one.reason == finish_reason::error) throw run_error("it failed undisturbed: " + one.error);
+}
+
+std::unique_ptr<chaos_load> make_load(chaos_options options) {
+  options.requests.run = options.training.run = options.run;
+  if (options.silence_s) options.requests.silence = options.training.silence = std::chrono::seconds(*options.silence_s);
+  if (options.training.config.empty()) return make_request_load(options.requests);
+  if (options.run.chunk > 0 || !options.run.checks.empty() || options.run.cached != cache_type{})
+    throw usage_error("--chunk, --cache-type and --check are for serving: a training run has no caches and no packed weights");
+  auto load = make_training_load(options.training);
+  if (!load) throw interrupted{interrupt_guard::signal()};
+  return load;
 }
 
 int run_chaos(const chaos_options& options) {
   if (options.plan.empty() && !options.random_seed) throw usage_error("what is to go wrong? Give --plan or --random-seed");
+  if (options.run.model.empty() && options.training.config.empty()) throw usage_error("what is to run? Give --model or --train");
   chaos_result result;
   if (!options.plan.empty()) result.plan = read_fault_plan(options.plan);
   if (options.seed) result.plan.set_seed(*options.seed);
-  const auto model = open_model(options.run.model);
-  result.model = model->path.filename().string();
-  result.requests = make_requests(options, *model);
+  if (!options.training.config.empty()) check_for_training(result.plan);
+  const auto load = make_load(options);
+  load->describe(result);
 
-  const auto sequences = uint32_t(result.requests.size());
   std::vector<std::string> paths;
-  {
-    const auto undisturbed_engine = start_engine(model, options.run, sequences);
-    for (auto& one : undisturbed_engine->actors()) paths.push_back(std::move(one.path));
+  result.undisturbed = run_with_bar(*load, options, nullptr, {}, [&](std::vector<std::string> all) {
+    paths = std::move(all);
     if (!options.plan.empty()) check_reachable(result.plan, paths);
-    result.undisturbed = run_with_bar(*undisturbed_engine, result, options, false, [](const run_record&) { return true; });
-  }
-  std::erase(paths, "/");
+  });
   if (options.random_seed) result.plan = random_plan(*options.random_seed, options.faults, paths, result.undisturbed.wall_ms);
   if (!options.save_plan.empty()) write_file(options.save_plan, to_json(result.plan));
   check_before(result.plan, result.undisturbed);
 
-  const auto disturbed_engine = start_engine(model, options.run, sequences, std::make_shared<v1::FaultPlan>(result.plan));
-  result.disturbed = run_with_bar(*disturbed_engine, result, options, true, [&](const run_record& so_far) {
-    return all_hold(result.plan, result.undisturbed, so_far, *disturbed_engine);
-  });
+  const auto plan = std::make_shared<const v1::FaultPlan>(result.plan);
+  result.disturbed = run_with_bar(*load, options, plan, result.undisturbed, [](const auto&) {});
   result.verdict = judge(result.plan, result.undisturbed, result.disturbed);
   if (!options.junit.empty()) write_file(options.junit, to_junit(result));
   if (!options.html.empty()) write_file(options.html, to_html(result));

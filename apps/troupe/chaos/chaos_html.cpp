@@ -111,7 +111,7 @@ std::string draw_request(const lane& one, const scale& at, double y) {
   const auto& times = one.request->event_ms;
   if (times.empty()) return "";
   auto out = bar("request", 0, at.x(times.back()), y + 5, 9,
-                 one.name + format(": %zu tokens, the last event after %.1f ms", one.request->tokens.size(), times.back()));
+                 one.name + format(": %zu events, the last one after %.1f ms", times.size(), times.back()));
   out += format("<svg y=\"%.0f\" width=\"100%%\" height=\"9\" viewBox=\"0 0 %d 9\" preserveAspectRatio=\"none\"><path class=\"token\" d=\"",
                 y + 5, units);
   int last = -1;
@@ -153,7 +153,7 @@ std::string more(size_t all, size_t drawn, const char* what) {
 std::string picture(const chaos_result& result) {
   std::vector<lane> lanes;
   for (size_t i = 0; i < std::min(result.requests.size(), requests_max); ++i)
-    lanes.push_back({"request " + std::to_string(i + 1), {}, {}, &result.disturbed.requests[i]});
+    lanes.push_back({name_of_request(result, i), {}, {}, &result.disturbed.requests[i]});
   auto actors = actor_lanes(result);
   const auto left_out = more(result.requests.size(), requests_max, "request") + more(actors.size(), actors_max, "actor");
   std::stable_sort(actors.begin(), actors.end(), [](const lane& a, const lane& b) { return a.rank < b.rank; });
@@ -183,7 +183,7 @@ std::string picture(const chaos_result& result) {
 }
 
 constexpr const char* key = R"(<p class="key">
-<span><svg width="24" height="12"><rect class="request" y="2" width="24" height="9"/><path class="token" d="M5 2v9M12 2v9M17 2v9"/></svg>a request, its tokens</span>
+<span><svg width="24" height="12"><rect class="request" y="2" width="24" height="9"/><path class="token" d="M5 2v9M12 2v9M17 2v9"/></svg>a request, its tokens; training, its steps</span>
 <span><svg width="24" height="12"><rect class="incarnation" y="2" width="24" height="9"/><path class="restart" d="M12 1v11"/></svg>an actor; started again</span>
 <span><svg width="12" height="12"><path class="on-actor" d="M6 10l4-8h-8z"/></svg>a fault is injected into it</span>
 <span><svg width="12" height="12"><circle class="on-message" cx="6" cy="6" r="2.5"/></svg>into a message to it</span>
@@ -244,12 +244,13 @@ std::string tables(const chaos_result& result) {
   out += "</table><h2>What must hold</h2><table><tr><th>probe</th><th>verdict</th><th>found</th></tr>\n";
   for (const auto& one : v.probes)
     out += "<tr>" + cell(one.name) + verdict_cell(one.holds, one.holds ? "holds" : "broken") + cell(one.why) + "</tr>\n";
-  out += "</table><h2>Requests</h2><table><tr><th>#</th><th>prompt</th><th>verdict</th><th class=\"n\">tokens</th>"
-         "<th class=\"n\">longest pause</th></tr>\n";
+  out += result.steps > 0 ? "</table><h2>Training</h2><table><tr><th></th><th></th><th>weights</th><th class=\"n\">steps</th>"
+                          : "</table><h2>Requests</h2><table><tr><th>#</th><th>prompt</th><th>verdict</th><th class=\"n\">tokens</th>";
+  out += "<th class=\"n\">longest pause</th></tr>\n";
   for (size_t i = 0; i < v.requests.size(); ++i)
-    out += "<tr>" + cell(std::to_string(i + 1)) + cell(shortened(result.requests[i].prompt)) +
+    out += "<tr>" + cell(name_of_request(result, i)) + cell(shortened(result.requests[i].prompt)) +
            verdict_cell(v.requests[i].what == request_verdict::identical, to_string(v.requests[i])) +
-           cell(std::to_string(result.disturbed.requests[i].tokens.size()), true) +
+           cell(std::to_string(result.disturbed.requests[i].tokens.size() + result.disturbed.requests[i].losses.size()), true) +
            cell(format("%.1f ms", v.requests[i].pause_ms), true) + "</tr>\n";
   return out + "</table>\n" + injection_table(result);
 }
@@ -258,19 +259,12 @@ std::string tables(const chaos_result& result) {
 
 std::string to_html(const chaos_result& result) {
   const auto& v = result.verdict;
-  const auto& log = result.disturbed.log;
   const auto name = xml_text(result.plan.name());
   std::string out = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
                     "content=\"width=device-width\"><title>troupe chaos: " + name + "</title><style>" + style + "</style></head><body>\n";
   out += "<h1>" + name + ": <span class=\"verdict " + (v.passed() ? "good\">passed" : "bad\">FAILED") + "</span></h1>\n";
   if (!result.plan.description().empty()) out += "<p>" + xml_text(result.plan.description()) + "</p>\n";
-  out += "<p>" + xml_text(result.model) +
-         format(", %zu requests. Undisturbed %.1f ms, disturbed %.1f ms. Longest pause of a request: p50 %.1f, p99 %.1f, max %.1f ms. "
-                "Restarts: %llu, requests sent again: %llu, rows replayed: %llu of %llu.</p>\n",
-                result.requests.size(), result.undisturbed.wall_ms, result.disturbed.wall_ms, v.pause_p50_ms, v.pause_p99_ms,
-                v.pause_max_ms, static_cast<unsigned long long>(log.restarts()),
-                static_cast<unsigned long long>(result.disturbed.resubmitted),
-                static_cast<unsigned long long>(log.rows_replayed()), static_cast<unsigned long long>(log.rows()));
+  out += "<p>" + xml_text(load_of(result) + ". " + times_of(result) + "; " + repetitions_of(result)) + ".</p>\n";
   out += std::string("<h2>The disturbed run</h2>") + key;
   return out + picture(result) + tables(result) + "</body></html>\n";
 }

@@ -44,10 +44,32 @@ std::string fault_note(const fault_verdict& one) {
   return one.fitted ? "never injected: its trigger never fired" : "never injected: its selector fitted nothing";
 }
 
+std::string load_of(const chaos_result& result) {
+  return result.steps > 0 ? std::to_string(result.steps) + (result.steps == 1 ? " step of " : " steps of ") + result.model
+                          : std::to_string(result.requests.size()) + " requests on " + result.model;
+}
+
+std::string name_of_request(const chaos_result& result, size_t index) {
+  return result.steps > 0 ? "training run" : "request " + std::to_string(index + 1);
+}
+
+std::string times_of(const chaos_result& result) {
+  const auto& v = result.verdict;
+  return format("undisturbed %.1f ms, disturbed %.1f ms; %s p50 %.1f, p99 %.1f, max %.1f ms", result.undisturbed.wall_ms,
+                result.disturbed.wall_ms, result.steps > 0 ? "from step to step" : "a request's longest pause", v.pause_p50_ms,
+                v.pause_p99_ms, v.pause_max_ms);
+}
+
+std::string repetitions_of(const chaos_result& result) {
+  const auto& log = result.disturbed.log;
+  return format("restarts %llu, %s again %llu, rows replayed %llu of %llu", static_cast<unsigned long long>(log.restarts()),
+                result.steps > 0 ? "updates done" : "requests sent", static_cast<unsigned long long>(result.disturbed.repeated),
+                static_cast<unsigned long long>(log.rows_replayed()), static_cast<unsigned long long>(log.rows()));
+}
+
 std::string to_text(const chaos_result& result) {
   const auto& v = result.verdict;
-  const auto& log = result.disturbed.log;
-  std::string out = result.plan.name() + ": " + std::to_string(result.requests.size()) + " requests on " + result.model + "\n";
+  std::string out = result.plan.name() + ": " + load_of(result) + "\n";
   size_t width = 32;
   for (const auto& one : v.faults) width = std::clamp(one.name.size(), width, size_t(100));
   const auto column = int(width);
@@ -59,17 +81,14 @@ std::string to_text(const chaos_result& result) {
     else out += one.injections > 0 ? "nothing was left to do" : fault_note(one) + (one.optional ? " (optional)" : "");
     out += "\n";
   }
-  out += format("restarts %llu, requests sent again %llu, rows replayed %llu of %llu\n",
-                static_cast<unsigned long long>(log.restarts()), static_cast<unsigned long long>(result.disturbed.resubmitted),
-                static_cast<unsigned long long>(log.rows_replayed()), static_cast<unsigned long long>(log.rows()));
-  out += format("undisturbed %.1f ms, disturbed %.1f ms; a request's longest pause p50 %.1f, p99 %.1f, max %.1f ms\n",
-                result.undisturbed.wall_ms, result.disturbed.wall_ms, v.pause_p50_ms, v.pause_p99_ms, v.pause_max_ms);
+  out += repetitions_of(result) + "\n" + times_of(result) + "\n";
   size_t identical = 0;
   for (size_t i = 0; i < v.requests.size(); ++i) {
     if (v.requests[i].what == request_verdict::identical) ++identical;
-    else out += "request " + std::to_string(i + 1) + ": " + to_string(v.requests[i]) + "\n";
+    else out += (result.steps > 0 ? "weights" : name_of_request(result, i)) + ": " + to_string(v.requests[i]) + "\n";
   }
-  out += "requests: " + std::to_string(identical) + " of " + std::to_string(v.requests.size()) + " identical\n";
+  if (result.steps > 0) out += identical > 0 ? "weights: identical\n" : "";
+  else out += "requests: " + std::to_string(identical) + " of " + std::to_string(v.requests.size()) + " identical\n";
   for (const auto& one : v.probes) out += (one.holds ? "holds   " : "BROKEN  ") + one.name + ": " + one.why + "\n";
   return out + (v.passed() ? "passed\n" : "FAILED\n");
 }
@@ -83,7 +102,7 @@ json to_json(const chaos_result& result) {
   out["undisturbed_ms"] = result.undisturbed.wall_ms;
   out["disturbed_ms"] = result.disturbed.wall_ms;
   out["restarts"] = result.disturbed.log.restarts();
-  out["requests_sent_again"] = result.disturbed.resubmitted;
+  out[result.steps > 0 ? "updates_done_again" : "requests_sent_again"] = result.disturbed.repeated;
   out["rows"] = result.disturbed.log.rows();
   out["rows_replayed"] = result.disturbed.log.rows_replayed();
   out["actors_left_over"] = result.disturbed.left_over;
@@ -98,8 +117,12 @@ json to_json(const chaos_result& result) {
   }
   out["probes"] = json::array();
   for (const auto& one : v.probes) out["probes"].push_back({{"name", one.name}, {"holds", one.holds}, {"found", one.why}});
-  out["requests"] = json::array();
-  for (size_t i = 0; i < v.requests.size(); ++i) {
+  if (result.steps > 0)
+    out["training"] = {{"verdict", to_string(v.requests.front())},
+                       {"steps", result.steps},
+                       {"steps_done", result.disturbed.requests.front().losses.size()}};
+  else out["requests"] = json::array();
+  for (size_t i = 0; i < v.requests.size() && result.steps == 0; ++i) {
     const auto& record = result.disturbed.requests[i];
     out["requests"].push_back({{"prompt", result.requests[i].prompt},
                                {"verdict", to_string(v.requests[i])},
@@ -151,7 +174,7 @@ std::string to_junit(const chaos_result& result) {
     const bool bad = one.what == request_verdict::differs  ? asks_for(v1::Probe::kBytesEqual)
                      : one.what == request_verdict::identical ? false
                                                               : asks_for(v1::Probe::kAllRequestsFinish);
-    add("request", "request " + std::to_string(i + 1), record.event_ms.empty() ? 0 : record.event_ms.back() / 1000,
+    add("request", name_of_request(result, i), record.event_ms.empty() ? 0 : record.event_ms.back() / 1000,
         bad ? to_string(one) : "");
   }
   for (const auto& one : v.probes) add("probe", one.name, 0, one.holds ? "" : one.why);

@@ -11,11 +11,20 @@ namespace troupe {
 
 struct chaos_result {
   v1::FaultPlan plan;
-  std::string model; // The file's name.
-  std::vector<chaos_request> requests;
+  std::string model; // The file's name; of a training run its configuration's.
+  std::vector<chaos_request> requests; // Of a training run one, without a prompt.
   run_record undisturbed, disturbed;
   chaos_verdict verdict;
+  uint64_t steps = 0; // Of a training run.
 };
+
+/// "8 requests on stories260K.gguf", "20 steps of storyteller.json".
+std::string load_of(const chaos_result& result);
+/// The nth request, from 0: "request 1"; "training run".
+std::string name_of_request(const chaos_result& result, size_t index);
+/// Times and pauses, and what had to be done again, each as a line without its end.
+std::string times_of(const chaos_result& result);
+std::string repetitions_of(const chaos_result& result);
 
 /// Why it was never injected; empty: it was.
 std::string fault_note(const fault_verdict& one);

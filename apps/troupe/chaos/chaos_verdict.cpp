@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 
 namespace troupe {
 namespace {
@@ -20,18 +21,48 @@ double longest_pause(const request_record& one) {
 
 std::vector<double> pauses(const run_record& run) {
   std::vector<double> all;
-  for (const auto& one : run.requests) all.push_back(longest_pause(one));
+  for (const auto& one : run.requests) {
+    if (run.is_training)
+      for (size_t i = 1; i < one.event_ms.size(); ++i) all.push_back(one.event_ms[i] - one.event_ms[i - 1]);
+    else all.push_back(longest_pause(one));
+  }
   return all;
 }
 
-size_t common_tokens(const request_record& a, const request_record& b) {
-  const auto last = std::mismatch(a.tokens.begin(), a.tokens.end(), b.tokens.begin(), b.tokens.end());
-  return size_t(last.first - a.tokens.begin());
+/// How many elements two lists have in common from their beginnings.
+template <class T> size_t in_common(const std::vector<T>& a, const std::vector<T>& b) {
+  return size_t(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
 }
 
 /// So far nothing else came than in the undisturbed run.
 bool agrees_so_far(const request_record& undisturbed, const request_record& one) {
-  return common_tokens(undisturbed, one) == one.tokens.size() && undisturbed.text.starts_with(one.text);
+  return in_common(undisturbed.tokens, one.tokens) == one.tokens.size() && undisturbed.text.starts_with(one.text) &&
+         in_common(undisturbed.losses, one.losses) == one.losses.size();
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
+}
+
+/// The first tensor that differs in any bit, in its values or its moments; empty: none.
+std::string differing_tensor(const trained_state& a, const trained_state& b) {
+  for (size_t i = 0; i < a.slices.size(); ++i) {
+    const auto& one = a.slices[i];
+    const auto other = std::ranges::find(b.slices, one.slice, &trained_slice::slice);
+    if (other == b.slices.end() || !same_bits(one.value, other->value) || !same_bits(one.first_moment, other->first_moment) ||
+        !same_bits(one.second_moment, other->second_moment) || !same_bits(one.smoothed, other->smoothed))
+      return to_string(one.slice.key);
+  }
+  return "";
+}
+
+/// The first thing that differs, or the last that came.
+std::string place_of(const request_record& undisturbed, const request_record& disturbed) {
+  if (undisturbed.losses.empty()) return "token " + std::to_string(in_common(undisturbed.tokens, disturbed.tokens));
+  const size_t steps = in_common(undisturbed.losses, disturbed.losses);
+  if (!disturbed.finished || steps < undisturbed.losses.size())
+    return "step " + std::to_string(steps + (steps < disturbed.losses.size() ? 1 : 0));
+  return "tensor " + differing_tensor(undisturbed.weights, disturbed.weights);
 }
 
 fault_verdict judge_fault(const v1::Fault& fault, const v1::FaultLog& log) {
@@ -62,7 +93,7 @@ double percentile(std::vector<double> values, double share) {
 request_verdict judge(const request_record& undisturbed, const request_record& disturbed) {
   request_verdict verdict;
   verdict.pause_ms = longest_pause(disturbed);
-  verdict.differs_at = common_tokens(undisturbed, disturbed);
+  verdict.place = place_of(undisturbed, disturbed);
   if (!disturbed.finished) {
     verdict.what = agrees_so_far(undisturbed, disturbed) ? request_verdict::lost : request_verdict::differs;
   } else if (disturbed.reason == finish_reason::error && undisturbed.reason != finish_reason::error) {
@@ -70,7 +101,8 @@ request_verdict judge(const request_record& undisturbed, const request_record& d
     verdict.error = disturbed.error;
   } else {
     const bool same = undisturbed.tokens == disturbed.tokens && undisturbed.text == disturbed.text &&
-                      undisturbed.reason == disturbed.reason;
+                      undisturbed.reason == disturbed.reason && undisturbed.losses == disturbed.losses &&
+                      differing_tensor(undisturbed.weights, disturbed.weights).empty();
     verdict.what = same ? request_verdict::identical : request_verdict::differs;
   }
   return verdict;
@@ -79,16 +111,16 @@ request_verdict judge(const request_record& undisturbed, const request_record& d
 std::string to_string(const request_verdict& verdict) {
   switch (verdict.what) {
   case request_verdict::identical: return "identical";
-  case request_verdict::differs: return "differs at token " + std::to_string(verdict.differs_at);
+  case request_verdict::differs: return "differs at " + verdict.place;
   case request_verdict::failed: return "failed: " + verdict.error;
-  case request_verdict::lost: return "lost after token " + std::to_string(verdict.differs_at);
+  case request_verdict::lost: return "lost after " + verdict.place;
   }
   return "lost";
 }
 
 probe_verdict judge(const v1::Probe& probe, const run_record& undisturbed, const run_record& run, bool under_way) {
   const auto count = [&](auto is_bad) { return std::count_if(run.requests.begin(), run.requests.end(), is_bad); };
-  const auto of_all = " of " + std::to_string(run.requests.size()) + " requests ";
+  const auto of_all = " of " + std::to_string(run.requests.size()) + (run.is_training ? " training runs " : " requests ");
   switch (probe.kind_case()) {
   case v1::Probe::kAllRequestsFinish: {
     const auto bad = count([&](const request_record& one) {

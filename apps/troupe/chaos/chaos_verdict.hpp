@@ -1,5 +1,5 @@
 #pragma once
-// What two runs of the same requests say, one undisturbed and one disturbed. Pure.
+// What two runs of the same load say, one undisturbed and one disturbed. Pure.
 #include "apps/troupe/chaos/chaos_run.hpp"
 #include <optional>
 #include <string>
@@ -7,11 +7,12 @@
 
 namespace troupe {
 
+/// Of a request, or of a training run.
 struct request_verdict {
   enum kind { identical, differs, failed, lost } what = lost;
-  size_t differs_at = 0; // Index of the first token that is different, or missing.
-  std::string error;     // Of `failed`.
-  double pause_ms = 0;   // Its longest wait from one event to the next in the disturbed run.
+  std::string place;   // Where it differs, or the last of what came: "token 7"; "step 3" (its loss), "tensor layer 1 query".
+  std::string error;   // Of `failed`.
+  double pause_ms = 0; // Its longest wait from one event to the next in the disturbed run.
 };
 
 struct probe_verdict {
@@ -32,7 +33,7 @@ struct chaos_verdict {
   std::vector<request_verdict> requests;
   std::vector<probe_verdict> probes;
   std::vector<fault_verdict> faults;
-  double pause_p50_ms = 0, pause_p99_ms = 0, pause_max_ms = 0; // Over the requests.
+  double pause_p50_ms = 0, pause_p99_ms = 0, pause_max_ms = 0; // Over the requests' longest; of a training run over its steps.
   /// All probes hold and every fault that is not optional was injected.
   bool passed() const;
 };
@@ -47,7 +48,7 @@ probe_verdict judge(const v1::Probe& probe, const run_record& undisturbed, const
 
 chaos_verdict judge(const v1::FaultPlan& plan, const run_record& undisturbed, const run_record& disturbed);
 
-/// "identical", "differs at token 7", "failed: ...", "lost".
+/// "identical", "differs at token 7", "differs at tensor layer 1 query", "failed: ...", "lost after step 3".
 std::string to_string(const request_verdict& verdict);
 
 } // namespace troupe

@@ -26,7 +26,7 @@ struct worker {
 
 std::string to_line(const trial_report& report) {
   json line{{"seed", report.seed},         {"problem", report.problem},         {"steps", report.steps},
-            {"restarts", report.restarts}, {"resubmitted", report.resubmitted}, {"liveness", report.liveness.count()},
+            {"restarts", report.restarts}, {"repeated", report.repeated}, {"liveness", report.liveness.count()},
             {"by_kind", report.injected.by_kind}, {"targets", report.injected.targets}, {"plan", report.injected.plan},
             {"messages", report.injected.messages}, {"affected_messages", report.injected.affected_messages}};
   return line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
@@ -39,7 +39,7 @@ trial_report from_line(const std::string& text) {
   line.at("problem").get_to(report.problem);
   line.at("steps").get_to(report.steps);
   line.at("restarts").get_to(report.restarts);
-  line.at("resubmitted").get_to(report.resubmitted);
+  line.at("repeated").get_to(report.repeated);
   report.liveness = caf::timespan(line.at("liveness").get<int64_t>());
   line.at("by_kind").get_to(report.injected.by_kind);
   line.at("targets").get_to(report.injected.targets);
@@ -136,7 +136,7 @@ void seed_totals::add(const trial_report& report) {
   ++seeds;
   steps += report.steps;
   restarts += report.restarts;
-  resubmitted += report.resubmitted;
+  repeated += report.repeated;
   liveness_max = std::max<std::chrono::nanoseconds>(liveness_max, report.liveness);
   injected.add(report.injected);
   if (!report.problem.empty()) failed.push_back({report.seed, report.problem});

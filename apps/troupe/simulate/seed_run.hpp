@@ -22,7 +22,7 @@ struct failed_seed {
 };
 
 struct seed_totals {
-  uint64_t seeds = 0, steps = 0, restarts = 0, resubmitted = 0;
+  uint64_t seeds = 0, steps = 0, restarts = 0, repeated = 0;
   std::chrono::nanoseconds liveness_max{0}; // Virtual.
   testing::injection_counts injected;
   std::vector<failed_seed> failed; // In order of seed.

@@ -22,7 +22,9 @@ using json = nlohmann::ordered_json;
 struct simulate_options {
   run_options run; // model: empty means the built-in tiny one.
   std::string seeds = "1..1000", plan;
+  bool train = false;
   uint32_t requests = 3;
+  uint32_t updates = 4; // With `train`, in place of requests.
   uint32_t jobs = std::max(1u, std::thread::hardware_concurrency());
   bool all = false, trace = false, as_json = false;
 };
@@ -32,11 +34,15 @@ constexpr const char* examples =
   troupe simulate -m model.gguf --seeds 1..500 --requests 5 --jobs 8 --json
   troupe simulate --seeds 4711 --trace
   troupe simulate --plan plan.json --seeds 1..2000
+  troupe simulate --train --seeds 1..10000
+  troupe simulate --train --updates 8 --seeds 4711 --trace
 
 Each seed draws its own order of events, its own requests and its own fault schedule: which faults are injected
 (messages lost, repeated, overtaken, late or corrupted; actors that throw, are killed, hang or stall; jumps of the
 clock), how often and where. While faults are injected nothing wrong may come out; afterwards everything must finish,
 and the troupe must be as it was.
+With --train the load is a training run: weights, moments and every step's figures must be those of the sequential
+reference, bit for bit.
 The exit code is 0 when every seed passed, 1 when one did not, or when over 1000 or more seeds some kind of fault was
 never injected. With --plan the faults of that plan are injected instead; the seed takes the place of the plan's. Then
 it is also 1 when a fault that is not optional was never injected.)";
@@ -53,8 +59,11 @@ void declare_options(CLI::App& app, simulate_options& options) {
   app.add_option("-s,--seeds", options.seeds, "Which seeds: A..B, or one alone (default: 1..1000)")->type_name("A..B");
   app.add_option("--plan", options.plan, "Fault plan (JSON) in place of drawn fault schedules; docs/faults.md describes it")
     ->type_name("FILE");
+  auto* train = app.add_flag("--train", options.train, "Train in place of serving requests");
   app.add_option("-r,--requests", options.requests, "Requests of each seed (default: 3)")
-    ->check(CLI::Range(1u, 32u))->type_name("N");
+    ->check(CLI::Range(1u, 32u))->type_name("N")->excludes(train);
+  app.add_option("-u,--updates", options.updates, "Updates of each seed, with --train (default: 4)")
+    ->check(CLI::Range(1u, 1000u))->type_name("N")->needs(train);
   app.add_option("-j,--jobs", options.jobs, "Processes (default: one per core); never changes a seed's run")
     ->check(CLI::Range(1u, 1024u))->type_name("N");
   app.add_option("--shards", options.run.shards, "Projection shards of a layer (default: 2)")
@@ -67,8 +76,11 @@ void declare_options(CLI::App& app, simulate_options& options) {
 }
 
 testing::trial_setup make_setup(const simulate_options& options) {
-  if (options.run.model.empty()) return testing::make_tiny_setup(options.requests);
   const uint32_t shards = options.run.shards > 0 ? options.run.shards : 2;
+  if (options.train)
+    return options.run.model.empty() ? testing::make_tiny_training_setup(options.updates)
+                                     : testing::make_training_setup(open_model(options.run.model), shards, options.updates);
+  if (options.run.model.empty()) return testing::make_tiny_setup(options.requests);
   return testing::make_setup(make_parts(open_model(options.run.model), {.shards = shards}), options.requests);
 }
 
@@ -79,7 +91,7 @@ testing::trial_report run_one(const testing::trial_setup& setup, const chosen_pl
   return plan ? testing::run_trial(setup, seed, *plan, trace) : testing::run_trial(setup, seed, trace);
 }
 
-std::vector<std::string> never_injected(const seed_totals& totals, const chosen_plan& plan) {
+std::vector<std::string> never_injected(const testing::trial_setup& setup, const seed_totals& totals, const chosen_plan& plan) {
   std::vector<std::string> names;
   if (plan) {
     for (const auto& fault : plan->faults())
@@ -89,26 +101,29 @@ std::vector<std::string> never_injected(const seed_totals& totals, const chosen_
   if (totals.seeds < seeds_for_all_kinds) return names;
   for (size_t kind = 0; kind < testing::fault_kinds; ++kind)
     if (totals.injected.by_kind[kind] == 0) names.emplace_back(to_string(testing::fault_kind(kind)));
-  for (const auto role : testing::all_roles())
-    if (!totals.injected.targets.contains(std::string(role))) names.push_back("an injection into " + std::string(role));
+  for (const auto& role : setup.roles)
+    if (!totals.injected.targets.contains(role)) names.push_back("an injection into " + role);
   return names;
 }
 
 std::string replay_command(const simulate_options& options, uint64_t seed) {
   std::string command = "troupe simulate --seeds " + std::to_string(seed);
-  command += " --requests " + std::to_string(options.requests);
+  command += options.train ? " --train --updates " + std::to_string(options.updates)
+                           : " --requests " + std::to_string(options.requests);
   if (!options.run.model.empty()) command += " --model " + options.run.model;
   if (!options.plan.empty()) command += " --plan " + options.plan;
   if (options.run.shards > 0) command += " --shards " + std::to_string(options.run.shards);
   return command + " --trace";
 }
 
-json to_json(const simulate_options& options, const seed_range& seeds, const seed_totals& totals, const chosen_plan& plan) {
+json to_json(const simulate_options& options, const testing::trial_setup& setup, const seed_range& seeds, const seed_totals& totals,
+             const chosen_plan& plan) {
   json result;
   result["seeds"] = totals.seeds;
   result["first"] = seeds.first;
   result["last"] = seeds.last;
-  result["requests"] = options.requests;
+  if (options.train) result["updates"] = options.updates;
+  else result["requests"] = options.requests;
   result["failed"] = json::array();
   for (const auto& one : totals.failed)
     result["failed"].push_back(
@@ -117,7 +132,7 @@ json to_json(const simulate_options& options, const seed_range& seeds, const see
   result["seeds_per_s"] = double(totals.seeds) / std::max(totals.seconds, 1e-9);
   result["steps"] = totals.steps;
   result["restarts"] = totals.restarts;
-  result["resubmitted"] = totals.resubmitted;
+  result[options.train ? "updates_done_again" : "resubmitted"] = totals.repeated;
   result["liveness_max_ms"] = double(totals.liveness_max.count()) / 1e6;
   result["messages"] = totals.injected.messages;
   result["messages_on_links_that_may_lose"] = totals.injected.affected_messages;
@@ -125,17 +140,18 @@ json to_json(const simulate_options& options, const seed_range& seeds, const see
     result["injections"][std::string(to_string(testing::fault_kind(kind)))] = totals.injected.by_kind[kind];
   for (const auto& [role, count] : totals.injected.targets) result["targets"][role] = count;
   if (plan) result["plan"] = totals.injected.plan;
-  result["never_injected"] = never_injected(totals, plan);
+  result["never_injected"] = never_injected(setup, totals, plan);
   return result;
 }
 
-std::string to_text(const seed_totals& totals, const chosen_plan& plan) {
+std::string to_text(const simulate_options& options, const seed_totals& totals, const chosen_plan& plan) {
   char head[200];
   std::snprintf(head, sizeof head,
-                "%llu seeds, %zu failed; %.1f seeds/s, %.1f million steps, %llu actors replaced, %llu requests sent again\n",
+                "%llu seeds, %zu failed; %.1f seeds/s, %.1f million steps, %llu actors replaced, %llu %s\n",
                 static_cast<unsigned long long>(totals.seeds), totals.failed.size(),
                 double(totals.seeds) / std::max(totals.seconds, 1e-9), double(totals.steps) / 1e6,
-                static_cast<unsigned long long>(totals.restarts), static_cast<unsigned long long>(totals.resubmitted));
+                static_cast<unsigned long long>(totals.restarts), static_cast<unsigned long long>(totals.repeated),
+                options.train ? "updates done again" : "requests sent again");
   std::string text = head + std::string("injections:");
   if (plan) {
     for (const auto& [fault, count] : totals.injected.plan) text += "\n  " + fault + ": " + std::to_string(count);
@@ -183,8 +199,9 @@ int run_simulate(const simulate_options& options) {
   if (options.trace && seeds.count() > 1) throw usage_error("--trace shows one seed: give one with --seeds");
   chosen_plan plan;
   if (!options.plan.empty()) plan = read_fault_plan(options.plan);
+  if (plan && options.train) check_for_training(*plan);
   const auto setup = make_setup(options);
-  if (plan) check_reachable(*plan, setup.expected_paths);
+  if (plan) check_reachable(*plan, setup.paths);
   if (options.trace) return run_traced(setup, plan, seeds.first);
   progress_bar bar{"simulating", !options.run.quiet};
   const auto trial = [&](uint64_t seed) { return run_one(setup, plan, seed); };
@@ -195,10 +212,10 @@ int run_simulate(const simulate_options& options) {
     bar.advance(double(so_far.seeds) / double(seeds.count()), rate);
   });
   bar.finish();
-  print(options.as_json ? to_json(options, seeds, totals, plan).dump() + "\n" : to_text(totals, plan));
+  print(options.as_json ? to_json(options, setup, seeds, totals, plan).dump() + "\n" : to_text(options, totals, plan));
   if (totals.signal != 0) return 128 + totals.signal;
   if (!totals.failed.empty()) show_failure(options, setup, plan, totals.failed.front());
-  const auto missing = never_injected(totals, plan);
+  const auto missing = never_injected(setup, totals, plan);
   for (const auto& name : missing) note("in " + std::to_string(totals.seeds) + " seeds this never happened: " + name);
   return totals.failed.empty() && missing.empty() ? exit_ok : exit_failed;
 }

@@ -91,7 +91,7 @@ data_source_options read_source(const json_node& node, const std::filesystem::pa
   in.text("field", source.field);
   if (validation_share != nullptr) in.number("validation_share", *validation_share, 0, 0.999);
   in.finish();
-  check_options(source);
+  require_valid(source);
   return source;
 }
 
@@ -108,7 +108,7 @@ vocabulary_options read_vocabulary_options(const json_node& node) {
   if (const auto pieces = in.find("user_defined"))
     for (const auto& piece : pieces->elements()) options.user_defined.push_back(piece.text());
   in.finish();
-  check_options(options);
+  require_valid(options);
   return options;
 }
 
@@ -121,7 +121,7 @@ void read_batches(const json_node& node, train_config& config) {
   in.flag("add_bos", config.tokens.add_bos);
   in.flag("add_eos", config.tokens.add_eos);
   in.finish();
-  check_options(config.batches);
+  require_valid(config.batches);
   if (config.micro_batch_tokens < config.batches.sequence_length) {
     node.get("micro_batch_tokens").fail("wanted at least sequence_length, which is " +
                                         std::to_string(config.batches.sequence_length));
@@ -219,7 +219,7 @@ train_config read_train_config(const std::filesystem::path& file) {
   }
   in.natural("seed", config.seed, 0, ~uint64_t(0));
   if (const auto batches = in.find("batches")) read_batches(*batches, config);
-  else check_options(config.batches);
+  else require_valid(config.batches);
   if (const auto optimizer = in.find("optimizer")) read_optimizer(*optimizer, config);
   if (const auto schedule = in.find("schedule")) read_schedule(*schedule, config.schedule);
   const auto epochs = in.find("epochs"), steps = in.find("steps");

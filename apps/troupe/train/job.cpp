@@ -62,6 +62,13 @@ public:
     if (options_.shards == 0) options_.shards = options_.threads;
   }
 
+  prepared_job prepare() {
+    open_folder();
+    prepare_model();
+    if (!prepare_data()) return {};
+    return {model_, make_builder(), make_factory(data_), make_options(), steps_};
+  }
+
   job_outcome run() {
     open_folder();
     prepare_model();
@@ -171,18 +178,11 @@ private:
     return true;
   }
 
-  void start() {
-    const auto builder = std::make_shared<const trainable_builder>(model_->spec, model_->tensors, options_.shards);
-    std::optional<trained_state> state;
-    if (newest_) {
-      auto loaded = load_checkpoint(*newest_, *builder);
-      if (loaded.position.config != config_.identity)
-        throw input_error(newest_->string() + ": the run was begun with another configuration of model, data, batches, optimizer, "
-                          "schedule or seed; only its length, validation and saving may change");
-      position_ = loaded.position;
-      state = std::move(loaded.state);
-    }
-    position_.config = config_.identity;
+  std::shared_ptr<const trainable_builder> make_builder() const {
+    return std::make_shared<const trainable_builder>(model_->spec, model_->tensors, options_.shards);
+  }
+
+  training_options make_options() const {
     training_options training;
     training.threads = options_.threads;
     training.in_flight_max = options_.in_flight_max;
@@ -194,7 +194,22 @@ private:
     training.seed = config_.seed;
     training.weights_kept = config_.weights_kept;
     training.fault_plan = options_.fault_plan;
-    engine_ = std::make_unique<training_engine>(builder, make_factory(data_), training, std::move(state));
+    return training;
+  }
+
+  void start() {
+    const auto builder = make_builder();
+    std::optional<trained_state> state;
+    if (newest_) {
+      auto loaded = load_checkpoint(*newest_, *builder);
+      if (loaded.position.config != config_.identity)
+        throw input_error(newest_->string() + ": the run was begun with another configuration of model, data, batches, optimizer, "
+                          "schedule or seed; only its length, validation and saving may change");
+      position_ = loaded.position;
+      state = std::move(loaded.state);
+    }
+    position_.config = config_.identity;
+    engine_ = std::make_unique<training_engine>(builder, make_factory(data_), make_options(), std::move(state));
     metrics_ = std::make_unique<metrics_file>(config_.output / "metrics.jsonl", position_.update);
   }
 
@@ -342,6 +357,10 @@ private:
 };
 
 } // namespace
+
+prepared_job prepare_job(const train_config& config, const job_options& options, job_listener& listener) {
+  return job(config, options, listener).prepare();
+}
 
 job_outcome run_job(const train_config& config, const job_options& options, job_listener& listener) {
   return job(config, options, listener).run();

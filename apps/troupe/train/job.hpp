@@ -47,6 +47,18 @@ struct job_outcome {
   uint64_t replayed = 0, attempts_failed = 0;
 };
 
+/// What a training_engine is made of.
+struct prepared_job {
+  std::shared_ptr<const model_file> file; // What the builder takes values from.
+  std::shared_ptr<const trainable_builder> model;
+  batch_factory batches;
+  training_options training;
+  uint64_t steps = 0; // Of the whole run; 0: listener.stop() ended the preparation.
+};
+
+/// Does what comes before the first step: in config.output are the vocabulary and the tokens then. Throws input_error as run_job does.
+prepared_job prepare_job(const train_config& config, const job_options& options, job_listener& listener);
+
 /// Runs the job. Files in config.output:
 ///   tokenizer/            the vocabulary that was made, where one was
 ///   data/                 tokens of the training and validation data

@@ -4,7 +4,7 @@
 
 namespace troupe {
 
-void check_options(const batch_options& options) {
+void require_valid(const batch_options& options) {
   if (options.sequence_length == 0) throw input_error("the sequence length is 0");
   if (options.batch_tokens < options.sequence_length)
     throw input_error("a batch of " + std::to_string(options.batch_tokens) + " tokens does not hold a sequence of " +

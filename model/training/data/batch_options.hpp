@@ -27,6 +27,6 @@ struct batch_options {
 };
 
 /// Throws input_error for what cannot be.
-void check_options(const batch_options& options);
+void require_valid(const batch_options& options);
 
 } // namespace troupe

@@ -7,7 +7,7 @@ namespace troupe {
 
 batches::batches(std::shared_ptr<const token_file> file, std::vector<uint32_t> documents, const batch_options& options)
     : epoch_(0) {
-  check_options(options);
+  require_valid(options);
   if (file->vocabulary_size() > uint64_t(1) << 31)
     throw input_error(file->path().string() + ": a vocabulary of more than 2^31 tokens cannot be trained on");
   if (options.padding >= file->vocabulary_size())

@@ -108,7 +108,7 @@ std::string_view without_carriage_returns(std::string_view text, std::string& bu
 
 } // namespace
 
-void check_options(const data_source_options& options) {
+void require_valid(const data_source_options& options) {
   if (options.paths.empty()) throw input_error("no files are named as training data");
   if (options.separator && options.separator->find_first_of("\r\n") != std::string::npos)
     throw input_error("the separator " + in_quotes(*options.separator) + " is more than a line");
@@ -125,7 +125,7 @@ data_source::data_source(data_source_options options) : data_source(options, ope
 
 data_source::data_source(data_source_options options, std::vector<std::shared_ptr<const mapped_file>> files)
     : options_(std::move(options)), files_(std::move(files)), labels_(options_.labels) {
-  check_options(options_);
+  require_valid(options_);
   for (uint32_t i = 0; i < labels_.size(); ++i) label_index_.emplace_back(labels_[i], i);
   std::sort(label_index_.begin(), label_index_.end());
   for (uint32_t file = 0; file < files_.size(); ++file) {

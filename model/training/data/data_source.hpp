@@ -28,7 +28,7 @@ struct data_source_options {
 };
 
 /// Throws input_error for options that contradict themselves, with the name of the option.
-void check_options(const data_source_options& options);
+void require_valid(const data_source_options& options);
 
 /// What was found, for people.
 struct source_figures {

@@ -251,7 +251,7 @@ std::shared_ptr<const token_file> usable(const std::filesystem::path& path, uint
 
 } // namespace
 
-void check_options(const token_options& options, const vocabulary& words) {
+void require_valid(const token_options& options, const vocabulary& words) {
   if (options.add_bos && !words.bos) throw input_error("documents are to begin with a token that the vocabulary lacks: BOS");
   if (options.add_eos && !words.eos) throw input_error("documents are to end with a token that the vocabulary lacks: EOS");
 }
@@ -276,8 +276,8 @@ uint64_t token_fingerprint(const data_source_options& source, const std::vector<
 prepared_tokens prepare_tokens(const std::filesystem::path& path, const data_source_options& options,
                                const tokenizer& tokenizer, const token_options& tokens, const preparation& lent) {
   const auto& words = tokenizer.words();
-  check_options(options);
-  check_options(tokens, words);
+  require_valid(options);
+  require_valid(tokens, words);
   if (options.kind == source_kind::pairs) throw input_error("pairs of source and target are not a sequence of documents");
   const auto files = open_source_files(options.paths);
   refuse_within_source(path, options, files);

@@ -13,7 +13,7 @@ struct token_options {
 };
 
 /// Throws input_error when the vocabulary has no such tokens.
-void check_options(const token_options& options, const vocabulary& words);
+void require_valid(const token_options& options, const vocabulary& words);
 
 /// What a token file depends on: the contents of the source's files (see fingerprint_of), how documents are found in them, the
 /// vocabulary, the options, the version of the layout.

@@ -7,14 +7,14 @@
 
 namespace troupe {
 
-void check_options(const split_options& options) {
+void require_valid(const split_options& options) {
   if (!(options.validation_share >= 0 && options.validation_share < 1))
     throw input_error("the share of documents for validation is " + std::to_string(options.validation_share) +
                       "; it must be at least 0 and below 1");
 }
 
 document_split split_documents(uint64_t documents, const split_options& options) {
-  check_options(options);
+  require_valid(options);
   TROUPE_ASSERT(documents <= 0xFFFFFFFF);
   const auto count = static_cast<uint32_t>(documents);
   document_split result;

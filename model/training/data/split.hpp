@@ -11,7 +11,7 @@ struct split_options {
 };
 
 /// Throws input_error for a share outside [0, 1).
-void check_options(const split_options& options);
+void require_valid(const split_options& options);
 
 /// Numbers of documents, ascending. Each document is in one of the two.
 struct document_split {

@@ -168,7 +168,7 @@ vocabulary words_of(const sentencepiece::SentencePieceProcessor& model, const vo
 
 trained_vocabulary train_vocabulary(const data_source& source, std::span<const uint32_t> documents,
                                     const vocabulary_options& options) {
-  check_options(options);
+  require_valid(options);
   const auto chosen = sample(source, documents, options);
   sentences text(source, chosen, options.sample_bytes);
   if (text.done()) throw input_error("there is no text to learn a vocabulary from");

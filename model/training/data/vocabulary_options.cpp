@@ -6,7 +6,7 @@
 
 namespace troupe {
 
-void check_options(const vocabulary_options& options) {
+void require_valid(const vocabulary_options& options) {
   if (!(options.character_coverage >= 0.98 && options.character_coverage <= 1))
     throw input_error("the character coverage is " + std::to_string(options.character_coverage) + "; it must be in [0.98, 1]");
   if (options.sample_bytes == 0) throw input_error("the sample of text to learn from is to have no bytes");

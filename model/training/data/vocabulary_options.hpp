@@ -27,6 +27,6 @@ struct vocabulary_options {
 };
 
 /// Throws input_error for what cannot be, with the name of the option.
-void check_options(const vocabulary_options& options);
+void require_valid(const vocabulary_options& options);
 
 } // namespace troupe

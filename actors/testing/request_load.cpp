@@ -1,0 +1,120 @@
+// The load of a trial: requests to a troupe that serves.
+#include "actors/testing/simulated_engine.hpp"
+#include "actors/testing/trial.hpp"
+#include "model/model_file.hpp"
+#include "model/testing/tiny_model.hpp"
+#include "model/tokenizer/make_tokenizer.hpp"
+
+#include <algorithm>
+
+namespace troupe::testing {
+namespace {
+
+v1::GenerateRequest draw_request(const model_parts& model, raw_bits& bits, uint32_t number) {
+  v1::GenerateRequest request;
+  const uint32_t room = model.positions_max - 1;
+  const auto prompt = std::min(room, uint32_t(1 + bits.below(12)));
+  for (uint32_t i = 0; i < prompt; ++i) request.add_prompt_tokens(uint32_t(bits.below(model.spec.vocabulary)));
+  request.set_tokens_max(std::min(room - prompt, uint32_t(3 + bits.below(12))));
+  request.set_ignore_end_of_generation(true);
+  sampling_options sampling;
+  sampling.temperature = number % 2 == 0 ? 0.0f : 0.9f;
+  sampling.seed = number;
+  *request.mutable_sampling() = to_message(sampling);
+  if (number % 4 == 3) { // A scoring: every logit and every hidden state counts.
+    request.set_tokens_max(0);
+    request.set_want_logits(true);
+    request.set_want_hidden_states(true);
+  }
+  return request;
+}
+
+class requests_under_way : public load_under_way {
+public:
+  requests_under_way(uint64_t seed, troupe_config config, std::shared_ptr<const v1::FaultPlan> plan, observers watch,
+                     const std::vector<v1::GenerateRequest>& requests, const std::vector<request_outcome>& wanted, uint32_t count)
+      : troupe_(seed, std::move(config), std::move(plan), std::move(watch)) {
+    for (uint32_t i = 0; i < count; ++i) {
+      const auto which = troupe_.sim.draw(requests.size());
+      chosen_[troupe_.tracker().submit(requests[which])] = &wanted[which];
+    }
+  }
+
+  simulated_actors& actors() override { return troupe_; }
+  bool is_done() override { return troupe_.tracker().pending().empty(); }
+  std::string outstanding() override { return std::to_string(troupe_.tracker().pending().size()) + " requests do not finish"; }
+  uint64_t repeated() override { return troupe_.tracker().resubmitted(); }
+
+  std::string proceed() override {
+    if (events_seen() == seen_) return "";
+    seen_ = events_seen();
+    for (const auto& [id, out] : troupe_.outcomes)
+      if (const auto wrong = difference(out, *chosen_.at(id), !out.end.empty()); !wrong.empty())
+        return "request " + std::to_string(id) + ": " + wrong;
+    return "";
+  }
+
+private:
+  uint64_t events_seen() const {
+    uint64_t events = troupe_.outcomes.size();
+    for (const auto& [id, out] : troupe_.outcomes)
+      events += out.tokens.size() + out.logits.size() + out.hidden.size() + !out.end.empty();
+    return events;
+  }
+
+  simulated_troupe troupe_;
+  std::map<uint64_t, const request_outcome*> chosen_; // By request: what must come out.
+  uint64_t seen_ = 0;
+};
+
+class request_load : public trial_load {
+public:
+  request_load(std::shared_ptr<const model_parts> model, uint32_t per_trial) : model_(std::move(model)), per_trial_(per_trial) {
+    if (model_->file->words.kind != tokenizer_kind::none) words_ = make_tokenizer(model_->file->words);
+    raw_bits bits{1};
+    for (uint32_t i = 0; i < 16; ++i) {
+      requests_.push_back(draw_request(*model_, bits, i));
+      wanted_.push_back(by_reference(model_, requests_.back()));
+    }
+  }
+
+  std::unique_ptr<load_under_way> start(uint64_t seed, std::shared_ptr<const v1::FaultPlan> plan, observers watch) const override {
+    return std::make_unique<requests_under_way>(seed, config_of(seed), std::move(plan), std::move(watch), requests_, wanted_,
+                                                per_trial_);
+  }
+
+  troupe_config config_of(uint64_t seed) const {
+    raw_bits bits{~seed};
+    troupe_config config{model_, words_, {}, 64, {}};
+    uint64_t longest = 0;
+    for (const auto& request : requests_)
+      longest = std::max<uint64_t>(longest, uint64_t(request.prompt_tokens_size()) + request.tokens_max());
+    config.limits.step_rows_max = 1 + uint32_t(bits.below(9));
+    config.limits.prefill_chunk = 1 + uint32_t(bits.below(5));
+    config.limits.logits_rows_max = 1 + uint32_t(bits.below(5));
+    // Often too few for all: then sequences are preempted.
+    config.limits.cache_positions_max = longest + 1 + bits.below(longest * per_trial_);
+    return config;
+  }
+
+private:
+  std::shared_ptr<const model_parts> model_;
+  std::shared_ptr<const tokenizer> words_; // May be null.
+  std::vector<v1::GenerateRequest> requests_;
+  std::vector<request_outcome> wanted_; // By request.
+  uint32_t per_trial_;
+};
+
+} // namespace
+
+trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t requests_per_trial) {
+  const auto load = std::make_shared<request_load>(std::move(model), requests_per_trial);
+  simulated_troupe undisturbed(1, load->config_of(1));
+  auto setup = setup_of(load, undisturbed);
+  setup.roles.insert("sequence");
+  return setup;
+}
+
+trial_setup make_tiny_setup(uint32_t requests_per_trial) { return make_setup(make_tiny_parts(), requests_per_trial); }
+
+} // namespace troupe::testing
