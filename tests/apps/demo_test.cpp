@@ -77,7 +77,7 @@ TEST_CASE("a kill's line gets a second one when it is over") {
   CHECK(kill_lines(one) ==
         std::vector<std::string>{
           "  1.2 s  KILLED     layer 1",
-          "  1.3 s  RECOVERED  a new actor took its place, what it had known was computed again (33 rows), all after 26 ms"});
+          "  1.3 s  RECOVERED  after 26 ms: a new actor took its place, what it had known was computed again (33 rows)"});
 }
 
 TEST_CASE("three stories are told while actors are killed, and are those of an undisturbed run") {
@@ -88,14 +88,14 @@ TEST_CASE("three stories are told while actors are killed, and are those of an u
   CHECK(count(result.out, "RECOVERED") == 3);
   CHECK(count(result.out, "identical") == 3);
   CHECK(count(result.out, "Every story is the same, byte for byte.") == 1);
-  for (const auto* story : {"[1] Once upon a time", "[2] This is the story of", "[3] It happened"}) CHECK(count(result.out, story) == 1);
+  for (const auto* story : {"[1] Once upon a time", "[2] This is the story of", "[3] There was once"}) CHECK(count(result.out, story) == 1);
   // Stories are equal on any number of threads and shards: with the kills, too.
   const auto other = run_troupe({"demo", "-m", storyteller, "--pace", "0", "--threads", "1", "--shards", "3", "--quiet"});
   const auto stories = [](const std::string& text, char number) {
     std::string all;
     for (size_t at = 0; at < text.size();) {
       const size_t end = std::min(text.find('\n', at), text.size());
-      if (text.compare(at, 3, std::string{'[', number, ']'}) == 0) all += text.substr(at, end - at);
+      if (text.compare(at, 3, std::string{'[', number, ']'}) == 0) all += text.substr(at + 3, end - at - 3);
       at = end + 1;
     }
     return all;

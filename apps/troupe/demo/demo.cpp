@@ -22,7 +22,7 @@ using steady = std::chrono::steady_clock;
 
 struct demo_options {
   run_options run;
-  std::vector<std::string> prompts = {"Once upon a time", "This is the story of", "It happened"};
+  std::vector<std::string> prompts = {"Once upon a time", "This is the story of", "There was once"};
   uint32_t tokens_max = 400;
   float temperature = 0.8f;
   uint64_t seed = 1;

@@ -70,9 +70,10 @@ std::vector<std::string> kill_lines(const v1::FaultInjection& kill) {
   const std::string what = describe_actor(kill.path());
   std::vector<std::string> lines{seconds_text(kill.time_ms()) + "  KILLED     " + what};
   if (kill.has_recovered_ms()) {
-    std::string line = seconds_text(kill.recovered_ms()) + "  RECOVERED  a new actor took its place, ";
-    if (kill.rows_replayed() > 0) line += "what it had known was computed again (" + std::to_string(kill.rows_replayed()) + " rows), ";
-    lines.push_back(line + "all after " + ms_text(kill.recovered_ms() - kill.time_ms()));
+    std::string line = seconds_text(kill.recovered_ms()) + "  RECOVERED  after " + ms_text(kill.recovered_ms() - kill.time_ms()) +
+                       ": a new actor took its place";
+    if (kill.rows_replayed() > 0) line += ", what it had known was computed again (" + std::to_string(kill.rows_replayed()) + " rows)";
+    lines.push_back(std::move(line));
   }
   return lines;
 }

@@ -17,7 +17,7 @@ std::vector<std::string> wrapped(std::string_view text, size_t columns);
 /// How much of the text is complete: up to its last end of a sentence.
 size_t complete_sentences(std::string_view text);
 
-/// "  2.1 s  killed: attention head 0 of layer 1" and what followed, where that is known.
+/// "  2.1 s  KILLED     attention head 0 of layer 1", and a line about its recovery, where that is known.
 std::vector<std::string> kill_lines(const v1::FaultInjection& kill);
 
 class demo_screen {
