@@ -9,7 +9,7 @@
 
 namespace troupe::TROUPE_ISA {
 
-constexpr uint32_t gemm_block = 256;
+constexpr uint32_t gemm_block = 320;
 constexpr uint32_t gemm_rows = []<int... Sizes>(std::integer_sequence<int, Sizes...>) {
   return uint32_t(std::max({Sizes...}));
 }(float_row_sizes{});
@@ -76,6 +76,8 @@ template <int Groups, bool SideBySide, int Rows = int(gemm_rows)>
 void gemm_rows_of_panel(const float* a, uint64_t a_step, uint64_t a_row_step, const float* b, uint64_t b_stride,
                         uint32_t length, float* c, uint64_t c_stride, uint32_t rows, uint32_t lanes, bool add) {
   while (rows >= uint32_t(Rows)) {
+    for (uint32_t r = Rows; r < std::min<uint32_t>(rows, 2 * Rows); ++r) // The next tile's sums.
+      for (int g = 0; g < Groups; ++g) __builtin_prefetch(c + r * c_stride + 16 * g, 1);
     gemm_tile<Groups, Rows, SideBySide>({a, a_step}, b, b_stride, length, c, c_stride, lanes, add);
     a += Rows * a_row_step;
     c += Rows * c_stride;
@@ -125,33 +127,49 @@ void gemm_panel(const gemm_task& task, const float* copy, uint32_t first, uint32
   }
 }
 
+/// Copies `length` rows of B, each with `columns` columns from b on, to panels one after the other: [panels][gemm_block][gemm_lanes].
+inline void copy_panels(const float* b, uint64_t b_stride, uint32_t length, uint32_t columns, float* to) {
+  for (uint32_t t = 0; t < length; ++t, b += b_stride, to += gemm_lanes) {
+    float* panel = to;
+    uint32_t column = 0;
+    for (; column + gemm_lanes <= columns; column += gemm_lanes, panel += uint64_t(gemm_block) * gemm_lanes)
+      repeat<float_groups>([&](auto g) TROUPE_LAMBDA { store(panel + 16 * g, load(b + column + 16 * g)); });
+    std::copy_n(b + column, columns - column, panel);
+  }
+}
+
 void gemm(const gemm_task& task) {
   const uint32_t length = task.a.columns, columns = task.c.columns;
   // Rows one after the other are read where they are, unless they fall into few sets of the nearest cache.
   const bool is_scattered = task.a.row_step == 1 || task.a.row_step % 512 == 0;
   const bool copies = columns >= 4 * gemm_lanes && is_scattered;
+  // A panel's rows lie far apart in B: in few sets of the nearest cache, and in many pages. Where enough rows of A pass by, panels are
+  // copied, several at a time, so that what is read of a row of B is long.
+  const bool moves = task.a.rows > 4 * gemm_rows && task.b.stride > gemm_lanes;
+  constexpr uint32_t panels_at_once = 8;
+  constexpr uint64_t panel_size = uint64_t(gemm_block) * gemm_lanes;
   const uint64_t copied_rows = (task.a.rows + gemm_rows - 1) / gemm_rows * gemm_rows;
-  const uint64_t wanted = uint64_t(gemm_block) * (gemm_lanes + (copies ? copied_rows : 0));
+  const uint64_t wanted = panels_at_once * panel_size + (copies ? gemm_block * copied_rows : 0);
   if (task.scratch.size() < wanted) task.scratch.resize(wanted);
-  float* panel = task.scratch.data();
-  float* copy = copies ? panel + uint64_t(gemm_block) * gemm_lanes : nullptr;
+  float* panels = task.scratch.data();
+  float* copy = copies ? panels + panels_at_once * panel_size : nullptr;
   if (length == 0 && !task.add)
     for (uint32_t row = 0; row < task.c.rows; ++row) std::fill_n(task.c.data + row * task.c.stride, columns, 0.0f);
-  for (uint32_t first = 0; first < length; first += gemm_block) {
-    const uint32_t block = std::min(gemm_block, length - first);
+  const uint32_t blocks = (length + gemm_block - 1) / gemm_block, block_length = blocks > 0 ? (length + blocks - 1) / blocks : 0;
+  for (uint32_t first = 0; first < length; first += block_length) {
+    const uint32_t block = std::min(block_length, length - first);
     if (copies) copy_block(task.a, first, block, copy);
     const bool add = task.add || first > 0;
     for (uint32_t column = 0; column < columns; column += gemm_lanes) {
-      const uint32_t width = std::min(gemm_lanes, columns - column);
       const float* b = task.b.data + first * task.b.stride + column;
-      // Rows far apart fall into few sets of the nearest cache, and each into a page of its own.
-      const bool moves = task.a.rows > 4 * gemm_rows && task.b.stride >= 512;
       uint64_t b_stride = task.b.stride;
       if (moves) {
-        for (uint32_t t = 0; t < block; ++t) std::copy_n(b + t * b_stride, width, panel + t * gemm_lanes);
-        b = panel;
+        const uint32_t panel = column / gemm_lanes % panels_at_once;
+        if (panel == 0) copy_panels(b, b_stride, block, std::min(panels_at_once * gemm_lanes, columns - column), panels);
+        b = panels + panel * panel_size;
         b_stride = gemm_lanes;
       }
+      const uint32_t width = std::min(gemm_lanes, columns - column);
       const uint32_t lanes = (width - 1) % 16 + 1;
       with_size<1, float_groups>((width + 15) / 16, [&](auto groups) {
         gemm_panel<groups>(task, copy, first, block, b, b_stride, column, lanes, add);
