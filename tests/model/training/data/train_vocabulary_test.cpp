@@ -235,9 +235,13 @@ TEST_CASE("Hugging Face's libraries give the same ids, where they are installed"
     sentencepiece::SentencePieceProcessor model;
     REQUIRE(model.LoadFromSerializedProto(made.sentencepiece_model).ok());
     nlohmann::json cases{{"begin", {1}}, {"end", {2}}, {"texts", nlohmann::json::array()}};
-    // Not the spelling of special tokens: with them Hugging Face's libraries always find those.
+    // Not the spelling of special tokens: in it Hugging Face's libraries always find those; and in the spelling of a byte's piece their
+    // unigram finds that piece, if its characters have none.
+    const auto spells_a_token = [&](const std::string& text) {
+      return text.find("<s>") != std::string::npos || (method == vocabulary_method::unigram && text.find("<0x") != std::string::npos);
+    };
     for (const auto& text : test_texts())
-      if (text.find("<s>") == std::string::npos) cases["texts"].push_back({{"text", text}, {"ids", library_ids(model, text)}});
+      if (!spells_a_token(text)) cases["texts"].push_back({{"text", text}, {"ids", library_ids(model, text)}});
     const auto folder = new_folder();
     write_tokenizer_json(folder, made.words);
     write_file(folder / "cases.json", cases.dump());
