@@ -215,16 +215,21 @@ bool injector_core::is_held_by_hang(member* from, member& to, caf::mailbox_eleme
   return true;
 }
 
-/// How much later than usual a message of `from` comes.
+/// How much later than usual a message of `from` comes: never before those that it sent earlier, as with an actor that is slow.
 double injector_core::slowed_ms(member& from) {
   if (!from.slow) return 0;
+  auto& slow = *from.slow;
   const auto now = self_->clock().now();
-  if (from.slow->until && now > *from.slow->until) {
+  double ms = 0;
+  if (!slow.until || now <= *slow.until) {
+    const double usual = from.asked ? in_ms(now - *from.asked) : 0;
+    ms = usual * (slow.factor - 1) + in_ms(slow.added);
+  } else if (now > slow.last) {
     from.slow.reset();
     return 0;
   }
-  const double usual = from.asked ? in_ms(now - *from.asked) : 0;
-  return usual * (from.slow->factor - 1) + in_ms(from.slow->added);
+  slow.last = std::max(now + caf::timespan(int64_t(ms * 1e6)), slow.last + std::chrono::microseconds(1));
+  return in_ms(slow.last - now);
 }
 
 void injector_core::deliver_after(double ms, caf::actor_id target, caf::mailbox_element_ptr element) {

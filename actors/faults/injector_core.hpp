@@ -33,6 +33,7 @@ private:
     double factor = 1;
     caf::timespan added{0};
     std::optional<caf::actor_clock::time_point> until;
+    caf::actor_clock::time_point last{}; // When the latest message that was held back comes.
   };
   struct delayed_message {
     caf::actor_id target;

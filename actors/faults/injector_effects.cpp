@@ -132,7 +132,7 @@ void injector_core::inject_into_actor(trigger_state& trigger, const passing_mess
     return;
   case v1::Effect::kSlowDown: {
     const auto& slow = effect.slow_down();
-    target.slow = {std::max(slow.factor(), 1.0), caf::timespan(int64_t(slow.added_ms() * 1e6)), std::nullopt};
+    target.slow = {std::max(slow.factor(), 1.0), caf::timespan(int64_t(slow.added_ms() * 1e6)), std::nullopt, {}};
     if (slow.for_ms() > 0) target.slow->until = self_->clock().now() + caf::timespan(int64_t(slow.for_ms() * 1e6));
     return;
   }
