@@ -1,8 +1,8 @@
 // General products on the vectors of one instruction set: matrix_kernels.hpp comes first.
 //
-// Blocks of T, as long as each other, so that a panel of B (gemm_lanes columns) stays in the nearest cache while all rows of A pass by. Of each block A is
-// copied to where a tile reads it in one stream, where it is not read so anyway and enough columns of B make it worth its while. Sums
-// rest in C between the blocks: each element sees the same operations in the same order, however it is cut.
+// Blocks of T, all of about the same length, so that a panel of B (gemm_lanes columns) stays in the nearest cache while all rows of A
+// pass by. Of each block A is copied to where a tile reads it in one stream, where it is not read so anyway and enough columns of B make
+// it worth its while. Sums rest in C between the blocks: each element sees the same operations in the same order, however it is cut.
 #pragma once
 #include "model/kernels/kernel_arguments.hpp"
 #include <algorithm>
