@@ -309,6 +309,15 @@ TEST_CASE("whatever is killed, hangs or answers NaN, a training run ends with th
   CHECK_FALSE(std::filesystem::exists(folder.path / "run")); // The configuration's output is left alone.
 }
 
+TEST_CASE("actors that are slow do not hold a training run up for ever: what they send keeps its order") {
+  const run_folder folder(12);
+  const auto result = chaos_of_training(folder, {"--steps", "6", "--silence", "20", "--plan", plan_file(R"(
+    {"name": "a head", "selector": {"path": "/replica/0/layer/0/head/0"}, "effect": {"slow_down": {"factor": 4}}},
+    {"name": "a shard", "selector": {"path": "/replica/0/layer/1/shard/1"}, "effect": {"slow_down": {"factor": 6}}})")});
+  INFO(result.err << result.out);
+  CHECK(result.exit_code == 0);
+}
+
 TEST_CASE("a silent corruption of training makes chaos fail, and names where the runs differ") {
   const run_folder folder(12);
   // Of four micro-batches: the last answer is the last gradient, after which no loss is computed; the first changes the first loss.
