@@ -186,14 +186,12 @@ void go_on_backward(layer_pointer self, batch_state& batch) {
   switch (batch.round) {
   case round_kind::outer: return ask_shards(self, batch, round_kind::inner, sum_of_shards(self, batch));
   case round_kind::inner:
-    if (!st.feed_forward_norm_gate.admit(batch.batch.index())) return;
     through_norm(st.config.part.feed_forward_norm, batch.middle, sum_of_shards(self, batch));
     batch.middle.Clear();
     return ask_shards(self, batch, round_kind::output, dropped(self, batch, dropout_site::attention, batch.stream));
   case round_kind::output:
     return ask_heads(self, batch, sum_of_shards(self, batch), attended_width(st.config.spec));
   case round_kind::heads: {
-    if (!st.attention_norm_gate.admit(batch.batch.index())) return;
     auto& answers = batch.from_heads.all();
     auto& sum = *answers.front().mutable_values();
     for (size_t head = 1; head < answers.size(); ++head)
@@ -204,9 +202,17 @@ void go_on_backward(layer_pointer self, batch_state& batch) {
   }
 }
 
-void go_on(layer_pointer self, batch_state& batch) {
-  if (batch.backward) go_on_backward(self, batch);
-  else go_on_forward(self, batch);
+void end_rounds(layer_pointer self, const batch_state& batch) {
+  auto& st = self->state;
+  const bool backward = batch.backward;
+  const auto round = batch.round;
+  const auto has_all = [&](const batch_state& one) {
+    return one.round == round && (round == round_kind::heads ? one.from_heads.complete() : one.from_shards.complete());
+  };
+  end_in_turn(st.batches, st.turns[{backward, round}], backward, has_all, [&](batch_state& one) {
+    if (backward) go_on_backward(self, one);
+    else go_on_forward(self, one);
+  });
 }
 
 /// Whether the answer has the right shape and finite values; if not, the step is given up.
@@ -263,7 +269,7 @@ void on_head_result(layer_pointer self, v1::HeadPassResult& answer) {
   const uint32_t width = answer.backward() ? st.config.width : attention.group() * attention.head_dim;
   if (!is_fine(self, answer, 1, width, *batch, st.config.heads[head])) return;
   batch->compute_ns += answer.compute_ns();
-  if (batch->from_heads.take(head, answer) && batch->from_heads.complete()) go_on(self, *batch);
+  if (batch->from_heads.take(head, answer)) end_rounds(self, *batch);
 }
 
 void on_shard_result(layer_pointer self, v1::ShardPassResult& answer) {
@@ -279,7 +285,7 @@ void on_shard_result(layer_pointer self, v1::ShardPassResult& answer) {
   const uint64_t matrices = answer.backward() ? tree.nodes_of(shards, shard).size() : 1;
   if (!is_fine(self, answer, matrices, width, *batch, st.config.shards[shard])) return;
   batch->compute_ns += answer.compute_ns();
-  if (batch->from_shards.take(shard, answer) && batch->from_shards.complete()) go_on(self, *batch);
+  if (batch->from_shards.take(shard, answer)) end_rounds(self, *batch);
 }
 
 } // namespace
@@ -292,7 +298,7 @@ training_layer_actor::behavior_type training_layer(layer_pointer self, training_
                  {[self] {
                     self->state.batches.clear();
                     self->state.forward = self->state.backward = {};
-                    self->state.feed_forward_norm_gate = self->state.attention_norm_gate = {};
+                    self->state.turns.clear();
                   },
                   [] {}});
   // By reference, not const: values move in without a copy when no other actor has a reference to the message.

@@ -5,6 +5,7 @@
 #include "model/training/trainable_parts.hpp"
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace troupe {
@@ -47,7 +48,7 @@ struct training_layer_state {
   training_layer_config config;
   parameter_owner owner;
   order_gate forward, backward;
-  order_gate feed_forward_norm_gate, attention_norm_gate; // An answer that came late lets another micro-batch's overtake it.
+  std::map<std::pair<bool, round_kind>, uint32_t> turns; // Which micro-batch's round is to end next; true: backward.
   std::map<uint32_t, batch_under_way> batches; // By micro-batch.
 };
 

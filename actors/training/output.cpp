@@ -89,7 +89,6 @@ void sums_are_there(output_pointer self, batch_state& batch) {
 
 void gradients_are_there(output_pointer self, batch_state& batch) {
   auto& st = self->state;
-  if (!st.norm_gate.admit(batch.batch.index())) return;
   const uint32_t width = st.config.width;
   const float_field gradient = total_of(batch.gradients.all(), tree_of(st.config), batch.rows, width);
   v1::BackwardStates states;
@@ -127,7 +126,9 @@ void on_sums(output_pointer self, v1::LogitSums& answer) {
       !are_finite(answer.target_logits()))
     return report(self, v1::FAULT_KIND_NON_FINITE, shard);
   batch->compute_ns += answer.compute_ns();
-  if (batch->sums.take(shard, answer) && batch->sums.complete()) sums_are_there(self, *batch);
+  if (!batch->sums.take(shard, answer)) return;
+  end_in_turn(st.batches, st.sums_turn, false, [](const batch_state& one) { return one.sums.complete(); },
+              [self](batch_state& one) { sums_are_there(self, one); });
 }
 
 void on_gradients(output_pointer self, v1::ShardPassResult& answer) {
@@ -140,7 +141,9 @@ void on_gradients(output_pointer self, v1::ShardPassResult& answer) {
   if (uint64_t(answer.values_size()) != nodes * batch->rows * st.config.width) return report(self, v1::FAULT_KIND_BAD_SHAPE, shard);
   if (!are_finite(answer.values())) return report(self, v1::FAULT_KIND_NON_FINITE, shard);
   batch->compute_ns += answer.compute_ns();
-  if (batch->gradients.take(shard, answer) && batch->gradients.complete()) gradients_are_there(self, *batch);
+  if (!batch->gradients.take(shard, answer)) return;
+  end_in_turn(st.batches, st.gradients_turn, true, [](const batch_state& one) { return one.gradients.complete(); },
+              [self](batch_state& one) { gradients_are_there(self, one); });
 }
 
 } // namespace
@@ -152,7 +155,8 @@ training_output_actor::behavior_type training_output(output_pointer self, traini
   st.owner.start(self, st.config.owner, st.config.part.parameters(), {}, {},
                  {[self] {
                     self->state.batches.clear();
-                    self->state.forward = self->state.norm_gate = {};
+                    self->state.forward = {};
+                    self->state.sums_turn = self->state.gradients_turn = 0;
                   },
                   [] {}});
   return make_owner_behavior<training_output_actor::behavior_type>(

@@ -39,7 +39,7 @@ struct training_output_state {
   training_output_config config;
   parameter_owner owner;
   order_gate forward;
-  order_gate norm_gate; // An answer that came late lets another micro-batch's overtake it.
+  uint32_t sums_turn = 0, gradients_turn = 0; // Which micro-batch's round is to end next.
   std::map<uint32_t, batch_under_way> batches; // By micro-batch.
 };
 

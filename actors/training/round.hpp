@@ -40,6 +40,17 @@ template <class Batches> auto* find_batch(Batches& batches, uint32_t micro_batch
   return found == batches.end() || found->second.backward != backward ? nullptr : &found->second;
 }
 
+/// Rounds of one kind end in the order of micro-batches, so that gradients of norms are added in it, and others are asked in it: one whose
+/// answers came early waits for those before it. turn: whose round is to end next. has_all(batch): it is in that round, and no answer is
+/// owed. end(batch): what follows; it may remove the batch.
+template <class Batches, class HasAll, class End>
+void end_in_turn(Batches& batches, uint32_t& turn, bool backward, HasAll has_all, End end) {
+  for (auto* next = find_batch(batches, turn, backward); next != nullptr && has_all(*next); next = find_batch(batches, turn, backward)) {
+    ++turn;
+    end(*next);
+  }
+}
+
 /// Adds up the partial sums that shards sent, [nodes, rows, width] each, in the order of their sum tree. Returns the total, [rows,
 /// width]; the answers are used up.
 template <class Answer>

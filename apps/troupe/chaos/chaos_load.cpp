@@ -111,12 +111,6 @@ public:
     if (share == 1) bar_.reset();
   }
   bool stop() override { return interrupt_guard::signal() != 0; }
-  void note(const std::string&) override {}
-  void step(const epoch_place&, const training_figures&, const run_position&) override {}
-  void validating(uint64_t, uint64_t) override {}
-  void validated(const epoch_place&, const validation_figures&) override {}
-  void epoch_ended(const epoch_place&, const run_position&) override {}
-  void saved(const fs::path&) override {}
 
 private:
   bool enabled_;

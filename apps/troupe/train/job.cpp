@@ -310,7 +310,6 @@ private:
     if (position_.best_update == position_.update && position_.validations > 0) point_to(config_.output, "best", last_);
     remove_old_checkpoints(config_.output, config_.checkpoints_kept);
     draw_curve();
-    listener_.saved(last_);
   }
 
   void draw_curve() {

@@ -25,19 +25,18 @@ struct epoch_place {
   uint64_t step = 0, steps = 0;   // Of this epoch.
 };
 
-/// Is told what happens: by the thread that runs the job, but for preparing().
+/// Is told what happens: by the thread that runs the job, but for preparing(). What it does not override it does not care for.
 class job_listener {
 public:
   virtual ~job_listener() = default;
-  virtual void note(const std::string& text) = 0;
-  virtual void preparing(std::string_view what, double share) = 0; // Share 1: it is done. From any thread.
-  virtual void step(const epoch_place& place, const training_figures& figures, const run_position& position) = 0;
-  virtual void validating(uint64_t batch, uint64_t batches) = 0;
-  virtual void validated(const epoch_place& place, const validation_figures& figures) = 0;
-  virtual void epoch_ended(const epoch_place& place, const run_position& position) = 0;
-  virtual void saved(const std::filesystem::path& checkpoint) = 0;
+  virtual void note(const std::string& /*text*/) {}
+  virtual void preparing(std::string_view /*what*/, double /*share*/) {} // Share 1: it is done. From any thread.
+  virtual void step(const epoch_place&, const training_figures&, const run_position&) {}
+  virtual void validating(uint64_t /*batch*/, uint64_t /*batches*/) {}
+  virtual void validated(const epoch_place&, const validation_figures&) {}
+  virtual void epoch_ended(const epoch_place&, const run_position&) {}
   /// Whether to save and end: asked after every step.
-  virtual bool stop() = 0;
+  virtual bool stop() { return false; }
 };
 
 struct job_outcome {

@@ -85,7 +85,6 @@ public:
     progress_.end_epoch(last_event_, validation_);
     in_epoch_ = false;
   }
-  void saved(const std::filesystem::path&) override {}
   bool stop() override { return interrupt_guard::signal() != 0; }
 
   const loss_history& history() const { return history_; }

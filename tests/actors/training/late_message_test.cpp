@@ -15,7 +15,6 @@ namespace {
 /// Messages that are held back.
 class holding {
 public:
-  bool empty() const { return held_.empty(); }
   void take(message_record& here) { held_.push_back({here.to.actor.lock(), std::move(here.element)}); }
   void release() {
     for (auto& one : std::exchange(held_, {})) one.to->enqueue(std::move(one.element), nullptr);
@@ -120,18 +119,22 @@ TEST_CASE("gradients of norms are added in the order of micro-batches, whichever
     uint64_t attempt = 0; // In which messages are held back: the first.
     holding answers, follow_up;
     bool first_went_on = false;
+    uint32_t answers_to_second = 0;
     observers watch;
     watch.traffic = [&](message_record& here) {
       const auto& content = here.element->content();
       const bool is_from = here.from && here.from->path == stage, is_to = here.to.path == stage;
-      bool is_answer = false;
+      bool is_answer = false; // To one of the two micro-batches, in this round.
+      uint32_t micro_batch = 0;
       std::optional<uint32_t> goes_on; // Which micro-batch has been through the norm.
       if (is_to && here.facts.kind == message_kind::shard_pass_result) {
         const auto& answer = content.get_as<v1::ShardPassResult>(0);
-        is_answer = answer.backward() && answer.micro_batch() == 0 && answer.projection() == round;
+        is_answer = answer.backward() && answer.projection() == round;
+        micro_batch = answer.micro_batch();
       } else if (is_to && here.facts.kind == message_kind::head_pass_result) {
         const auto& answer = content.get_as<v1::HeadPassResult>(0);
-        is_answer = answer.backward() && answer.micro_batch() == 0 && round == v1::PROJECTION_UNSPECIFIED;
+        is_answer = answer.backward() && round == v1::PROJECTION_UNSPECIFIED;
+        micro_batch = answer.micro_batch();
       } else if (is_from && here.facts.kind == message_kind::backward_states && round != v1::PROJECTION_FEED_FORWARD_INNER) {
         goes_on = content.get_as<v1::BackwardStates>(0).micro_batch();
       } else if (is_from && here.facts.kind == message_kind::shard_pass && round == v1::PROJECTION_FEED_FORWARD_INNER) {
@@ -141,14 +144,16 @@ TEST_CASE("gradients of norms are added in the order of micro-batches, whichever
       if (is_answer && attempt == 0) attempt = here.facts.step.step;
       if (here.facts.step.step != attempt) return fate::pass;
       first_went_on = first_went_on || goes_on == 0u;
-      if (is_answer) answers.take(here); // The answers to the first micro-batch come after those to the second;
+      if (is_answer && micro_batch == 1) ++answers_to_second;
+      else if (is_answer) answers.take(here); // The answers to the first micro-batch come after those to the second;
       else if (goes_on == 1u && !first_went_on) follow_up.take(here); // all else comes in order.
       return fate::pass;
     };
     check_training(job, seed, watch, [&] {
-      if (!follow_up.empty()) answers.release();
+      if (answers_to_second == 2) answers.release(); // Of both heads, or both shards.
       if (first_went_on) follow_up.release();
     });
-    CHECK(attempt > 0);
+    CHECK(answers_to_second == 2);
+    CHECK(first_went_on);
   }
 }
