@@ -13,6 +13,7 @@
 #include "model/jobs.hpp"
 #include "model/kernels/attention.hpp"
 #include "model/kernels/matrix.hpp"
+#include "model/kernels/row_buffers.hpp"
 #include "model/kernels/rowwise.hpp"
 #include "model/model_file.hpp"
 #include "model/spec.hpp"
@@ -53,13 +54,13 @@ private:
 /// thread-safe.
 struct part_scratch {
   product_input input;
-  std::vector<float> query;      // One head's: [rows, group * head_dim]
-  std::vector<float> key, value; // [rows, head_dim]
+  row_buffer query;      // One head's: [rows, group * head_dim]
+  row_buffer key, value; // [rows, head_dim]
   std::vector<float> turn;       // The rotation of one position, from rope_table::turn_at().
   std::vector<float> weights;    // For attend().
   std::vector<float> sums;       // Of the weights of each query: [rows * group]
-  std::vector<float> up;         // The ungated half of a feed-forward: [rows, inner_range.count]
-  std::vector<float> row;        // One learned position: [width]
+  row_buffer up;         // The ungated half of a feed-forward: [rows, inner_range.count]
+  row_buffer row;        // One learned position: [width]
 };
 
 struct norm_weights {

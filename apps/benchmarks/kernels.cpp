@@ -90,18 +90,20 @@ enum class gemm_of : uint8_t { output, input_gradient, weight_gradient };
 void train_matrix(benchmark::State& state, gemm_of what, uint32_t rows, uint32_t outputs, uint32_t inputs) {
   const auto x = make_values(uint64_t(rows) * inputs), dy = make_values(uint64_t(rows) * outputs),
              w = make_values(uint64_t(outputs) * inputs);
-  std::vector<float> out(std::max({x.size(), dy.size(), w.size()})), scratch;
-  const const_rows xs{x.data(), rows, inputs, inputs}, dys{dy.data(), rows, outputs, outputs};
+  row_buffer out(std::max({x.size(), dy.size(), w.size()})), scratch;
+  const const_rows xs{x.data(), rows, inputs, inputs}, dys{dy.data(), rows, outputs, outputs}, ws{w.data(), outputs, inputs, inputs};
+  row_buffer forward_buffer, backward_buffer, input_buffer;
+  const gemm_panels forward = lay_out(transposed(ws), forward_buffer), backward = lay_out(as_is(ws), backward_buffer);
   for (auto _ : state) {
     switch (what) {
     case gemm_of::output:
-      gemm(as_is(xs), {w.data(), inputs, outputs, outputs}, {out.data(), rows, outputs, outputs}, false, scratch);
+      gemm(as_is(xs), forward, {out.data(), rows, outputs, outputs}, false, scratch);
       break;
     case gemm_of::input_gradient:
-      gemm(as_is(dys), {w.data(), outputs, inputs, inputs}, {out.data(), rows, inputs, inputs}, false, scratch);
+      gemm(as_is(dys), backward, {out.data(), rows, inputs, inputs}, false, scratch);
       break;
     case gemm_of::weight_gradient:
-      gemm(transposed(dys), xs, {out.data(), outputs, inputs, inputs}, true, scratch);
+      gemm(transposed(dys), lay_out(as_is(xs), input_buffer), {out.data(), outputs, inputs, inputs}, true, scratch);
       break;
     }
     benchmark::ClobberMemory();

@@ -138,21 +138,51 @@ inline void copy_panels(const float* b, uint64_t b_stride, uint32_t length, uint
   }
 }
 
+/// Where a tile reads B.
+struct gemm_stream {
+  const float* data;
+  uint64_t stride; // From row to row.
+};
+
+/// The panels of B, one after the other in each block of rows: as they are laid out; or copied where enough rows of A pass by, because a
+/// panel's rows lie far apart in B, in few sets of the nearest cache and in many pages; or where they are. Several are copied at a time,
+/// so that what is read of a row of B is long.
+class panel_reader {
+public:
+  static constexpr uint32_t at_once = 8;
+  static constexpr uint64_t size = uint64_t(gemm_block) * gemm_lanes;
+  explicit panel_reader(const gemm_task& task)
+      : task_(task), copies_(task.panels == nullptr && task.a.rows > 4 * gemm_rows && task.b.stride > gemm_lanes) {}
+  uint64_t scratch_wanted() const { return copies_ ? at_once * size : 0; }
+  gemm_stream read(uint32_t first, uint32_t length, uint32_t column, float* scratch) const {
+    if (task_.panels != nullptr) {
+      constexpr uint32_t panel_width = gemm_panels::width;
+      static_assert(panel_width % gemm_lanes == 0);
+      return {task_.panels->data + column / panel_width * task_.panels->panel_step + uint64_t(first) * panel_width + column % panel_width,
+              panel_width};
+    }
+    const float* b = task_.b.data + first * task_.b.stride + column;
+    if (!copies_) return {b, task_.b.stride};
+    const uint32_t panel = column / gemm_lanes % at_once;
+    if (panel == 0) copy_panels(b, task_.b.stride, length, std::min(at_once * gemm_lanes, task_.c.columns - column), scratch);
+    return {scratch + panel * size, gemm_lanes};
+  }
+
+private:
+  const gemm_task& task_;
+  bool copies_;
+};
+
 void gemm(const gemm_task& task) {
   const uint32_t length = task.a.columns, columns = task.c.columns;
   // Rows one after the other are read where they are, unless they fall into few sets of the nearest cache.
   const bool is_scattered = task.a.row_step == 1 || task.a.row_step % 512 == 0;
   const bool copies = columns >= 4 * gemm_lanes && is_scattered;
-  // A panel's rows lie far apart in B: in few sets of the nearest cache, and in many pages. Where enough rows of A pass by, panels are
-  // copied, several at a time, so that what is read of a row of B is long.
-  const bool moves = task.a.rows > 4 * gemm_rows && task.b.stride > gemm_lanes;
-  constexpr uint32_t panels_at_once = 8;
-  constexpr uint64_t panel_size = uint64_t(gemm_block) * gemm_lanes;
   const uint64_t copied_rows = (task.a.rows + gemm_rows - 1) / gemm_rows * gemm_rows;
-  const uint64_t wanted = panels_at_once * panel_size + (copies ? gemm_block * copied_rows : 0);
+  const panel_reader panels(task);
+  const uint64_t wanted = panels.scratch_wanted() + (copies ? gemm_block * copied_rows : 0);
   if (task.scratch.size() < wanted) task.scratch.resize(wanted);
-  float* panels = task.scratch.data();
-  float* copy = copies ? panels + panels_at_once * panel_size : nullptr;
+  float* copy = copies ? task.scratch.data() + panels.scratch_wanted() : nullptr;
   if (length == 0 && !task.add)
     for (uint32_t row = 0; row < task.c.rows; ++row) std::fill_n(task.c.data + row * task.c.stride, columns, 0.0f);
   const uint32_t blocks = (length + gemm_block - 1) / gemm_block, block_length = blocks > 0 ? (length + blocks - 1) / blocks : 0;
@@ -161,18 +191,11 @@ void gemm(const gemm_task& task) {
     if (copies) copy_block(task.a, first, block, copy);
     const bool add = task.add || first > 0;
     for (uint32_t column = 0; column < columns; column += gemm_lanes) {
-      const float* b = task.b.data + first * task.b.stride + column;
-      uint64_t b_stride = task.b.stride;
-      if (moves) {
-        const uint32_t panel = column / gemm_lanes % panels_at_once;
-        if (panel == 0) copy_panels(b, b_stride, block, std::min(panels_at_once * gemm_lanes, columns - column), panels);
-        b = panels + panel * panel_size;
-        b_stride = gemm_lanes;
-      }
+      const gemm_stream b = panels.read(first, block, column, task.scratch.data());
       const uint32_t width = std::min(gemm_lanes, columns - column);
       const uint32_t lanes = (width - 1) % 16 + 1;
       with_size<1, float_groups>((width + 15) / 16, [&](auto groups) {
-        gemm_panel<groups>(task, copy, first, block, b, b_stride, column, lanes, add);
+        gemm_panel<groups>(task, copy, first, block, b.data, b.stride, column, lanes, add);
       });
     }
   }

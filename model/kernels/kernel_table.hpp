@@ -1,8 +1,7 @@
 #pragma once
 // What every instruction set implements: the functions of model/kernels, behind their checks.
-#include "model/kernels/rows.hpp"
+#include "model/kernels/row_buffers.hpp"
 #include "model/spec.hpp"
-#include <vector>
 
 namespace troupe {
 
@@ -11,6 +10,7 @@ class operand;
 struct int8_block;
 class kv_cache; // attention.hpp
 struct gemm_operand; // gemm.hpp
+struct gemm_panels;
 struct logit_sums;   // backward.hpp
 struct adam_step;
 
@@ -38,9 +38,10 @@ struct attention_task {
 struct gemm_task {
   const gemm_operand& a;
   const_rows b;
+  const gemm_panels* panels; // B instead, where it is laid out; or null.
   mutable_rows c;
   bool add;
-  std::vector<float>& scratch;
+  row_buffer& scratch;
 };
 
 struct kernel_table {

@@ -47,41 +47,33 @@ template <class Function> void each_block(const attention_spec& spec, uint32_t l
   }
 }
 
-const_rows transposed_copy(std::vector<float>& buffer, const_rows x) {
-  const mutable_rows copy = rows_of_buffer(buffer, x.columns, x.rows);
-  transpose(x, copy);
-  return copy;
-}
-
 void attend(const attention_spec& spec, const head_rows& head, mutable_rows out, training_scratch& scratch) {
   const uint32_t length = head.query.rows;
-  const const_rows keys = transposed_copy(scratch.transposed, head.key); // [head_dim, length]
+  const gemm_panels keys = lay_out(transposed(head.key), scratch.turned_keys), values = lay_out(as_is(head.value), scratch.values);
   each_block(spec, length, [&](uint32_t first, uint32_t count, uint32_t seen) {
     const mutable_rows scores = rows_of_buffer(scratch.scores, count, seen);
-    gemm(as_is(some_rows(head.query, first, count)), some_columns(keys, 0, seen), scores, false, scratch.gemm);
+    gemm(as_is(some_rows(head.query, first, count)), keys.first_columns(seen), scores, false, scratch.gemm);
     weigh(spec, scores, first, length);
-    gemm(as_is(scores), some_rows(head.value, 0, seen), some_rows(out, first, count), false, scratch.gemm);
+    gemm(as_is(scores), values.some_rows(0, seen), some_rows(out, first, count), false, scratch.gemm);
   });
 }
 
 /// dquery is written, dkey and dvalue are added to.
 void attend_backward(const attention_spec& spec, const head_rows& head, const_rows dout, mutable_rows dquery, mutable_rows dkey,
                      mutable_rows dvalue, training_scratch& scratch) {
-  const uint32_t length = head.query.rows, head_dim = head.query.columns;
-  const mutable_rows both = rows_of_buffer(scratch.transposed, 2 * head_dim, length);
-  const mutable_rows keys = some_rows(both, 0, head_dim), values = some_rows(both, head_dim, head_dim);
-  transpose(head.key, keys);
-  transpose(head.value, values);
+  const uint32_t length = head.query.rows;
+  const gemm_panels keys = lay_out(as_is(head.key), scratch.keys), turned_keys = lay_out(transposed(head.key), scratch.turned_keys),
+                    turned_values = lay_out(transposed(head.value), scratch.turned_values);
   each_block(spec, length, [&](uint32_t first, uint32_t count, uint32_t seen) {
     const const_rows query = some_rows(head.query, first, count), dy = some_rows(dout, first, count);
     const mutable_rows weights = rows_of_buffer(scratch.scores, count, seen);
-    gemm(as_is(query), some_columns(keys, 0, seen), weights, false, scratch.gemm);
+    gemm(as_is(query), turned_keys.first_columns(seen), weights, false, scratch.gemm);
     weigh(spec, weights, first, length);
     gemm(transposed(weights), dy, some_rows(dvalue, 0, seen), true, scratch.gemm);
     const mutable_rows dscores = rows_of_buffer(scratch.score_gradients, count, seen);
-    gemm(as_is(dy), some_columns(values, 0, seen), dscores, false, scratch.gemm);
+    gemm(as_is(dy), turned_values.first_columns(seen), dscores, false, scratch.gemm);
     for (uint32_t row = 0; row < count; ++row) softmax_backward(weights.row(row), dscores.row(row), spec.scale);
-    gemm(as_is(dscores), some_rows(head.key, 0, seen), some_rows(dquery, first, count), false, scratch.gemm);
+    gemm(as_is(dscores), keys.some_rows(0, seen), some_rows(dquery, first, count), false, scratch.gemm);
     gemm(transposed(dscores), query, some_rows(dkey, 0, seen), true, scratch.gemm);
   });
 }
@@ -171,7 +163,7 @@ void trainable_head::backward(const_rows x, std::span<const uint32_t> lengths, c
       normalize_backward(norm->spec, norm->weight.value, raw, gradient, unplaced, norm->weight.gradient, norm->bias.gradient);
       std::ranges::copy(unplaced, gradient.begin());
     };
-    const auto raw = [&](const std::vector<float>& all, uint32_t columns, uint32_t begin) {
+    const auto raw = [&](const row_buffer& all, uint32_t columns, uint32_t begin) {
       return all.empty() ? std::span<const float>{} : std::span(all).subspan(uint64_t(row) * columns + begin, head_dim);
     };
     for (uint32_t head = 0; head < group; ++head)
@@ -182,9 +174,10 @@ void trainable_head::backward(const_rows x, std::span<const uint32_t> lengths, c
   query.input_gradient(dqueries, dx, false, scratch);
   key.input_gradient(dkeys, dx, true, scratch);
   value.input_gradient(dvalues, dx, true, scratch);
-  query.add_gradients(x, dqueries, scratch);
-  key.add_gradients(x, dkeys, scratch);
-  value.add_gradients(x, dvalues, scratch);
+  const gemm_panels input = lay_out(as_is(x), scratch.panels);
+  query.add_gradients(input, dqueries, scratch);
+  key.add_gradients(input, dkeys, scratch);
+  value.add_gradients(input, dvalues, scratch);
 }
 
 void trainable_head::prepare() {

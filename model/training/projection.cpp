@@ -34,27 +34,38 @@ trainable_projection::trainable_projection(tensor_key key, range rows, uint32_t 
 
 void trainable_projection::prepare() {
   if (!weight) return;
-  const range rows = weight.slice.rows;
-  transpose(weight.values(), rows_of_buffer(transposed_, weight.slice.columns, rows.count));
+  lay_out(transposed(weight.values()), forward_panels_);
+  lay_out(as_is(weight.values()), backward_panels_);
+}
+
+gemm_panels trainable_projection::forward_panels() const {
+  return panels_of_buffer(forward_panels_, weight.slice.columns, rows().count);
+}
+
+gemm_panels trainable_projection::backward_panels() const {
+  return panels_of_buffer(backward_panels_, rows().count, weight.slice.columns);
 }
 
 void trainable_projection::forward(const_rows x, mutable_rows y, training_scratch& scratch) const {
   if (!weight) return;
-  gemm(as_is(x), rows_of_buffer(transposed_, weight.slice.columns, rows().count), y, false, scratch.gemm);
+  gemm(as_is(x), forward_panels(), y, false, scratch.gemm);
   if (bias)
     for (uint32_t row = 0; row < y.rows; ++row) add(y.row(row), bias.value);
 }
 
 void trainable_projection::add_gradients(const_rows x, const_rows dy, training_scratch& scratch) {
+  if (weight) add_gradients(lay_out(as_is(x), scratch.panels), dy, scratch);
+}
+
+void trainable_projection::add_gradients(const gemm_panels& x, const_rows dy, training_scratch& scratch) {
   if (!weight) return;
-  TROUPE_ASSERT(x.rows == dy.rows);
   gemm(transposed(dy), x, weight.gradients(), true, scratch.gemm);
   if (bias)
     for (uint32_t row = 0; row < dy.rows; ++row) add(bias.gradient, dy.row(row));
 }
 
 void trainable_projection::input_gradient(const_rows dy, mutable_rows dx, bool adds, training_scratch& scratch) const {
-  gemm(as_is(dy), weight.values(), dx, adds, scratch.gemm);
+  gemm(as_is(dy), backward_panels(), dx, adds, scratch.gemm);
 }
 
 void input_gradient(std::span<const projection_gradient> gradients, std::span<const mutable_rows> sums,
@@ -70,7 +81,7 @@ void input_gradient(std::span<const projection_gradient> gradients, std::span<co
       bool adds = false;
       for (const auto& [one, dy] : gradients)
         gemm(as_is(some_columns(some_rows(dy, first, count), begin, outputs.count)),
-             some_rows(one->weight.values(), begin, outputs.count), out, std::exchange(adds, true), scratch.gemm);
+             one->backward_panels().some_rows(begin, outputs.count), out, std::exchange(adds, true), scratch.gemm);
     };
     const auto temporary = [&](uint32_t depth) {
       if (scratch.sums.size() <= depth) scratch.sums.resize(depth + 1);

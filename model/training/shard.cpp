@@ -74,8 +74,9 @@ void trainable_shard::inner_backward(const_rows x, kept_inner& kept, const_rows 
     activate_gated_backward(feed_forward.activation, gates.row(row), ups.row(row), own.row(row));
   const projection_gradient gradients[]{{&gate, gates}, {&up, ups}};
   input_gradient(gradients, sums, scratch);
-  gate.add_gradients(x, gates, scratch);
-  up.add_gradients(x, ups, scratch);
+  const gemm_panels input = lay_out(as_is(x), scratch.panels);
+  gate.add_gradients(input, gates, scratch);
+  up.add_gradients(input, ups, scratch);
 }
 
 void trainable_shard::prepare() {

@@ -8,6 +8,7 @@
 // order: so a gradient is one sum over all rows of the batch in order, however the batch is cut into micro-batches.
 //
 // Not thread-safe: a part belongs to one actor. Wrong shapes are broken invariants.
+#include "model/kernels/gemm.hpp"
 #include "model/parts.hpp"
 #include "model/training/parameters.hpp"
 #include "model/training/sum_tree.hpp"
@@ -24,10 +25,12 @@ struct training_cut {
 
 /// Buffers for the computations; their content between calls does not matter.
 struct training_scratch {
-  std::vector<float> gemm, transposed, turn;
-  std::vector<float> scores, score_gradients;
-  std::vector<float> query_gradient, key_gradient, value_gradient;
-  std::vector<std::vector<float>> sums; // By depth of a sum tree.
+  std::vector<float> turn;
+  row_buffer gemm, panels;
+  row_buffer keys, turned_keys, values, turned_values; // Of a head and a sequence, as panels.
+  row_buffer scores, score_gradients;
+  row_buffer query_gradient, key_gradient, value_gradient;
+  std::vector<row_buffer> sums; // By depth of a sum tree.
 };
 
 struct projection_gradient;
@@ -43,12 +46,13 @@ public:
 
   range rows() const { return weight.slice.rows; }
   void forward(const_rows x, mutable_rows y, training_scratch& scratch) const;
-  /// Adds to the gradients. dy: [rows, rows().count]
+  /// Adds to the gradients. dy: [rows, rows().count]; x: where several projections have the same input, laid out once for all.
   void add_gradients(const_rows x, const_rows dy, training_scratch& scratch);
+  void add_gradients(const gemm_panels& x, const_rows dy, training_scratch& scratch);
   /// dx = dy W, or added to dx, with all our rows in one sum. dx: [rows, inputs]
   void input_gradient(const_rows dy, mutable_rows dx, bool add, training_scratch& scratch) const;
   const std::vector<tree_node>& nodes() const { return nodes_; }
-  /// To be called when the weight's values have changed: forward multiplies by a copy.
+  /// To be called when the weight's values have changed: forward and input_gradient multiply by copies.
   void prepare();
 
   parameter weight, bias;
@@ -58,7 +62,9 @@ private:
   std::vector<range> leaves_;     // By leaf of the tree, from the first of ours on.
   std::vector<tree_node> nodes_;
   uint32_t first_leaf_ = 0;
-  std::vector<float> transposed_; // [inputs, outputs]
+  gemm_panels forward_panels() const;  // [inputs, outputs]
+  gemm_panels backward_panels() const; // [outputs, inputs]
+  row_buffer forward_panels_, backward_panels_;
 };
 
 /// Some projections of the same input, cut alike, with the gradients of what they gave.
@@ -87,8 +93,8 @@ std::vector<parameter*> parameters_of(std::optional<trainable_norm>& query_norm,
 
 /// What a head keeps of a micro-batch.
 struct kept_head {
-  std::vector<float> query, key, value;  // As they are multiplied: [rows, output_columns()], [rows, head_dim], [rows, head_dim].
-  std::vector<float> raw_query, raw_key; // Before their norms, of the same shapes; only where there are norms.
+  row_buffer query, key, value;  // As they are multiplied: [rows, output_columns()], [rows, head_dim], [rows, head_dim].
+  row_buffer raw_query, raw_key; // Before their norms, of the same shapes; only where there are norms.
 };
 
 /// One key/value head with the query heads that share it: their attention's output before the output matrix.
@@ -112,7 +118,7 @@ struct trainable_head {
 
 /// What a shard keeps of a micro-batch: the inner activations before the activation function, [rows, its inner columns].
 struct kept_inner {
-  std::vector<float> gate, up;
+  row_buffer gate, up;
 };
 
 /// A layer's output rows of the attention's output matrix and of the feed-forward's matrices. The functions' `out` are our own columns
@@ -164,7 +170,7 @@ struct loss_sums {
 
 /// What a shard keeps of a micro-batch: its logits, [rows, its range of the vocabulary].
 struct kept_logits {
-  std::vector<float> logits;
+  row_buffer logits;
 };
 
 /// What a shard says of a row: the sums of each of its leaves of the vocabulary, and the target's logit where it has it.

@@ -1,5 +1,6 @@
 // Claims: a general product is, element by element, the chain of fused operations that its header states, to the bit, in every shape,
-// for both orientations of A, however it is cut, on every instruction set; and it touches its own elements only.
+// for both orientations of A, B as it is or laid out in panels, however it is cut, on every instruction set; and it touches its own
+// elements only.
 #include "model/kernels/gemm.hpp"
 #include "model/error.hpp"
 #include "model/kernels/kernel_support.hpp"
@@ -47,14 +48,24 @@ public:
   const std::vector<float>& before() const { return before_; }
   const std::vector<float>& expected(bool add) const { return add ? chains_ : sums_; }
 
-  /// Whether the first `rows` rows and `columns` columns of the product have the bits of the chains, and nothing else is written.
-  bool holds(uint32_t rows, uint32_t columns, bool turned, bool add, std::vector<float>& scratch) const {
+  /// Whether the first `rows` rows and `columns` columns of the product have the bits of the chains, and nothing else is written; with B as
+  /// it is, and in panels.
+  bool holds(uint32_t rows, uint32_t columns, bool turned, bool add, row_buffer& scratch) const {
+    const gemm_operand some = a(turned, 0, rows, 0, length_);
+    const const_rows all = b(0, length_, 0, columns);
+    row_buffer buffer;
+    return is_right(rows, columns, add, [&](mutable_rows c) { gemm(some, all, c, add, scratch); }) &&
+           is_right(rows, columns, add, [&](mutable_rows c) { gemm(some, lay_out(as_is(all), buffer), c, add, scratch); });
+  }
+
+private:
+  template <class Multiply> bool is_right(uint32_t rows, uint32_t columns, bool add, Multiply multiply) const {
     std::vector<float> out((rows + 2) * c_stride_, sentinel);
     const mutable_rows c{out.data() + c_stride_, rows, columns, c_stride_}; // Between two rows that are not its own.
     if (add)
       for (uint32_t row = 0; row < rows; ++row)
         std::copy_n(before_.begin() + ptrdiff_t(row * c_stride_), columns, c.row(row).begin());
-    gemm(a(turned, 0, rows, 0, length_), b(0, length_, 0, columns), c, add, scratch);
+    multiply(c);
     for (uint32_t row = 0; row < rows + 2; ++row) {
       const bool is_own = row > 0 && row <= rows;
       const float* got = out.data() + row * c_stride_;
@@ -65,7 +76,6 @@ public:
     return true;
   }
 
-private:
   uint32_t rows_, length_, columns_;
   uint64_t a_stride_, turned_stride_, b_stride_, c_stride_;
   std::vector<float> a_, turned_, b_, before_, chains_, sums_;
@@ -86,7 +96,7 @@ TEST_CASE("every element of a general product is its chain of fused sums, in eve
           "[kernels]") {
   const isa_guard guard;
   random_bits random(101);
-  std::vector<float> scratch;
+  row_buffer scratch;
   for (const uint32_t length : {0u, 1u, 2u, 3u, 7u, 16u, 40u}) {
     const product_case product(40, length, 40, random);
     for (const std::string& isa : available_isas()) {
@@ -118,7 +128,7 @@ TEST_CASE("general products around blocks and panels have the same bits as small
           for (const uint32_t columns : {3u, 32u, 63u, 64u, 65u, 127u, 128u, 129u, 145u, 164u}) {
             if (isa == "plain" && random.below(8) != 0) continue;
             const bool turned = random.below(2) == 0, add = random.below(2) == 0;
-            std::vector<float> scratch(random.below(2) * 100'000, std::nanf("")); // What it held before does not matter.
+            row_buffer scratch(random.below(2) * 100'000, std::nanf("")); // What it held before does not matter.
             INFO(rows << " x " << length << " x " << columns << " stride " << b_stride << (turned ? " transposed" : "")
                       << (add ? " added" : "") << " on " << isa);
             REQUIRE(product.holds(rows, columns, turned, add, scratch));
@@ -130,7 +140,7 @@ TEST_CASE("general products around blocks and panels have the same bits as small
 TEST_CASE("however a general product is cut along its rows, columns and sums, its bits stay the same", "[kernels]") {
   const isa_guard guard;
   random_bits random(103);
-  std::vector<float> scratch;
+  row_buffer scratch;
   for (const std::string& isa : available_isas()) {
     pin_isa(isa);
     for (int round = 0; round < (isa == "plain" ? 2 : 12); ++round) {
@@ -148,9 +158,41 @@ TEST_CASE("however a general product is cut along its rows, columns and sums, it
   }
 }
 
+TEST_CASE("parts of panels, of a matrix or of a transpose, give the bits of that part of the matrix", "[kernels]") {
+  const isa_guard guard;
+  random_bits random(107);
+  row_buffer scratch, buffer, turned_buffer;
+  for (const std::string& isa : available_isas()) {
+    pin_isa(isa);
+    for (const uint32_t columns : {1u, 31u, 32u, 33u, 100u, 300u, 320u}) {
+      const uint32_t rows = 7, length = 90;
+      const std::vector<float> a = random.units(rows * length), b = random.units(length * columns);
+      std::vector<float> turned(b.size()), wanted(rows * columns), got(wanted.size());
+      for (uint32_t t = 0; t < length; ++t)
+        for (uint32_t column = 0; column < columns; ++column) turned[column * length + t] = b[t * columns + column];
+      const const_rows whole{b.data(), length, columns, columns};
+      lay_out(as_is(whole), buffer);
+      lay_out(transposed({turned.data(), columns, length, length}), turned_buffer);
+      for (int round = 0; round < 5; ++round) {
+        const uint32_t first = random.below(length), count = 1 + random.below(length - first), width = 1 + random.below(columns);
+        const gemm_operand part = as_is({a.data() + first, rows, count, length});
+        const auto bits_of = [&](auto of, std::vector<float>& to) {
+          gemm(part, of, {to.data(), rows, width, columns}, false, scratch);
+        };
+        bits_of(some_columns(some_rows(whole, first, count), 0, width), wanted);
+        for (const row_buffer* panels : {&buffer, &turned_buffer}) {
+          bits_of(panels_of_buffer(*panels, length, columns).some_rows(first, count).first_columns(width), got);
+          INFO("rows " << first << " + " << count << ", columns " << width << " of " << columns << " on " << isa);
+          REQUIRE(same_bits(got, wanted));
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("a general product is within rounding of the one in float64", "[kernels]") {
   random_bits random(104);
-  std::vector<float> scratch;
+  row_buffer scratch;
   for (const uint32_t length : {0u, 1u, 40u, 257u, 1000u})
     for (const bool add : {false, true})
       for (const bool turned : {false, true}) {
@@ -174,7 +216,7 @@ TEST_CASE("a general product is within rounding of the one in float64", "[kernel
 TEST_CASE("a general product has the bits of the product by packed float32 weights", "[kernels]") {
   const isa_guard guard;
   random_bits random(105);
-  std::vector<float> scratch;
+  row_buffer scratch;
   for (const std::string& isa : available_isas()) {
     pin_isa(isa);
     for (const uint32_t columns : {1u, 7u, 172u, 300u, 512u}) {
@@ -194,7 +236,7 @@ TEST_CASE("a general product has the bits of the product by packed float32 weigh
 TEST_CASE("an element of A that is not finite spoils its row of the product only, one of B its column only", "[kernels]") {
   const isa_guard guard;
   random_bits random(106);
-  std::vector<float> scratch;
+  row_buffer scratch;
   for (const std::string& isa : available_isas()) {
     pin_isa(isa);
     for (const float poison : {std::nanf(""), HUGE_VALF})
@@ -223,7 +265,8 @@ TEST_CASE("an element of A that is not finite spoils its row of the product only
 }
 
 TEST_CASE("a general product refuses matrices that do not fit", "[kernels]") {
-  std::vector<float> a(6), b(12), c(8), scratch;
+  std::vector<float> a(6), b(12), c(8);
+  row_buffer scratch;
   const const_rows x{a.data(), 2, 3, 3}, y{b.data(), 3, 4, 4};
   REQUIRE_NOTHROW(gemm(as_is(x), y, {c.data(), 2, 4, 4}, false, scratch));
   REQUIRE_NOTHROW(gemm(transposed(y), {b.data(), 3, 2, 2}, {c.data(), 4, 2, 2}, false, scratch));
@@ -232,5 +275,9 @@ TEST_CASE("a general product refuses matrices that do not fit", "[kernels]") {
   REQUIRE_THROWS_AS(gemm(as_is(x), y, {c.data(), 2, 3, 4}, false, scratch), broken_invariant);
   REQUIRE_THROWS_AS(gemm(as_is(x), y, {c.data(), 2, 4, 3}, false, scratch), broken_invariant);
   REQUIRE_THROWS_AS(gemm(as_is(x), {b.data(), 3, 4, 3}, {c.data(), 2, 4, 4}, false, scratch), broken_invariant);
+  row_buffer buffer;
+  REQUIRE_NOTHROW(gemm(as_is(x), lay_out(as_is(y), buffer), {c.data(), 2, 4, 4}, false, scratch));
+  REQUIRE_THROWS_AS(gemm(as_is(x), lay_out(transposed(y), buffer), {c.data(), 2, 4, 4}, false, scratch), broken_invariant);
+  REQUIRE_THROWS_AS(panels_of_buffer(buffer, 1000, 1000), broken_invariant);
   REQUIRE_THROWS_AS(gemm({a.data(), 2, 3, 3, 2}, y, {c.data(), 2, 4, 4}, false, scratch), broken_invariant);
 }
