@@ -247,9 +247,10 @@ void request_tracker::on_liveness_reply(const v1::LivenessReply& reply) {
 
 void request_tracker::on_tick() {
   ticking_ = false;
+  const bool counts = ran_.look(self_.ptr(), liveness_tick_interval) >= liveness_tick_interval / 2;
   bool any_overdue = false;
   for (auto& [id, state] : requests_) {
-    if (state.liveness.tick()) {
+    if (counts && state.liveness.tick()) {
       v1::AbandonActor order;
       order.set_path(paths::sequence(state.sequence->id()));
       order.set_actor_id(state.sequence->id());

@@ -5,6 +5,7 @@
 #include "actors/requests/generation.hpp"
 #include "actors/requests/sequences.hpp"
 #include "actors/supervision/liveness.hpp"
+#include "actors/supervision/running_time.hpp"
 #include "model/parts.hpp"
 #include "model/tokenizer/tokenizer.hpp"
 #include <caf/all.hpp>
@@ -86,6 +87,7 @@ private:
   std::map<uint64_t, request_state> requests_;
   std::deque<generation_event> events_;
   uint64_t last_request_ = 0, resubmitted_ = 0;
+  running_time ran_; // From tick to tick.
   bool ticking_ = false;
 };
 

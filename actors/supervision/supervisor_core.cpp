@@ -117,6 +117,8 @@ void supervisor_core::ask_child(child& which) {
   v1::CheckLiveness question;
   question.set_check(checks_);
   send_packed(self_, which.handle, packed<v1::CheckLiveness>{std::move(question)});
+  if (next_tick_ == restart_clock_point::max())
+    ran_.look(self_, liveness_tick_interval); // From here on.
   next_tick_ = std::min(next_tick_, now() + liveness_tick_interval);
 }
 
@@ -251,6 +253,7 @@ void supervisor_core::abandon_silent() {
   const auto time = now();
   if (next_tick_ > time)
     return;
+  const bool counts = ran_.look(self_, liveness_tick_interval) >= liveness_tick_interval / 2;
   std::vector<child*> late;
   bool any_owes = false;
   for (auto& c : children_) {
@@ -259,7 +262,7 @@ void supervisor_core::abandon_silent() {
     if (!c.handle || !c.liveness.owes())
       continue;
     any_owes = true;
-    if (c.liveness.tick(patience_))
+    if (counts && c.liveness.tick(patience_))
       late.push_back(&c);
   }
   next_tick_ = any_owes ? time + liveness_tick_interval : restart_clock_point::max();

@@ -1,4 +1,5 @@
 #include "apps/troupe/inspect/model_facts.hpp"
+#include "actors/threads/processors.hpp"
 #include "model/formats/mapped_file.hpp"
 #include "model/kernels/isa.hpp"
 #include <algorithm>
@@ -142,6 +143,7 @@ void collect_lines(const json& facts, const std::string& prefix, std::vector<std
 json model_facts(const model_file& model) {
   json types;
   for (const auto& [name, count] : model.tensor_types) types[name] = count;
+  const processor_limit processors = usable_processors();
   return {
     {"file", model.path.string()},
     {"file_bytes", model.file_bytes},
@@ -157,6 +159,7 @@ json model_facts(const model_file& model) {
     {"layers", layer_groups(model.spec.layers)},
     {"tokenizer", tokenizer_facts(model.words)},
     {"instruction_set", current_isa()},
+    {"processors", {{"count", processors.count}, {"reason", processors.reason}}},
   };
 }
 
