@@ -1,6 +1,5 @@
 #include "apps/troupe/inspect/model_facts.hpp"
 #include "actors/threads/processors.hpp"
-#include "model/formats/mapped_file.hpp"
 #include "model/kernels/isa.hpp"
 #include <algorithm>
 #include <charconv>
@@ -169,7 +168,7 @@ json tensor_list(const model_file& model) {
   for (size_t i = 0; i < source->tensor_count(); ++i) {
     const source_tensor tensor = source->tensor(i);
     list.push_back({{"name", std::string(tensor.name)}, {"type", std::string(tensor.type_name)},
-                    {"rows", tensor.rows}, {"columns", tensor.columns}, {"bytes", tensor.bytes.size()}});
+                    {"rows", tensor.rows}, {"columns", tensor.columns}, {"bytes", tensor.bytes}});
   }
   return list;
 }
