@@ -81,7 +81,8 @@ private:
   void keep_ticking();
 
   caf::scoped_actor self_;
-  root_actor root_;
+  root_actor root_; // Null: it has ended, and
+  std::string stopped_; // what became of the engine.
   directory_actor directory_;
   sequences_actor sequences_;
   std::map<uint64_t, request_state> requests_;

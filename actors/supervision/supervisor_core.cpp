@@ -187,9 +187,12 @@ bool supervisor_core::count_restart(child& which, const caf::error& reason) {
     if (c.handle)
       stopped.push_back(c.path);
   publish(which, reason, v1::DIRECTIVE_ESCALATE, stopped);
-  begin_end(make_error(failure::restarts_exceeded,
-                       path_ + ": more than " + std::to_string(policy_.restarts_max)
-                         + " restarts; the last was " + which.path + ", because: " + reason_text(reason)));
+  // Where it began is what people want to know: a supervisor passes on what its child supervisor said.
+  begin_end(is_failure(reason, failure::restarts_exceeded)
+              ? reason
+              : make_error(failure::restarts_exceeded, path_ + ": more than " + std::to_string(policy_.restarts_max)
+                                                         + " restarts; the last was " + which.path
+                                                         + ", because: " + reason_text(reason)));
   return false;
 }
 
