@@ -233,8 +233,10 @@ TEST_CASE("lines are read in windows, wherever those end") {
     const input_file file(write_temporary(text));
     strings lines;
     line_reader reader(file, first);
-    for (uint64_t next = first; const auto line = reader.next(); next = line->end) {
+    uint64_t next = first;
+    while (const auto line = reader.next()) {
       REQUIRE(line->begin == next);
+      next = line->end;
       REQUIRE(line->text == std::string_view(text).substr(line->begin, line->text.size()));
       lines.emplace_back(line->text);
     }
