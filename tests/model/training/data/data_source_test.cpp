@@ -289,7 +289,7 @@ TEST_CASE("a file that is shortened while its documents are read is an error tha
   std::filesystem::resize_file(options.paths[0], 6000);
   CHECK(source.text(0, buffer) == std::string(5000, 'a'));
   CHECK_THROWS_AS(source.text(1, buffer), input_error);
-  CHECK_THROWS_WITH(source.text(1, buffer), ContainsSubstring(options.paths[0] + ": the file ends after 6000 bytes"));
+  CHECK_THROWS_WITH(source.text(1, buffer), ContainsSubstring(options.paths[0] + ": the file was shortened: it has 6000 bytes now"));
   CHECK_THROWS_WITH(source.require_unchanged(), ContainsSubstring(options.paths[0] + ": the file was changed"));
 }
 
