@@ -276,6 +276,7 @@ scheduler_actor::behavior_type scheduler(scheduler_pointer self, scheduler_confi
   auto& state = self->state;
   state.config = std::move(config);
   state.policy = batch_policy(state.config.limits);
+  state.ran.look(self, state.config.tick); // From here on.
   subscribe(self, state.config.directory, state.config.stages);
   self->set_down_handler([self](const caf::down_msg& down) {
     for (const auto& [id, handle] : self->state.sequences)

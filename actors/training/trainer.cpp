@@ -373,6 +373,7 @@ trainer_actor::behavior_type trainer(trainer_pointer self, trainer_config config
   report_exceptions(self);
   auto& st = self->state;
   st.config = std::move(config);
+  st.ran.look(self, st.config.tick); // From here on.
   auto everyone = st.config.owners;
   everyone.push_back(paths::loader);
   subscribe(self, st.config.directory, everyone);
