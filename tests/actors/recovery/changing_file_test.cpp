@@ -1,7 +1,9 @@
 // Claims: an engine serves on whatever becomes of its model's file, also when actors must be started anew; a matrix that went wrong and
 // cannot be loaded again ends every request with an error that names it and the file. (What the parts do: tests/model.)
+#include "actors/engine.hpp"
 #include "actors/faults/plan.hpp"
 #include "actors/simulated_requests.hpp"
+#include "model/error.hpp"
 #include "support/catch.hpp"
 #include <algorithm>
 #include <filesystem>
@@ -32,6 +34,14 @@ struct shrinking_model {
 };
 
 } // namespace
+
+TEST_CASE("an engine whose model's file shrinks while it is loaded is an input error that names the file", "[changing]") {
+  const auto path = write_tiny_model(tiny_quantised);
+  const auto model = open_model(path);
+  std::filesystem::resize_file(path, 1000);
+  CHECK_THROWS_AS(engine(model, {.threads = 2}), input_error);
+  CHECK_THROWS_WITH(engine(model, {.threads = 2}), ContainsSubstring(path.string() + ": the file was shortened: it has 1000 bytes now"));
+}
 
 TEST_CASE("actors that end are started anew, and every byte comes, although the model's file has shrunk", "[simulation][changing]") {
   const shrinking_model model;
