@@ -38,8 +38,8 @@ namespace troupe {
 ///   starts.
 /// - A temporary child that is stopped along with a group is not started again; a transient one is, even if
 ///   it was done.
-/// - A child that owes a liveness reply is replaced after liveness_ticks_max ticks, of which those do not count in which the threads did not
-///   have the processors (running_time); but when several are late at once, the
+/// - A child that owes a liveness reply is replaced after liveness_ticks_max ticks, of which those do not count in which the
+///   threads did not have the processors (running_time); but when several are late at once, the
 ///   machine is more likely the cause than they are: their ticks are counted from 0 again, once. Each time a child is replaced
 ///   for it, the children get twice as many ticks, up to 16 times, until all have answered: a child that cannot answer in time
 ///   must not be replaced for ever. Children are also asked while they are being stopped: the shutdown_max of a supervisor is

@@ -14,7 +14,8 @@ void declare_model(CLI::App& app, run_options& options) {
 }
 
 void declare_threads(CLI::App& app, run_options& options) {
-  app.add_option("-t,--threads", options.threads, "Worker threads (default: as many as processors may be used, by affinity and CPU quota); never changes the result")
+  app.add_option("-t,--threads", options.threads,
+                 "Worker threads (default: as many as processors may be used, by affinity and CPU quota); never changes the result")
     ->check(CLI::Range(1, 1024))->type_name("N");
 }
 
