@@ -72,8 +72,9 @@ struct actor_facts {
 };
 
 /// Runs a model in an actor system of its own. The constructor returns when every actor runs (input_error for a model or a
-/// fault plan that cannot be run); the destructor stops them in order and leaves nothing behind. Clients must be destroyed
-/// before their engine.
+/// fault plan that cannot be run, std::system_error when the system does not create the threads); the destructor stops them in
+/// order and leaves nothing behind. Clients must be destroyed before their engine. Once the constructor has returned, the model's
+/// files may change: see make_parts() in model/parts.hpp for the one use of them that is left.
 class engine {
 public:
   engine(std::shared_ptr<const model_file> model, engine_options options, const progress_callback& progress = {});
