@@ -86,8 +86,8 @@ struct trained_state {
 class training_engine {
 public:
   /// The model's builder gives shapes and, without `state`, the values to begin with. `state`: to go on from; its slices may be cut
-  /// otherwise than the builder would. Throws input_error for a state of another model, or a fault plan that cannot be carried out; std::system_error
-  /// when the system does not create the threads.
+  /// otherwise than the builder would. Throws input_error for a state of another model, or a fault plan that cannot be carried out;
+  /// std::system_error when the system does not create the threads.
   training_engine(std::shared_ptr<const trainable_builder> model, batch_factory make_batches, const training_options& options,
                   std::optional<trained_state> state = std::nullopt);
   ~training_engine();
