@@ -36,8 +36,9 @@ struct check_options {
 };
 
 struct engine_options {
-  uint32_t threads = 0;           // Worker threads; 0: one per core.
-  uint32_t shards = 0;            // Projection shards of a layer; 0: as many as threads. Never changes a bit of the result.
+  uint32_t threads = 0; // Worker threads; 0: as many as usable_processors() (actors/threads/processors.hpp).
+  // Projection shards of a layer; 0: as many as threads, but not more than usable_processors(). Never changes a bit of the result.
+  uint32_t shards = 0;
   uint32_t step_rows_max = 512;   // Token budget of a step (one forward pass): decode tokens first, then prefill chunks.
   uint32_t prefill_chunk = 512;   // Most rows of one sequence in a step. Never changes a bit of the result.
   uint64_t cache_positions_max = 0; // Budget of all key/value caches, in positions; 0: 16 sequences of full context, bounded
@@ -71,8 +72,9 @@ struct actor_facts {
 };
 
 /// Runs a model in an actor system of its own. The constructor returns when every actor runs (input_error for a model or a
-/// fault plan that cannot be run); the destructor stops them in order and leaves nothing behind. Clients must be destroyed
-/// before their engine.
+/// fault plan that cannot be run, std::system_error when the system does not create the threads); the destructor stops them in
+/// order and leaves nothing behind. Clients must be destroyed before their engine. Once the constructor has returned, the model's
+/// files may change: see make_parts() in model/parts.hpp for the one use of them that is left.
 class engine {
 public:
   engine(std::shared_ptr<const model_file> model, engine_options options, const progress_callback& progress = {});

@@ -43,7 +43,7 @@ struct batch_functions {
 using batch_factory = std::function<batch_functions()>;
 
 struct training_options {
-  uint32_t threads = 0;         // Worker threads; 0: one per core.
+  uint32_t threads = 0;         // Worker threads; 0: as many as usable_processors() (actors/threads/processors.hpp).
   uint32_t in_flight_max = 4;   // Micro-batches under way at once. Never changes a bit of the result.
   bool pin_threads = false;
   optimiser_options optimiser = {};
@@ -86,7 +86,8 @@ struct trained_state {
 class training_engine {
 public:
   /// The model's builder gives shapes and, without `state`, the values to begin with. `state`: to go on from; its slices may be cut
-  /// otherwise than the builder would. Throws input_error for a state of another model, or a fault plan that cannot be carried out.
+  /// otherwise than the builder would. Throws input_error for a state of another model, or a fault plan that cannot be carried out;
+  /// std::system_error when the system does not create the threads.
   training_engine(std::shared_ptr<const trainable_builder> model, batch_factory make_batches, const training_options& options,
                   std::optional<trained_state> state = std::nullopt);
   ~training_engine();

@@ -46,7 +46,10 @@ const root_actor& runtime::root() const { return state_->root; }
 void runtime::run_jobs(std::vector<std::function<void()>> jobs) {
   caf::scoped_actor self{state_->system};
   for (auto& job : jobs)
-    self->monitor(state_->system.spawn([job = std::move(job)](caf::event_based_actor*) { job(); }));
+    self->monitor(state_->system.spawn([job = std::move(job)](caf::event_based_actor* worker) {
+      report_exceptions(worker); // CAF by itself drops the text.
+      job();
+    }));
   std::string reason;
   for (size_t i = 0; i < jobs.size(); ++i)
     self->receive([&](const caf::down_msg& down) {
