@@ -10,8 +10,10 @@ constexpr tensor_type_traits all_traits[] = {
     {tensor_type::bf16, "BF16", 1, 2},     {tensor_type::q4_0, "Q4_0", 32, 18},
     {tensor_type::q4_1, "Q4_1", 32, 20},   {tensor_type::q5_0, "Q5_0", 32, 22},
     {tensor_type::q5_1, "Q5_1", 32, 24},   {tensor_type::q8_0, "Q8_0", 32, 34},
+    {tensor_type::q2_k, "Q2_K", 256, 84},  {tensor_type::q3_k, "Q3_K", 256, 110},
     {tensor_type::q4_k, "Q4_K", 256, 144}, {tensor_type::q5_k, "Q5_K", 256, 176},
-    {tensor_type::q6_k, "Q6_K", 256, 210},
+    {tensor_type::q6_k, "Q6_K", 256, 210}, {tensor_type::iq4_nl, "IQ4_NL", 32, 18},
+    {tensor_type::iq4_xs, "IQ4_XS", 256, 136},
 };
 
 } // namespace
