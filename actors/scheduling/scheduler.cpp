@@ -48,7 +48,7 @@ void pump(scheduler_pointer self) {
   if (!planned) return;
   const step_id id{self->id(), ++st.steps};
   self->send(caf::actor_cast<embedding_actor>(first->second), make_forward_step(id, *planned));
-  st.step.emplace(scheduler_state::step_under_way{id, std::move(*planned), self->clock().now(), {}, false, {}});
+  st.step.emplace(scheduler_state::step_under_way{id, std::move(*planned), self->clock().now(), {}, caf::timespan(0), std::nullopt, {}});
   keep_ticking(self);
 }
 
@@ -121,6 +121,7 @@ void on_logits_result(scheduler_pointer self, const v1::LogitsResult& result) {
   st.late_paths.clear();
   st.policy.succeeded(planned);
   st.awaiting_since = self->clock().now();
+  st.awaiting = caf::timespan(0);
   const auto message = self->current_mailbox_element()->copy_content_to_message(); // Shared, not copied.
   for (const auto& slice : planned.slices) {
     const auto it = slice.logits_rows > 0 ? st.sequences.find(slice.sequence) : st.sequences.end();
@@ -212,7 +213,10 @@ void on_tick(scheduler_pointer self) {
   auto& st = self->state;
   st.ticking = false;
   const auto now = self->clock().now();
-  if (!st.step && st.policy.awaits_tokens() && now - st.awaiting_since > st.config.deadline_min) {
+  const auto ran = st.ran.look(self, 2 * st.config.tick);
+  if (st.step) st.step->running += std::min<caf::timespan>(ran, now - st.step->started);
+  else st.awaiting += std::min<caf::timespan>(ran, now - st.awaiting_since);
+  if (!st.step && st.policy.awaits_tokens() && st.awaiting > st.config.deadline_min) {
     for (const uint64_t silent : st.policy.ask_again()) {
       const auto it = st.sequences.find(silent);
       if (it == st.sequences.end()) continue;
@@ -220,10 +224,11 @@ void on_tick(scheduler_pointer self) {
       st.sequences.erase(it);
     }
     st.awaiting_since = now;
+    st.awaiting = caf::timespan(0);
   } else if (st.step && st.step->asked) {
-    return blame(self);
-  } else if (st.step && now - st.step->started > deadline(st)) {
-    st.step->asked = true;
+    if (st.step->running - *st.step->asked >= st.config.tick / 2) return blame(self);
+  } else if (st.step && st.step->running > deadline(st)) {
+    st.step->asked = st.step->running;
     v1::ReportProgress query;
     query.set_epoch(st.step->id.epoch);
     query.set_step(st.step->id.step);

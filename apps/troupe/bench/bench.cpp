@@ -6,6 +6,7 @@
 // Clients: --clients such requests at once, each with a prompt and a text of the given lengths.
 // Limits: what the machine can do at best is measured before and after each repetition; the better of both is its limit.
 // Compare: in each repetition the other command runs once, after ours; ratios are taken pair by pair.
+#include "actors/threads/processors.hpp"
 #include "apps/troupe/bench/machine_limits.hpp"
 #include "apps/troupe/bench/measurement.hpp"
 #include "apps/troupe/bench/peer.hpp"
@@ -231,7 +232,9 @@ json to_json(const bench& run, const results& all) {
   result["model"] = {{"file", model.path.string()}, {"name", model.spec.name},
                      {"architecture", model.spec.architecture}, {"parameters", model.parameters},
                      {"weight_bytes", run.troupe_engine.weight_bytes()}};
+  const processor_limit processors = usable_processors();
   result["threads"] = threads;
+  result["processors"] = {{"count", processors.count}, {"reason", processors.reason}};
   result["shards"] = run.troupe_engine.options().shards;
   result["instruction_set"] = current_isa();
   result["prompt_tokens"] = options.prompt_tokens;
@@ -278,8 +281,10 @@ std::string comparison_line(const results& all, const kind_of_work& kind) {
 std::string to_text(const bench& run, const results& all) {
   const bench_options& options = run.options;
   const uint32_t threads = run.troupe_engine.options().threads;
+  const processor_limit processors = usable_processors();
   std::string out = run.troupe_engine.model().path.filename().string() + ", " + std::to_string(threads) + " threads, "
-                    + current_isa() + ", median of " + std::to_string(options.repetitions) + " runs\n";
+                    + current_isa() + ", median of " + std::to_string(options.repetitions) + " runs\n"
+                    + "usable processors: " + std::to_string(processors.count) + " (" + processors.reason + ")\n";
   out += table_head();
   out += table_line("prefill " + std::to_string(options.prompt_tokens), all.prefill, threads);
   out += table_line("decode " + std::to_string(options.generate_tokens), all.decode, threads);

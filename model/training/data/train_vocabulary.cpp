@@ -61,7 +61,7 @@ private:
     position_ = 0;
     lines_bytes_ = 0;
     add_lines(source_.text(document, buffer_));
-    if (source_.options().kind == source_kind::pairs) add_lines(source_.target(document));
+    if (source_.options().kind == source_kind::pairs) add_lines(source_.target(document, buffer_));
   }
 
   void add_lines(std::string_view text) {

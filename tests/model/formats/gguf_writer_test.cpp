@@ -46,7 +46,7 @@ TEST_CASE("tensors written in pieces of any size read as they were given", "[ggu
       writer.write(std::span(all).subspan(i, std::min(piece, all.size() - i)));
     CHECK_FALSE(std::filesystem::exists(folder / "x.gguf"));
     writer.finish();
-    const gguf file(std::make_shared<const mapped_file>(folder / "x.gguf"));
+    const gguf file(std::make_shared<const input_file>(folder / "x.gguf"));
     CHECK(file.get_unsigned("llama.block_count") == 7);
     REQUIRE(file.tensors().size() == 3);
     const auto read = [&](const char* name) {

@@ -6,6 +6,9 @@
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 
+#include <fstream>
+#include <sys/resource.h>
+
 using namespace troupe;
 using namespace troupe::testing;
 
@@ -119,8 +122,9 @@ TEST_CASE("deep nesting beside the field is passed over") {
 TEST_CASE("pairs have a source and a target") {
   const data_source source(source_of("a b\tA B\nc\tC\r\n", source_kind::pairs));
   CHECK(texts_of(source) == strings{"a b", "c"});
-  CHECK(source.target(0) == "A B");
-  CHECK(source.target(1) == "C");
+  std::string buffer;
+  CHECK(source.target(0, buffer) == "A B");
+  CHECK(source.target(1, buffer) == "C");
   const auto one = source_of("a\tb\nc\n", source_kind::pairs);
   CHECK_THROWS_WITH(data_source(one), ContainsSubstring(one.paths[0] + ", line 2: wanted source and target, with one tab between them, found 1 column"));
   CHECK_THROWS_WITH(data_source(source_of("a\tb\tc\n", source_kind::pairs)), ContainsSubstring("line 1") && ContainsSubstring("found 3 columns"));
@@ -222,4 +226,56 @@ TEST_CASE("any bytes are documents or an input_error") {
   }
   CHECK(refused > 100);
   CHECK(read > 100);
+}
+
+TEST_CASE("lines are read in windows, wherever those end") {
+  const auto lines_of = [](const std::string& text, uint64_t first) {
+    const input_file file(write_temporary(text));
+    strings lines;
+    line_reader reader(file, first);
+    for (uint64_t next = first; const auto line = reader.next(); next = line->end) {
+      REQUIRE(line->begin == next);
+      REQUIRE(line->text == std::string_view(text).substr(line->begin, line->text.size()));
+      lines.emplace_back(line->text);
+    }
+    REQUIRE(reader.number() == lines.size());
+    return lines;
+  };
+  CHECK(lines_of("x", 1).empty());
+  CHECK(lines_of("a\r\n\nb\rc\n\r\n", 0) == strings{"a", "", "b\rc", ""});
+  CHECK(lines_of("\xEF\xBB\xBF" "a\nb\r", 3) == strings{"a", "b\r"});
+  constexpr size_t window = 512 << 10;
+  for (const size_t length : {window - 2, window - 1, window, window + 1, 3 * window + 5}) {
+    const std::string longest(length, 'x');
+    CHECK(lines_of(longest + "\r\n" + longest + "\ny", 0) == strings{longest, longest, "y"});
+  }
+}
+
+TEST_CASE("a file that is shortened while its documents are read is an error that names it") {
+  auto options = source_of(std::string(5000, 'a') + "\n\n" + std::string(5000, 'b') + "\n", source_kind::text);
+  const data_source source(options);
+  std::string buffer;
+  CHECK(source.text(1, buffer) == std::string(5000, 'b'));
+  std::filesystem::resize_file(options.paths[0], 6000);
+  CHECK(source.text(0, buffer) == std::string(5000, 'a'));
+  CHECK_THROWS_AS(source.text(1, buffer), input_error);
+  CHECK_THROWS_WITH(source.text(1, buffer), ContainsSubstring(options.paths[0] + ": the file ends after 6000 bytes"));
+  CHECK_THROWS_WITH(source.require_unchanged(), ContainsSubstring(options.paths[0] + ": the file was changed"));
+}
+
+TEST_CASE("more files than may be open at once are read") {
+  const auto folder = temporary_path();
+  std::filesystem::create_directory(folder);
+  for (int i = 0; i < 300; ++i) std::ofstream(folder / std::to_string(i)) << "text " << i << "\n";
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit few{100, before.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &few);
+  const auto restore = std::shared_ptr<void>(nullptr, [&](void*) { setrlimit(RLIMIT_NOFILE, &before); });
+  const data_source source({.paths = {folder.string()}});
+  CHECK(source.documents() == 300);
+  std::string buffer;
+  CHECK(source.text(0, buffer) == "text 0");
+  CHECK_NOTHROW(source.require_unchanged());
+  CHECK(fingerprint_of(open_source_files({folder.string()})) != 0);
 }
