@@ -41,6 +41,9 @@ struct tensor_type_traits {
 const tensor_type_traits* find_tensor_type(uint32_t number);
 const tensor_type_traits& traits_of(tensor_type type);
 
+/// For errors about such a number: "IQ2_XS is not supported; supported are F32, F16, ...".
+std::string why_unsupported(uint32_t number);
+
 /// A matrix (or a vector: one row) in the file's own format, row-major, little-endian. A view: `bytes` must outlive it. A tensor that is
 /// still in its file is a stored_tensor (stored_tensor.hpp).
 struct tensor_view {
