@@ -99,11 +99,12 @@ TEST_CASE("a model that is split into files has the tensors of the whole one") {
 
 TEST_CASE("a split model is opened by its first file, under the name that says so") {
   const split_model model;
-  CHECK_THROWS_WITH(open_model(model.path(1)), ContainsSubstring("split.no: this is part 2 of 3 of a model: name the first, which ends in "
-                                                                 "-00001-of-00003.gguf"));
+  CHECK_THROWS_WITH(open_model(model.path(1)),
+                    ContainsSubstring("split.no: this is part 2 of 3 of a model: name the first, which ends in -00001-of-00003.gguf"));
   const auto other = model.path(0).parent_path() / "renamed.gguf";
   std::filesystem::rename(model.path(0), other);
-  CHECK_THROWS_WITH(open_model(other), Catch::Matchers::StartsWith(other.string()) && ContainsSubstring("unless its name ends in -00001-of-00003.gguf"));
+  CHECK_THROWS_WITH(open_model(other), Catch::Matchers::StartsWith(other.string()) &&
+                                           ContainsSubstring("unless its name ends in -00001-of-00003.gguf"));
 }
 
 TEST_CASE("a part that is missing, in another's place or of another model is named") {
