@@ -213,9 +213,9 @@ void on_tick(scheduler_pointer self) {
   auto& st = self->state;
   st.ticking = false;
   const auto now = self->clock().now();
-  const auto ran = st.ran.look(self, 2 * st.config.tick);
-  if (st.step) st.step->running += std::min<caf::timespan>(ran, now - st.step->started);
-  else st.awaiting += std::min<caf::timespan>(ran, now - st.awaiting_since);
+  const caf::timespan passed = now - (st.step ? st.step->started : st.awaiting_since);
+  if (passed >= st.config.tick) // Else there is nothing to look at yet.
+    (st.step ? st.step->running : st.awaiting) += std::min(st.ran.look(self, 2 * st.config.tick), passed);
   if (!st.step && st.policy.awaits_tokens() && st.awaiting > st.config.deadline_min) {
     for (const uint64_t silent : st.policy.ask_again()) {
       const auto it = st.sequences.find(silent);

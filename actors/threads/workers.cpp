@@ -96,7 +96,7 @@ void configure_workers(caf::actor_system_config& config, workers_options options
     auto* result = new coordinator(system);
     result->data().queues = std::make_unique<work_queues<caf::resumable>>(threads, awake_max);
     result->data().spin = options.spin;
-    if (options.pin)
+    if (options.pin && threads <= cpus.size())
       result->data().cpus = cpus;
     return result;
   });

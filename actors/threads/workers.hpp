@@ -25,7 +25,8 @@ struct workers_options {
   // a token; each pause longer than that costs one wake-up, and this much CPU time per thread.
   std::chrono::nanoseconds spin = std::chrono::microseconds(200);
   // Pins thread i to the i-th CPU this process may use. Off, the kernel may run two threads on one CPU while another
-  // idles; on, a thread waits for its CPU while another process uses it. Detached actors inherit the CPU of their parent.
+  // idles; on, a thread waits for its CPU while another process uses it. Detached actors inherit the CPU of their parent. Without
+  // effect with more threads than CPUs: those that are awake may not be those of different CPUs.
   bool pin = false;
 };
 

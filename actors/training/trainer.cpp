@@ -341,7 +341,9 @@ void blame(trainer_pointer self) {
 void on_tick(trainer_pointer self) {
   auto& st = self->state;
   st.ticking = false;
-  st.running += std::min<caf::timespan>(st.ran.look(self, 2 * st.config.tick), self->clock().now() - st.last_event);
+  const caf::timespan passed = self->clock().now() - st.last_event;
+  if (passed >= st.config.tick) // Else there is nothing to look at yet.
+    st.running += std::min(st.ran.look(self, 2 * st.config.tick), passed);
   if (st.phase == phase_kind::waiting) {
     if (!batch_of(st) && self->clock().now() - st.fetched > st.config.fetch_again) fetch(self, st.order.batch());
   } else if (st.phase != phase_kind::idle) {

@@ -69,8 +69,8 @@ void input_file::read(uint64_t offset, std::span<std::byte> out) const {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail("cannot read the file", errno);
     if (count == 0)
-      throw input_error(path_.string() + ": the file ends after " + std::to_string(offset) + " bytes, but had " + std::to_string(size_) +
-                        " when it was opened: it was shortened meanwhile");
+      throw input_error(path_.string() + ": the file was shortened: it has " + std::to_string(identify(descriptor).size) +
+                        " bytes now, and had " + std::to_string(size_) + " when it was opened");
     out = out.subspan(static_cast<size_t>(count));
     offset += static_cast<uint64_t>(count);
   }

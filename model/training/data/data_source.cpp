@@ -160,8 +160,17 @@ void data_source::read_text(uint32_t file) {
   const auto& separator = options_.separator;
   const bool blank_lines = separator && separator->empty();
   document.begin = text_begin(file);
-  for (line_reader lines(*files_[file], document.begin); const auto line = lines.next();) {
-    if (separator && (blank_lines ? is_blank(line->text) : line->text == *separator)) {
+  auto before = document; // This line.
+  bool is_blank_line = true;
+  line_reader lines(*files_[file], document.begin, files_[file]->size(), line_reader::long_lines::in_pieces);
+  while (const auto line = lines.next()) {
+    if (line->is_start) {
+      before = document;
+      is_blank_line = true;
+    }
+    is_blank_line = is_blank_line && is_blank(line->text);
+    if (separator && line->is_end && (blank_lines ? is_blank_line : line->is_start && line->text == *separator)) {
+      document = before;
       if (!blank_lines || document.has_lines) add(); // One blank line more is no document.
       document = {};
       document.begin = line->end;
@@ -176,7 +185,8 @@ void data_source::read_text(uint32_t file) {
 }
 
 void data_source::read_lines(uint32_t file) {
-  for (line_reader lines(*files_[file], text_begin(file)); const auto line = lines.next();) {
+  using long_lines = line_reader::long_lines;
+  for (line_reader lines(*files_[file], text_begin(file), files_[file]->size(), long_lines::whole); const auto line = lines.next();) {
     auto text = line->text;
     if (line->end == files_[file]->size() && text.ends_with('\r')) text.remove_suffix(1); // Cut off within "\r\n".
     if (is_blank(text)) continue;
@@ -267,6 +277,12 @@ std::string_view data_source::target(uint64_t document, std::string& buffer) con
   return bytes.substr(bytes.find('\t') + 1);
 }
 
+line_reader data_source::lines(uint64_t document) const {
+  TROUPE_ASSERT(document < documents_.size() && options_.kind == source_kind::text);
+  const auto& place = documents_[document];
+  return {*files_[place.file], place.offset, place.offset + place.bytes, line_reader::long_lines::in_pieces};
+}
+
 std::string_view data_source::raw_text(uint64_t document, uint64_t offset, uint64_t bytes, std::string& buffer) const {
   TROUPE_ASSERT(document < documents_.size() && options_.kind == source_kind::text);
   location place = documents_[document];
@@ -285,10 +301,9 @@ std::string data_source::place(uint64_t document) const {
   TROUPE_ASSERT(document < documents_.size());
   const auto& where = documents_[document];
   uint64_t number = 1;
-  for (line_reader lines(*files_[where.file], 0); const auto line = lines.next();) {
-    if (line->end > where.offset) break;
-    ++number;
-  }
+  using long_lines = line_reader::long_lines;
+  for (line_reader lines(*files_[where.file], 0, where.offset, long_lines::in_pieces); const auto line = lines.next();)
+    number += line->is_end;
   return files_[where.file]->path().string() + ", line " + std::to_string(number);
 }
 

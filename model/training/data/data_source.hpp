@@ -1,6 +1,7 @@
 #pragma once
 // Documents to train on, as they lie in text files.
 #include "model/training/data/source_files.hpp"
+#include "model/training/data/text_lines.hpp"
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -47,7 +48,8 @@ struct source_figures {
 /// another number of columns, or a label that was not expected, is an error, because it says that the file is not what the options
 /// claim; a line or document that is no UTF-8, or empty, is skipped and counted, because some are in every large collection.
 ///
-/// Documents are read when they are asked for; in memory are 24 bytes for each, and while the files are gone through their longest line.
+/// Documents are read when they are asked for; in memory are 24 bytes for each, and while the files are gone through some hundred KiB, or
+/// the longest line that is no plain text.
 /// Immutable and thread-safe.
 class data_source {
 public:
@@ -65,7 +67,9 @@ public:
   /// is not as long any more or cannot be read.
   std::string_view text(uint64_t document, std::string& buffer) const;
   std::string_view target(uint64_t document, std::string& buffer) const; // pairs only.
-  /// text only: some bytes of a document as they are in the file, from the first, or those after `offset` bytes.
+  /// text only: the lines of a document, long ones in pieces. The reader refers to this.
+  line_reader lines(uint64_t document) const;
+  /// text only: some bytes of a document as they are in the file.
   std::string_view raw_text(uint64_t document, uint64_t offset, uint64_t bytes, std::string& buffer) const;
   uint32_t label(uint64_t document) const;          // labels only: < labels().size()
   /// Bytes that the document takes in its file; about the length of its text.

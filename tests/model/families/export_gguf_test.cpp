@@ -12,6 +12,7 @@
 #include "model/testing/gguf_builder.hpp"
 #include "model/testing/tiny_folder.hpp"
 #include "model/tokenizer/make_tokenizer.hpp"
+#include "model/formats/gguf_content.hpp"
 #include "support/catch.hpp"
 #include "support/references.hpp"
 #include <cmath>
@@ -29,12 +30,6 @@ std::filesystem::path exported(const model_file& model, tensor_type type = tenso
 }
 
 gguf read(const std::filesystem::path& path) { return gguf(std::make_shared<const input_file>(path)); }
-
-std::string content(const gguf& file, const gguf_tensor& tensor) {
-  std::string bytes(tensor.bytes, '\0');
-  file.file()->read(tensor.offset, std::as_writable_bytes(std::span(bytes)));
-  return bytes;
-}
 
 std::vector<float> logits_of(const std::shared_ptr<const model_file>& model) {
   std::vector<uint32_t> tokens;

@@ -2,6 +2,7 @@
 // and reason. The files are made byte by byte, so that they can be wrong in exactly one way.
 #include "model/error.hpp"
 #include "model/formats/gguf.hpp"
+#include "model/formats/gguf_content.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "model/testing/gguf_builder.hpp"
@@ -12,12 +13,6 @@ using namespace troupe;
 using namespace troupe::testing;
 
 namespace {
-
-std::string content(const gguf& file, const gguf_tensor& tensor) {
-  std::string bytes(tensor.bytes, '\0');
-  file.file()->read(tensor.offset, std::as_writable_bytes(std::span(bytes)));
-  return bytes;
-}
 
 gguf open(const std::string& bytes) {
   return gguf(std::make_shared<const input_file>(write_temporary(bytes, ".gguf")));
@@ -140,8 +135,8 @@ TEST_CASE("the data section begins where the file's own alignment says") {
   file.add_tensor("b", {8}, f32, std::string(32, 'b'));
   const gguf read = open(file.bytes());
   CHECK(read.alignment() == 256);
-  CHECK(char(read.find_tensor("a")->bytes.front()) == 'a');
-  CHECK(char(read.find_tensor("b")->bytes.front()) == 'b');
+  CHECK(content(read, *read.find_tensor("a")) == std::string(32, 'a'));
+  CHECK(content(read, *read.find_tensor("b")) == std::string(32, 'b'));
 }
 
 TEST_CASE("a file that cannot be read is an input error with the system's reason") {

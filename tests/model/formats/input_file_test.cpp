@@ -42,7 +42,7 @@ TEST_CASE("a file that is shortened after it was opened is an error that names i
   std::filesystem::resize_file(path, 5000);
   CHECK(read(file, 4990, 10) == std::string(10, 'x'));
   CHECK_THROWS_AS(read(file, 4990, 20), input_error);
-  CHECK_THROWS_WITH(read(file, 4990, 20), ContainsSubstring(path.string() + ": the file ends after 5000 bytes, but had 10000"));
+  CHECK_THROWS_WITH(read(file, 4990, 20), ContainsSubstring(path.string() + ": the file was shortened: it has 5000 bytes now, and had 10000"));
   CHECK_THROWS_WITH(file.require_unchanged(), ContainsSubstring(path.string() + ": the file was changed"));
 }
 

@@ -37,7 +37,7 @@ public:
     into_.names.emplace(name, key);
     const bool is_vector = tensor.shape.size() == 1;
     return {name, tensor_type::f32, is_vector ? 1 : tensor.shape[0], tensor.shape.back(),
-            std::make_shared<const borrowed_values>(values)};
+            std::make_shared<const testing::borrowed_values>(values)};
   }
   projection_tensors projection(const std::string& name, tensor_key key) {
     projection_tensors tensors{matrix(name + ".weight", key), {}};
