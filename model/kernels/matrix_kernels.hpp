@@ -416,22 +416,6 @@ void multiply_float(const product& task, group_range groups) {
     multiply_widened<Type>(task, groups);
 }
 
-void multiply_any_float(const product& task, group_range groups) {
-  if (task.w.get().type == tensor_type::f32)
-    multiply_float<tensor_type::f32>(task, groups);
-  else if (task.w.get().type == tensor_type::f16)
-    multiply_float<tensor_type::f16>(task, groups);
-  else
-    multiply_float<tensor_type::bf16>(task, groups);
-}
-
-void multiply_any(const product& task) {
-  const group_range all{0, task.w.get().groups, nullptr};
-  const bool has_blocks = with_block_format(
-      task.w.get().type, [&](auto format) { multiply_int8<decltype(format), unchecked>(task, all); });
-  if (!has_blocks) multiply_any_float(task, all);
-}
-
 void quantize_block(f32x16 a, f32x16 b, int8_block& out) {
   const i32x16 magnitudes = all_lanes(0x7fffffff);
   const int32_t largest_bits = max_of_lanes(max(bits_of(a) & magnitudes, bits_of(b) & magnitudes));
