@@ -13,19 +13,17 @@ TROUPE_INLINE u8x64 codes_of_word(const uint8_t* block) {
     return load_codes(block + 64 * Word);
   } else if constexpr ((CodeBits & 1) != 0) {
     constexpr int below = CodeBits - 1;
-    return codes_of_word<below, Word>(block) |
-           (shift_pairs<below - Word>(load_codes(block + 64 * below)) & all_bytes(1 << below));
-  } else if constexpr ((CodeBits & 2) != 0) {
-    constexpr int below = CodeBits - 2;
-    const u8x64 pairs = load_codes(block + 64 * (below + Word / 4));
-    const u8x64 two = shift_pairs<below - 2 * (Word % 4)>(pairs) & all_bytes(3 << below);
-    if constexpr (below == 0)
-      return two;
-    else
-      return codes_of_word<below, Word>(block) | two;
-  } else {
+    const u8x64 low = codes_of_word<below, Word>(block);
+    return low | (shift_pairs<below - Word>(load_codes(block + 64 * below)) & all_bytes(1 << below));
+  } else if constexpr (CodeBits == 4) {
     const u8x64 both = load_codes(block + 64 * (Word % 4));
     return (Word < 4 ? both : shift_pairs<-4>(both)) & all_bytes(15);
+  } else if constexpr (CodeBits == 2) {
+    return shift_pairs<-2 * (Word % 4)>(load_codes(block + 64 * (Word / 4))) & all_bytes(3);
+  } else {
+    static_assert(CodeBits == 6);
+    const u8x64 low = codes_of_word<4, Word>(block);
+    return low | (shift_pairs<4 - 2 * (Word % 4)>(load_codes(block + 64 * (4 + Word / 4))) & all_bytes(48));
   }
 }
 
