@@ -174,27 +174,27 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
       repeat<Groups>([&](auto g) TROUPE_LAMBDA {
         const f32x16 scales = Weights::template scales<part>(t.scales[g], block);
         repeat<Rows>([&](auto r) TROUPE_LAMBDA {
-          const f32x16 dot = to_float(dots[g][r]);
+          const f32x16 dot = to_float(dots[g][r]), x_scale = all_lanes(t.x[r][block].scale);
           if constexpr (parts == 1)
-            sums.v[g][r] = fma(dot, scales * all_lanes(t.x[r][block].scale), sums.v[g][r]);
+            sums.v[g][r] = fma(dot, scales * x_scale, sums.v[g][r]);
           else if constexpr (part == 0)
             both.v[g][r] = dot * scales;
-          else
+          else if constexpr (has_minimum(format::scaling))
             both.v[g][r] = fma(dot, scales, both.v[g][r]);
+          else
+            sums.v[g][r] = fma(fma(dot, scales, both.v[g][r]), x_scale, sums.v[g][r]);
         });
         if constexpr (has_minimum(format::scaling)) {
           const f32x16 minimums = Weights::template minimums<part>(t.scales[g], block);
           repeat<Rows>([&](auto r) TROUPE_LAMBDA {
-            if constexpr (parts == 1)
+            if constexpr (parts == 1) {
               sums.v[g][r] = fma(minimums, all_lanes(t.x[r][block].scaled_sum), sums.v[g][r]);
-            else
+            } else {
               both.v[g][r] = fma(minimums, to_float(negative_sum<format, part>(t.x[r][block])), both.v[g][r]);
+              if constexpr (part == 1) sums.v[g][r] = fma(both.v[g][r], all_lanes(t.x[r][block].scale), sums.v[g][r]);
+            }
           });
         }
-        if constexpr (parts == 2 && part == 1)
-          repeat<Rows>([&](auto r) TROUPE_LAMBDA {
-            sums.v[g][r] = fma(both.v[g][r], all_lanes(t.x[r][block].scale), sums.v[g][r]);
-          });
       });
     });
   }
