@@ -24,14 +24,27 @@ enum class rope_kind : uint8_t {
   half_split,  // Pairs (i, i + dimensions/2): GPT-NeoX, qwen.
 };
 
+/// YaRN (Peng et al. 2023, section 3): pairs that turn more than beta_fast times within the original context keep their frequency; those
+/// that turn less than beta_slow times have it divided by `factor`; between them it is interpolated by the pair's number. What is turned
+/// is also multiplied by `magnitude`.
+struct yarn_spec {
+  float factor = 1;
+  uint32_t original_context = 0; // In positions.
+  float beta_fast = 32, beta_slow = 1;
+  float magnitude = 1;        // 1 + 0.1 ln(factor), unless a model says otherwise.
+  bool has_whole_bounds = true; // The numbers of the two pairs that bound the range are rounded away from each other.
+  bool operator==(const yarn_spec&) const = default;
+};
+
 /// Rotary positions (Su et al. 2021, eq. 34): pair i of a head turns by position * frequency(i),
-/// frequency(i) = base^(-2i/dimensions), divided by scaling_factor, and by factors[i] where given.
+/// frequency(i) = base^(-2i/dimensions), divided by scaling_factor, by factors[i] where given, and changed by YaRN.
 struct rope_spec {
   rope_kind kind = rope_kind::none;
   uint32_t dimensions = 0;    // Leading elements of a head that turn; even.
   float base = 10000.0f;
   float scaling_factor = 1.0f; // Linear scaling: positions are divided by it.
   std::vector<float> factors;  // Per pair, [dimensions / 2], or empty (llama 3.1's rope_freqs).
+  std::optional<yarn_spec> yarn = std::nullopt;
   bool operator==(const rope_spec&) const = default;
 };
 

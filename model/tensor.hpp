@@ -20,9 +20,13 @@ enum class tensor_type : uint32_t {
   q5_0 = 6,
   q5_1 = 7,
   q8_0 = 8,
+  q2_k = 10,
+  q3_k = 11,
   q4_k = 12,
   q5_k = 13,
   q6_k = 14,
+  iq4_nl = 20,
+  iq4_xs = 23,
   bf16 = 30,
 };
 
@@ -36,6 +40,9 @@ struct tensor_type_traits {
 /// The traits of a type number read from a file; nullptr for a number this program does not know.
 const tensor_type_traits* find_tensor_type(uint32_t number);
 const tensor_type_traits& traits_of(tensor_type type);
+
+/// For errors about such a number: "IQ2_XS is not supported; supported are F32, F16, ...".
+std::string why_unsupported(uint32_t number);
 
 /// A matrix (or a vector: one row) in the file's own format, row-major, little-endian. A view: `bytes` must outlive it. A tensor that is
 /// still in its file is a stored_tensor (stored_tensor.hpp).

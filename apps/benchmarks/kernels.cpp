@@ -114,7 +114,8 @@ void train_matrix(benchmark::State& state, gemm_of what, uint32_t rows, uint32_t
 
 void register_all() {
   constexpr tensor_type types[]{tensor_type::q8_0, tensor_type::q4_0, tensor_type::q4_1, tensor_type::q5_0,
-                                tensor_type::q5_1, tensor_type::q4_k, tensor_type::q5_k, tensor_type::q6_k,
+                                tensor_type::q5_1, tensor_type::q2_k, tensor_type::q3_k, tensor_type::q4_k,
+                                tensor_type::q5_k, tensor_type::q6_k, tensor_type::iq4_nl, tensor_type::iq4_xs,
                                 tensor_type::f16,  tensor_type::bf16, tensor_type::f32};
   for (const tensor_type type : types) {
     const std::string name = "multiply/" + std::string(traits_of(type).name) + "/";

@@ -129,9 +129,21 @@ private:
       header.add_string(key("rope.scaling.type"), "linear");
       header.add_f32(key("rope.scaling.factor"), rope().scaling_factor);
     }
+    if (rope().yarn) add_yarn(header, *rope().yarn);
     // llama.cpp reads the tensor "rope_freqs.weight" for llama, and refuses it for the others.
     if (!rope().factors.empty() && model_.gguf_rope != rope_kind::interleaved)
       fail("rotary positions with a factor for each pair are known in llama's GGUF files only");
+  }
+
+  void add_yarn(gguf_header& header, const yarn_spec& yarn) const {
+    if (!yarn.has_whole_bounds) fail("GGUF files know no YaRN whose range is not bounded by whole pairs (truncate in config.json)");
+    header.add_string(key("rope.scaling.type"), "yarn");
+    header.add_f32(key("rope.scaling.factor"), yarn.factor);
+    header.add_u32(key("rope.scaling.original_context_length"), yarn.original_context);
+    header.add_f32(key("rope.scaling.yarn_beta_fast"), yarn.beta_fast);
+    header.add_f32(key("rope.scaling.yarn_beta_slow"), yarn.beta_slow);
+    // Readers multiply it with what the paper says.
+    header.add_f32(key("rope.scaling.attn_factor"), yarn.magnitude / float(1 + 0.1 * std::log(double(yarn.factor))));
   }
 
   const model_file& model_;

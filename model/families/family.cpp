@@ -20,16 +20,10 @@ std::string supported() {
   return list;
 }
 
-/// Adapters, projectors and parts of split models are GGUF files too, but not models.
+/// Adapters and projectors are GGUF files too, but not models.
 void require_whole_model(const gguf& file) {
   const auto type = file.find_string("general.type");
   if (type && *type != "model") file.fail("general.type", "wanted a model, found " + in_quotes(*type));
-  const auto parts = file.find_unsigned("split.count");
-  if (parts && *parts > 1) {
-    file.fail("split.count",
-              "this is one of " + std::to_string(*parts) +
-                  " parts of a model; join them into one file first (llama-gguf-split --merge)");
-  }
 }
 
 const family& find_family(const model_source& source, std::string_view key, std::string_view architecture) {

@@ -145,9 +145,9 @@ model_spec start_spec(const model_source& source, std::string_view architecture,
 projection_tensors read_output(const hyperparameters& parameters, tensor_lookup& tensors,
                                const stored_tensor& embedding, bool tied_by_default);
 
-/// Rotary positions. `kind` is that of a GGUF file: Hugging Face's weights are always for half_split.
-rope_spec read_rope(const hyperparameters& parameters, tensor_lookup& tensors, rope_kind kind,
-                    uint32_t head_dim);
+/// Rotary positions. `kind` is that of a GGUF file: Hugging Face's weights are always for half_split. YaRN extends sizes.context_length
+/// to the original context times its factor, where that is more: published configurations leave it as it was.
+rope_spec read_rope(const hyperparameters& parameters, tensor_lookup& tensors, rope_kind kind, decoder_sizes& sizes);
 
 // Bounds that keep every later product within 64 bits and every allocation within reason; no published model
 // comes near.

@@ -92,10 +92,10 @@ model_description describe_gated_decoder(const model_source& source, const gated
     parameters.require_text({"", "hidden_act"}, {"silu", "swish"});
     tensors.ignore_endings({".rotary_emb.inv_freq"});
   }
-  const decoder_sizes sizes = read_sizes(source, parameters, gated_decoder_keys);
+  decoder_sizes sizes = read_sizes(source, parameters, gated_decoder_keys);
   const norm_spec norm{norm_kind::rms, parameters.number({"attention.layer_norm_rms_epsilon", "rms_norm_eps"},
                                                          epsilon_bounds)};
-  const rope_spec rope = read_rope(parameters, tensors, traits.rope, sizes.head_dim);
+  const rope_spec rope = read_rope(parameters, tensors, traits.rope, sizes);
   const bias_rules biases = read_bias_rules(parameters, traits);
 
   model_description model;

@@ -64,8 +64,13 @@ void require_known_rope(const json_node& config) {
   if (parameters && scaling) scaling->fail("rope_parameters says the same; wanted one of them");
   for (const auto& found : {parameters, scaling}) {
     if (!found) continue;
-    found->require_only({"rope_type", "type", "rope_theta", "factor", "low_freq_factor", "high_freq_factor",
-                         "original_max_position_embeddings", "partial_rotary_factor"});
+    if (found->text_or("rope_type", found->text_or("type", "")) == "yarn") {
+      found->require_only({"rope_type", "type", "rope_theta", "factor", "original_max_position_embeddings", "partial_rotary_factor",
+                           "attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate"});
+    } else {
+      found->require_only({"rope_type", "type", "rope_theta", "factor", "low_freq_factor", "high_freq_factor",
+                           "original_max_position_embeddings", "partial_rotary_factor"});
+    }
     const auto partial = found->find("partial_rotary_factor");
     if (partial && partial->number() != 1) partial->fail_kind("1");
   }

@@ -28,9 +28,74 @@ Value require(const gguf& file, std::string_view key, const std::optional<Value>
   return *value;
 }
 
+/// How the name of part `number` of `count`, from 1, ends.
+std::string ending_of_part(uint64_t number, uint64_t count) {
+  const auto digits = [](uint64_t value) {
+    const std::string text = std::to_string(value);
+    return std::string(5 - std::min<size_t>(5, text.size()), '0') + text;
+  };
+  return "-" + digits(number) + "-of-" + digits(count) + ".gguf";
+}
+
+/// A key that all parts must have alike.
+void require_split(const gguf& part, std::string_view key, uint64_t wanted, std::string_view why) {
+  const uint64_t found = part.get_unsigned(key);
+  if (found != wanted) part.fail(key, "wanted " + std::to_string(wanted) + ", " + std::string(why) + ", found " + std::to_string(found));
+}
+
 } // namespace
 
-gguf::gguf(std::shared_ptr<const input_file> file) : file_(std::move(file)) {
+gguf::gguf(std::shared_ptr<const input_file> file) : gguf(std::move(file), one_file{}) {
+  if (const auto count = find_unsigned("split.count"); count && *count > 1) open_parts(*count);
+}
+
+void gguf::open_parts(uint64_t count) {
+  const uint64_t number = get_unsigned("split.no") + 1;
+  const std::string name = path().filename().string(), of = std::to_string(count);
+  if (number != 1) {
+    fail("split.no", "this is part " + std::to_string(number) + " of " + of + " of a model: name the first, which ends in " +
+                         ending_of_part(1, count));
+  }
+  if (!name.ends_with(ending_of_part(1, count))) {
+    fail("split.count", "this is the first of " + of + " parts of a model, and the others cannot be found unless its name ends in " +
+                            ending_of_part(1, count));
+  }
+  const uint64_t tensors_wanted = get_unsigned("split.tensors.count");
+  const std::string stem = name.substr(0, name.size() - ending_of_part(1, count).size());
+  for (uint64_t part = 1; part < count; ++part) {
+    const auto path_of_part = path().parent_path() / (stem + ending_of_part(part + 1, count));
+    others_.push_back(std::unique_ptr<const gguf>(new gguf(std::make_shared<const input_file>(path_of_part), one_file{})));
+    const gguf& other = *others_.back();
+    require_split(other, "split.no", part, "as the file's name says");
+    require_split(other, "split.count", count, "as in the first part");
+    require_split(other, "split.tensors.count", tensors_wanted, "as in the first part");
+    for (const gguf_tensor& tensor : other.tensors_) {
+      if (find_tensor(tensor.name) != nullptr) other.fail_tensor(tensor.name, "is in " + path_of_tensor(tensor.name).string() + " too");
+    }
+    for (gguf_tensor tensor : other.tensors_) {
+      tensor.part = uint32_t(part);
+      tensors_.push_back(tensor);
+    }
+    std::sort(tensors_.begin(), tensors_.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  }
+  if (tensors_.size() != tensors_wanted) {
+    fail("split.tensors.count", "says " + std::to_string(tensors_wanted) + ", but the " + of + " parts have " +
+                                    std::to_string(tensors_.size()) + " tensors together");
+  }
+}
+
+std::vector<std::shared_ptr<const input_file>> gguf::files() const {
+  std::vector<std::shared_ptr<const input_file>> files{file_};
+  for (const auto& other : others_) files.push_back(other->file_);
+  return files;
+}
+
+const std::filesystem::path& gguf::path_of_tensor(std::string_view name) const {
+  const gguf_tensor* tensor = find_tensor(name);
+  return tensor == nullptr ? path() : file_of(*tensor)->path();
+}
+
+gguf::gguf(std::shared_ptr<const input_file> file, one_file) : file_(std::move(file)) {
   constexpr uint64_t header_bytes_max = uint64_t(1) << 30; // No real file comes near.
   for (uint64_t bytes = uint64_t(1) << 20;; bytes *= 4) {
     header_.resize(std::min(bytes, file_->size()));
@@ -60,7 +125,7 @@ void gguf::parse() {
 
 source_tensor gguf::tensor(size_t index) const {
   const gguf_tensor& found = tensors_[index];
-  return {found.name, traits_of(found.type).name, found.type, found.rows, found.columns, file_, found.offset, found.bytes};
+  return {found.name, traits_of(found.type).name, found.type, found.rows, found.columns, file_of(found), found.offset, found.bytes};
 }
 
 const gguf_entry* gguf::find(std::string_view key) const {

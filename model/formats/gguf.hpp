@@ -9,6 +9,9 @@
 // The file is not trusted. Opening walks through all of the metadata and all tensor descriptions once and
 // checks every count, length, offset and product before it is used; what is kept are views into the header,
 // so memory grows with what the file really holds and never with a number that it only states. Of the tensors it reads nothing.
+//
+// A model may be split into files NAME-00001-of-00003.gguf, NAME-00002-of-00003.gguf, ... The first has all the keys; each has some of the
+// tensors, and says which part it is: split.no (from 0), split.count, and in split.tensors.count how many tensors all have together.
 #include "model/formats/gguf_values.hpp"
 #include "model/formats/input_file.hpp"
 #include "model/formats/model_source.hpp"
@@ -25,10 +28,11 @@ namespace troupe {
 
 class gguf final : public model_source {
 public:
-  /// Throws input_error naming the file, the place and the reason.
+  /// Opens the other parts of a split model too, of which `file` must be the first. Throws input_error naming the file, the place and the
+  /// reason: also when a part is missing, is another part than its name says, or does not belong to the others.
   explicit gguf(std::shared_ptr<const input_file> file);
 
-  const std::shared_ptr<const input_file>& file() const { return file_; }
+  const std::shared_ptr<const input_file>& file() const { return file_; } // The first.
   uint32_t version() const { return version_; }
   uint64_t alignment() const { return alignment_; }
   const std::vector<gguf_entry>& entries() const { return entries_; }  // Sorted by key.
@@ -48,7 +52,7 @@ public:
   const gguf_array* find_array(std::string_view key) const;
   size_t tensor_count() const override { return tensors_.size(); }
   source_tensor tensor(size_t index) const override;
-  std::vector<std::shared_ptr<const input_file>> files() const override { return {file_}; }
+  std::vector<std::shared_ptr<const input_file>> files() const override;
 
   // The same, but the key must be there.
   uint64_t get_unsigned(std::string_view key) const;
@@ -63,16 +67,23 @@ public:
 
 
 private:
+  struct one_file {}; // Not the other parts.
+  gguf(std::shared_ptr<const input_file> file, one_file);
   void parse();
+  void open_parts(uint64_t count);
+  const std::shared_ptr<const input_file>& file_of(const gguf_tensor& tensor) const {
+    return tensor.part == 0 ? file_ : others_[tensor.part - 1]->file_;
+  }
   const std::filesystem::path& path_of_keys() const override { return file_->path(); }
-  const std::filesystem::path& path_of_tensor(std::string_view) const override { return file_->path(); }
+  const std::filesystem::path& path_of_tensor(std::string_view name) const override;
 
   std::shared_ptr<const input_file> file_;
   std::vector<std::byte> header_; // The first bytes of the file: at least all but the tensors' own.
   uint32_t version_ = 0;
   uint64_t alignment_ = 32;
   std::vector<gguf_entry> entries_;
-  std::vector<gguf_tensor> tensors_;
+  std::vector<gguf_tensor> tensors_;                  // Of all parts.
+  std::vector<std::unique_ptr<const gguf>> others_; // The parts behind the first.
 };
 
 } // namespace troupe

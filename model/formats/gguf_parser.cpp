@@ -224,7 +224,7 @@ gguf_parser::placed_tensor gguf_parser::read_tensor(uint64_t index) {
   read_dimensions(place, tensor);
   const auto type_number = read<uint32_t>(place, "its type");
   const tensor_type_traits* traits = find_tensor_type(type_number);
-  if (traits == nullptr) fail(place, "tensor type " + number(type_number) + " is unknown or not supported");
+  if (traits == nullptr) fail(place, "its type " + why_unsupported(type_number));
   tensor.type = traits->type;
   if (tensor.columns % traits->block_elements != 0) {
     fail(place, "rows of " + number(tensor.columns) + " elements are not whole blocks of " +

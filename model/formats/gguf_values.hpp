@@ -44,6 +44,7 @@ struct gguf_entry {
 
 struct gguf_tensor {
   std::string_view name;
+  uint32_t part = 0; // Which file of a split model it is in, from 0.
   tensor_type type = tensor_type::f32;
   uint64_t rows = 0;    // Product of the outer dimensions.
   uint64_t columns = 0; // The inner dimension.

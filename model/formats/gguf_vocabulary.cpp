@@ -158,6 +158,23 @@ bool begins_with_bos(std::string_view pre_tokenizer) {
   return std::find(names.begin(), names.end(), pre_tokenizer) != names.end();
 }
 
+/// Pre-tokenizers of vocabularies whose tokenizer.json begins with form NFC: those of Qwen, of GPT-NeoX (mpt, olmo) and of Cohere.
+/// GGUF files do not say it, and llama.cpp does not do it, but the models were trained with it.
+bool begins_with_composition(std::string_view pre_tokenizer) {
+  constexpr std::array<std::string_view, 6> names{"qwen2", "qwen35", "deepseek-r1-qwen", "mpt", "olmo", "command-r"};
+  return std::find(names.begin(), names.end(), pre_tokenizer) != names.end();
+}
+
+void read_pre_tokenizer(const gguf& file, vocabulary& words) {
+  const auto name = file.find_string("tokenizer.ggml.pre");
+  words.pre_tokenizer = name.value_or("default");
+  if (words.kind != tokenizer_kind::byte_pair) return;
+  words.compose = begins_with_composition(words.pre_tokenizer);
+  if (name) return;
+  words.warnings.push_back("tokenizer.ggml.pre is missing: how text is cut into words before it becomes tokens is assumed to be "
+                           "\"default\", as llama.cpp does; if that is not what the model was trained with, its answers are worse");
+}
+
 void read_flags(const gguf& file, vocabulary& words) {
   const bool is_sentencepiece = words.kind == tokenizer_kind::sentencepiece;
   const bool bos_by_default = is_sentencepiece || begins_with_bos(words.pre_tokenizer);
@@ -181,7 +198,7 @@ vocabulary read_vocabulary(const gguf& file, uint32_t embedding_rows) {
   vocabulary words;
   words.kind = read_kind(file);
   if (words.kind == tokenizer_kind::none) return words;
-  words.pre_tokenizer = file.find_string("tokenizer.ggml.pre").value_or("default");
+  read_pre_tokenizer(file, words);
   read_pieces(file, embedding_rows, words);
   read_scores(file, words);
   read_kinds(file, words);

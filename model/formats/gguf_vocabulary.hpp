@@ -11,12 +11,12 @@ namespace troupe {
 /// "[PAD<id>]", since the model may still choose those ids. So pieces, kinds and (sentencepiece) scores have
 /// embedding_rows elements each, and all special ids are below that. A file without "tokenizer.ggml.model"
 /// gets kind none and no pieces. What is absent gets the value that llama.cpp takes for that kind of
-/// tokenizer. Throws input_error naming the key.
+/// tokenizer. A missing tokenizer.ggml.pre is one of the warnings. Throws input_error naming the key.
 vocabulary read_vocabulary(const gguf& file, uint32_t embedding_rows);
 
 /// Adds the keys "tokenizer.*" by which read_vocabulary, and llama.cpp, read these words. They then give the same
-/// ids, but for what the format does not know: composition to NFC, and of added tokens that they take white space
-/// beside them or stand as single words only.
+/// ids, but for what the format does not know: composition to NFC, which goes by the name of the pre-tokenizer, and of added tokens that
+/// they take white space beside them or stand as single words only.
 /// - sentencepiece: as "llama".
 /// - character_pair: as "llama" too, where merging by scores comes to the same: the merges of a piece follow each
 ///   other, and every way to put a piece together from two others is among the merges. So it is in vocabularies that

@@ -6,6 +6,8 @@
 #include "model/kernels/matrix_kernels.hpp"
 // check_kernels.hpp needs those.
 #include "model/kernels/check_kernels.hpp"
+// product_kernels.hpp needs both.
+#include "model/kernels/product_kernels.hpp"
 #include "model/kernels/rowwise_kernels.hpp"
 // attention_kernels.hpp needs exponential() of rowwise_kernels.hpp.
 #include "model/kernels/attention_kernels.hpp"

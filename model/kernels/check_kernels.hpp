@@ -49,23 +49,4 @@ bool multiply_int8_checked(const product& task, uint32_t* totals) {
   return true;
 }
 
-/// Each strip while it is in a cache anyway.
-bool multiply_float_checked(const product& task) {
-  const packed_matrix::layout& w = task.w.get();
-  for (uint32_t strip = 0; strip < w.strips.size(); ++strip) {
-    const uint32_t first = strip * strip_groups, last = std::min(first + strip_groups, w.groups);
-    if (sum_words(w.codes(first), (last - first) * w.code_bytes) != w.strips[strip].codes) return false;
-    multiply_any_float(task, {first, last, nullptr});
-  }
-  return true;
-}
-
-bool multiply_checked(const product& task, uint32_t* totals) {
-  bool is_right = false;
-  const bool has_blocks = with_block_format(task.w.get().type, [&](auto format) {
-    is_right = multiply_int8_checked<decltype(format), checked>(task, totals);
-  });
-  return has_blocks ? is_right : multiply_float_checked(task);
-}
-
 } // namespace troupe::TROUPE_ISA

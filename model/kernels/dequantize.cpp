@@ -13,15 +13,16 @@ void dequantize_block(const uint8_t* block, float* out) {
   Format::unpack(block, parts);
   const float d = float_of_half(parts.d), minimum = float_of_half(parts.minimum);
   for (uint32_t i = 0; i < Format::elements; ++i) {
-    const float code = float(int(parts.codes[i]) - int(Format::offset));
+    const float value = float(value_of<Format>(parts.codes[i]));
+    const uint32_t run = i / Format::scale_run;
     if constexpr (Format::scaling == scale_kind::half)
-      out[i] = d * code;
+      out[i] = d * value;
     else if constexpr (Format::scaling == scale_kind::half_minimum)
-      out[i] = d * code + minimum;
-    else if constexpr (Format::scaling == scale_kind::super_minimum)
-      out[i] = d * float(parts.scales[i / 32]) * code - minimum * float(parts.minimums[i / 32]);
+      out[i] = d * value + minimum;
+    else if constexpr (Format::scaling == scale_kind::super_signed)
+      out[i] = d * float(int8_t(parts.scales[run])) * value;
     else
-      out[i] = d * float(int8_t(parts.scales[i / 16])) * code;
+      out[i] = d * float(parts.scales[run]) * value - minimum * float(parts.minimums[run]);
   }
 }
 

@@ -10,17 +10,17 @@
 // Codes, per block of 32 columns, in vectors of 64 bytes = [16 rows][4 columns]. "Word j" is columns
 // 4j..4j+3, j < 8.
 //   8 bits: vectors of words 0..7.
-//   4 bits: vectors 0..3; vector v has word v in its low nibbles, word v + 4 in its high ones.
-//   5 bits: those four, then one vector whose bit j is the fifth bit of word j.
-//   6 bits: those four, then two vectors; bits 2j, 2j+1 of the first are the upper bits of word j, of the
-//   second of word
-//           j + 4, j < 4.
+//   fewer:  planes of 4, 2 and 1 bits, in this order, those that add up to the bits of a code; the first has the lowest bits.
+//     4: vectors 0..3; vector v has word v in its low nibbles, word v + 4 in its high ones.
+//     2: vectors 0..1; bits 2j, 2j+1 of vector v belong to word 4 v + j, j < 4.
+//     1: one vector; bit j belongs to word j.
 //
-// Scales, per block of 32 columns (half*) or of 256 (super*), binary16 as f16:
+// Scales, per block of 32 columns (half*) or of 256 (super*), binary16 as f16. A run is 16 or 32 columns, as the format says:
 //   half:           f16 d[16].
 //   half_minimum:   f16 d[16], f16 m[16].
-//   super_minimum:  f16 d[16], f16 -dmin[16], then 8 times: u8 scale[16], u8 minimum[16].
-//   super_signed:   f16 d[16], then 16 times i8 scale[16].
+//   super_minimum:  f16 d[16], f16 -dmin[16], then for each run: u8 scale[16], u8 minimum[16].
+//   super_nibbles:  f16 d[16], f16 dmin[16], then for each run: u8 [16], scale in the low nibble, minimum in the high one.
+//   super_signed:   f16 d[16], then for each run: i8 scale[16].
 #include "model/kernels/blocks.hpp"
 #include "model/kernels/matrix.hpp"
 #include "model/kernels/weight_memory.hpp"
@@ -41,22 +41,24 @@ struct strip_sums {
 /// Of 32 columns of a group.
 constexpr uint64_t packed_code_bytes(uint32_t code_bits) { return uint64_t(code_bits) * 64; }
 
-/// Columns that one record of scales covers.
-constexpr uint32_t scale_columns(scale_kind kind) {
-  return kind == scale_kind::half || kind == scale_kind::half_minimum ? 32 : 256;
+/// Bytes of a record of scales before those of the runs.
+constexpr uint64_t scales_of_runs(scale_kind kind) {
+  return kind == scale_kind::half || kind == scale_kind::super_signed ? 32 : 64;
 }
 
-/// Of one record of scales of a group.
-constexpr uint64_t packed_scale_bytes(scale_kind kind) {
-  switch (kind) {
+/// Of one record of scales of a group: Format::elements columns.
+template <class Format>
+constexpr uint64_t packed_scale_bytes() {
+  constexpr uint64_t runs = Format::elements / Format::scale_run, start = scales_of_runs(Format::scaling);
+  switch (Format::scaling) {
   case scale_kind::half:
-    return 32;
   case scale_kind::half_minimum:
-    return 64;
+    return start;
   case scale_kind::super_minimum:
-    return 64 + 8 * 32;
+    return start + runs * 32;
+  case scale_kind::super_nibbles:
   case scale_kind::super_signed:
-    return 32 + 16 * 16;
+    return start + runs * 16;
   }
   return 0;
 }
@@ -71,7 +73,7 @@ struct packed_matrix::layout {
   const uint8_t* codes(uint32_t group) const { return memory.get() + groups * scale_bytes + group * code_bytes; }
   uint64_t bytes() const { return groups * (scale_bytes + code_bytes); }
   // Kept so that wrong bits are found. Of products only, else null: the sums over a strip's rows, those included that do
-  // not exist, of code - offset: [strips][columns].
+  // not exist, of the codes' values: [strips][columns].
   kept_sums keep = kept_sums::none;
   int16_t* column_sums = nullptr;
   std::vector<strip_sums> strips; // [strips] or empty.

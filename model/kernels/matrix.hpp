@@ -5,11 +5,12 @@
 // number of rows, the slice of W, the thread or the instruction set: every output element is computed in one vector
 // lane, which walks the columns from first to last.
 //   float32:      y = fma(w[k], x[k], y) for k = 0, 1, ...; 16-bit weights are widened exactly.
-//   int8_blocks:  within a block of 32 columns dot = sum of (code - offset) * x code, exact in int32; then
+//   int8_blocks:  within a block of 32 columns dot = sum of w value * x code, exact in int32; then
 //                 y = fma(float(dot), w_scale * x_scale, y), and for formats with minimums
 //                 y = fma(w_minimum, x_scaled_sum, y); blocks in order. w_scale and w_minimum are exact
-//                 products of what the file holds. Q6_K has two scales in a block, and a dot for each:
-//                 y = fma(fma(float(dot2), w_scale2, float(dot1) * w_scale1), x_scale, y).
+//                 products of what the file holds. Q2_K, Q3_K and Q6_K have two scales in a block, and a dot for each:
+//                 t = float(dot1) * w_scale1, t = fma(float(dot2), w_scale2, t), y = fma(t, x_scale, y); Q2_K has minimums
+//                 too, and after either step t = fma(w_minimum, the sum of the x codes in that half, t).
 // The bias is added last.
 #include "model/kernels/rows.hpp"
 #include "model/kernels/weight_memory.hpp"
@@ -68,17 +69,17 @@ enum class kept_sums : uint8_t {
   none,
   words,   // Of all its words, by strips of 64 rows: is_intact().
   columns, // And, of quantised types, of the columns of each strip: for multiply_checked(). 2.9 % more memory for Q8_0, 5.6 %
-           // for Q4_0: 2 bytes for each column of a strip.
+           // for Q4_0, 9.5 % for Q2_K: 2 bytes for each column of a strip.
 };
 
 /// A weight matrix (rows of W are outputs), immutable after `pack`, laid out for the kernels in groups of 16
 /// rows: a vector holds the same few columns of 16 rows (model/kernels/layout.hpp). Rows beyond the last are
 /// zero. Shared freely between actors and threads. Memory, in bits per weight (rows a multiple of 16, columns of 64, or of
-/// 512 for Q6_K):
+/// 512 for Q3_K, Q6_K and IQ4_XS):
 ///
-///   type    F32  F16  BF16  Q4_0  Q4_1  Q5_0  Q5_1  Q8_0  Q4_K   Q5_K   Q6_K
-///   file    32   16   16    4.5   5     5.5   6     8.5   4.5    5.5    6.5625
-///   packed  32   16   16    4.5   5     5.5   6     8.5   4.625  5.625  6.5625
+///   type    F32  F16  BF16  Q4_0  Q4_1  Q5_0  Q5_1  Q8_0  Q2_K   Q3_K    Q4_K   Q5_K   Q6_K    IQ4_NL  IQ4_XS
+///   file    32   16   16    4.5   5     5.5   6     8.5   2.625  3.4375  4.5    5.5    6.5625  4.5     4.25
+///   packed  32   16   16    4.5   5     5.5   6     8.5   2.625  3.5625  4.625  5.625  6.5625  4.5     4.3125
 class packed_matrix {
 public:
   /// Memory that a packed tensor takes, a multiple of 64. At least one row and one column.

@@ -106,20 +106,24 @@ TROUPE_INLINE void fetch_share(const uint8_t*& ahead, uint32_t lines) {
 
 constexpr int log2_of(uint32_t x) { return x <= 1 ? 0 : 1 + log2_of(x / 2); }
 
+/// -(the sum of the activations' codes) in the columns of a part.
+template <class Format, int Part>
+TROUPE_INLINE i32x16 negative_sum(const int8_block& x) {
+  if constexpr (parts_of<Format> == 1)
+    return all_lanes(x.negative_sum);
+  else if constexpr (Part == 0)
+    return all_lanes(x.negative_first_half);
+  else
+    return all_lanes(x.negative_sum) - all_lanes(x.negative_first_half);
+}
+
 /// What a sum of int8 products starts with: -offset * (sum of the activations' codes).
 template <class Format, int Part>
 TROUPE_INLINE i32x16 start_of_dot(const int8_block& x) {
-  if constexpr (Format::offset == 0 || (Format::offset == 128 && dot_removes_128)) {
+  if constexpr (Format::offset == 0 || (Format::offset == 128 && dot_removes_128))
     return all_lanes(0);
-  } else {
-    constexpr int shift = log2_of(Format::offset);
-    if constexpr (Format::scaling != scale_kind::super_signed)
-      return shift_left<shift>(all_lanes(x.negative_sum));
-    else if constexpr (Part == 0)
-      return shift_left<shift>(all_lanes(x.negative_first_half));
-    else
-      return shift_left<shift>(all_lanes(x.negative_sum) - all_lanes(x.negative_first_half));
-  }
+  else
+    return shift_left<log2_of(Format::offset)>(negative_sum<Format, Part>(x));
 }
 
 /// Weights: packed_blocks or unpacked_blocks, as the tile's codes and scales are.
@@ -128,7 +132,7 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
   using format = typename Weights::format;
   const tile<Groups, Rows, int8_block> t =
       task; // A copy that nothing else refers to: its pointers stay in registers.
-  constexpr int parts = parts_of(format::scaling);
+  constexpr int parts = parts_of<format>;
   constexpr int words = 8 / parts;
   [[maybe_unused]] constexpr uint64_t block_bytes = packed_code_bytes(format::code_bits);
   tile_sums<Groups, Rows> sums;
@@ -141,7 +145,7 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
       fetch_stream<format::code_bits, block_bytes / 64>(t, uint64_t(block) * block_bytes, uint64_t(t.last) * block_bytes);
     else
       fetch_share(ahead, t.ahead_lines);
-    [[maybe_unused]] tile_sums<Groups, Rows> both; // Of the two parts of a block.
+    [[maybe_unused]] tile_sums<Groups, Rows> both; // Of the two parts of a block, without the activations' scale.
     repeat<parts>([&](auto part) TROUPE_LAMBDA {
       i32x16 dots[Groups][Rows];
       repeat<Rows>([&](auto r) TROUPE_LAMBDA {
@@ -156,7 +160,7 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
         repeat<Rows>([&](auto r) TROUPE_LAMBDA {
           const i32x16 x = broadcast_codes(t.x[r][block].codes + 4 * (part * words + word));
           repeat<Groups>(
-              [&](auto g) TROUPE_LAMBDA { dots[g][r] = dot_codes<format::code_bits>(dots[g][r], w[g], x); });
+              [&](auto g) TROUPE_LAMBDA { dots[g][r] = dot_codes<product_bits<format>>(dots[g][r], w[g], x); });
         });
       });
       if constexpr (Check::is_on)
@@ -175,13 +179,20 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
             sums.v[g][r] = fma(dot, scales * x_scale, sums.v[g][r]);
           else if constexpr (part == 0)
             both.v[g][r] = dot * scales;
+          else if constexpr (has_minimum(format::scaling))
+            both.v[g][r] = fma(dot, scales, both.v[g][r]);
           else
             sums.v[g][r] = fma(fma(dot, scales, both.v[g][r]), x_scale, sums.v[g][r]);
         });
         if constexpr (has_minimum(format::scaling)) {
-          const f32x16 minimums = Weights::minimums(t.scales[g], block);
+          const f32x16 minimums = Weights::template minimums<part>(t.scales[g], block);
           repeat<Rows>([&](auto r) TROUPE_LAMBDA {
-            sums.v[g][r] = fma(minimums, all_lanes(t.x[r][block].scaled_sum), sums.v[g][r]);
+            if constexpr (parts == 1) {
+              sums.v[g][r] = fma(minimums, all_lanes(t.x[r][block].scaled_sum), sums.v[g][r]);
+            } else {
+              both.v[g][r] = fma(minimums, to_float(negative_sum<format, part>(t.x[r][block])), both.v[g][r]);
+              if constexpr (part == 1) sums.v[g][r] = fma(both.v[g][r], all_lanes(t.x[r][block].scale), sums.v[g][r]);
+            }
           });
         }
       });
@@ -346,6 +357,11 @@ void multiply_unpacked(const product& task, group_range groups, uint32_t blocks)
       [](const auto& t, auto how) { multiply_int8_tile<weights, Check, how>(t); });
 }
 
+/// Whether weights of a format are unpacked once for many tiles of rows. 4 and 5 bits come out of their vectors so fast that
+/// it saves nothing.
+template <class Format>
+constexpr bool unpacks_once = has_table<Format> || (Format::code_bits & 2) != 0;
+
 template <class Format, class Check>
 void multiply_int8(const product& task, group_range groups) {
   const uint32_t blocks = task.w.columns() / 32, rows = task.x.rows();
@@ -354,7 +370,7 @@ void multiply_int8(const product& task, group_range groups) {
     multiply_all<int8_groups_few, int8_block, fetch::stream>(
         task, groups, blocks, blocks, int8_row_sizes_few{}, as_they_are{},
         [](const auto& t, auto how) { multiply_int8_tile<weights, Check, how>(t); });
-  else if (Format::code_bits != 6 || rows <= int8_rows_unpacked) // Up to 5 bits unpacking once saves nothing.
+  else if (!unpacks_once<Format> || rows <= int8_rows_unpacked)
     multiply_all<int8_groups, int8_block, fetch::share>(
         task, groups, blocks, panel_blocks, int8_row_sizes{}, as_they_are{},
         [](const auto& t, auto how) { multiply_int8_tile<weights, Check, how>(t); });
@@ -398,22 +414,6 @@ void multiply_float(const product& task, group_range groups) {
         [](const auto& t, auto how) { multiply_float_tile<Type, how>(t); });
   else if constexpr (Type != tensor_type::f32)
     multiply_widened<Type>(task, groups);
-}
-
-void multiply_any_float(const product& task, group_range groups) {
-  if (task.w.get().type == tensor_type::f32)
-    multiply_float<tensor_type::f32>(task, groups);
-  else if (task.w.get().type == tensor_type::f16)
-    multiply_float<tensor_type::f16>(task, groups);
-  else
-    multiply_float<tensor_type::bf16>(task, groups);
-}
-
-void multiply_any(const product& task) {
-  const group_range all{0, task.w.get().groups, nullptr};
-  const bool has_blocks = with_block_format(
-      task.w.get().type, [&](auto format) { multiply_int8<decltype(format), unchecked>(task, all); });
-  if (!has_blocks) multiply_any_float(task, all);
 }
 
 void quantize_block(f32x16 a, f32x16 b, int8_block& out) {

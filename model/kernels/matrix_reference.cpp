@@ -36,32 +36,37 @@ plain_block quantize(std::span<const float> x) {
 /// The chain of fused multiply-adds over the blocks of one row of W.
 template <class Format>
 float dot_blocks(const uint8_t* row, std::span<const plain_block> x) {
-  constexpr bool has_halves = Format::scaling == scale_kind::super_signed;
+  constexpr bool has_halves = Format::scale_run == 16; // Then dots and sums are of the halves.
+  constexpr bool is_super = Format::elements == 256;
+  constexpr bool has_minimum = Format::scaling != scale_kind::half && Format::scaling != scale_kind::super_signed;
   float sum = 0;
   block_parts parts;
   for (size_t column = 0; column < x.size() * 32; column += 32) {
     const size_t within = column % Format::elements;
     if (within == 0) Format::unpack(row + column / Format::elements * Format::bytes, parts);
     const plain_block& block = x[column / 32];
-    int dots[2] = {}, code_sum = 0; // Of the halves, where they have scales of their own.
+    int dots[2] = {}, code_sums[2] = {};
     for (size_t i = 0; i < 32; ++i) {
-      dots[has_halves && i >= 16] += (int(parts.codes[within + i]) - int(Format::offset)) * block.codes[i];
-      code_sum += block.codes[i];
+      dots[has_halves && i >= 16] += value_of<Format>(parts.codes[within + i]) * block.codes[i];
+      code_sums[has_halves && i >= 16] += block.codes[i];
     }
-    float scale = float_of_half(parts.d), minimum = float_of_half(parts.minimum);
+    float scales[2], minimums[2];
+    for (size_t half = 0; half < 2; ++half) {
+      const size_t run = within / Format::scale_run + half * has_halves;
+      const float scale = Format::scaling == scale_kind::super_signed ? float(int8_t(parts.scales[run])) : float(parts.scales[run]);
+      scales[half] = float_of_half(parts.d) * (is_super ? scale : 1);
+      minimums[half] = float_of_half(parts.minimum) * (is_super ? -float(parts.minimums[run]) : 1);
+    }
     if constexpr (has_halves) {
-      const float first = scale * float(int8_t(parts.scales[within / 16]));
-      const float second = scale * float(int8_t(parts.scales[within / 16 + 1]));
-      sum = std::fma(std::fma(float(dots[1]), second, float(dots[0]) * first), block.scale, sum);
-      continue;
+      float both = float(dots[0]) * scales[0];
+      if constexpr (has_minimum) both = std::fma(minimums[0], float(code_sums[0]), both);
+      both = std::fma(float(dots[1]), scales[1], both);
+      if constexpr (has_minimum) both = std::fma(minimums[1], float(code_sums[1]), both);
+      sum = std::fma(both, block.scale, sum);
+    } else {
+      sum = std::fma(float(dots[0]), scales[0] * block.scale, sum);
+      if constexpr (has_minimum) sum = std::fma(minimums[0], block.scale * float(code_sums[0]), sum);
     }
-    if constexpr (Format::scaling == scale_kind::super_minimum) {
-      scale *= float(parts.scales[within / 32]);
-      minimum *= -float(parts.minimums[within / 32]);
-    }
-    sum = std::fma(float(dots[0]), scale * block.scale, sum);
-    if constexpr (Format::scaling == scale_kind::super_minimum || Format::scaling == scale_kind::half_minimum)
-      sum = std::fma(minimum, block.scale * float(code_sum), sum);
   }
   return sum;
 }

@@ -22,36 +22,42 @@ void pack_codes(const uint8_t* codes, uint32_t lane, uint8_t* block) {
     for (uint32_t j = 0; j < 8; ++j) put(j, words[j]);
     return;
   }
-  for (uint32_t v = 0; v < 4; ++v) put(v, (words[v] & 15 * ones) | (words[v + 4] & 15 * ones) << 4);
-  if constexpr (CodeBits == 5) {
-    uint32_t fifth = 0;
-    for (uint32_t j = 0; j < 8; ++j) fifth |= (words[j] >> 4 & ones) << j;
-    put(4, fifth);
-  }
-  if constexpr (CodeBits == 6)
+  if constexpr ((CodeBits & 4) != 0)
+    for (uint32_t v = 0; v < 4; ++v) put(v, (words[v] & 15 * ones) | (words[v + 4] & 15 * ones) << 4);
+  // A plane's first vector is as many as there are bits in the planes before.
+  if constexpr (constexpr uint32_t below = CodeBits & 4; (CodeBits & 2) != 0)
     for (uint32_t half = 0; half < 2; ++half) {
-      uint32_t upper = 0;
-      for (uint32_t j = 0; j < 4; ++j) upper |= (words[4 * half + j] >> 4 & 3 * ones) << 2 * j;
-      put(4 + half, upper);
+      uint32_t pairs = 0;
+      for (uint32_t j = 0; j < 4; ++j) pairs |= (words[4 * half + j] >> below & 3 * ones) << 2 * j;
+      put(below + half, pairs);
     }
+  if constexpr (constexpr uint32_t below = CodeBits & 6; (CodeBits & 1) != 0) {
+    uint32_t bits = 0;
+    for (uint32_t j = 0; j < 8; ++j) bits |= (words[j] >> below & ones) << j;
+    put(below, bits);
+  }
 }
 
 void put_half(uint8_t* halves, uint32_t lane, uint16_t value) { std::memcpy(halves + 2 * lane, &value, 2); }
 
 /// Writes the scales of one block of the file's format for the row in `lane`. record: [packed_scale_bytes].
-template <scale_kind Kind>
+template <class Format>
 void pack_scales(const block_parts& parts, uint32_t lane, uint8_t* record) {
+  constexpr scale_kind kind = Format::scaling;
+  constexpr uint32_t runs = Format::elements / Format::scale_run;
   put_half(record, lane, parts.d);
-  if constexpr (Kind == scale_kind::half_minimum) put_half(record + 32, lane, parts.minimum);
-  if constexpr (Kind == scale_kind::super_minimum) {
-    put_half(record + 32, lane, parts.minimum ^ 0x8000); // Negated, so that the kernel adds.
-    for (uint32_t i = 0; i < 8; ++i) {
-      record[64 + 32 * i + lane] = parts.scales[i];
-      record[64 + 32 * i + 16 + lane] = parts.minimums[i];
+  if constexpr (kind == scale_kind::half_minimum || kind == scale_kind::super_nibbles) put_half(record + 32, lane, parts.minimum);
+  if constexpr (kind == scale_kind::super_minimum) put_half(record + 32, lane, parts.minimum ^ 0x8000); // So that the kernel adds.
+  uint8_t* of_runs = record + scales_of_runs(kind) + lane;
+  if constexpr (kind == scale_kind::super_minimum)
+    for (uint32_t i = 0; i < runs; ++i) {
+      of_runs[32 * i] = parts.scales[i];
+      of_runs[32 * i + 16] = parts.minimums[i];
     }
-  }
-  if constexpr (Kind == scale_kind::super_signed)
-    for (uint32_t i = 0; i < 16; ++i) record[32 + 16 * i + lane] = parts.scales[i];
+  if constexpr (kind == scale_kind::super_nibbles)
+    for (uint32_t i = 0; i < runs; ++i) of_runs[16 * i] = uint8_t(parts.scales[i] | parts.minimums[i] << 4);
+  if constexpr (kind == scale_kind::super_signed)
+    for (uint32_t i = 0; i < runs; ++i) of_runs[16 * i] = parts.scales[i];
 }
 
 /// Packs up to 16 rows, `row_bytes` apart. codes and scales: of the group. column_sums: of its strip, added to; or null.
@@ -59,8 +65,7 @@ template <class Format>
 void pack_group(const uint8_t* rows, uint32_t row_count, uint64_t row_bytes, uint64_t columns, uint8_t* codes,
                 uint8_t* scales, int16_t* column_sums) {
   constexpr uint64_t code_bytes = packed_code_bytes(Format::code_bits);
-  constexpr uint64_t scale_bytes = packed_scale_bytes(Format::scaling);
-  static_assert(scale_columns(Format::scaling) == Format::elements);
+  constexpr uint64_t scale_bytes = packed_scale_bytes<Format>();
   constexpr uint32_t runs = Format::elements / 32;
   for (uint64_t block = 0; block < columns / Format::elements; ++block) {
     for (uint32_t lane = 0; lane < group_rows; ++lane) {
@@ -71,9 +76,9 @@ void pack_group(const uint8_t* rows, uint32_t row_count, uint64_t row_bytes, uin
         std::memset(parts.codes, 0, sizeof parts.codes); // With scales of 0 from block_parts.
       for (uint32_t run = 0; run < runs; ++run)
         pack_codes<Format::code_bits>(parts.codes + 32 * run, lane, codes + run * code_bytes);
-      pack_scales<Format::scaling>(parts, lane, scales);
+      pack_scales<Format>(parts, lane, scales);
       if (column_sums != nullptr)
-        for (uint32_t i = 0; i < Format::elements; ++i) column_sums[i] += int16_t(parts.codes[i] - int(Format::offset));
+        for (uint32_t i = 0; i < Format::elements; ++i) column_sums[i] += int16_t(value_of<Format>(parts.codes[i]));
     }
     if (column_sums != nullptr) column_sums += Format::elements;
     codes += runs * code_bytes;
@@ -167,7 +172,7 @@ packed_sizes measure(const tensor_view& tensor, kept_sums keep) {
   const bool has_blocks = with_block_format(tensor.type, [&](auto format) {
     using type = decltype(format);
     target.code_bytes = tensor.columns / 32 * packed_code_bytes(type::code_bits);
-    target.scale_bytes = (tensor.columns / type::elements * packed_scale_bytes(type::scaling) + 63) / 64 * 64;
+    target.scale_bytes = (tensor.columns / type::elements * packed_scale_bytes<type>() + 63) / 64 * 64;
   });
   if (!has_blocks) target.code_bytes = tensor.columns * group_rows * traits_of(tensor.type).block_bytes;
   if (keep != kept_sums::none) target.strips.resize((target.groups + strip_groups - 1) / strip_groups);

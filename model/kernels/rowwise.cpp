@@ -2,8 +2,10 @@
 #include "model/kernels/rowwise.hpp"
 #include "model/error.hpp"
 #include "model/kernels/kernel_table.hpp"
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <numbers>
 
 namespace troupe {
 
@@ -43,6 +45,31 @@ uint32_t sum_of_bits(std::span<const float> x) {
   return current_kernels().sum_words(reinterpret_cast<const uint8_t*>(x.data()), x.size_bytes());
 }
 
+namespace {
+
+/// The number of the pair that turns `turns` times within the original context, as if there were pairs between pairs.
+double pair_that_turns(double turns, const rope_spec& spec) {
+  const double wave_length = double(spec.yarn->original_context) / turns;
+  return spec.dimensions * std::log(wave_length / (2 * std::numbers::pi)) / (2 * std::log(double(spec.base)));
+}
+
+/// What YaRN multiplies the frequency of a pair by.
+double yarn_share(const rope_spec& spec, uint32_t pair) {
+  const yarn_spec& yarn = *spec.yarn;
+  double low = pair_that_turns(double(yarn.beta_fast), spec), high = pair_that_turns(double(yarn.beta_slow), spec);
+  if (yarn.has_whole_bounds) {
+    low = std::floor(low);
+    high = std::ceil(high);
+  }
+  low = std::max(low, 0.0);
+  high = std::min(high, double(spec.dimensions - 1));
+  if (low == high) high += 0.001; // As transformers does.
+  const double kept = 1 - std::clamp((pair - low) / (high - low), 0.0, 1.0);
+  return kept + (1 - kept) / double(yarn.factor);
+}
+
+} // namespace
+
 rope_table::rope_table(const rope_spec& spec, uint32_t positions)
     : kind_(spec.kind), pairs_(kind_ == rope_kind::none ? 0 : spec.dimensions / 2), positions_(positions) {
   TROUPE_ASSERT(spec.dimensions % 2 == 0);
@@ -55,13 +82,15 @@ rope_table::rope_table(const rope_spec& spec, uint32_t positions)
     double frequency = std::pow(double(spec.base), -2.0 * pair / spec.dimensions) / double(spec.scaling_factor);
     if (!spec.factors.empty())
       frequency /= double(spec.factors[pair]);
-    const auto fill = [&](std::vector<angle>& table, double positions_per_row) {
+    if (spec.yarn)
+      frequency *= yarn_share(spec, pair);
+    const auto fill = [&](std::vector<angle>& table, double positions_per_row, double magnitude) {
       double position = 0;
       for (uint64_t at = pair; at < table.size(); at += pairs_, position += positions_per_row)
-        table[at] = {std::cos(position * frequency), std::sin(position * frequency)};
+        table[at] = {magnitude * std::cos(position * frequency), magnitude * std::sin(position * frequency)};
     };
-    fill(fine_, 1);
-    fill(coarse_, double(step));
+    fill(fine_, 1, 1);
+    fill(coarse_, double(step), spec.yarn ? double(spec.yarn->magnitude) : 1);
   }
 }
 

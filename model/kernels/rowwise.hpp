@@ -20,9 +20,9 @@ void activate_gated(activation_kind kind, std::span<float> gate, std::span<const
 /// x += y.
 void add(std::span<float> x, std::span<const float> y);
 
-/// The turns (rotations) of every pair for positions [0, positions). A position is fine + coarse * 2^k, and its turn the product
-/// of two turns kept in float64, rounded to float32 at the end (within an ulp of what float64 gives directly): the memory
-/// grows with the square root of `positions`, 2 MB for a million positions of 64 pairs.
+/// The turns (rotations, with YaRN also stretched) of every pair for positions [0, positions). A position is fine + coarse * 2^k,
+/// and its turn the product of two turns kept in float64, rounded to float32 at the end (within an ulp of what float64 gives
+/// directly): the memory grows with the square root of `positions`, 2 MB for a million positions of 64 pairs.
 class rope_table {
 public:
   rope_table() = default;

@@ -71,9 +71,12 @@ TROUPE_INLINE f32x16 load_bfloat(const void* p) {
                 b = _mm256_cvtepu16_epi32(load_128(bytes_after(p, 16)));
   return {_mm256_castsi256_ps(_mm256_slli_epi32(a, 16)), _mm256_castsi256_ps(_mm256_slli_epi32(b, 16))};
 }
+TROUPE_INLINE i32x16 widen_bytes(const void* p) {
+  return {_mm256_cvtepu8_epi32(load_64(p)), _mm256_cvtepu8_epi32(load_64(bytes_after(p, 8)))};
+}
 TROUPE_INLINE f32x16 load_unsigned_bytes(const void* p) {
-  return {_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(load_64(p))),
-          _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(load_64(bytes_after(p, 8))))};
+  const i32x16 wide = widen_bytes(p);
+  return {_mm256_cvtepi32_ps(wide.a), _mm256_cvtepi32_ps(wide.b)};
 }
 TROUPE_INLINE f32x16 load_signed_bytes(const void* p) {
   return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(load_64(p))),
@@ -177,6 +180,11 @@ TROUPE_INLINE u8x64 shift_pairs(u8x64 x) {
     return {_mm256_slli_epi16(x.a, Bits), _mm256_slli_epi16(x.b, Bits)};
   else
     return {_mm256_srli_epi16(x.a, -Bits), _mm256_srli_epi16(x.b, -Bits)};
+}
+
+TROUPE_INLINE u8x64 look_up(const uint8_t* table, u8x64 indices) {
+  const __m256i values = _mm256_broadcastsi128_si256(load_128(table));
+  return {_mm256_shuffle_epi8(values, indices.a), _mm256_shuffle_epi8(values, indices.b)};
 }
 
 TROUPE_INLINE i32x16 broadcast_codes(const int8_t* p) {

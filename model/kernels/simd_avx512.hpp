@@ -46,9 +46,10 @@ TROUPE_INLINE f32x16 load_bfloat(const void* p) {
   const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
   return {_mm512_castsi512_ps(_mm512_slli_epi32(wide, 16))};
 }
-TROUPE_INLINE f32x16 load_unsigned_bytes(const void* p) {
-  return {_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))))};
+TROUPE_INLINE i32x16 widen_bytes(const void* p) {
+  return {_mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p)))};
 }
+TROUPE_INLINE f32x16 load_unsigned_bytes(const void* p) { return {_mm512_cvtepi32_ps(widen_bytes(p).v)}; }
 TROUPE_INLINE f32x16 load_signed_bytes(const void* p) {
   return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))))};
 }
@@ -119,6 +120,11 @@ TROUPE_INLINE u8x64 shift_pairs(u8x64 x) {
     return {_mm512_slli_epi16(x.v, Bits)};
   else
     return {_mm512_srli_epi16(x.v, -Bits)};
+}
+
+TROUPE_INLINE u8x64 look_up(const uint8_t* table, u8x64 indices) {
+  const __m512i values = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
+  return {_mm512_shuffle_epi8(values, indices.v)};
 }
 
 TROUPE_INLINE i32x16 broadcast_codes(const int8_t* p) {

@@ -84,6 +84,10 @@ TROUPE_INLINE f32x16 load_half(const void* p) {
 TROUPE_INLINE f32x16 load_bfloat(const void* p) {
   return each_lane<f32x16>([&](int i) { return float_of_bfloat(u16_at(p, i)); });
 }
+/// 16 unsigned bytes.
+TROUPE_INLINE i32x16 widen_bytes(const void* p) {
+  return each_lane<i32x16>([&](int i) { return int32_t(static_cast<const uint8_t*>(p)[i]); });
+}
 TROUPE_INLINE f32x16 load_unsigned_bytes(const void* p) {
   return each_lane<f32x16>([&](int i) { return float(static_cast<const uint8_t*>(p)[i]); });
 }
@@ -202,6 +206,11 @@ TROUPE_INLINE u8x64 shift_pairs(u8x64 x) {
     std::memcpy(result.v + 2 * i, &shifted, 2);
   }
   return result;
+}
+
+/// table[index] for each byte; table: [16], indices below 16.
+TROUPE_INLINE u8x64 look_up(const uint8_t* table, const u8x64& indices) {
+  return each_lane<u8x64>([&](int i) { return table[indices.v[i]]; });
 }
 
 /// Four activation codes, the same in every lane.

@@ -56,6 +56,14 @@ std::string random_block(tensor_type type, float unit, raw_bits& bits) {
     return half(unit / 590) + half(15.5f * unit / 590) + random_codes(172, bits);
   case tensor_type::q6_k:
     return random_codes(208, bits) + half(unit / 1350);
+  case tensor_type::q2_k:
+    return random_codes(80, bits) + half(unit / 14) + half(1.5f * unit / 14);
+  case tensor_type::q3_k:
+    return random_codes(108, bits) + half(unit / 43);
+  case tensor_type::iq4_nl:
+    return half(unit / 68) + random_codes(16, bits);
+  case tensor_type::iq4_xs:
+    return half(unit / 1250) + random_codes(134, bits);
   default:
     break;
   }
@@ -68,6 +76,19 @@ std::string element(tensor_type type, float value) {
 }
 
 } // namespace
+
+size_t scale_position(tensor_type type) {
+  switch (type) {
+  case tensor_type::q2_k:
+    return 80;
+  case tensor_type::q3_k:
+    return 108;
+  case tensor_type::q6_k:
+    return 208;
+  default:
+    return 0;
+  }
+}
 
 uint64_t raw_bits::next() {
   uint64_t z = state += 0x9e3779b97f4a7c15;
@@ -93,8 +114,7 @@ std::string random_elements(tensor_type type, uint64_t count, float deviation, r
       continue;
     }
     std::string block = random_block(type, deviation, bits);
-    const size_t scale = type == tensor_type::q6_k ? 208 : 0;
-    if (value) block.replace(scale, 2, bytes_of(half_of(*value)));
+    if (value) block.replace(scale_position(type), 2, bytes_of(half_of(*value)));
     bytes += block;
   }
   return bytes;

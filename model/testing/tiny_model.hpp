@@ -64,6 +64,9 @@ struct raw_bits {
   float uniform(float low, float high); // [low, high)
 };
 
+/// Where a block of a quantised type has its scale d, a binary16.
+size_t scale_position(tensor_type type);
+
 /// `count` random elements in this format, a multiple of its block, with mean about 0 and standard deviation
 /// about `deviation`, as little-endian bytes. `value`, where given, replaces every element as far as the
 /// format can say it (quantised: as the scale of every block).

@@ -46,6 +46,10 @@ constexpr const char* tekken =
     R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*)"
     R"(|\p{N}| ?[^~\p{L}\p{N}]+[\r\n/]*|[~]*[\r\n]+|[~]+(?![^~])|[~]+)";
 
+constexpr const char* deepseek3 = R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}\x7e][A-Za-z]+)"
+                                  R"(|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*)"
+                                  R"(|[~]*[\r\n]+|[~]+(?![^~])|[~]+)";
+
 const std::vector<family>& families() {
   static const std::vector<family> all{
       {{"default"}, {R"([\p{P}$+<=>^\x7e|]+)", gpt2, R"(\p{N}+)", R"([0-9][0-9][0-9])"}},
@@ -58,6 +62,7 @@ const std::vector<family>& families() {
        {R"(\p{N})", gpt2}},
       {{"gpt-4o", "llama4"}, {gpt4o}},
       {{"tekken"}, {tekken}, true},
+      {{"deepseek-v3"}, {R"(\p{N}{1,3})", R"([\x{4e00}-\x{9fa5}\x{3040}-\x{309f}\x{30a0}-\x{30ff}]+)", deepseek3}},
   };
   return all;
 }

@@ -67,6 +67,8 @@ struct vocabulary {
   std::vector<uint32_t> end_of_generation; // Every id that ends a text: eos, and end-of-turn where the file has one.
   bool add_bos = false, add_eos = false;
   std::string chat_template; // As a Jinja template, or empty.
+
+  std::vector<std::string> warnings; // What the file does not say and had to be assumed, for its user to know.
 };
 
 } // namespace troupe

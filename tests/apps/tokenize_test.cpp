@@ -41,6 +41,18 @@ TEST_CASE("the option --no-special adds no begin-of-text") {
   CHECK(with_special == plain);
 }
 
+TEST_CASE("a vocabulary that does not say how text is cut into words is warned about, unless quiet is wanted") {
+  tiny_model_options options;
+  options.architecture = "qwen2";
+  options.without = {"tokenizer.ggml.pre"};
+  const std::string model = write_tiny_model(options);
+  const outcome result = run_troupe({"tokenize", "-m", model, "--text", "hello"});
+  CHECK(result.exit_code == 0);
+  CHECK_THAT(result.err, Catch::Matchers::StartsWith("troupe: warning: " + model + ": tokenizer.ggml.pre is missing"));
+  CHECK(run_troupe({"tokenize", "-m", model, "--text", "hello", "--quiet"}).err.empty());
+  CHECK(run_troupe({"tokenize", "-m", write_tiny_model(), "--text", "hello"}).err.empty());
+}
+
 TEST_CASE("without --text every line of stdin gives one result, the empty ones too") {
   const std::string model = write_tiny_model();
   const outcome result = run_troupe({"tokenize", "-m", model, "--json"}, "one\n\ntwo words\nno line break");

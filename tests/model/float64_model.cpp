@@ -56,8 +56,18 @@ float64_matrix turn(const rope_spec& spec, float64_matrix x) {
       double& im = x(position, interleaved ? 2 * pair + 1 : pair + pairs);
       double frequency = std::pow(double(spec.base), -2.0 * pair / spec.dimensions) / spec.scaling_factor;
       if (!spec.factors.empty()) frequency /= spec.factors[pair];
+      double magnitude = 1;
+      if (spec.yarn) { // By how many turns the bounds make, as the paper has it, and rounded to whole pairs.
+        const auto pair_of = [&](double turns) {
+          return spec.dimensions / 2.0 * std::log(spec.yarn->original_context / (2 * std::numbers::pi * turns)) / std::log(spec.base);
+        };
+        const double low = std::max(0.0, std::floor(pair_of(spec.yarn->beta_fast))), high = std::ceil(pair_of(spec.yarn->beta_slow));
+        const double slower = pair <= low ? 0 : pair >= high ? 1 : (pair - low) / (high - low);
+        frequency = frequency / spec.yarn->factor * slower + frequency * (1 - slower);
+        magnitude = spec.yarn->magnitude;
+      }
       const std::complex<double> turned =
-          std::complex<double>(re, im) * std::polar(1.0, double(position) * frequency);
+          std::complex<double>(re, im) * std::polar(magnitude, double(position) * frequency);
       re = turned.real();
       im = turned.imag();
     }

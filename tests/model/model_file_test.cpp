@@ -43,7 +43,8 @@ TEST_CASE("tiny models of every family and type open") {
   const auto architecture = GENERATE(as<std::string>{}, "llama", "qwen2", "qwen3", "gpt2");
   const auto type = GENERATE(tensor_type::f32, tensor_type::f16, tensor_type::bf16, tensor_type::q8_0,
                              tensor_type::q4_0, tensor_type::q4_1, tensor_type::q5_0, tensor_type::q5_1,
-                             tensor_type::q4_k, tensor_type::q5_k, tensor_type::q6_k);
+                             tensor_type::q2_k, tensor_type::q3_k, tensor_type::q4_k, tensor_type::q5_k,
+                             tensor_type::q6_k, tensor_type::iq4_nl, tensor_type::iq4_xs);
   INFO(architecture << " " << traits_of(type).name);
   tiny_model_options options{.architecture = architecture, .type = type};
   if (traits_of(type).block_elements == 256) {

@@ -30,7 +30,23 @@ int super_scale(const uint8_t* s, int i) {
   return low + s[j - (is_minimum ? 0 : 4)] / 64 * 16;
 }
 
+/// The values of the non-linear types' codes, as ggml-common.h lists them.
+constexpr int nonlinear[] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+
 double element_of_k(tensor_type type, const uint8_t* b, int i) {
+  // Q2_K and Q3_K: a byte has bits of elements 32 apart, and the second half begins 32 bytes later.
+  const auto pair_at = [&](int start) { return b[start + i / 128 * 32 + i % 32] >> (2 * (i / 32 % 4)) & 3; };
+  if (type == tensor_type::q2_k)
+    return half_value(b + 80) * (b[i / 16] % 16) * pair_at(16) - half_value(b + 82) * (b[i / 16] / 16);
+  if (type == tensor_type::q3_k) {
+    const int run = i / 16, low = nibble(b + 96, run % 8, run >= 8), high = b[104 + run % 4] >> (2 * (run / 4)) & 3;
+    const bool has_third = (b[i % 32] >> (i / 32) & 1) == 1;
+    return half_value(b + 108) * (low + 16 * high - 32) * (pair_at(32) - (has_third ? 0 : 4));
+  }
+  if (type == tensor_type::iq4_xs) {
+    const int run = i / 32, low = nibble(b + 4, run / 2, run % 2 == 1), high = (b[2] | b[3] << 8) >> (2 * run) & 3;
+    return half_value(b) * (low + 16 * high - 32) * nonlinear[nibble(b + 8 + run * 16, i % 16, i % 32 >= 16)];
+  }
   if (type == tensor_type::q6_k) {
     const int half = i / 128, within = i % 128, quarter = within / 32, column = within % 32;
     const int low = nibble(b + half * 64, quarter % 2 * 32 + column, quarter >= 2);
@@ -69,6 +85,8 @@ double element_of(tensor_type type, const uint8_t* b, int i) {
     return half_value(b) * (nibble_at(8) + fifth_at(4)) + half_value(b + 2);
   case tensor_type::q8_0:
     return half_value(b) * int8_t(b[2 + i]);
+  case tensor_type::iq4_nl:
+    return half_value(b) * nonlinear[nibble_at(2)];
   default:
     return element_of_k(type, b, i);
   }

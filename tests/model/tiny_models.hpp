@@ -1,6 +1,7 @@
 #pragma once
 // The tiny models that the tests of parts and of the reference run through.
 #include "model/model_file.hpp"
+#include "model/testing/gguf_builder.hpp"
 #include "model/testing/tiny_model.hpp"
 #include <vector>
 
@@ -30,10 +31,18 @@ inline std::vector<tiny_choice> tiny_choices() {
   for (const char* family : {"llama", "qwen2", "qwen3", "gpt2"})
     for (const tensor_type type : {tensor_type::f32, tensor_type::f16, tensor_type::q8_0, tensor_type::q4_0})
       choices.push_back({{.architecture = family, .type = type}, ""});
-  for (const tensor_type type : {tensor_type::bf16, tensor_type::q4_1, tensor_type::q5_0, tensor_type::q5_1})
+  for (const tensor_type type :
+       {tensor_type::bf16, tensor_type::q4_1, tensor_type::q5_0, tensor_type::q5_1, tensor_type::iq4_nl})
     choices.push_back({{.type = type}, ""});
-  for (const tensor_type type : {tensor_type::q4_k, tensor_type::q5_k, tensor_type::q6_k})
+  for (const tensor_type type : {tensor_type::q2_k, tensor_type::q3_k, tensor_type::q4_k, tensor_type::q5_k,
+                                 tensor_type::q6_k, tensor_type::iq4_xs})
     choices.push_back({{.type = type, .width = 256, .head_dim = 64, .feed_forward = 512}, ""});
+  choices.push_back({{.also = [](auto& file) {
+                        file.add_string("llama.rope.scaling.type", "yarn");
+                        file.add_f32("llama.rope.scaling.factor", 4);
+                        file.add_u32("llama.rope.scaling.original_context_length", 32);
+                      }},
+                     " yarn"});
   choices.push_back({{.width = 84,
                       .heads = 6,
                       .kv_heads = 3,

@@ -310,7 +310,7 @@ void check_lengths(const bench_options& options, const model_file& model) {
 }
 
 int run_bench(const bench_options& options) {
-  auto model = open_model(options.run.model);
+  auto model = open_model(options.run);
   check_lengths(options, *model);
   const auto troupe_engine = start_engine(std::move(model), options.run, options.clients);
   client requests = troupe_engine->connect();

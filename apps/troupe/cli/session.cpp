@@ -7,6 +7,13 @@
 
 namespace troupe {
 
+std::shared_ptr<const model_file> open_model(const run_options& options) {
+  auto model = open_model(std::filesystem::path(options.model));
+  if (!options.quiet)
+    for (const auto& warning : model->words.warnings) note("warning: " + options.model + ": " + warning);
+  return model;
+}
+
 std::unique_ptr<engine> start_engine(std::shared_ptr<const model_file> model, const run_options& options,
                                      uint32_t sequences_min, std::shared_ptr<const v1::FaultPlan> plan) {
   engine_options chosen;

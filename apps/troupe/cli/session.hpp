@@ -7,6 +7,9 @@
 
 namespace troupe {
 
+/// Opens the model. What had to be assumed about it is told on stderr, unless the options say quiet. Throws input_error.
+std::shared_ptr<const model_file> open_model(const run_options& options);
+
 /// Starts an engine for the model, with a progress bar. At least `sequences_min` requests are admitted at once. With a plan its
 /// faults are injected. Throws input_error.
 std::unique_ptr<engine> start_engine(std::shared_ptr<const model_file> model, const run_options& options,

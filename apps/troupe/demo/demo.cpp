@@ -127,7 +127,7 @@ int prove(const demo_options& options, const std::vector<chaos_request>& request
 }
 
 int run_demo(const demo_options& options) {
-  const auto model = open_model(options.run.model);
+  const auto model = open_model(options.run);
   const auto requests = make_requests(options, *model);
   const auto disturbed = run_disturbed(options, requests, model);
   if (disturbed.signal != 0) return 128 + disturbed.signal;

@@ -1,6 +1,7 @@
 // troupe export: a model as a GGUF file.
 #include "apps/troupe/cli/command.hpp"
 #include "apps/troupe/cli/options.hpp"
+#include "apps/troupe/cli/session.hpp"
 #include "apps/troupe/cli/terminal.hpp"
 #include "model/families/export_gguf.hpp"
 #include <CLI/CLI.hpp>
@@ -43,7 +44,7 @@ int run_export(const export_options& options) {
   std::error_code ignored;
   if (!options.force && std::filesystem::exists(options.gguf, ignored))
     throw usage_error("--gguf: " + options.gguf + " exists; --force replaces it");
-  const auto model = open_model(options.run.model);
+  const auto model = open_model(options.run);
   export_gguf(options.gguf, *model, options.type);
   if (!options.run.quiet) {
     note("export: " + options.gguf + ": " + std::to_string(model->published.size()) + " tensors, " +

@@ -123,7 +123,7 @@ bool report(const std::vector<generation>& all, const generate_options& options)
 int run_generate(generate_options& options) {
   check(options);
   const std::vector<prompt> prompts = read_prompts(options.prompts);
-  const auto troupe_engine = start_engine(open_model(options.run.model), options.run, static_cast<uint32_t>(prompts.size()));
+  const auto troupe_engine = start_engine(open_model(options.run), options.run, static_cast<uint32_t>(prompts.size()));
   client requests = troupe_engine->connect();
 
   std::vector<generation> all(prompts.size());

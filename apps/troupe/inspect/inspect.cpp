@@ -51,7 +51,7 @@ std::string tensor_lines(const nlohmann::ordered_json& tensors) {
 }
 
 int run_inspect(const inspect_options& options) {
-  const auto model = open_model(options.run.model);
+  const auto model = open_model(options.run);
   if (options.dot) {
     print(to_dot(list_actors(model, options)));
     return exit_ok;

@@ -166,7 +166,7 @@ void write(const results& all, const std::string& path) {
 
 int run_logits(const logits_options& options) {
   const token_batch batch = read_token_batch(options.input);
-  auto model = open_model(options.run.model);
+  auto model = open_model(options.run);
   check_tokens(batch, *model, options.input);
   results all{batch, model->spec, options.hidden_states};
   const auto run = options.reference ? run_reference : run_actors;

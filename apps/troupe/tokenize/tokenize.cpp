@@ -1,6 +1,7 @@
 // troupe tokenize: text to token ids, and back.
 #include "apps/troupe/cli/command.hpp"
 #include "apps/troupe/cli/options.hpp"
+#include "apps/troupe/cli/session.hpp"
 #include "apps/troupe/cli/terminal.hpp"
 #include "model/error.hpp"
 #include "model/model_file.hpp"
@@ -74,7 +75,7 @@ void print_text(const tokenizer& words, const tokenize_options& options, std::sp
 int run_tokenize(const tokenize_options& options) {
   std::vector<uint32_t> ids;
   if (options.decode && !options.decode->empty()) ids = parse_ids(*options.decode, "--decode");
-  const auto model = open_model(options.run.model);
+  const auto model = open_model(options.run);
   if (model->words.kind == tokenizer_kind::none) {
     throw input_error(options.run.model + ": the file has no vocabulary, only token ids");
   }

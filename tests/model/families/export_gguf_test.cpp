@@ -206,17 +206,27 @@ TEST_CASE("scaled rotary positions are exported", "[export]") {
   const nlohmann::json llama3{{"rope_type", "llama3"},       {"factor", 8.0},
                               {"low_freq_factor", 1.0},      {"high_freq_factor", 4.0},
                               {"original_max_position_embeddings", 32}};
-  for (const auto& model : {with("llama", {{"type", "linear"}, {"factor", 2.5}}), with("llama", llama3)}) {
+  const nlohmann::json yarn{{"rope_type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 32}, {"attention_factor", 1.5}};
+  for (const auto& model : {with("llama", {{"type", "linear"}, {"factor", 2.5}}), with("llama", llama3), with("qwen2", yarn)}) {
     const auto again = open_model(exported(*model));
     CHECK(difference(logits_of(model), logits_of(again)) < 1e-6);
     const auto &rope = model->spec.layers[0].attention.rope, &other = again->spec.layers[0].attention.rope;
     CHECK(rope.factors == other.factors);
     CHECK(rope.scaling_factor == other.scaling_factor);
+    REQUIRE(rope.yarn.has_value() == other.yarn.has_value());
+    if (rope.yarn) {
+      CHECK(other.yarn->factor == 4);
+      CHECK(other.yarn->original_context == 32);
+      CHECK(other.yarn->magnitude == Approx(1.5));
+    }
     // From the exported file once more: it has the factors as a tensor.
     CHECK(logits_of(again) == logits_of(open_model(exported(*again))));
   }
   const auto plain = with("llama", nullptr), scaled = with("llama", llama3);
   CHECK(difference(logits_of(plain), logits_of(scaled)) > 1e-3);
+  auto untruncated = yarn;
+  untruncated["truncate"] = false;
+  CHECK_THAT(error_of(*with("llama", untruncated)), ContainsSubstring("no YaRN whose range is not bounded by whole pairs"));
   CHECK_THAT(error_of(*with("qwen2", llama3)), ContainsSubstring("a factor for each pair are known in llama's GGUF files only"));
 }
 
@@ -283,7 +293,8 @@ TEST_CASE("published folders that are exported give the same logits and ids", "[
     CHECK(difference(wanted, logits_of(open_model(exported(*model, tensor_type::q8_0)))) < 5e-2);
     const auto strings = recorded_texts(read_json(folder / family / "golden.json").at("tokenizer"));
     auto words = model->words;
-    words.compose = false; // GGUF files know no normal forms.
+    CHECK(again->words.compose == (again->words.pre_tokenizer == "qwen2")); // GGUF files say it by that name alone.
+    words.compose = again->words.compose;
     require_same_ids(words, again->words, strings);
   }
 }

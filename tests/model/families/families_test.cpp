@@ -166,7 +166,7 @@ TEST_CASE("without an output matrix the embedding serves as one") {
   CHECK(model->tensors.output.weight.is_same_place(model->tensors.embedding));
 }
 
-TEST_CASE("rotary scaling is none or linear, and factors come from their tensor") {
+TEST_CASE("rotary scaling is none, linear or YaRN, and factors come from their tensor") {
   const auto rope_of = [](const tiny_model_options& options) {
     return open(options)->spec.layers[0].attention.rope;
   };
@@ -179,9 +179,9 @@ TEST_CASE("rotary scaling is none or linear, and factors come from their tensor"
     file.add_f32("llama.rope.scaling.factor", 4);
   };
   CHECK(rope_of(options).scaling_factor == 1);
-  options.also = [](auto& file) { file.add_string("llama.rope.scaling.type", "yarn"); };
+  options.also = [](auto& file) { file.add_string("llama.rope.scaling.type", "longrope"); };
   require_refused(options,
-                  "llama.rope.scaling.type: \"yarn\" is not supported; supported are none and linear");
+                  "llama.rope.scaling.type: \"longrope\" is not supported; supported are none, linear and yarn");
 
   const auto factors = [&](std::vector<float> values) {
     options.also = [=](auto& file) {
@@ -259,6 +259,42 @@ TEST_CASE("a tensor that the family does not know is refused, since the model wo
   require_refused(options, "tensor \"blk.0.attn_norm.bias\": is not part");
 }
 
+TEST_CASE("YaRN's keys are read, with llama.cpp's defaults") {
+  const auto with_yarn = [](const std::function<void(gguf_builder&)>& more) {
+    tiny_model_options options;
+    options.also = [=](auto& file) {
+      file.add_string("llama.rope.scaling.type", "yarn");
+      more(file);
+    };
+    return options;
+  };
+  const auto spec_of = [](const tiny_model_options& options) { return open(options)->spec; };
+  const auto plain = spec_of(with_yarn([](auto& file) { file.add_f32("llama.rope.scaling.factor", 4); }));
+  CHECK(*plain.layers[0].attention.rope.yarn == yarn_spec{4, 128, 32, 1, float(1 + 0.1 * std::log(4.0)), true});
+  CHECK(plain.layers[0].attention.rope.scaling_factor == 1);
+  CHECK(plain.context_length == 512); // 4 times what it was.
+  const auto all = spec_of(with_yarn([](auto& file) {
+    file.add_f32("llama.rope.scaling.factor", 2);
+    file.add_u32("llama.rope.scaling.original_context_length", 16);
+    file.add_f32("llama.rope.scaling.yarn_ext_factor", 1);
+    file.add_f32("llama.rope.scaling.attn_factor", 3);
+    file.add_f32("llama.rope.scaling.yarn_beta_fast", 16);
+    file.add_f32("llama.rope.scaling.yarn_beta_slow", 2);
+  }));
+  CHECK(*all.layers[0].attention.rope.yarn == yarn_spec{2, 16, 16, 2, 3 * float(1 + 0.1 * std::log(2.0)), true});
+  CHECK(all.context_length == 128);
+  const auto number = [&](const std::string& key, float value) {
+    return with_yarn([=](auto& file) { file.add_f32("llama.rope." + key, value); });
+  };
+  require_refused(number("scaling.factor", 0.5f), "rope.scaling.factor: wanted a number from 1 to 1000000");
+  require_refused(number("scaling.yarn_ext_factor", 0.5f), "yarn_ext_factor: wanted a number from 1 to 1, found 0.5");
+  require_refused(number("scaling.yarn_log_multiplier", 0.1f), "yarn_log_multiplier: wanted a number from 0 to 0");
+  require_refused(number("scaling.yarn_beta_fast", 1), "yarn_beta_fast: wanted more than 1, the slow one");
+  require_refused(number("scaling.attn_factor", 0), "attn_factor: wanted a number from 0.001");
+  require_refused(with_yarn([](auto& file) { file.add_u32("llama.rope.scaling.original_context_length", 0); }),
+                  "original_context_length: wanted an integer from 1");
+}
+
 TEST_CASE("norms and biases must not be quantised") {
   tiny_model_options options;
   options.without = {"output_norm.weight"};
@@ -277,7 +313,6 @@ TEST_CASE("what is not a model of a known family is refused, listing those that 
                   "\"lla\\x00ma\" is not supported");
   require_refused(string("general.type", "adapter"), "general.type: wanted a model, found \"adapter\"");
   CHECK(open(string("general.type", "model"))->spec.width == 64);
-  require_refused(with_u32("split.count", 3), "this is one of 3 parts");
   require_refused(with_u32("llama.expert_count", 8), "mixtures of experts are not supported (8 experts)");
   CHECK(open(with_u32("llama.expert_count", 0))->spec.width == 64);
   require_refused(with("llama", "x", [](auto& file) { file.add_bool("llama.attention.causal", false); }),

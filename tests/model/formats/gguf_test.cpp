@@ -236,8 +236,9 @@ TEST_CASE("tensors with impossible shapes or types are refused") {
   require_refused(tensor({uint64_t(1) << 62}, f32), "overflows 64 bits");
   require_refused(tensor({uint64_t(1) << 60}, f32), "beyond the end of the file");
   require_refused(tensor({33}, q8_0), "not whole blocks of 32, as Q8_0 wants");
-  require_refused(tensor({16}, 4), "tensor type 4 is unknown or not supported");
-  require_refused(tensor({16}, 0xffffffff), "tensor type 4294967295 is unknown");
+  require_refused(tensor({16}, 17), "its type IQ2_XS is not supported; supported are F32, F16, BF16, Q4_0");
+  require_refused(tensor({16}, 4), "its type Q4_2 is not supported");
+  require_refused(tensor({16}, 0xffffffff), "its type number 4294967295 is unknown; supported are F32");
 }
 
 TEST_CASE("tensors beyond the file, misaligned or overlapping are refused") {

@@ -2,6 +2,7 @@
 // embedding, ids within it, and llama.cpp's defaults for what the file leaves out.
 #include "model/error.hpp"
 #include "model/model_file.hpp"
+#include "model/tokenizer/make_tokenizer.hpp"
 #include "support/catch.hpp"
 #include "model/testing/gguf_builder.hpp"
 #include "model/testing/tiny_model.hpp"
@@ -88,6 +89,26 @@ TEST_CASE("a byte-pair vocabulary is read as the file has it") {
   CHECK(words_of({.architecture = "gpt2"}).pre_tokenizer == "gpt-2");
 }
 
+TEST_CASE("a vocabulary is composed to form NFC where its pre-tokenizer's name stands for one that was trained so") {
+  const auto composes = [](const std::string& architecture, const std::string& name) {
+    const auto named = [&](auto& file) { file.add_string("tokenizer.ggml.pre", name); };
+    return words_of(changed(architecture, {"tokenizer.ggml.pre"}, named)).compose;
+  };
+  for (const char* name : {"qwen2", "qwen35", "deepseek-r1-qwen", "mpt", "olmo", "command-r"}) CHECK(composes("qwen2", name));
+  for (const char* name : {"default", "gpt-2", "llama-bpe", "deepseek-v3", "gpt-4o", "tekken", "smollm"}) CHECK(!composes("qwen2", name));
+  CHECK(!composes("llama", "qwen2")); // sentencepiece: the name does not count.
+
+  const auto words = make_tokenizer(words_of({.architecture = "qwen2"}));
+  const auto ids = [&](std::string_view text) { return words->encode(text, special_tokens::never); };
+  CHECK(ids("cafe\u0301") == ids("caf\u00e9"));
+  CHECK(ids("\u1112\u1161\u11ab") == ids("\ud55c")); // Hangul.
+  CHECK(ids("\u212b \uf900") == ids("\u00c5 \u8c48")); // Single characters that are composed to others.
+  CHECK(ids("\u00e9") != ids("e"));
+  CHECK(words->decode(ids("cafe\u0301")) == "caf\u00e9");
+  const auto gpt2 = make_tokenizer(words_of({.architecture = "gpt2"}));
+  CHECK(gpt2->decode(gpt2->encode("cafe\u0301", special_tokens::never)) == "cafe\u0301");
+}
+
 TEST_CASE("what a vocabulary leaves out gets its tokenizer's defaults") {
   auto options = changed("llama", ids);
   options.without.insert({add_bos, "tokenizer.ggml.add_eos_token", scores, kinds});
@@ -107,7 +128,13 @@ TEST_CASE("what a vocabulary leaves out gets its tokenizer's defaults") {
   CHECK(!pairs.unknown);
   CHECK(!pairs.add_bos);
 
+  CHECK(pairs.warnings.empty());
+
   options.without.insert("tokenizer.ggml.pre");
+  const vocabulary guessed = words_of(options);
+  CHECK(guessed.pre_tokenizer == "default");
+  REQUIRE(guessed.warnings.size() == 1);
+  CHECK_THAT(guessed.warnings[0], ContainsSubstring("tokenizer.ggml.pre is missing") && ContainsSubstring("assumed to be \"default\""));
   CHECK(words_of(options).pre_tokenizer == "default");
   options.also = [](auto& file) { file.add_string("tokenizer.ggml.pre", "llama-bpe"); };
   CHECK(words_of(options).add_bos);

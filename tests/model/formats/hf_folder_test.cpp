@@ -4,6 +4,7 @@
 #include "model/error.hpp"
 #include "model/formats/consistent_model.hpp"
 #include "model/kernels/dequantize.hpp"
+#include "model/kernels/rowwise.hpp"
 #include "model/model_file.hpp"
 #include "model/reference.hpp"
 #include "model/testing/tiny_folder.hpp"
@@ -197,6 +198,51 @@ TEST_CASE("both forms of rotary configuration are read") {
   CHECK((kept > 0 && stretched > 0 && between > 0));
 }
 
+TEST_CASE("YaRN's frequencies and magnitude are those of transformers") {
+  struct figures {
+    json scaling;
+    std::vector<double> frequencies;
+    double magnitude;
+    uint32_t context;
+  };
+  // inv_freq and attention_factor of transformers 5.12.1, for heads of 16 and 128 positions.
+  const std::vector<double> four{1.0, 0.316227764, 0.100000001, 0.025693506, 0.00624999963, 0.00138349656, 0.000250000012, 7.90569466e-05};
+  const figures all[] = {
+      {{{"factor", 4.0}, {"original_max_position_embeddings", 4096}}, four, 1.13862944, 16384},
+      {{{"factor", 4.0}, {"original_max_position_embeddings", 4096}, {"attention_factor", 0.75}}, four, 0.75, 16384},
+      {{{"factor", 40.0}, {"original_max_position_embeddings", 4096}, {"mscale", 1.0}, {"mscale_all_dim", 0.5}},
+       {1.0, 0.316227764, 0.100000001, 0.0239147246, 0.00512499968, 0.000849862176, 2.49999994e-05, 7.90569447e-06},
+       1.15572199,
+       163840},
+      {{{"factor", 8.0}, {"original_max_position_embeddings", 1000}, {"beta_fast", 16.0}, {"beta_slow", 2.0}, {"truncate", false}},
+       {1.0, 0.316227764, 0.0997771695, 0.0162327252, 0.00124999997, 0.000395284733, 0.000125000006, 3.95284733e-05},
+       1.20794415,
+       8000},
+      {json::object({{"factor", 2.0}}),
+       {1.0, 0.263523132, 0.0666666627, 0.0158113893, 0.00499999989, 0.00158113893, 0.000500000024, 0.000158113893},
+       1.06931472,
+       256}};
+  for (const auto& [scaling, frequencies, magnitude, context] : all) {
+    const folder model;
+    model.change("config.json", [&](json& config) {
+      config["rope_theta"] = 10000.0;
+      config["rope_scaling"] = scaling;
+      config["rope_scaling"]["rope_type"] = "yarn";
+    });
+    INFO(scaling.dump());
+    const auto spec = open_model(model.path())->spec;
+    CHECK(spec.context_length == context);
+    std::vector<float> turn;
+    rope_table(spec.layers[0].attention.rope, 10).turn_at(1, turn);
+    REQUIRE(turn.size() == 2 * frequencies.size());
+    for (size_t pair = 0; pair < frequencies.size(); ++pair) {
+      const double cosine = turn[pair], sine = turn[frequencies.size() + pair];
+      CHECK(std::atan2(sine, cosine) == Approx(frequencies[pair]).epsilon(1e-5));
+      CHECK(std::hypot(sine, cosine) == Approx(magnitude).epsilon(1e-6));
+    }
+  }
+}
+
 TEST_CASE("configuration that changes the maths and is not supported is refused by name") {
   struct unsupported {
     std::string architecture, key;
@@ -208,11 +254,11 @@ TEST_CASE("configuration that changes the maths and is not supported is refused 
       {"qwen3", "layer_types", {"full_attention", "sliding_attention"}},
       {"llama", "hidden_act", "gelu"},
       {"gpt2", "activation_function", "relu"},
-      {"llama", "rope_scaling", {{"type", "yarn"}, {"factor", 4}}},
       {"llama", "rope_scaling", {{"type", "dynamic"}, {"factor", 4}}},
       {"llama", "rope_scaling", {{"type", "linear"}, {"factor", 4}, {"attention_factor", 2}}},
       {"llama", "rope_parameters", {{"rope_type", "default"}, {"partial_rotary_factor", 0.5}}},
       {"llama", "rope_parameters", {{"rope_type", "longrope"}}},
+      {"llama", "rope_scaling", {{"type", "yarn"}, {"factor", 4}, {"low_freq_factor", 1}}},
       {"llama", "quantization_config", {{"quant_method", "gptq"}}},
       {"llama", "partial_rotary_factor", 0.5},
       {"qwen2", "num_experts", 8},

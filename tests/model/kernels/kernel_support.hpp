@@ -2,6 +2,7 @@
 // Random numbers, random tensors and comparisons of bits for the tests of kernels.
 #include "model/kernels/isa.hpp"
 #include "model/kernels/matrix.hpp"
+#include "model/testing/tiny_model.hpp"
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -31,8 +32,9 @@ private:
 
 constexpr tensor_type all_types[] = {tensor_type::f32,  tensor_type::f16,  tensor_type::bf16,
                                      tensor_type::q4_0, tensor_type::q4_1, tensor_type::q5_0,
-                                     tensor_type::q5_1, tensor_type::q8_0, tensor_type::q4_k,
-                                     tensor_type::q5_k, tensor_type::q6_k};
+                                     tensor_type::q5_1, tensor_type::q8_0, tensor_type::q2_k,
+                                     tensor_type::q3_k, tensor_type::q4_k, tensor_type::q5_k,
+                                     tensor_type::q6_k, tensor_type::iq4_nl, tensor_type::iq4_xs};
 
 inline bool is_quantized(tensor_type type) { return traits_of(type).block_elements > 1; }
 
@@ -66,10 +68,11 @@ inline owned_tensor random_tensor(tensor_type type, uint64_t rows, uint64_t colu
     } else if (type == tensor_type::bf16) {
       tensor.bytes[at + 1] = (tensor.bytes[at + 1] & std::byte{0x80}) | std::byte(0x3c + random.below(3));
     } else {
-      tame_half(type == tensor_type::q6_k ? at + 208 : at);
-      const bool has_minimum = type == tensor_type::q4_1 || type == tensor_type::q5_1 ||
+      const uint64_t scale = at + (is_quantized(type) ? scale_position(type) : 0);
+      tame_half(scale);
+      const bool has_minimum = type == tensor_type::q4_1 || type == tensor_type::q5_1 || type == tensor_type::q2_k ||
                                type == tensor_type::q4_k || type == tensor_type::q5_k;
-      if (has_minimum) tame_half(at + 2);
+      if (has_minimum) tame_half(scale + 2);
     }
   }
   return tensor;

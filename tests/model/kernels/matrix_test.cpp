@@ -276,8 +276,9 @@ TEST_CASE("packed weights take the memory that the header states", "[kernels]") 
   const std::pair<tensor_type, double> stated[] = {
       {tensor_type::f32, 32},     {tensor_type::f16, 16},     {tensor_type::bf16, 16},
       {tensor_type::q4_0, 4.5},   {tensor_type::q4_1, 5},     {tensor_type::q5_0, 5.5},
-      {tensor_type::q5_1, 6},     {tensor_type::q8_0, 8.5},   {tensor_type::q4_k, 4.625},
-      {tensor_type::q5_k, 5.625}, {tensor_type::q6_k, 6.5625}};
+      {tensor_type::q5_1, 6},     {tensor_type::q8_0, 8.5},   {tensor_type::q2_k, 2.625},
+      {tensor_type::q3_k, 3.5625}, {tensor_type::q4_k, 4.625}, {tensor_type::q5_k, 5.625},
+      {tensor_type::q6_k, 6.5625}, {tensor_type::iq4_nl, 4.5}, {tensor_type::iq4_xs, 4.3125}};
   for (const auto& [type, bits] : stated) {
     const auto packed = packed_matrix::pack(random_tensor(type, 32, 512, random).view);
     REQUIRE(double(packed->bytes()) * 8 == bits * 32 * 512);

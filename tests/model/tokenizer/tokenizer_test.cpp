@@ -60,7 +60,7 @@ strings split(const tokenizer& words, const std::string& text,
 }
 
 const std::vector<std::string> pre_tokenizers{"",       "gpt-2",       "qwen2",  "qwen35", "llama-bpe",
-                                              "smollm", "chatglm-bpe", "gpt-4o", "tekken"};
+                                              "smollm", "chatglm-bpe", "gpt-4o", "tekken", "deepseek-v3"};
 
 double seconds(const std::function<void()>& work) {
   const auto begin = std::chrono::steady_clock::now();
@@ -223,6 +223,7 @@ TEST_CASE("pre-tokenizers cut words as their models were trained") {
   CHECK(split(*make_tokenizer(byte_pair_words("gpt-2")), "\n\nab") == strings{"Ċ", "Ċ", "ab"});
   CHECK(split(*make_tokenizer(byte_pair_words("qwen2")), "\n\nab") == strings{"ĊĊ", "ab"});
   CHECK(split(*make_tokenizer(byte_pair_words("gpt-2")), "a's") == strings{"a", "'s"});
+  CHECK(split(*make_tokenizer(byte_pair_words("deepseek-v3")), "1231") == strings{"123", "1"});
   CHECK(split(*make_tokenizer(byte_pair_words("gpt-2")), "  hello") == strings{"Ġ", "Ġhello"});
 }
 
