@@ -69,7 +69,7 @@ void configure_workers(caf::actor_system_config& config, workers_options options
   config.set("scheduler.max-threads", std::size_t{threads});
   config.module_factories.emplace_back([=](caf::actor_system& system) -> caf::actor_system::module* {
     auto* result = new coordinator(system);
-    result->data().queues = std::make_unique<work_queues<caf::resumable>>(threads);
+    result->data().queues = std::make_unique<worker_policy::actor_queues>(threads);
     result->data().spin = threads > cpus_total ? std::chrono::nanoseconds::zero() : options.spin;
     if (options.pin)
       result->data().cpus = cpus;
