@@ -1,6 +1,7 @@
 #include "actors/requests/request_tracker.hpp"
 
 #include "actors/interfaces/paths.hpp"
+#include "actors/supervision/failure.hpp"
 #include "model/error.hpp"
 #include "model/utf8.hpp"
 
@@ -58,7 +59,7 @@ uint64_t request_tracker::submit(v1::GenerateRequest request) {
   request.set_request_id(++last_request_);
   requests_[last_request_].request = std::move(request);
   reset_silence(requests_[last_request_]);
-  if (!root_) finish(last_request_, finish_reason::error, "the engine has stopped", {});
+  if (!root_) finish(last_request_, finish_reason::error, end_, {});
   send_waiting();
   keep_ticking();
   return last_request_;
@@ -196,7 +197,8 @@ void request_tracker::on_down(const caf::down_msg& down) {
   if (root_ && down.source == root_->address()) {
     root_ = nullptr;
     sequences_ = nullptr;
-    for (const uint64_t id : pending()) finish(id, finish_reason::error, "the engine has stopped", {});
+    if (!is_normal_end(down.reason)) end_ += ": " + reason_text(down.reason);
+    for (const uint64_t id : pending()) finish(id, finish_reason::error, end_, {});
     return;
   }
   if (directory_ && down.source == directory_->address()) {

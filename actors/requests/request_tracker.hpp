@@ -87,6 +87,7 @@ private:
   std::deque<generation_event> events_;
   uint64_t last_request_ = 0, resubmitted_ = 0;
   bool ticking_ = false;
+  std::string end_ = "the engine has stopped"; // And why, where it did not stop because it was told to.
 };
 
 } // namespace troupe
