@@ -108,18 +108,49 @@ extern "C" int __cxa_thread_atexit(void (*destroy)(void*), void* object, void*) 
   return 0;
 }
 
-// The other forms of the standard library call these.
-void* operator new(std::size_t bytes) {
+// All forms: a sanitizer brings its own for those that are left out, and reports an error when the two are mixed.
+using std::align_val_t, std::nothrow_t, std::size_t;
+
+void* operator new(size_t bytes) {
   return troupe::allocate(bytes, [=] { return std::malloc(bytes == 0 ? 1 : bytes); });
 }
 
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  const auto unit = static_cast<std::size_t>(alignment);
-  const auto rounded = (bytes + unit - 1) / unit * unit; // As aligned_alloc wants it. An overflow is caught below.
-  return troupe::allocate(bytes, [=] { return rounded < bytes ? nullptr : std::aligned_alloc(unit, rounded == 0 ? unit : rounded); });
+void* operator new(size_t bytes, align_val_t alignment) {
+  const auto unit = static_cast<size_t>(alignment);
+  const auto rounded = bytes == 0 ? unit : (bytes + unit - 1) / unit * unit; // As aligned_alloc wants it; too large for it: 0.
+  return troupe::allocate(bytes, [=] { return rounded < bytes ? nullptr : std::aligned_alloc(unit, rounded); });
 }
 
+void* operator new(size_t bytes, const nothrow_t&) noexcept {
+  try {
+    return operator new(bytes);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
+void* operator new(size_t bytes, align_val_t alignment, const nothrow_t&) noexcept {
+  try {
+    return operator new(bytes, alignment);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
+void* operator new[](size_t bytes) { return operator new(bytes); }
+void* operator new[](size_t bytes, align_val_t alignment) { return operator new(bytes, alignment); }
+void* operator new[](size_t bytes, const nothrow_t& never) noexcept { return operator new(bytes, never); }
+void* operator new[](size_t bytes, align_val_t alignment, const nothrow_t& never) noexcept { return operator new(bytes, alignment, never); }
+
 void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
+void operator delete(void* block, size_t) noexcept { std::free(block); }
+void operator delete(void* block, align_val_t) noexcept { std::free(block); }
+void operator delete(void* block, size_t, align_val_t) noexcept { std::free(block); }
+void operator delete(void* block, const nothrow_t&) noexcept { std::free(block); }
+void operator delete(void* block, align_val_t, const nothrow_t&) noexcept { std::free(block); }
+void operator delete[](void* block) noexcept { std::free(block); }
+void operator delete[](void* block, size_t) noexcept { std::free(block); }
+void operator delete[](void* block, align_val_t) noexcept { std::free(block); }
+void operator delete[](void* block, size_t, align_val_t) noexcept { std::free(block); }
+void operator delete[](void* block, const nothrow_t&) noexcept { std::free(block); }
+void operator delete[](void* block, align_val_t, const nothrow_t&) noexcept { std::free(block); }
