@@ -5,6 +5,7 @@
 #include "actors/interfaces/supervision.hpp"
 #include "actors/requests/request_tracker.hpp"
 #include "actors/supervision/failure.hpp"
+#include "actors/threads/processors.hpp"
 #include "actors/threads/workers.hpp"
 #include "actors/tree/root.hpp"
 #include "actors/tree/runtime.hpp"
@@ -43,8 +44,6 @@ engine_options with_defaults(engine_options options, const model_parts& model) {
   options.cache_positions_max = std::max<uint64_t>(options.cache_positions_max, model.positions_max);
   return options;
 }
-
-uint32_t thread_count(uint32_t wanted) { return wanted > 0 ? wanted : std::max(1u, std::thread::hardware_concurrency()); }
 
 kept_sums kept_by(const check_options& checks) {
   if (checks.products) return kept_sums::columns;
@@ -99,8 +98,9 @@ v1::ActorList engine::state::list(caf::scoped_actor& self) {
 }
 
 engine::engine(std::shared_ptr<const model_file> model, engine_options options, const progress_callback& progress) {
-  options.threads = thread_count(options.threads);
-  if (options.shards == 0) options.shards = options.threads;
+  const uint32_t processors = usable_processors().count;
+  if (options.threads == 0) options.threads = processors;
+  if (options.shards == 0) options.shards = std::min(options.threads, processors); // As many as can compute at once.
   state_ = std::make_unique<state>(options);
   auto& st = *state_;
   if (model->words.kind != tokenizer_kind::none) st.words = make_tokenizer(model->words);

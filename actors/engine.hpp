@@ -37,8 +37,9 @@ struct check_options {
 };
 
 struct engine_options {
-  uint32_t threads = 0;           // Worker threads; 0: one per core.
-  uint32_t shards = 0;            // Projection shards of a layer; 0: as many as threads. Never changes a bit of the result.
+  uint32_t threads = 0; // Worker threads; 0: as many as usable_processors() (actors/threads/processors.hpp).
+  // Projection shards of a layer; 0: as many as threads, but not more than usable_processors(). Never changes a bit of the result.
+  uint32_t shards = 0;
   uint32_t step_rows_max = 512;   // Token budget of a step (one forward pass): decode tokens first, then prefill chunks.
   uint32_t prefill_chunk = 512;   // Most rows of one sequence in a step. Never changes a bit of the result.
   uint64_t cache_positions_max = 0; // Budget of all key/value caches, in positions; 0: 16 sequences of full context, bounded

@@ -1,6 +1,7 @@
 #include "actors/training_engine.hpp"
 
 #include "actors/faults/plan.hpp"
+#include "actors/threads/processors.hpp"
 #include "actors/training/parameter_owner.hpp"
 #include "actors/training/run_tracker.hpp"
 #include "actors/tree/runtime.hpp"
@@ -10,7 +11,6 @@
 
 #include <algorithm>
 #include <map>
-#include <thread>
 #include <utility>
 
 namespace troupe {
@@ -127,7 +127,7 @@ training_figures to_figures(const v1::StepReport& report) {
 /// With the defaults filled in.
 training_options checked(training_options options) {
   if (options.fault_plan) check_for_training(*options.fault_plan);
-  if (options.threads == 0) options.threads = std::max(1u, std::thread::hardware_concurrency());
+  if (options.threads == 0) options.threads = usable_processors().count;
   options.in_flight_max = std::max(options.in_flight_max, 1u);
   return options;
 }

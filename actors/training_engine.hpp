@@ -43,7 +43,7 @@ struct batch_functions {
 using batch_factory = std::function<batch_functions()>;
 
 struct training_options {
-  uint32_t threads = 0;         // Worker threads; 0: one per core.
+  uint32_t threads = 0;         // Worker threads; 0: as many as usable_processors() (actors/threads/processors.hpp).
   uint32_t in_flight_max = 4;   // Micro-batches under way at once. Never changes a bit of the result.
   bool pin_threads = false;
   optimiser_options optimiser = {};

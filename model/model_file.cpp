@@ -9,7 +9,7 @@ namespace troupe {
 namespace {
 
 std::unique_ptr<const gguf> open_file(const std::filesystem::path& path) {
-  return std::make_unique<const gguf>(std::make_shared<const mapped_file>(path));
+  return std::make_unique<const gguf>(std::make_shared<const input_file>(path));
 }
 
 std::unique_ptr<const hf_folder> open_folder(const std::filesystem::path& folder,
@@ -30,7 +30,7 @@ std::shared_ptr<model_file> describe(const model_source& source, model_descripti
   auto model = make_model_file(std::move(description));
   model->path = path.has_filename() ? path : path.parent_path();
   model->files = source.files();
-  for (const auto& file : model->files) model->file_bytes += file->bytes().size();
+  for (const auto& file : model->files) model->file_bytes += file->size();
   return model;
 }
 
@@ -40,19 +40,12 @@ std::shared_ptr<model_file> make_model_file(model_description description) {
   auto model = std::make_shared<model_file>();
   model->spec = std::move(description.spec);
   model->tensors = std::move(description.tensors);
-  model->copies = std::move(description.copies);
   model->parameters = description.parameters;
   model->tensor_types = std::move(description.tensor_types);
   model->published = std::move(description.published);
   model->config = std::move(description.config);
   model->gguf_rope = description.gguf_rope;
   return model;
-}
-
-void model_file::release(const tensor_view& tensor) const {
-  for (const auto& file : files) {
-    if (file->contains(tensor.bytes)) file->release(tensor.bytes);
-  }
 }
 
 std::shared_ptr<const model_file> open_model(const std::filesystem::path& path) {

@@ -1,6 +1,6 @@
 #pragma once
 // A model as it comes from a file or a folder: its spec, its tensors, its tokenizer's vocabulary.
-#include "model/formats/mapped_file.hpp"
+#include "model/formats/input_file.hpp"
 #include "model/formats/model_source.hpp"
 #include "model/spec.hpp"
 #include "model/tokenizer/vocabulary.hpp"
@@ -13,7 +13,8 @@
 
 namespace troupe {
 
-/// Immutable, shared. Keeps its files mapped; all tensor views point into them, or into the copies.
+/// Immutable, shared. Its tensors are still in its files; what is made of them (model/parts.hpp) does not need the files any more, but
+/// to pack again what was found to be wrong.
 struct model_file {
   std::filesystem::path path; // As it was opened; empty for a model that only exists in memory.
   model_spec spec;
@@ -22,18 +23,12 @@ struct model_file {
   uint64_t file_bytes = 0; // Of all files with tensors together.
   uint64_t parameters = 0;
   std::vector<std::pair<std::string, uint64_t>> tensor_types; // "Q8_0" -> how many tensors.
-  std::vector<std::shared_ptr<const mapped_file>> files;      // What the views point into ...
-  std::vector<std::vector<std::byte>> copies; // ... or here, where a file stores a weight another way round, or
-                                              // where there is none.
-
+  std::vector<std::shared_ptr<const input_file>> files;       // What the tensors are in.
 
   // For saving it as a folder or exporting it (model/families).
   std::vector<published_tensor> published; // Every published tensor that the views are of.
   std::string config;                      // The text of config.json; empty for a GGUF file.
   rope_kind gguf_rope = rope_kind::none;   // What GGUF files of this family have, whatever `spec` has.
-
-  /// The tensor has been packed, and what is in the file is hardly needed again: see mapped_file::release.
-  void release(const tensor_view& tensor) const;
 };
 
 struct model_description;

@@ -71,7 +71,8 @@ struct norm_weights {
 struct projection {
   std::shared_ptr<const packed_matrix> matrix; // [outputs, inputs]; null when outputs are 0.
   std::vector<float> bias;                     // [outputs] or empty.
-  tensor_view source;                          // What `matrix` was packed from: the model's file.
+  stored_tensor source;                        // What `matrix` was packed from: the model's file,
+  uint64_t content = 0;                        // and a hash of what was there, if the matrix keeps sums.
   uint32_t outputs() const { return matrix ? matrix->rows() : 0; }
   /// out = input Wᵀ + bias. Nothing when outputs are 0. Throws wrong_bits when multiply_checked finds the product
   /// wrong.
@@ -81,8 +82,9 @@ struct projection {
 /// Looks up token embeddings and adds learned positions where a model has them (§3.4 and §3.5 of "Attention
 /// Is All You Need"). Stateless.
 struct embedding_part {
-  tensor_view table;                    // [vocabulary, width]
+  tensor_view table;                    // [vocabulary, width], of the file's type, in `memory`.
   std::optional<tensor_view> positions; // [context_length, width]
+  weight_memory memory;
   /// out: [tokens.size(), width]; positions_of[i] < context_length, tokens[i] < vocabulary, both asserted.
   void forward(std::span<const uint32_t> tokens, std::span<const uint32_t> positions_of, mutable_rows out,
                part_scratch& scratch) const;
@@ -167,7 +169,7 @@ struct partition {
 };
 
 struct model_parts {
-  std::shared_ptr<const model_file> file; // Keeps the mapped bytes alive for what still refers to them.
+  std::shared_ptr<const model_file> file;
   model_spec spec;
   embedding_part embedding;
   std::vector<std::shared_ptr<const layer_part>> layers;
@@ -176,8 +178,11 @@ struct model_parts {
   uint64_t weight_bytes = 0;  // Memory of all packed weights.
 };
 
-/// Packs the weights of a model, one job per matrix of each head and shard. Throws input_error when tensors
-/// and spec do not fit.
+/// Packs the weights of a model, one job per matrix of each head and shard, and reads the embedding into memory: the parts hold all
+/// that they compute with, and nothing of it in two places, except that the embedding of a model whose output is tied to it is there
+/// once as a table, as in the file, and once packed. After that the files are only read to pack anew what was found to be wrong
+/// (model/parts/weights.hpp). Throws input_error when tensors and spec do not fit, and when a file cannot be read to its end or was
+/// written to meanwhile.
 std::shared_ptr<const model_parts> make_parts(std::shared_ptr<const model_file> file, partition cut,
                                               const job_runner& run = run_in_order,
                                               const progress_callback& progress = {});

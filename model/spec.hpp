@@ -1,7 +1,7 @@
 #pragma once
 // What a transformer is made of, as data. A family (model/families) turns a published configuration and its tensor names
 // into a model_spec and model_tensors; nothing else in troupe knows a family's name.
-#include "model/tensor.hpp"
+#include "model/stored_tensor.hpp"
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -77,13 +77,13 @@ struct model_spec {
 
 /// weight: [outputs, inputs]; bias: [1, outputs].
 struct projection_tensors {
-  tensor_view weight;
-  std::optional<tensor_view> bias;
+  stored_tensor weight;
+  std::optional<stored_tensor> bias;
 };
 
 struct norm_tensors {
-  tensor_view weight; // [1, width]
-  std::optional<tensor_view> bias;
+  stored_tensor weight; // [1, width]
+  std::optional<stored_tensor> bias;
 };
 
 struct attention_tensors {
@@ -106,10 +106,10 @@ struct layer_tensors {
   feed_forward_tensors feed_forward;
 };
 
-/// Every tensor of a model by its role. Views into the model file, which must outlive them.
+/// Every tensor of a model by its role. Shares the model's files.
 struct model_tensors {
-  tensor_view embedding;                // [vocabulary, width]
-  std::optional<tensor_view> positions; // [context_length, width], learned.
+  stored_tensor embedding;                // [vocabulary, width]
+  std::optional<stored_tensor> positions; // [context_length, width], learned.
   std::vector<layer_tensors> layers;
   norm_tensors final_norm;
   projection_tensors output;            // [vocabulary, width]; the embedding itself where tied.

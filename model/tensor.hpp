@@ -37,8 +37,8 @@ struct tensor_type_traits {
 const tensor_type_traits* find_tensor_type(uint32_t number);
 const tensor_type_traits& traits_of(tensor_type type);
 
-/// A matrix (or a vector: one row) in the file's own format, row-major, little-endian. A view: `bytes` must outlive it;
-/// for tensors of a model file the `model_file` does.
+/// A matrix (or a vector: one row) in the file's own format, row-major, little-endian. A view: `bytes` must outlive it. A tensor that is
+/// still in its file is a stored_tensor (stored_tensor.hpp).
 struct tensor_view {
   std::string name;
   tensor_type type = tensor_type::f32;

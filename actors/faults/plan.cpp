@@ -196,8 +196,12 @@ v1::FaultPlan parse_fault_plan(const std::string& json) {
 v1::FaultPlan read_fault_plan(const std::filesystem::path& file) {
   std::ifstream in{file, std::ios::binary};
   if (!in) throw input_error(file.string() + ": cannot be opened");
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  constexpr size_t bytes_max = 16 << 20;
+  std::string text, part(1 << 16, '\0');
+  while ((in.read(part.data(), std::streamsize(part.size())) || in.gcount() > 0) && text.size() <= bytes_max)
+    text.append(part, 0, size_t(in.gcount()));
   if (in.bad()) throw input_error(file.string() + ": cannot be read");
+  if (text.size() > bytes_max) throw input_error(file.string() + ": too long for a fault plan");
   try {
     auto plan = parse_fault_plan(text);
     if (plan.name().empty()) plan.set_name(file.stem().string());

@@ -59,7 +59,7 @@ uint64_t request_tracker::submit(v1::GenerateRequest request) {
   request.set_request_id(++last_request_);
   requests_[last_request_].request = std::move(request);
   reset_silence(requests_[last_request_]);
-  if (!root_) finish(last_request_, finish_reason::error, end_, {});
+  if (!root_) finish(last_request_, finish_reason::error, stopped_, {});
   send_waiting();
   keep_ticking();
   return last_request_;
@@ -197,8 +197,8 @@ void request_tracker::on_down(const caf::down_msg& down) {
   if (root_ && down.source == root_->address()) {
     root_ = nullptr;
     sequences_ = nullptr;
-    if (!is_normal_end(down.reason)) end_ += ": " + reason_text(down.reason);
-    for (const uint64_t id : pending()) finish(id, finish_reason::error, end_, {});
+    stopped_ = engine_has_stopped(down.reason);
+    for (const uint64_t id : pending()) finish(id, finish_reason::error, stopped_, {});
     return;
   }
   if (directory_ && down.source == directory_->address()) {
@@ -249,9 +249,10 @@ void request_tracker::on_liveness_reply(const v1::LivenessReply& reply) {
 
 void request_tracker::on_tick() {
   ticking_ = false;
+  const bool counts = ran_.look(self_.ptr(), liveness_tick_interval) >= liveness_tick_interval / 2;
   bool any_overdue = false;
   for (auto& [id, state] : requests_) {
-    if (state.liveness.tick()) {
+    if (counts && state.liveness.tick()) {
       v1::AbandonActor order;
       order.set_path(paths::sequence(state.sequence->id()));
       order.set_actor_id(state.sequence->id());

@@ -5,6 +5,7 @@
 #include "actors/requests/generation.hpp"
 #include "actors/requests/sequences.hpp"
 #include "actors/supervision/liveness.hpp"
+#include "actors/supervision/running_time.hpp"
 #include "model/parts.hpp"
 #include "model/tokenizer/tokenizer.hpp"
 #include <caf/all.hpp>
@@ -80,14 +81,15 @@ private:
   void keep_ticking();
 
   caf::scoped_actor self_;
-  root_actor root_;
+  root_actor root_; // Null: it has ended, and
+  std::string stopped_; // what became of the engine.
   directory_actor directory_;
   sequences_actor sequences_;
   std::map<uint64_t, request_state> requests_;
   std::deque<generation_event> events_;
   uint64_t last_request_ = 0, resubmitted_ = 0;
+  running_time ran_; // From tick to tick.
   bool ticking_ = false;
-  std::string end_ = "the engine has stopped"; // And why, where it did not stop because it was told to.
 };
 
 } // namespace troupe

@@ -48,7 +48,7 @@ void pump(scheduler_pointer self) {
   if (!planned) return;
   const step_id id{self->id(), ++st.steps};
   self->send(caf::actor_cast<embedding_actor>(first->second), make_forward_step(id, *planned));
-  st.step.emplace(scheduler_state::step_under_way{id, std::move(*planned), self->clock().now(), {}, false, {}});
+  st.step.emplace(scheduler_state::step_under_way{id, std::move(*planned), self->clock().now(), {}, caf::timespan(0), std::nullopt, {}});
   keep_ticking(self);
 }
 
@@ -121,6 +121,7 @@ void on_logits_result(scheduler_pointer self, const v1::LogitsResult& result) {
   st.late_paths.clear();
   st.policy.succeeded(planned);
   st.awaiting_since = self->clock().now();
+  st.awaiting = caf::timespan(0);
   const auto message = self->current_mailbox_element()->copy_content_to_message(); // Shared, not copied.
   for (const auto& slice : planned.slices) {
     const auto it = slice.logits_rows > 0 ? st.sequences.find(slice.sequence) : st.sequences.end();
@@ -213,7 +214,10 @@ void on_tick(scheduler_pointer self) {
   auto& st = self->state;
   st.ticking = false;
   const auto now = self->clock().now();
-  if (!st.step && st.policy.awaits_tokens() && now - st.awaiting_since > st.config.deadline_min) {
+  const caf::timespan passed = now - (st.step ? st.step->started : st.awaiting_since);
+  if (passed >= st.config.tick) // Else there is nothing to look at yet.
+    (st.step ? st.step->running : st.awaiting) += std::min(st.ran.look(self, 2 * st.config.tick), passed);
+  if (!st.step && st.policy.awaits_tokens() && st.awaiting > st.config.deadline_min) {
     for (const uint64_t silent : st.policy.ask_again()) {
       const auto it = st.sequences.find(silent);
       if (it == st.sequences.end()) continue;
@@ -221,10 +225,11 @@ void on_tick(scheduler_pointer self) {
       st.sequences.erase(it);
     }
     st.awaiting_since = now;
+    st.awaiting = caf::timespan(0);
   } else if (st.step && st.step->asked) {
-    return blame(self);
-  } else if (st.step && now - st.step->started > deadline(st)) {
-    st.step->asked = true;
+    if (st.step->running - *st.step->asked >= st.config.tick / 2) return blame(self);
+  } else if (st.step && st.step->running > deadline(st)) {
+    st.step->asked = st.step->running;
     v1::ReportProgress query;
     query.set_epoch(st.step->id.epoch);
     query.set_step(st.step->id.step);
@@ -272,6 +277,7 @@ scheduler_actor::behavior_type scheduler(scheduler_pointer self, scheduler_confi
   auto& state = self->state;
   state.config = std::move(config);
   state.policy = batch_policy(state.config.limits);
+  state.ran.look(self, state.config.tick); // From here on.
   subscribe(self, state.config.directory, state.config.stages);
   self->set_down_handler([self](const caf::down_msg& down) {
     for (const auto& [id, handle] : self->state.sequences)

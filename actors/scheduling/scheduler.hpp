@@ -4,6 +4,7 @@
 #include "actors/interfaces/supervision.hpp"
 #include "actors/scheduling/batch_policy.hpp"
 #include "actors/supervision/duration_estimate.hpp"
+#include "actors/supervision/running_time.hpp"
 #include <caf/all.hpp>
 #include <chrono>
 #include <cstdint>
@@ -43,7 +44,7 @@ struct scheduler_config {
 ///   OUT_OF_MEMORY  nothing; it counts as a failure of the requests in the step, as LOST and BAD_SHAPE do, and is named in the error of
 ///                one that failed too often.
 ///   deadline     all stages are asked where the step is; at the next tick the actors that hold it up, or the stages that do
-///                not answer, are replaced.
+///                not answer, are replaced. Deadlines count time in which the threads had the processors: running_time.
 /// A sequence that owes its next token is asked again after deadline_min; one that was asked in vain several times is
 /// killed and removed, so that the others go on. Its client sends the request again.
 ///
@@ -58,7 +59,8 @@ struct scheduler_state {
     planned_step plan;
     caf::actor_clock::time_point started;
     stopwatch watch; // For the statistics only.
-    bool asked = false;                              // All stages were asked where the step is,
+    caf::timespan running{0}; // What has passed since it started, as running_time counts.
+    std::optional<caf::timespan> asked;              // When, in that time, all stages were asked where the step is,
     std::map<std::string, v1::StepProgress> answers; // and these have answered; by path.
   };
 
@@ -72,7 +74,9 @@ struct scheduler_state {
   duration_estimate step_ns, row_ns;
   uint32_t late_in_a_row = 0;       // Late steps since the last result, without those in which only new actors were blamed,
   std::set<std::string> late_paths; // and the paths of all actors blamed for them.
-  caf::actor_clock::time_point awaiting_since; // Since when some sequence has owed its next token.
+  caf::actor_clock::time_point awaiting_since; // Since when some sequence has owed its next token,
+  caf::timespan awaiting{0};                   // and for how long, as running_time counts.
+  running_time ran; // From tick to tick.
   bool ticking = false;
   v1::SchedulerStats stats;
 };

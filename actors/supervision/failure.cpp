@@ -58,6 +58,11 @@ std::string reason_text(const caf::error& reason) {
 
 bool is_normal_end(const caf::error& reason) { return !reason || reason == caf::exit_reason::user_shutdown; }
 
+std::string engine_has_stopped(const caf::error& reason) {
+  const std::string text = "the engine has stopped";
+  return is_normal_end(reason) ? text : text + ": " + reason_text(reason);
+}
+
 void report_exceptions(caf::scheduled_actor* self) { self->set_exception_handler(error_of_exception); }
 
 void register_failures(caf::actor_system_config& config) {

@@ -27,6 +27,9 @@ std::string reason_text(const caf::error& reason);
 /// An actor that ends with such a reason was done, or was asked to end.
 bool is_normal_end(const caf::error& reason);
 
+/// What a client says of its requests when the root has ended for `reason`: why, unless it was asked to end.
+std::string engine_has_stopped(const caf::error& reason);
+
 /// From now on an exception that leaves a handler of `self` ends it with failure::exception and what(). Every
 /// actor of the project calls it first, so that the decisions of supervisors can say why it ended.
 void report_exceptions(caf::scheduled_actor* self);

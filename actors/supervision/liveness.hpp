@@ -24,7 +24,7 @@ constexpr caf::timespan liveness_silence = std::chrono::milliseconds(500);
 constexpr caf::timespan liveness_tick_interval = std::chrono::milliseconds(100);
 /// and gives up at the nth tick. Ticks and not time are counted, because ticks wait in the same queues as the checks: no
 /// actor counts as late because the process was suspended (that was one tick), or because all threads compute (then the ticks
-/// are late too).
+/// are late too). A tick in which the threads did not have the processors does not count (running_time.hpp).
 constexpr uint32_t liveness_ticks_max = 5;
 
 /// The liveness check that was sent to one actor: whether it owes the reply, and since how many ticks. Pure.

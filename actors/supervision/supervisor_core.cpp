@@ -118,6 +118,8 @@ void supervisor_core::ask_child(child& which) {
   v1::CheckLiveness question;
   question.set_check(checks_);
   send_packed(self_, which.handle, packed<v1::CheckLiveness>{std::move(question)});
+  if (next_tick_ == restart_clock_point::max())
+    ran_.look(self_, liveness_tick_interval); // From here on.
   next_tick_ = std::min(next_tick_, now() + liveness_tick_interval);
 }
 
@@ -186,9 +188,12 @@ bool supervisor_core::count_restart(child& which, const caf::error& reason) {
     if (c.handle)
       stopped.push_back(c.path);
   publish(which, reason, v1::DIRECTIVE_ESCALATE, stopped);
-  begin_end(make_error(failure::restarts_exceeded,
-                       path_ + ": more than " + std::to_string(policy_.restarts_max)
-                         + " restarts; the last was " + which.path + ", because: " + reason_text(reason)));
+  // Where it began is what people want to know: a supervisor passes on what its child supervisor said.
+  begin_end(is_failure(reason, failure::restarts_exceeded)
+              ? reason
+              : make_error(failure::restarts_exceeded, path_ + ": more than " + std::to_string(policy_.restarts_max)
+                                                         + " restarts; the last was " + which.path
+                                                         + ", because: " + reason_text(reason)));
   return false;
 }
 
@@ -252,6 +257,7 @@ void supervisor_core::abandon_silent() {
   const auto time = now();
   if (next_tick_ > time)
     return;
+  const bool counts = ran_.look(self_, liveness_tick_interval) >= liveness_tick_interval / 2;
   std::vector<child*> late;
   bool any_owes = false;
   for (auto& c : children_) {
@@ -260,7 +266,7 @@ void supervisor_core::abandon_silent() {
     if (!c.handle || !c.liveness.owes())
       continue;
     any_owes = true;
-    if (c.liveness.tick(patience_))
+    if (counts && c.liveness.tick(patience_))
       late.push_back(&c);
   }
   next_tick_ = any_owes ? time + liveness_tick_interval : restart_clock_point::max();

@@ -4,6 +4,7 @@
 #include "actors/supervision/child_spec.hpp"
 #include "actors/supervision/liveness.hpp"
 #include "actors/supervision/restart_window.hpp"
+#include "actors/supervision/running_time.hpp"
 
 #include <cstdint>
 #include <list>
@@ -37,7 +38,8 @@ namespace troupe {
 ///   starts.
 /// - A temporary child that is stopped along with a group is not started again; a transient one is, even if
 ///   it was done.
-/// - A child that owes a liveness reply is replaced after liveness_ticks_max ticks; but when several are late at once, the
+/// - A child that owes a liveness reply is replaced after liveness_ticks_max ticks, of which those do not count in which the threads did not
+///   have the processors (running_time); but when several are late at once, the
 ///   machine is more likely the cause than they are: their ticks are counted from 0 again, once. Each time a child is replaced
 ///   for it, the children get twice as many ticks, up to 16 times, until all have answered: a child that cannot answer in time
 ///   must not be replaced for ever. Children are also asked while they are being stopped: the shutdown_max of a supervisor is
@@ -148,6 +150,7 @@ private:
   uint64_t rounds_ = 0; // How many SupervisorTicks were scheduled.
   uint64_t checks_ = 0; // How many liveness checks were sent.
   restart_clock_point check_again_{}; // The children are not asked again before this.
+  running_time ran_; // From tick to tick.
   restart_clock_point next_tick_ = restart_clock_point::max(); // When the next tick counts for those that owe a liveness reply.
   uint32_t patience_ = 1; // Times liveness_ticks_max.
   bool several_were_late_ = false;

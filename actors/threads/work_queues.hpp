@@ -50,7 +50,9 @@ private:
 /// empty takes jobs from the queues of others, which moves their affinity to it. Queues are first in, first out, and a thread
 /// whose queue is never empty takes from others every now and then, so no job starves.
 ///
-/// Only wait() sleeps. A thread that leaves more jobs waiting than threads are searching wakes one.
+/// Only wait() sleeps. A thread that leaves more jobs waiting than threads are searching wakes one, unless as many as may be are awake:
+/// threads beyond the number of processors would only take time from each other. What waits for a thread that sleeps is taken by
+/// others.
 ///
 /// To hand a job over takes no memory and no lock, so nothing can fail or be lost on the way (job_queue.hpp, which says what `Links`
 /// is).
@@ -59,7 +61,9 @@ class work_queues {
 public:
   using clock = std::chrono::steady_clock;
 
-  explicit work_queues(std::size_t threads) : threads_(threads), affinity_(threads) {}
+  /// Of the threads at most awake_max are awake at once, after the first moments. At least 1 each.
+  explicit work_queues(std::size_t threads, std::size_t awake_max = SIZE_MAX)
+    : threads_(threads), affinity_(std::min(threads, awake_max)), awake_max_(awake_max) {}
 
   /// From any thread.
   void add(Job* job) {
@@ -86,11 +90,19 @@ public:
     threads_[self].slot.store(searching);
     bool is_impatient = false;
     for (;;) {
-      if (auto* job = spin(self, spin_time, is_impatient))
+      auto* job = threads_awake() > awake_max_ ? nullptr : spin(self, spin_time, is_impatient);
+      if (job)
         return job;
-      if (auto* job = sleep(self))
+      job = sleep(self);
+      if (job)
         return job;
     }
+  }
+
+  /// The calling thread ends: it counts as awake no longer, and will never be woken.
+  void leave(std::size_t self) {
+    sleeping_.fetch_add(1);
+    wake_if_needed(self);
   }
 
   /// What is left, after all threads have ended.
@@ -119,6 +131,9 @@ private:
     return sum;
   }
 
+  /// At most as many as are.
+  uint64_t threads_awake() const { return threads_.size() - sleeping_.load(); }
+
   uint64_t threads_searching() const {
     const auto is_searching = [](const thread_state& one) { return one.slot.load() == searching; };
     return static_cast<uint64_t>(std::count_if(threads_.begin(), threads_.end(), is_searching));
@@ -129,7 +144,7 @@ private:
   /// each add a job, or of one that adds a job and one that fills the slot of the thread that was to take it, the later one
   /// sees both.
   void wake_if_needed(std::size_t first) {
-    if (sleeping_.load() == 0)
+    if (sleeping_.load() == 0 || threads_awake() >= awake_max_)
       return;
     const uint64_t jobs = waiting();
     if (jobs == 0 || threads_searching() >= jobs)
@@ -215,8 +230,9 @@ private:
       sleeping_.fetch_sub(1);
       return from_slot(self, expected);
     }
-    // A job that was queued before this line is seen here; a thread that queues one after it sees that this thread sleeps.
-    if (waiting() > 0 && wake(own))
+    // A job that was queued before this line is seen here; a thread that queues one after it sees that this thread sleeps. If too many
+    // are awake without this one, it is they who see that job, the last at this line.
+    if (threads_awake() < awake_max_ && waiting() > 0 && wake(own))
       return nullptr;
     own.permit.wait(0);
     own.permit.store(0);
@@ -225,7 +241,8 @@ private:
 
   std::vector<thread_state> threads_;
   job_affinity affinity_;
-  alignas(64) std::atomic<uint64_t> sleeping_{0}; // At least as many threads as sleep.
+  std::size_t awake_max_;
+  alignas(64) std::atomic<uint64_t> sleeping_{0}; // At least as many threads as sleep or have ended.
 };
 
 } // namespace troupe

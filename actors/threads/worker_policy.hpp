@@ -37,6 +37,7 @@ public:
     worker_data(const worker_data&) {} // CAF copies the first one while nothing runs.
 
     std::atomic<int64_t> busy_ns{0};
+    std::atomic<int> thread{0}; // Its id; 0 before it begins.
     clock::time_point since{}; // When the current job began.
     bool is_started = false;
   };
@@ -70,6 +71,11 @@ public:
   template <class Worker>
   void after_resume(Worker* self, caf::resumable*) {
     note_busy(self->data());
+  }
+
+  template <class Worker>
+  void before_shutdown(Worker* self) {
+    self->parent()->data().queues->leave(self->id());
   }
 
   template <class Worker, class Function>

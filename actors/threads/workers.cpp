@@ -1,6 +1,7 @@
 #include "actors/threads/workers.hpp"
 
 #include "actors/threads/cpus.hpp"
+#include "actors/threads/processors.hpp"
 #include "actors/threads/worker_policy.hpp"
 
 #include <caf/actor_system.hpp>
@@ -16,7 +17,10 @@
 #include <caf/scheduler/coordinator.hpp>
 
 #include <algorithm>
+#include <string>
+#include <system_error>
 #include <thread>
+#include <unistd.h>
 
 namespace troupe {
 namespace {
@@ -32,6 +36,24 @@ void forget_logger() {
 #endif
 }
 
+// Creates so many threads at once, which end at once.
+void require_threads(uint32_t count) {
+  std::atomic<bool> is_over = false;
+  std::vector<std::jthread> threads; // All are joined, also when one cannot be created.
+  const auto end = [&] {
+    is_over = true;
+    is_over.notify_all();
+  };
+  try {
+    for (uint32_t i = 0; i < count; ++i)
+      threads.emplace_back([&] { is_over.wait(false); });
+  } catch (const std::system_error& error) {
+    end();
+    throw std::system_error(error.code(), "cannot create " + std::to_string(count) + " threads");
+  }
+  end();
+}
+
 } // namespace
 
 // -- worker_policy -----------------------------------------------------------
@@ -40,6 +62,7 @@ caf::resumable* worker_policy::next_job(coordinator_data& shared, worker_data& o
   forget_logger();
   if (!own.is_started) {
     own.is_started = true;
+    own.thread.store(gettid(), std::memory_order_relaxed);
     if (!shared.cpus.empty())
       pin_this_thread(shared.cpus[index % shared.cpus.size()]);
   } else if (auto* job = shared.queues->take(index)) {
@@ -63,18 +86,31 @@ void configure_workers(caf::actor_system_config& config, workers_options options
   if (get_or(config, "scheduler.policy", caf::atom("stealing")) == caf::atom("testing"))
     return;
   const auto cpus = usable_cpus();
-  const auto cpus_total = cpus.empty() ? std::max(1u, std::thread::hardware_concurrency())
-                                       : static_cast<uint32_t>(cpus.size());
-  const auto threads = options.threads == 0 ? cpus_total : options.threads;
+  const auto processors = usable_processors().count;
+  const auto threads = options.threads == 0 ? processors : options.threads;
+  const auto awake_max = options.awake_max == 0 ? processors : options.awake_max;
+  constexpr uint32_t threads_of_caf = 4; // Its clock, its printer, and some to spare.
+  require_threads(threads + threads_of_caf);
   config.set("scheduler.max-threads", std::size_t{threads});
   config.module_factories.emplace_back([=](caf::actor_system& system) -> caf::actor_system::module* {
     auto* result = new coordinator(system);
-    result->data().queues = std::make_unique<worker_policy::actor_queues>(threads);
-    result->data().spin = threads > cpus_total ? std::chrono::nanoseconds::zero() : options.spin;
-    if (options.pin)
+    result->data().queues = std::make_unique<worker_policy::actor_queues>(threads, awake_max);
+    result->data().spin = options.spin;
+    if (options.pin && threads <= cpus.size())
       result->data().cpus = cpus;
     return result;
   });
+}
+
+std::vector<thread_times> worker_times(caf::actor_system& system) {
+  std::vector<thread_times> all;
+  auto* workers = dynamic_cast<coordinator*>(&system.scheduler());
+  for (std::size_t i = 0; workers && i < workers->num_workers(); ++i) {
+    const int thread = workers->worker_by_id(i)->data().thread.load(std::memory_order_relaxed);
+    const auto times = read_thread_times("/proc/self/task/" + std::to_string(thread));
+    if (times) all.push_back(*times);
+  }
+  return all;
 }
 
 std::chrono::nanoseconds busy_time(caf::actor_system& system) {

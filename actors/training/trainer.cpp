@@ -33,7 +33,8 @@ void keep_ticking(trainer_pointer self) {
 void note_event(trainer_pointer self) {
   auto& st = self->state;
   st.last_event = self->clock().now();
-  st.asked = false;
+  st.running = caf::timespan(0);
+  st.asked.reset();
 }
 
 void report(trainer_pointer self, v1::StepReport report) {
@@ -101,7 +102,8 @@ void begin(trainer_pointer self) {
   st.compute_ns = st.state_ns = 0;
   st.watch = {};
   st.last_event = self->clock().now();
-  st.asked = false;
+  st.running = caf::timespan(0);
+  st.asked.reset();
   expect_all(st, phase_kind::preparing);
   auto message = numbered<v1::BeginStep>(st);
   message.set_update(st.order.update());
@@ -339,12 +341,16 @@ void blame(trainer_pointer self) {
 void on_tick(trainer_pointer self) {
   auto& st = self->state;
   st.ticking = false;
+  const caf::timespan passed = self->clock().now() - st.last_event;
+  if (passed >= st.config.tick) // Else there is nothing to look at yet.
+    st.running += std::min(st.ran.look(self, 2 * st.config.tick), passed);
   if (st.phase == phase_kind::waiting) {
     if (!batch_of(st) && self->clock().now() - st.fetched > st.config.fetch_again) fetch(self, st.order.batch());
   } else if (st.phase != phase_kind::idle) {
-    if (st.asked) return blame(self);
-    if (self->clock().now() - st.last_event > deadline(st)) {
-      st.asked = true;
+    if (st.asked) {
+      if (st.running - *st.asked >= st.config.tick / 2) return blame(self);
+    } else if (st.running > deadline(st)) {
+      st.asked = st.running;
       st.alive.clear();
       send_to_owners(self, packed<v1::ReportProgress>{numbered<v1::ReportProgress>(st)});
     }
@@ -367,6 +373,7 @@ trainer_actor::behavior_type trainer(trainer_pointer self, trainer_config config
   report_exceptions(self);
   auto& st = self->state;
   st.config = std::move(config);
+  st.ran.look(self, st.config.tick); // From here on.
   auto everyone = st.config.owners;
   everyone.push_back(paths::loader);
   subscribe(self, st.config.directory, everyone);

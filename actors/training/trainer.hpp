@@ -3,6 +3,7 @@
 #include "actors/interfaces/supervision.hpp"
 #include "actors/interfaces/training_roles.hpp"
 #include "actors/supervision/duration_estimate.hpp"
+#include "actors/supervision/running_time.hpp"
 #include "model/training/optimiser.hpp"
 #include "model/training/parameters.hpp"
 #include <caf/all.hpp>
@@ -73,7 +74,10 @@ struct trainer_state {
 
   duration_estimate pauses;
   caf::actor_clock::time_point last_event, fetched; // When a batch was last asked for.
-  bool asked = false, ticking = false;
+  running_time ran;         // From tick to tick,
+  caf::timespan running{0}; // and since the last event.
+  std::optional<caf::timespan> asked; // When, in that time, all owners were asked.
+  bool ticking = false;
   std::set<std::string> alive; // Have answered since.
   uint32_t late_in_a_row = 0;
 };

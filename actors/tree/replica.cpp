@@ -18,7 +18,8 @@ namespace {
 constexpr supervisor_policy stage_policy{.strategy = restart_strategy::one_for_one, .restarts_max = 10};
 constexpr supervisor_policy replica_policy{.strategy = restart_strategy::one_for_one, .restarts_max = 20};
 
-/// Called for the copy of a child's configuration before each start: gives the child weights that are intact.
+/// Called for a child's configuration before each start: gives the child weights that are intact. What was loaded again for that is
+/// kept for later starts.
 void prepare(attention_head_config& config) { config.part = with_intact_weights(config.part); }
 void prepare(projection_shard_config& config) {
   std::visit([](auto& part) { part = with_intact_weights(part); }, config.part);
@@ -29,10 +30,9 @@ template <class Config> void prepare(Config&) {}
 template <class Behavior, class Config>
 child_spec actor_child(const replica_config& of, std::string path, Behavior behavior, Config config) {
   return hooked({std::move(path),
-                 [=](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
-                   auto own = config;
-                   prepare(own);
-                   return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(behavior, std::move(own)));
+                 [=](caf::scheduled_actor* parent, const std::string&, const caf::message&) mutable {
+                   prepare(config);
+                   return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(behavior, config));
                  }},
                 of.hook);
 }

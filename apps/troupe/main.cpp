@@ -8,6 +8,7 @@
 #include <csignal>
 #include <new>
 #include <optional>
+#include <system_error>
 #include <vector>
 
 namespace troupe {
@@ -64,6 +65,8 @@ int run_guarded(const command& chosen, const command_run& run) {
   } catch (const engine_error& error) {
     return fail(exit_failed, error.what());
   } catch (const output_error& error) {
+    return fail(exit_failed, error.what());
+  } catch (const std::system_error& error) { // Threads that cannot be created.
     return fail(exit_failed, error.what());
   } catch (const std::bad_alloc&) {
     return fail(exit_memory, "out of memory");

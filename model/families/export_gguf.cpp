@@ -59,7 +59,7 @@ private:
   }
 
   gguf_plan plan_of(const published_tensor& tensor) const {
-    const tensor_view& view = tensor.view;
+    const stored_tensor& view = tensor.view;
     if (tensor.shape.size() == 1) return {tensor.gguf_name, tensor_type::f32, {view.columns}};
     const bool is_positions = model_.tensors.positions && model_.tensors.positions->name == view.name;
     const bool fits = view.columns % traits_of(type_).block_elements == 0;

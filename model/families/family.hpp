@@ -14,8 +14,8 @@ namespace troupe {
 
 struct model_description {
   model_spec spec;
-  model_tensors tensors;                      // Views into the source's files, or into `copies`.
-  std::vector<std::vector<std::byte>> copies; // Weights that had to be stored another way round.
+  model_tensors tensors;
+  std::vector<std::shared_ptr<byte_memory>> copies; // Weights that had to be stored another way round, or that were made: where.
   uint64_t parameters = 0;
   std::vector<std::pair<std::string, uint64_t>> tensor_types; // "Q8_0" -> how many tensors, by type.
   std::vector<published_tensor> published; // Those of the source that are used.

@@ -24,8 +24,19 @@ std::string shape_text(uint64_t rows, uint64_t columns) {
   return "[" + std::to_string(rows) + ", " + std::to_string(columns) + "]";
 }
 
-tensor_view view_of(const source_tensor& tensor) {
-  return {std::string(tensor.name), *tensor.type, tensor.rows, tensor.columns, tensor.bytes};
+stored_tensor view_of(const source_tensor& tensor) {
+  return {std::string(tensor.name), *tensor.type, tensor.rows, tensor.columns, tensor.from, tensor.offset};
+}
+
+/// Of tensors of one type and shape.
+bool have_same_bytes(const stored_tensor& a, const stored_tensor& b) {
+  bool are_same = true;
+  for_each_piece(a, 1, [&](const tensor_view& piece, uint64_t first_row) {
+    if (!are_same) return;
+    const auto other = read_bytes(b.row_slice(first_row, piece.rows));
+    are_same = std::equal(other.begin(), other.end(), piece.bytes.begin(), piece.bytes.end());
+  });
+  return are_same;
 }
 
 /// out[column, row] = in[row, column], in squares that stay in the cache.
@@ -123,18 +134,18 @@ std::optional<source_tensor> tensor_lookup::use(const std::string& name) {
   return tensor;
 }
 
-tensor_view tensor_lookup::record(const published_name& name, std::vector<uint64_t> shape, tensor_view view) {
+stored_tensor tensor_lookup::record(const published_name& name, std::vector<uint64_t> shape, stored_tensor view) {
   published_.push_back({name.gguf, name.hugging_face, std::move(shape), false, view});
   return view;
 }
 
-tensor_view tensor_lookup::make(const published_name& name, uint64_t rows, uint64_t columns,
+stored_tensor tensor_lookup::make(const published_name& name, uint64_t rows, uint64_t columns,
                                 std::vector<uint64_t> shape) {
-  const auto& zeros = copies_.emplace_back(rows * columns * sizeof(float));
-  return record(name, std::move(shape), {name_here(name), tensor_type::f32, rows, columns, zeros});
+  copies_.push_back(std::make_shared<byte_memory>(std::vector<std::byte>(rows * columns * sizeof(float))));
+  return record(name, std::move(shape), {name_here(name), tensor_type::f32, rows, columns, copies_.back()});
 }
 
-std::optional<tensor_view> tensor_lookup::find(const published_name& name, uint64_t rows, uint64_t columns,
+std::optional<stored_tensor> tensor_lookup::find(const published_name& name, uint64_t rows, uint64_t columns,
                                                std::vector<uint64_t> shape) {
   const auto tensor = use(name_here(name));
   if (!tensor) return std::nullopt;
@@ -146,7 +157,7 @@ std::optional<tensor_view> tensor_lookup::find(const published_name& name, uint6
   return record(name, std::move(shape), view_of(*tensor));
 }
 
-std::optional<tensor_view> tensor_lookup::find_matrix(const published_name& name, uint64_t rows,
+std::optional<stored_tensor> tensor_lookup::find_matrix(const published_name& name, uint64_t rows,
                                                       uint64_t columns) {
   return find(name, rows, columns, {rows, columns});
 }
@@ -155,14 +166,14 @@ void tensor_lookup::fail_missing(const published_name& name, const std::string& 
   source_.fail_tensor(name_here(name), "is missing; wanted " + wanted);
 }
 
-tensor_view tensor_lookup::matrix(const published_name& name, uint64_t rows, uint64_t columns) {
+stored_tensor tensor_lookup::matrix(const published_name& name, uint64_t rows, uint64_t columns) {
   if (makes_tensors()) return make(name, rows, columns, {rows, columns});
   auto found = find_matrix(name, rows, columns);
   if (!found) fail_missing(name, shape_text(rows, columns));
   return *std::move(found);
 }
 
-std::optional<tensor_view> tensor_lookup::find_vector(const published_name& name, uint64_t length) {
+std::optional<stored_tensor> tensor_lookup::find_vector(const published_name& name, uint64_t length) {
   auto found = find(name, 1, length, {length});
   if (found && traits_of(found->type).block_elements != 1) {
     source_.fail_tensor(found->name,
@@ -171,14 +182,14 @@ std::optional<tensor_view> tensor_lookup::find_vector(const published_name& name
   return found;
 }
 
-tensor_view tensor_lookup::vector(const published_name& name, uint64_t length) {
+stored_tensor tensor_lookup::vector(const published_name& name, uint64_t length) {
   if (makes_tensors()) return make(name, 1, length, {length});
   auto found = find_vector(name, length);
   if (!found) fail_missing(name, shape_text(1, length));
   return *std::move(found);
 }
 
-tensor_view tensor_lookup::table(const published_name& name, uint64_t rows_max, uint64_t columns) {
+stored_tensor tensor_lookup::table(const published_name& name, uint64_t rows_max, uint64_t columns) {
   const auto tensor = use(name_here(name));
   if (!tensor) fail_missing(name, std::to_string(columns) + " columns");
   if (tensor->columns != columns || tensor->rows > rows_max) {
@@ -189,7 +200,7 @@ tensor_view tensor_lookup::table(const published_name& name, uint64_t rows_max, 
   return record(name, {tensor->rows, tensor->columns}, view_of(*tensor));
 }
 
-std::optional<tensor_view> tensor_lookup::read_bias(const published_name& name, uint64_t length, bias with) {
+std::optional<stored_tensor> tensor_lookup::read_bias(const published_name& name, uint64_t length, bias with) {
   if (with == bias::none) return std::nullopt;
   return with == bias::required ? vector(name + ".bias", length) : find_vector(name + ".bias", length);
 }
@@ -209,13 +220,14 @@ projection_tensors tensor_lookup::conv1d(const published_name& name, uint64_t ro
   return {weight, read_bias(name, rows, with)};
 }
 
-tensor_view tensor_lookup::transposed(const tensor_view& tensor) {
+stored_tensor tensor_lookup::transposed(const stored_tensor& tensor) {
   const uint32_t element_bytes = traits_of(tensor.type).block_bytes;
   TROUPE_ASSERT(element_bytes == 2 || element_bytes == 4);
-  auto& copy = copies_.emplace_back(tensor.bytes.size());
+  std::vector<std::byte> copy(tensor.bytes());
   const auto in_order = element_bytes == 2 ? transpose<uint16_t> : transpose<uint32_t>;
-  in_order(tensor.bytes, copy, tensor.rows, tensor.columns);
-  return {tensor.name, tensor.type, tensor.columns, tensor.rows, copy};
+  in_order(read_bytes(tensor), copy, tensor.rows, tensor.columns);
+  copies_.push_back(std::make_shared<byte_memory>(std::move(copy)));
+  return {tensor.name, tensor.type, tensor.columns, tensor.rows, copies_.back()};
 }
 
 norm_tensors tensor_lookup::norm(const published_name& name, uint64_t width, bias with) {
@@ -237,13 +249,12 @@ void tensor_lookup::ignore_endings(std::initializer_list<std::string_view> endin
   }
 }
 
-void tensor_lookup::ignore_copy(const published_name& name, const tensor_view& other) {
+void tensor_lookup::ignore_copy(const published_name& name, const stored_tensor& other) {
   const auto index = source_.find_index(name_here(name));
   if (!index) return;
   const source_tensor tensor = source_.tensor(*index);
-  const bool is_same =
-      tensor.type == other.type && tensor.rows == other.rows &&
-      std::equal(tensor.bytes.begin(), tensor.bytes.end(), other.bytes.begin(), other.bytes.end());
+  const bool is_same = tensor.type == other.type && tensor.rows == other.rows && tensor.columns == other.columns &&
+                       have_same_bytes(view_of(tensor), other);
   if (!is_same) {
     source_.fail_tensor(tensor.name,
                         "the configuration says that it is the same as " + other.name + ", but it is not");
@@ -313,7 +324,7 @@ decoder_sizes read_sizes(const model_source& source, const hyperparameters& para
   return sizes;
 }
 
-tensor_view read_embedding(const hyperparameters& parameters, tensor_lookup& tensors,
+stored_tensor read_embedding(const hyperparameters& parameters, tensor_lookup& tensors,
                            const std::string& hugging_face_name, uint32_t width) {
   const published_name name{"token_embd.weight", hugging_face_name}, size{"", "vocab_size"};
   if (tensors.makes_tensors())
@@ -327,7 +338,7 @@ tensor_view read_embedding(const hyperparameters& parameters, tensor_lookup& ten
 }
 
 model_spec start_spec(const model_source& source, std::string_view architecture, const decoder_sizes& sizes,
-                      const tensor_view& embedding) {
+                      const stored_tensor& embedding) {
   const bool is_folder = source.published_as() == publication::hugging_face;
   const std::string folder_name = is_folder ? source.path().filename().string() : "";
   model_spec spec;
@@ -341,7 +352,7 @@ model_spec start_spec(const model_source& source, std::string_view architecture,
 }
 
 projection_tensors read_output(const hyperparameters& parameters, tensor_lookup& tensors,
-                               const tensor_view& embedding, bool tied_by_default) {
+                               const stored_tensor& embedding, bool tied_by_default) {
   const published_name weight{"output.weight", "lm_head.weight"};
   if (!tensors.is_hugging_face()) {
     auto found = tensors.find_matrix(weight, embedding.rows, embedding.columns);

@@ -65,21 +65,21 @@ public:
   bool makes_tensors() const { return !source_.has_tensors(); }
 
   /// [rows, columns]. Throws input_error when it is missing or has another shape.
-  tensor_view matrix(const published_name& name, uint64_t rows, uint64_t columns);
-  std::optional<tensor_view> find_matrix(const published_name& name, uint64_t rows, uint64_t columns);
+  stored_tensor matrix(const published_name& name, uint64_t rows, uint64_t columns);
+  std::optional<stored_tensor> find_matrix(const published_name& name, uint64_t rows, uint64_t columns);
   /// [1, length], not quantised: norms, biases.
-  tensor_view vector(const published_name& name, uint64_t length);
-  std::optional<tensor_view> find_vector(const published_name& name, uint64_t length);
+  stored_tensor vector(const published_name& name, uint64_t length);
+  std::optional<stored_tensor> find_vector(const published_name& name, uint64_t length);
   /// [?, columns], at most rows_max rows: the file says how many.
-  tensor_view table(const published_name& name, uint64_t rows_max, uint64_t columns);
+  stored_tensor table(const published_name& name, uint64_t rows_max, uint64_t columns);
 
   /// "<name>.weight" [rows, columns] and "<name>.bias" [1, rows]. Where there is to be no bias, one in the
   /// file stays unused.
   enum class bias { none, optional, required };
   projection_tensors projection(const published_name& name, uint64_t rows, uint64_t columns,
                                 bias with = bias::optional);
-  /// The same, for a weight that Hugging Face stores as [columns, rows], as its class Conv1D does: then the
-  /// view is into a transposed copy.
+  /// The same, for a weight that Hugging Face stores as [columns, rows], as its class Conv1D does: then it
+  /// is in a transposed copy.
   projection_tensors conv1d(const published_name& name, uint64_t rows, uint64_t columns, bias with);
   norm_tensors norm(const published_name& name, uint64_t width, bias with);
 
@@ -93,7 +93,7 @@ public:
   /// Tensors whose names end so do not count as unused: constants that some versions stored.
   void ignore_endings(std::initializer_list<std::string_view> endings);
   /// The tensor is as good as used when it holds the same bytes as `other`; input_error when it holds others.
-  void ignore_copy(const published_name& name, const tensor_view& other);
+  void ignore_copy(const published_name& name, const stored_tensor& other);
 
   /// Hands over the copies and what was used, and counts that. Throws input_error when a tensor was not:
   /// then the model is not what its family takes it for, and its results would be wrong.
@@ -102,18 +102,18 @@ public:
 private:
   const std::string& name_here(const published_name& name) const;
   std::optional<source_tensor> use(const std::string& name);
-  tensor_view record(const published_name& name, std::vector<uint64_t> shape, tensor_view view);
-  tensor_view make(const published_name& name, uint64_t rows, uint64_t columns, std::vector<uint64_t> shape);
-  std::optional<tensor_view> find(const published_name& name, uint64_t rows, uint64_t columns,
+  stored_tensor record(const published_name& name, std::vector<uint64_t> shape, stored_tensor view);
+  stored_tensor make(const published_name& name, uint64_t rows, uint64_t columns, std::vector<uint64_t> shape);
+  std::optional<stored_tensor> find(const published_name& name, uint64_t rows, uint64_t columns,
                                   std::vector<uint64_t> shape);
-  std::optional<tensor_view> read_bias(const published_name& name, uint64_t length, bias with);
+  std::optional<stored_tensor> read_bias(const published_name& name, uint64_t length, bias with);
   [[noreturn]] void fail_missing(const published_name& name, const std::string& wanted) const;
-  tensor_view transposed(const tensor_view& tensor);
+  stored_tensor transposed(const stored_tensor& tensor);
 
   const model_source& source_;
   std::vector<bool> is_used_; // By index in source_.
   std::vector<bool> is_ignored_ = std::vector<bool>(is_used_.size());
-  std::vector<std::vector<std::byte>> copies_;
+  std::vector<std::shared_ptr<byte_memory>> copies_;
   std::vector<published_tensor> published_;
 };
 
@@ -133,17 +133,17 @@ decoder_sizes read_sizes(const model_source& source, const hyperparameters& para
                          const decoder_keys& keys);
 
 /// "token_embd" or what Hugging Face calls it, [vocabulary, width].
-tensor_view read_embedding(const hyperparameters& parameters, tensor_lookup& tensors,
+stored_tensor read_embedding(const hyperparameters& parameters, tensor_lookup& tensors,
                            const std::string& hugging_face_name, uint32_t width);
 
 /// The spec's general part: names, sizes, vocabulary; no layers yet.
 model_spec start_spec(const model_source& source, std::string_view architecture, const decoder_sizes& sizes,
-                      const tensor_view& embedding);
+                      const stored_tensor& embedding);
 
 /// "output" [vocabulary, width], or the embedding itself ("tied"). A GGUF file is tied when it has no such
 /// tensor, a folder when its configuration says so, or, where it says nothing, by the default of its family.
 projection_tensors read_output(const hyperparameters& parameters, tensor_lookup& tensors,
-                               const tensor_view& embedding, bool tied_by_default);
+                               const stored_tensor& embedding, bool tied_by_default);
 
 /// Rotary positions. `kind` is that of a GGUF file: Hugging Face's weights are always for half_split.
 rope_spec read_rope(const hyperparameters& parameters, tensor_lookup& tensors, rope_kind kind,

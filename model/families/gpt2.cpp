@@ -16,7 +16,7 @@ projection_tensors cut(const projection_tensors& fused, uint64_t first, uint64_t
   projection_tensors result{fused.weight.row_slice(first, count), fused.bias};
   const uint64_t element_bytes = traits_of(fused.bias->type).block_bytes;
   result.bias->columns = count;
-  result.bias->bytes = fused.bias->bytes.subspan(first * element_bytes, count * element_bytes);
+  result.bias->offset += first * element_bytes;
   return result;
 }
 

@@ -39,16 +39,15 @@ std::vector<float> initial_values(const keyed_tensor& tensor, uint64_t seed, flo
 void fill(model_description& model, uint64_t seed, float deviation) {
   // What was made for each published tensor is the copy of the same number.
   TROUPE_ASSERT(model.copies.size() == model.published.size());
-  std::map<std::string_view, std::vector<std::byte>*> copies;
+  std::map<std::string_view, std::span<std::byte>> copies;
   for (size_t i = 0; i < model.copies.size(); ++i)
-    copies.emplace(model.published[i].hugging_face_name, &model.copies[i]);
+    copies.emplace(model.published[i].hugging_face_name, model.copies[i]->bytes());
   for (const auto& tensor : keyed_tensors(model.tensors)) {
-    auto& copy = *copies.at(tensor.view->name);
+    const auto copy = copies.at(tensor.view->name);
     const auto values = initial_values(tensor, seed, deviation, model.tensors.layers.size());
     const auto bytes = std::as_bytes(std::span(values));
-    const auto offset = static_cast<size_t>(tensor.view->bytes.data() - copy.data());
-    TROUPE_ASSERT(offset + bytes.size() <= copy.size());
-    std::memcpy(copy.data() + offset, bytes.data(), bytes.size());
+    TROUPE_ASSERT(tensor.view->offset + bytes.size() <= copy.size());
+    std::memcpy(copy.data() + tensor.view->offset, bytes.data(), bytes.size());
   }
 }
 

@@ -19,16 +19,15 @@ using json = nlohmann::ordered_json;
 constexpr std::array copied_files{"tokenizer.json",         "tokenizer_config.json", "special_tokens_map.json",
                                   "generation_config.json", "chat_template.jinja"};
 
-void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+constexpr uint64_t copied_bytes_max = 1 << 30;
+
+void write_text(const std::filesystem::path& path, const std::string& text) {
   atomic_file file(path);
-  file.write(bytes);
+  file.write(std::as_bytes(std::span(text)));
   file.commit();
 }
 
-void write_json(const std::filesystem::path& path, const json& content) {
-  const std::string text = content.dump(2) + "\n";
-  write_file(path, std::as_bytes(std::span(text)));
-}
+void write_json(const std::filesystem::path& path, const json& content) { write_text(path, content.dump(2) + "\n"); }
 
 void write_config(const std::filesystem::path& folder, const model_file& like) {
   json config = json::parse(like.config);
@@ -44,10 +43,9 @@ struct saved_tensor {
   std::vector<const keyed_tensor*> parts;
 };
 
-bool is_within(const tensor_view& part, const tensor_view& whole) {
-  const std::less_equal<const std::byte*> at_most;
-  return part.name == whole.name && at_most(whole.bytes.data(), part.bytes.data()) &&
-         at_most(part.bytes.data() + part.bytes.size(), whole.bytes.data() + whole.bytes.size());
+bool is_within(const stored_tensor& part, const stored_tensor& whole) {
+  return part.name == whole.name && part.from == whole.from && part.offset >= whole.offset &&
+         part.offset + part.bytes() <= whole.offset + whole.bytes();
 }
 
 std::vector<saved_tensor> saved_tensors(const model_file& like, const std::vector<keyed_tensor>& keyed) {
@@ -65,14 +63,14 @@ std::vector<saved_tensor> saved_tensors(const model_file& like, const std::vecto
 
 /// All of a published tensor, as it is published.
 std::vector<float> gather(const saved_tensor& saved, const tensor_values& values) {
-  const tensor_view& view = saved.published->view;
+  const stored_tensor& view = saved.published->view;
   const size_t size = view.rows * view.columns, element_bytes = traits_of(view.type).block_bytes;
   std::vector<float> whole(size);
   size_t filled = 0;
   for (const auto* part : saved.parts) {
     const auto some = values(part->key);
     TROUPE_ASSERT(some.size() == part->view->rows * part->view->columns);
-    const auto offset = static_cast<size_t>(part->view->bytes.data() - view.bytes.data()) / element_bytes;
+    const auto offset = (part->view->offset - view.offset) / element_bytes;
     std::copy(some.begin(), some.end(), whole.begin() + static_cast<ptrdiff_t>(offset));
     filled += some.size();
   }
@@ -131,7 +129,7 @@ void write_words(const std::filesystem::path& folder, const model_file& like) {
     const bool is_there = std::filesystem::exists(*from / name, ignored);
     const bool is_needed =
         like.words.kind != tokenizer_kind::none && name == std::string_view("tokenizer.json");
-    if (is_there || is_needed) write_file(folder / name, mapped_file(*from / name).bytes());
+    if (is_there || is_needed) write_text(folder / name, read_text(*from / name, copied_bytes_max));
   }
 }
 

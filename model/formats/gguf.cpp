@@ -30,8 +30,22 @@ Value require(const gguf& file, std::string_view key, const std::optional<Value>
 
 } // namespace
 
-gguf::gguf(std::shared_ptr<const mapped_file> file) : file_(std::move(file)) {
-  detail::gguf_parser parser(*file_);
+gguf::gguf(std::shared_ptr<const input_file> file) : file_(std::move(file)) {
+  constexpr uint64_t header_bytes_max = uint64_t(1) << 30; // No real file comes near.
+  for (uint64_t bytes = uint64_t(1) << 20;; bytes *= 4) {
+    header_.resize(std::min(bytes, file_->size()));
+    file_->read(0, header_);
+    try {
+      parse();
+      return;
+    } catch (const detail::header_continues&) {
+      if (bytes >= header_bytes_max) fail("header", "goes on beyond the first " + std::to_string(bytes) + " bytes");
+    }
+  }
+}
+
+void gguf::parse() {
+  detail::gguf_parser parser(file_->path(), header_, file_->size());
   const auto header = parser.read_header();
   version_ = header.version;
   entries_ = parser.read_entries(header.entries);
@@ -46,7 +60,7 @@ gguf::gguf(std::shared_ptr<const mapped_file> file) : file_(std::move(file)) {
 
 source_tensor gguf::tensor(size_t index) const {
   const gguf_tensor& found = tensors_[index];
-  return {found.name, traits_of(found.type).name, found.type, found.rows, found.columns, found.bytes};
+  return {found.name, traits_of(found.type).name, found.type, found.rows, found.columns, file_, found.offset, found.bytes};
 }
 
 const gguf_entry* gguf::find(std::string_view key) const {

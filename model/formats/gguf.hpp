@@ -7,10 +7,10 @@
 // general.alignment, the data section that the offsets count from. Versions 2 and 3 are the same for us.
 //
 // The file is not trusted. Opening walks through all of the metadata and all tensor descriptions once and
-// checks every count, length, offset and product before it is used; what is kept are views into the mapping,
-// so memory grows with what the file really holds and never with a number that it only states.
+// checks every count, length, offset and product before it is used; what is kept are views into the header,
+// so memory grows with what the file really holds and never with a number that it only states. Of the tensors it reads nothing.
 #include "model/formats/gguf_values.hpp"
-#include "model/formats/mapped_file.hpp"
+#include "model/formats/input_file.hpp"
 #include "model/formats/model_source.hpp"
 #include <cstdint>
 #include <functional>
@@ -26,9 +26,9 @@ namespace troupe {
 class gguf final : public model_source {
 public:
   /// Throws input_error naming the file, the place and the reason.
-  explicit gguf(std::shared_ptr<const mapped_file> file);
+  explicit gguf(std::shared_ptr<const input_file> file);
 
-  const std::shared_ptr<const mapped_file>& file() const { return file_; }
+  const std::shared_ptr<const input_file>& file() const { return file_; }
   uint32_t version() const { return version_; }
   uint64_t alignment() const { return alignment_; }
   const std::vector<gguf_entry>& entries() const { return entries_; }  // Sorted by key.
@@ -48,7 +48,7 @@ public:
   const gguf_array* find_array(std::string_view key) const;
   size_t tensor_count() const override { return tensors_.size(); }
   source_tensor tensor(size_t index) const override;
-  std::vector<std::shared_ptr<const mapped_file>> files() const override { return {file_}; }
+  std::vector<std::shared_ptr<const input_file>> files() const override { return {file_}; }
 
   // The same, but the key must be there.
   uint64_t get_unsigned(std::string_view key) const;
@@ -63,10 +63,12 @@ public:
 
 
 private:
+  void parse();
   const std::filesystem::path& path_of_keys() const override { return file_->path(); }
   const std::filesystem::path& path_of_tensor(std::string_view) const override { return file_->path(); }
 
-  std::shared_ptr<const mapped_file> file_;
+  std::shared_ptr<const input_file> file_;
+  std::vector<std::byte> header_; // The first bytes of the file: at least all but the tensors' own.
   uint32_t version_ = 0;
   uint64_t alignment_ = 32;
   std::vector<gguf_entry> entries_;

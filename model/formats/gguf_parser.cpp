@@ -82,19 +82,25 @@ void gguf_parser::fail(std::string_view place, std::string_view reason) const {
 
 void gguf_parser::fail_truncated(std::string_view place, std::string_view what, uint64_t needed) const {
   fail(place, std::string(what) + " needs " + number(needed) + " bytes at offset " +
-                  number(reader_.offset()) + ", but the file has only " + number(reader_.remaining()) +
+                  number(reader_.offset()) + ", but the file has only " + number(remaining()) +
                   " left");
+}
+
+std::optional<std::span<const std::byte>> gguf_parser::take(uint64_t count) {
+  const auto bytes = reader_.take(count);
+  if (!bytes && count <= remaining()) throw header_continues{};
+  return bytes;
 }
 
 template <class T>
 T gguf_parser::read(std::string_view place, std::string_view what) {
-  const auto value = reader_.take<T>();
-  if (!value) fail_truncated(place, what, sizeof(T));
-  return *value;
+  const auto bytes = take(sizeof(T));
+  if (!bytes) fail_truncated(place, what, sizeof(T));
+  return load<T>(bytes->data());
 }
 
 gguf_parser::counts gguf_parser::read_header() {
-  const auto magic = reader_.take(4);
+  const auto magic = take(4);
   if (!magic || std::memcmp(magic->data(), "GGUF", 4) != 0) {
     fail("offset 0", "not a GGUF file: it does not start with \"GGUF\"");
   }
@@ -109,22 +115,22 @@ gguf_parser::counts gguf_parser::read_header() {
   counts result{version, 0, 0};
   result.tensors = read<uint64_t>("header", "the tensor count");
   result.entries = read<uint64_t>("header", "the metadata count");
-  const uint64_t tensors_fit = std::min(tensors_max, reader_.remaining() / tensor_bytes_min);
-  const uint64_t entries_fit = std::min(entries_max, reader_.remaining() / entry_bytes_min);
+  const uint64_t tensors_fit = std::min(tensors_max, remaining() / tensor_bytes_min);
+  const uint64_t entries_fit = std::min(entries_max, remaining() / entry_bytes_min);
   if (result.tensors > tensors_fit) {
     fail("header", "claims " + number(result.tensors) + " tensors, more than a file of " +
-                       number(bytes_.size()) + " bytes can describe (at most " + number(tensors_fit) + ")");
+                       number(file_bytes_) + " bytes can describe (at most " + number(tensors_fit) + ")");
   }
   if (result.entries > entries_fit) {
     fail("header", "claims " + number(result.entries) + " metadata entries, more than a file of " +
-                       number(bytes_.size()) + " bytes can hold (at most " + number(entries_fit) + ")");
+                       number(file_bytes_) + " bytes can hold (at most " + number(entries_fit) + ")");
   }
   return result;
 }
 
 std::string_view gguf_parser::read_string(std::string_view place) {
   const auto length = read<uint64_t>(place, "a string's length");
-  const auto bytes = reader_.take(length);
+  const auto bytes = take(length);
   if (!bytes) fail_truncated(place, "a string", length);
   return {reinterpret_cast<const char*>(bytes->data()), bytes->size()};
 }
@@ -157,7 +163,7 @@ gguf_value gguf_parser::read_value(std::string_view place, gguf_type type) {
   if (type == gguf_type::array) return read_array(place);
   const uint32_t size = scalar_bytes(type);
   if (size == 0) fail(place, "unknown value type " + number(uint32_t(type)));
-  const auto bytes = reader_.take(size);
+  const auto bytes = take(size);
   if (!bytes) fail_truncated(place, "the value", size);
   if (type == gguf_type::boolean && load<uint8_t>(bytes->data()) > 1) {
     fail(place, "a boolean must be 0 or 1, found " + number(load<uint8_t>(bytes->data())));
@@ -172,18 +178,18 @@ gguf_array gguf_parser::read_array(std::string_view place) {
   if (array.element == gguf_type::array) fail(place, "arrays of arrays are not supported");
   const uint64_t start = reader_.offset();
   if (array.element == gguf_type::string) {
-    if (array.count > reader_.remaining() / 8) {
+    if (array.count > remaining() / 8) {
       fail(place, "an array of " + number(array.count) + " strings does not fit into the " +
-                      number(reader_.remaining()) + " bytes left");
+                      number(remaining()) + " bytes left");
     }
     for (uint64_t i = 0; i < array.count; ++i) read_string(place);
   } else {
     const uint32_t size = scalar_bytes(array.element);
     if (size == 0) fail(place, "unknown element type " + number(uint32_t(array.element)));
     const auto total = checked_product(array.count, size);
-    if (!total || !reader_.take(*total)) {
+    if (!total || !take(*total)) {
       fail(place, "an array of " + number(array.count) + " elements of " + number(size) +
-                      " bytes does not fit into the " + number(reader_.remaining()) + " bytes left");
+                      " bytes does not fit into the " + number(remaining()) + " bytes left");
     }
   }
   array.bytes = bytes_.subspan(start, reader_.offset() - start);
@@ -252,7 +258,7 @@ void gguf_parser::read_dimensions(std::string_view place, gguf_tensor& tensor) {
 
 void gguf_parser::place_tensors(std::vector<placed_tensor>& placed, uint64_t alignment) const {
   const uint64_t start = (reader_.offset() + alignment - 1) / alignment * alignment;
-  const uint64_t available = start <= bytes_.size() ? bytes_.size() - start : 0;
+  const uint64_t available = start <= file_bytes_ ? file_bytes_ - start : 0;
   for (auto& p : placed) {
     const std::string place = "tensor " + in_quotes(p.tensor.name);
     if (p.offset % alignment != 0) {
@@ -264,7 +270,8 @@ void gguf_parser::place_tensors(std::vector<placed_tensor>& placed, uint64_t ali
                       " of the data section (" + number(available) +
                       " bytes) lie beyond the end of the file");
     }
-    p.tensor.bytes = bytes_.subspan(start + p.offset, p.size);
+    p.tensor.offset = start + p.offset;
+    p.tensor.bytes = p.size;
   }
   // Tensors that share bytes would let a small file describe a model of any size.
   std::sort(placed.begin(), placed.end(), [](const auto& a, const auto& b) { return a.offset < b.offset; });

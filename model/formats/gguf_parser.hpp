@@ -2,7 +2,7 @@
 // How gguf.cpp walks through a file's header. Not for other files.
 #include "model/formats/byte_reader.hpp"
 #include "model/formats/gguf_values.hpp"
-#include "model/formats/mapped_file.hpp"
+#include <filesystem>
 
 namespace troupe::detail {
 
@@ -12,10 +12,15 @@ uint32_t scalar_bytes(gguf_type type);
 /// The scalar at `bytes`, which holds scalar_bytes(type) of them. Booleans other than 0 and 1 read as true.
 gguf_value load_scalar(gguf_type type, const std::byte* bytes);
 
+/// The header is longer than what of it is in memory, though not than the file.
+struct header_continues {};
+
+/// Every function throws input_error, or header_continues.
 class gguf_parser {
 public:
-  explicit gguf_parser(const mapped_file& file)
-      : path_(file.path()), reader_(file.bytes()), bytes_(file.bytes()) {}
+  /// `header`: the first bytes of a file of `file_bytes` bytes.
+  gguf_parser(const std::filesystem::path& path, std::span<const std::byte> header, uint64_t file_bytes)
+      : path_(path), reader_(header), bytes_(header), file_bytes_(file_bytes) {}
 
   struct counts {
     uint32_t version;
@@ -39,6 +44,9 @@ private:
   void read_dimensions(std::string_view place, gguf_tensor& tensor);
   void place_tensors(std::vector<placed_tensor>& placed, uint64_t alignment) const;
 
+  uint64_t remaining() const { return file_bytes_ - reader_.offset(); } // Of the file.
+  /// The next bytes, or nothing when fewer are left of the file.
+  std::optional<std::span<const std::byte>> take(uint64_t count);
   template <class T>
   T read(std::string_view place, std::string_view what);
   [[noreturn]] void fail(std::string_view place, std::string_view reason) const;
@@ -47,6 +55,7 @@ private:
   const std::filesystem::path& path_;
   byte_reader reader_;
   std::span<const std::byte> bytes_;
+  uint64_t file_bytes_;
 };
 
 } // namespace troupe::detail

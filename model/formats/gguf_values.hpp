@@ -1,5 +1,5 @@
 #pragma once
-// What a GGUF file's header holds, as gguf_parser reads it and gguf hands it out: views into the mapped file.
+// What a GGUF file's header holds, as gguf_parser reads it and gguf hands it out: views into the header.
 #include "model/tensor.hpp"
 #include <cstddef>
 #include <cstdint>
@@ -47,7 +47,7 @@ struct gguf_tensor {
   tensor_type type = tensor_type::f32;
   uint64_t rows = 0;    // Product of the outer dimensions.
   uint64_t columns = 0; // The inner dimension.
-  std::span<const std::byte> bytes;
+  uint64_t offset = 0, bytes = 0; // Where in the file it is.
 };
 
 /// "a string", "an unsigned integer": for error texts.

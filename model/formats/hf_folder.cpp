@@ -11,8 +11,8 @@ constexpr const char* single_file = "model.safetensors";
 constexpr const char* index_file = "model.safetensors.index.json";
 constexpr uint64_t config_bytes_max = 16 << 20;
 
-source_tensor describe(const safetensors_tensor& tensor) {
-  source_tensor result{tensor.name, name_of(tensor.type), std::nullopt, 1, 1, tensor.bytes};
+source_tensor describe(const safetensors_tensor& tensor, std::shared_ptr<const byte_source> file) {
+  source_tensor result{tensor.name, name_of(tensor.type), std::nullopt, 1, 1, file, tensor.offset, tensor.bytes};
   if (tensor.type == safetensors_type::float32) result.type = tensor_type::f32;
   if (tensor.type == safetensors_type::float16) result.type = tensor_type::f16;
   if (tensor.type == safetensors_type::bfloat16) result.type = tensor_type::bf16;
@@ -20,7 +20,7 @@ source_tensor describe(const safetensors_tensor& tensor) {
   result.columns = tensor.shape.back();
   // The reader has checked that the product of all dimensions fits; where one is 0, that of the others need
   // not.
-  if (tensor.bytes.empty()) {
+  if (tensor.bytes == 0) {
     result.rows = 0;
   } else {
     for (size_t i = 0; i + 1 < tensor.shape.size(); ++i) result.rows *= tensor.shape[i];
@@ -88,11 +88,11 @@ void hf_folder::open_files() {
 }
 
 void hf_folder::add_tensors(size_t file) {
-  for (const auto& tensor : files_[file]->tensors()) tensors_.push_back({describe(tensor), file});
+  for (const auto& tensor : files_[file]->tensors()) tensors_.push_back({describe(tensor, files_[file]->file()), file});
 }
 
-std::vector<std::shared_ptr<const mapped_file>> hf_folder::files() const {
-  std::vector<std::shared_ptr<const mapped_file>> files;
+std::vector<std::shared_ptr<const input_file>> hf_folder::files() const {
+  std::vector<std::shared_ptr<const input_file>> files;
   for (const auto& file : files_) files.push_back(file->file());
   return files;
 }

@@ -6,7 +6,7 @@
 // The folder is not trusted: every file is checked by its reader, the index names plain files of this folder
 // only, and every tensor is where the index says.
 #include "model/formats/hf_source.hpp"
-#include "model/formats/mapped_file.hpp"
+#include "model/formats/input_file.hpp"
 #include "model/formats/safetensors.hpp"
 #include <filesystem>
 #include <memory>
@@ -22,7 +22,7 @@ public:
   const std::filesystem::path& path() const override { return path_; }
   size_t tensor_count() const override { return tensors_.size(); }
   source_tensor tensor(size_t index) const override { return tensors_[index].tensor; }
-  std::vector<std::shared_ptr<const mapped_file>> files() const override;
+  std::vector<std::shared_ptr<const input_file>> files() const override;
 
 private:
   struct placed_tensor {

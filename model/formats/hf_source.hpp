@@ -44,7 +44,7 @@ public:
   const std::filesystem::path& path() const override { return path_; }
   size_t tensor_count() const override { return 0; }
   source_tensor tensor(size_t) const override { return {}; }
-  std::vector<std::shared_ptr<const mapped_file>> files() const override { return {}; }
+  std::vector<std::shared_ptr<const input_file>> files() const override { return {}; }
 
 private:
   const std::filesystem::path& path_of_tensor(std::string_view) const override { return path_; }

@@ -255,11 +255,11 @@ private:
   /// Newer folders have it in a file of its own.
   void read_chat_template() {
     if (!has_file("chat_template.jinja")) return;
+    constexpr uint64_t chat_template_bytes_max = 16 << 20;
     const auto path = folder_ / "chat_template.jinja";
-    const mapped_file file(path);
-    const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+    std::string text = read_text(path, chat_template_bytes_max);
     if (!is_utf8(text)) throw input_error(path.string() + ": the file: is not UTF-8");
-    words_.chat_template = text;
+    words_.chat_template = std::move(text);
   }
 
   void fill_up() {

@@ -1,7 +1,7 @@
 #include "model/formats/json.hpp"
 #include "model/error.hpp"
 #include "model/formats/byte_reader.hpp"
-#include "model/formats/mapped_file.hpp"
+#include "model/formats/input_file.hpp"
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -122,24 +122,21 @@ std::string describe(const json_value& value) {
   return std::visit(visitor{}, value.content);
 }
 
-/// The characters of a file that is not longer than wanted.
-std::string_view text_of_file(const mapped_file& file, uint64_t bytes_max) {
-  const auto bytes = file.bytes();
-  if (bytes.size() > bytes_max) {
-    throw input_error(file.path().string() + ": the file: has " + std::to_string(bytes.size()) +
-                      " bytes; wanted at most " + std::to_string(bytes_max));
-  }
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 } // namespace
 
 std::string read_text(const std::filesystem::path& path, uint64_t bytes_max) {
-  return std::string(text_of_file(mapped_file(path), bytes_max));
+  const input_file file(path);
+  if (file.size() > bytes_max) {
+    throw input_error(path.string() + ": the file: has " + std::to_string(file.size()) + " bytes; wanted at most " +
+                      std::to_string(bytes_max));
+  }
+  std::string text(file.size(), '\0');
+  file.read(0, std::as_writable_bytes(std::span(text)));
+  return text;
 }
 
 json_file::json_file(const std::filesystem::path& path, uint64_t bytes_max)
-    : json_file(path, text_of_file(mapped_file(path), bytes_max)) {}
+    : json_file(path, read_text(path, bytes_max)) {}
 
 json_file::json_file(const std::filesystem::path& path, std::string_view text, bool comments) : path_(path) {
   tree_builder builder(root_);

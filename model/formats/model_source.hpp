@@ -1,7 +1,7 @@
 #pragma once
 // A published model as it was published: configuration values by key, tensors by name. What they mean is for
 // the families (model/families) to say.
-#include "model/tensor.hpp"
+#include "model/stored_tensor.hpp"
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -13,7 +13,7 @@
 
 namespace troupe {
 
-class mapped_file;
+class input_file;
 
 /// The two ways in which models are published here. They differ in the names of keys and tensors, and in a
 /// few conventions.
@@ -25,7 +25,8 @@ struct source_tensor {
   std::optional<tensor_type> type; // Nothing: a type that no kernel reads.
   uint64_t rows = 0;               // Product of the outer dimensions.
   uint64_t columns = 0;            // The inner dimension.
-  std::span<const std::byte> bytes;
+  std::shared_ptr<const byte_source> from; // Its file,
+  uint64_t offset = 0, bytes = 0;          // and where in it it is.
 };
 
 /// A tensor that a family has used: what it is called in each publication, and where it is here. What saving a
@@ -34,11 +35,11 @@ struct published_tensor {
   std::string gguf_name, hugging_face_name; // The other publication's name counts only if it has such a tensor.
   std::vector<uint64_t> shape;              // As it was published, the outer dimension first.
   bool is_transposed = false;               // `view` is [columns, rows] of the shape.
-  tensor_view view; // All of it. A model's tensor may be some of its rows, or of a vector's elements: then it
+  stored_tensor view; // All of it. A model's tensor may be some of its rows, or of a vector's elements: then it
                     // is within these bytes.
 };
 
-/// Read-only. Everything handed out is a view into it or into its mapped files.
+/// Read-only. Texts handed out are views into it; tensors share its files.
 class model_source {
 public:
   virtual ~model_source() = default;
@@ -63,8 +64,8 @@ public:
   virtual source_tensor tensor(size_t index) const = 0;
   std::optional<size_t> find_index(std::string_view name) const;
 
-  /// The files that the tensors are views into, mapped.
-  virtual std::vector<std::shared_ptr<const mapped_file>> files() const = 0;
+  /// The files that the tensors are in.
+  virtual std::vector<std::shared_ptr<const input_file>> files() const = 0;
 
   /// Throws input_error: "<path>: <place>: <reason>", with the path of the file that the key or tensor is in.
   [[noreturn]] void fail(std::string_view key, std::string_view reason) const;

@@ -3,7 +3,7 @@
 // JSON (name -> dtype, shape, data_offsets), then all tensors' bytes without gaps. Used for models, logits,
 // hidden states, golden results.
 #include "model/formats/atomic_file.hpp"
-#include "model/formats/mapped_file.hpp"
+#include "model/formats/input_file.hpp"
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -40,9 +40,9 @@ uint32_t bytes_of(safetensors_type type);        // Of one element.
 struct safetensors_tensor {
   std::string name;
   safetensors_type type = safetensors_type::float32;
-  std::vector<uint64_t> shape; // Outer dimension first; empty for a single number.
-  std::span<const std::byte> bytes;
-  uint64_t elements() const { return bytes.size() / bytes_of(type); }
+  std::vector<uint64_t> shape;    // Outer dimension first; empty for a single number.
+  uint64_t offset = 0, bytes = 0; // Where in the file it is.
+  uint64_t elements() const { return bytes / bytes_of(type); }
 };
 
 /// Reads a file that is not trusted: sizes, offsets, overlaps and gaps are checked before any use, and the
@@ -51,11 +51,13 @@ class safetensors_reader {
 public:
   explicit safetensors_reader(const std::filesystem::path& path);
 
-  const std::shared_ptr<const mapped_file>& file() const { return file_; } // What the tensors are views into.
+  const std::shared_ptr<const input_file>& file() const { return file_; } // What the tensors are in.
   const std::vector<safetensors_tensor>& tensors() const { return tensors_; } // In the order of their bytes.
   const safetensors_tensor* find(std::string_view name) const;                // nullptr where there is none.
   const safetensors_tensor& get(std::string_view name) const;
 
+  /// All bytes, as they are in the file. Throws input_error.
+  std::vector<std::byte> read(const safetensors_tensor& tensor) const;
   /// All elements, converted. Throws input_error when the tensor is missing or of another kind.
   std::vector<int64_t> integers(std::string_view name) const; // From any integer type, booleans as 0 and 1.
   std::vector<float> floats(std::string_view name) const;     // From F16, BF16, F32, F64.
@@ -63,7 +65,7 @@ public:
   [[noreturn]] void fail(std::string_view place, std::string_view reason) const;
 
 private:
-  std::shared_ptr<const mapped_file> file_;
+  std::shared_ptr<const input_file> file_;
   std::vector<safetensors_tensor> tensors_;
 };
 

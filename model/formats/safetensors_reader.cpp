@@ -106,7 +106,7 @@ private:
 /// Gives every tensor its bytes. The format allows neither gaps nor overlaps, so sizes alone decide all
 /// offsets.
 std::vector<safetensors_tensor> place(const safetensors_reader& file, std::vector<described_tensor> described,
-                                      std::span<const std::byte> data) {
+                                      uint64_t data_begin, uint64_t data_bytes) {
   // Empty tensors sort before the one that begins where they end.
   std::sort(described.begin(), described.end(), [](const auto& a, const auto& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
@@ -117,9 +117,9 @@ std::vector<safetensors_tensor> place(const safetensors_reader& file, std::vecto
     const std::string where = "tensor " + in_quotes(tensor.name);
     const auto size = detail::safetensors_size(tensor.type, tensor.shape);
     if (!size) file.fail(where, "the product of its shape overflows 64 bits");
-    if (begin > end || end > data.size()) {
+    if (begin > end || end > data_bytes) {
       file.fail(where, "its bytes " + std::to_string(begin) + " to " + std::to_string(end) +
-                           " are not within the " + std::to_string(data.size()) + " bytes of data");
+                           " are not within the " + std::to_string(data_bytes) + " bytes of data");
     }
     if (end - begin != *size) {
       file.fail(where, "has " + std::to_string(end - begin) + " bytes; its type and shape want " +
@@ -129,11 +129,12 @@ std::vector<safetensors_tensor> place(const safetensors_reader& file, std::vecto
       file.fail(where, begin < expected ? "overlaps with another tensor" : "leaves a gap before it");
     }
     expected = end;
-    tensor.bytes = data.subspan(begin, *size);
+    tensor.offset = data_begin + begin;
+    tensor.bytes = *size;
     tensors.push_back(std::move(tensor));
   }
-  if (expected != data.size()) {
-    file.fail("data", std::to_string(data.size() - expected) + " bytes at the end belong to no tensor");
+  if (expected != data_bytes) {
+    file.fail("data", std::to_string(data_bytes - expected) + " bytes at the end belong to no tensor");
   }
   return tensors;
 }
@@ -147,21 +148,27 @@ void append(std::span<const std::byte> bytes, std::vector<int64_t>& out) {
 } // namespace
 
 safetensors_reader::safetensors_reader(const std::filesystem::path& path)
-    : file_(std::make_shared<const mapped_file>(path)) {
-  byte_reader reader(file_->bytes());
-  const auto length = reader.take<uint64_t>();
-  if (!length) fail("header", "the file has fewer than 8 bytes");
-  if (*length > detail::safetensors_header_max) {
-    fail("header", "claims " + std::to_string(*length) + " bytes; wanted at most " +
+    : file_(std::make_shared<const input_file>(path)) {
+  if (file_->size() < sizeof(uint64_t)) fail("header", "the file has fewer than 8 bytes");
+  uint64_t length = 0;
+  file_->read(0, std::as_writable_bytes(std::span(&length, 1)));
+  if (length > detail::safetensors_header_max) {
+    fail("header", "claims " + std::to_string(length) + " bytes; wanted at most " +
                        std::to_string(detail::safetensors_header_max));
   }
-  const auto header = reader.take(*length);
-  if (!header) {
-    fail("header", "claims " + std::to_string(*length) + " bytes, but the file has only " +
-                       std::to_string(reader.remaining()) + " left");
+  const uint64_t left = file_->size() - sizeof length;
+  if (length > left) {
+    fail("header", "claims " + std::to_string(length) + " bytes, but the file has only " + std::to_string(left) + " left");
   }
-  const std::string_view text(reinterpret_cast<const char*>(header->data()), header->size());
-  tensors_ = place(*this, header_reader(*this).read(text), *reader.take(reader.remaining()));
+  std::string text(length, '\0');
+  file_->read(sizeof length, std::as_writable_bytes(std::span(text)));
+  tensors_ = place(*this, header_reader(*this).read(text), sizeof length + length, left - length);
+}
+
+std::vector<std::byte> safetensors_reader::read(const safetensors_tensor& tensor) const {
+  std::vector<std::byte> bytes(tensor.bytes);
+  file_->read(tensor.offset, bytes);
+  return bytes;
 }
 
 void safetensors_reader::fail(std::string_view place, std::string_view reason) const {
@@ -182,33 +189,34 @@ const safetensors_tensor& safetensors_reader::get(std::string_view name) const {
 
 std::vector<int64_t> safetensors_reader::integers(std::string_view name) const {
   const safetensors_tensor& tensor = get(name);
+  const auto bytes = read(tensor);
   std::vector<int64_t> values;
   values.reserve(tensor.elements());
   switch (tensor.type) {
   case safetensors_type::boolean:
   case safetensors_type::uint8:
-    append<uint8_t>(tensor.bytes, values);
+    append<uint8_t>(bytes, values);
     break;
   case safetensors_type::int8:
-    append<int8_t>(tensor.bytes, values);
+    append<int8_t>(bytes, values);
     break;
   case safetensors_type::uint16:
-    append<uint16_t>(tensor.bytes, values);
+    append<uint16_t>(bytes, values);
     break;
   case safetensors_type::int16:
-    append<int16_t>(tensor.bytes, values);
+    append<int16_t>(bytes, values);
     break;
   case safetensors_type::uint32:
-    append<uint32_t>(tensor.bytes, values);
+    append<uint32_t>(bytes, values);
     break;
   case safetensors_type::int32:
-    append<int32_t>(tensor.bytes, values);
+    append<int32_t>(bytes, values);
     break;
   case safetensors_type::int64:
-    append<int64_t>(tensor.bytes, values);
+    append<int64_t>(bytes, values);
     break;
   case safetensors_type::uint64:
-    append<uint64_t>(tensor.bytes, values);
+    append<uint64_t>(bytes, values);
     if (std::any_of(values.begin(), values.end(), [](int64_t value) { return value < 0; })) {
       fail("tensor " + in_quotes(name), "holds integers of 2^63 and more");
     }
@@ -221,7 +229,8 @@ std::vector<int64_t> safetensors_reader::integers(std::string_view name) const {
 
 std::vector<float> safetensors_reader::floats(std::string_view name) const {
   const safetensors_tensor& tensor = get(name);
-  tensor_view view{tensor.name, tensor_type::f32, 1, tensor.elements(), tensor.bytes};
+  const auto bytes = read(tensor);
+  tensor_view view{tensor.name, tensor_type::f32, 1, tensor.elements(), bytes};
   switch (tensor.type) {
   case safetensors_type::float16:
     view.type = tensor_type::f16;
@@ -234,8 +243,8 @@ std::vector<float> safetensors_reader::floats(std::string_view name) const {
   case safetensors_type::float64: {
     std::vector<float> values;
     values.reserve(tensor.elements());
-    for (size_t i = 0; i < tensor.bytes.size(); i += 8)
-      values.push_back(float(load<double>(&tensor.bytes[i])));
+    for (size_t i = 0; i < bytes.size(); i += 8)
+      values.push_back(float(load<double>(&bytes[i])));
     return values;
   }
   default:

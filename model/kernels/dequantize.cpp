@@ -59,4 +59,13 @@ std::vector<float> dequantize(const tensor_view& tensor) {
   return out;
 }
 
+std::vector<float> dequantize(const stored_tensor& tensor) {
+  std::vector<float> out(tensor.rows * tensor.columns);
+  for_each_piece(tensor, 1, [&](const tensor_view& piece, uint64_t first) {
+    for (uint64_t row = 0; row < piece.rows; ++row)
+      dequantize_row(piece, row, std::span(out).subspan((first + row) * tensor.columns, tensor.columns));
+  });
+  return out;
+}
+
 } // namespace troupe

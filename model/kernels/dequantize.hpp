@@ -1,6 +1,6 @@
 #pragma once
 // Tensors of any type as float32.
-#include "model/tensor.hpp"
+#include "model/stored_tensor.hpp"
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -13,5 +13,6 @@ void dequantize_row(const tensor_view& tensor, uint64_t row, std::span<float> ou
 
 /// The whole tensor as float32: [rows * columns].
 std::vector<float> dequantize(const tensor_view& tensor);
+std::vector<float> dequantize(const stored_tensor& tensor);
 
 } // namespace troupe

@@ -73,7 +73,7 @@ struct packed_matrix::layout {
   // Kept so that wrong bits are found. Of products only, else null: the sums over a strip's rows, those included that do
   // not exist, of code - offset: [strips][columns].
   kept_sums keep = kept_sums::none;
-  const int16_t* column_sums = nullptr;
+  int16_t* column_sums = nullptr;
   std::vector<strip_sums> strips; // [strips] or empty.
 };
 

@@ -13,7 +13,7 @@
 // The bias is added last.
 #include "model/kernels/rows.hpp"
 #include "model/kernels/weight_memory.hpp"
-#include "model/tensor.hpp"
+#include "model/stored_tensor.hpp"
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -83,6 +83,7 @@ class packed_matrix {
 public:
   /// Memory that a packed tensor takes, a multiple of 64. At least one row and one column.
   static uint64_t packed_bytes(const tensor_view& tensor, kept_sums keep = kept_sums::none);
+  static uint64_t packed_bytes(const stored_tensor& tensor, kept_sums keep = kept_sums::none);
   /// Packs a tensor into `memory`: packed_bytes(tensor, keep) zeros, aligned to 64, which belong to the matrix from then on.
   /// Reads tensor.bytes once, from first to last; they are not needed afterwards. Any bit pattern in them is fine: a
   /// scale that is not finite makes its rows' outputs so.
@@ -90,6 +91,10 @@ public:
                                                    kept_sums keep = kept_sums::none);
   /// The same in memory of its own.
   static std::shared_ptr<const packed_matrix> pack(const tensor_view& tensor, kept_sums keep = kept_sums::none);
+  /// The same of a tensor that is read piece by piece: only some hundred KiB of it are in memory beside what is packed. Throws what its
+  /// source throws. content: not null: gets a hash of the bytes that were read.
+  static std::shared_ptr<const packed_matrix> pack(const stored_tensor& tensor, weight_memory memory, kept_sums keep,
+                                                   uint64_t* content = nullptr);
 
   uint32_t rows() const { return rows_; }
   uint32_t columns() const { return columns_; }
@@ -115,6 +120,9 @@ public:
 
 private:
   packed_matrix();
+  static std::shared_ptr<packed_matrix> empty(const tensor_view& shape, weight_memory memory, kept_sums keep);
+  void pack_rows(const tensor_view& rows, uint64_t first_row); // A multiple of 16.
+  void finish();
   uint32_t rows_ = 0, columns_ = 0;
   std::unique_ptr<layout> layout_;
 };

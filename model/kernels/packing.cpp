@@ -1,4 +1,5 @@
 // From a file's rows to the layout of layout.hpp.
+#include "model/content_hash.hpp"
 #include "model/error.hpp"
 #include "model/kernels/kernel_arguments.hpp"
 #include "model/kernels/layout.hpp"
@@ -175,10 +176,7 @@ packed_sizes measure(const tensor_view& tensor, kept_sums keep) {
   return sizes;
 }
 
-/// Takes the sums of what was packed.
-void sum_strips(packed_matrix::layout& target, uint32_t columns) {
-  for (uint32_t strip = 0; strip < target.strips.size(); ++strip) target.strips[strip] = sums_of(target, strip, columns);
-}
+tensor_view shape_of(const stored_tensor& tensor) { return {tensor.name, tensor.type, tensor.rows, tensor.columns, {}}; }
 
 } // namespace
 
@@ -187,43 +185,69 @@ uint64_t packed_matrix::packed_bytes(const tensor_view& tensor, kept_sums keep) 
   return (sizes.layout.bytes() + sizes.column_sum_bytes + 63) / 64 * 64;
 }
 
-std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tensor, kept_sums keep) {
-  return pack(tensor, allocate_weights(packed_bytes(tensor, keep)), keep);
-}
+uint64_t packed_matrix::packed_bytes(const stored_tensor& tensor, kept_sums keep) { return packed_bytes(shape_of(tensor), keep); }
 
-std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tensor, weight_memory memory, kept_sums keep) {
-  const uint64_t row_bytes = tensor.row_bytes();
-  TROUPE_ASSERT(tensor.bytes.size() >= tensor.rows * row_bytes);
+std::shared_ptr<packed_matrix> packed_matrix::empty(const tensor_view& shape, weight_memory memory, kept_sums keep) {
   TROUPE_ASSERT(reinterpret_cast<uintptr_t>(memory.get()) % 64 == 0);
-  const auto* source = reinterpret_cast<const uint8_t*>(tensor.bytes.data());
-
   std::shared_ptr<packed_matrix> matrix(new packed_matrix);
-  matrix->rows_ = uint32_t(tensor.rows);
-  matrix->columns_ = uint32_t(tensor.columns);
+  matrix->rows_ = uint32_t(shape.rows);
+  matrix->columns_ = uint32_t(shape.columns);
+  packed_sizes sizes = measure(shape, keep);
   layout& target = *matrix->layout_;
-  packed_sizes sizes = measure(tensor, keep);
   target = std::move(sizes.layout);
   target.memory = std::move(memory);
-  uint8_t* scales = target.memory.get();
-  uint8_t* codes = scales + target.groups * target.scale_bytes;
-  int16_t* column_sums = nullptr;
-  if (sizes.column_sum_bytes > 0) column_sums = reinterpret_cast<int16_t*>(scales + target.bytes());
-  target.column_sums = column_sums;
-  for (uint32_t group = 0; group < target.groups; ++group) {
-    const uint32_t first = group * group_rows, count = std::min(group_rows, matrix->rows_ - first);
-    const uint8_t* rows = source + first * row_bytes;
+  if (sizes.column_sum_bytes > 0) target.column_sums = reinterpret_cast<int16_t*>(target.memory.get() + target.bytes());
+  return matrix;
+}
+
+void packed_matrix::pack_rows(const tensor_view& tensor, uint64_t first_row) {
+  const uint64_t row_bytes = tensor.row_bytes();
+  TROUPE_ASSERT(first_row % group_rows == 0 && first_row + tensor.rows <= rows_);
+  TROUPE_ASSERT(tensor.bytes.size() >= tensor.rows * row_bytes);
+  const auto* source = reinterpret_cast<const uint8_t*>(tensor.bytes.data());
+  const layout& target = *layout_;
+  for (uint64_t row = 0; row < tensor.rows; row += group_rows) {
+    const auto group = uint32_t((first_row + row) / group_rows), count = uint32_t(std::min<uint64_t>(group_rows, tensor.rows - row));
+    const uint8_t* rows = source + row * row_bytes;
+    uint8_t* scales = target.memory.get() + group * target.scale_bytes;
+    uint8_t* codes = target.memory.get() + target.groups * target.scale_bytes + group * target.code_bytes;
     const bool has_blocks = with_block_format(tensor.type, [&](auto format) {
-      int16_t* sums = column_sums == nullptr ? nullptr : column_sums + group / strip_groups * tensor.columns;
+      int16_t* sums = target.column_sums == nullptr ? nullptr : target.column_sums + group / strip_groups * tensor.columns;
       pack_group<decltype(format)>(rows, count, row_bytes, tensor.columns, codes, scales, sums);
     });
     if (!has_blocks && traits_of(tensor.type).block_bytes == 4)
       pack_plain_group<uint32_t>(rows, count, row_bytes, tensor.columns, codes);
     else if (!has_blocks)
       pack_plain_group<uint16_t>(rows, count, row_bytes, tensor.columns, codes);
-    scales += target.scale_bytes;
-    codes += target.code_bytes;
   }
-  sum_strips(target, matrix->columns_);
+}
+
+/// Takes the sums of what was packed.
+void packed_matrix::finish() {
+  for (uint32_t strip = 0; strip < strips(); ++strip) layout_->strips[strip] = sums_of(*layout_, strip, columns_);
+}
+
+std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tensor, weight_memory memory, kept_sums keep) {
+  const auto matrix = empty(tensor, std::move(memory), keep);
+  matrix->pack_rows(tensor, 0);
+  matrix->finish();
+  return matrix;
+}
+
+std::shared_ptr<const packed_matrix> packed_matrix::pack(const tensor_view& tensor, kept_sums keep) {
+  return pack(tensor, allocate_weights(packed_bytes(tensor, keep)), keep);
+}
+
+std::shared_ptr<const packed_matrix> packed_matrix::pack(const stored_tensor& tensor, weight_memory memory, kept_sums keep,
+                                                         uint64_t* content) {
+  const auto matrix = empty(shape_of(tensor), std::move(memory), keep);
+  content_hash hash;
+  for_each_piece(tensor, group_rows, [&](const tensor_view& piece, uint64_t first_row) {
+    if (content != nullptr) hash.add(piece.bytes);
+    matrix->pack_rows(piece, first_row);
+  });
+  if (content != nullptr) *content = hash.value();
+  matrix->finish();
   return matrix;
 }
 

@@ -8,15 +8,16 @@ class checker {
 public:
   explicit checker(const model_file& file) : file_(file) {}
 
-  void shape(const tensor_view& tensor, uint64_t rows, uint64_t columns) const {
+  void shape(const stored_tensor& tensor, uint64_t rows, uint64_t columns) const {
     require(tensor.rows == rows && tensor.columns == columns, tensor.name,
             "has shape [" + std::to_string(tensor.rows) + ", " + std::to_string(tensor.columns) +
                 "], the model needs [" + std::to_string(rows) + ", " + std::to_string(columns) + "]");
     require(rows <= UINT32_MAX && columns <= UINT32_MAX, tensor.name, "is too large");
     require(tensor.columns % traits_of(tensor.type).block_elements == 0, tensor.name,
             "has rows of no whole number of blocks");
-    require(tensor.bytes.size() == tensor.rows * tensor.row_bytes(), tensor.name,
-            "has " + std::to_string(tensor.bytes.size()) + " bytes, not those of its shape");
+    const uint64_t size = tensor.from ? tensor.from->size() : 0;
+    require(tensor.bytes() <= size && tensor.offset <= size - tensor.bytes(), tensor.name,
+            "needs more bytes for its shape than there are");
   }
   void norm(const norm_tensors& norm, uint64_t width) const {
     shape(norm.weight, 1, width);

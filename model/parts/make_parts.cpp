@@ -11,7 +11,7 @@ namespace {
 
 range whole(uint64_t rows) { return {0, uint32_t(rows)}; }
 
-std::vector<float> slice_of(const std::optional<tensor_view>& vector, range elements) {
+std::vector<float> slice_of(const std::optional<stored_tensor>& vector, range elements) {
   if (!vector) return {};
   const std::vector<float> all = dequantize(*vector);
   const auto first = all.begin() + elements.first;
@@ -27,21 +27,29 @@ norm_weights norm_of(const norm_spec& spec, const norm_tensors& tensors) {
 /// the order of use.
 class packing {
 public:
-  packing(const model_file& file, kept_sums keep, const progress_callback& progress)
-      : file_(file), keep_(keep), progress_(progress) {}
+  packing(kept_sums keep, const progress_callback& progress) : keep_(keep), progress_(progress) {}
 
   void add(projection& into, const projection_tensors& source, range rows) {
     if (rows.count == 0) return;
     into.bias = slice_of(source.bias, rows);
-    const tensor_view slice = into.source = source.weight.row_slice(rows.first, rows.count);
-    bytes_total_ += slice.bytes.size();
+    const stored_tensor slice = into.source = source.weight.row_slice(rows.first, rows.count);
+    bytes_total_ += slice.bytes();
     const uint64_t offset = weight_bytes_;
     weight_bytes_ += packed_matrix::packed_bytes(slice, keep_);
     jobs_.push_back([this, &into, slice, offset] {
-      into.matrix = packed_matrix::pack(slice, cut(memory_, offset), keep_);
-      file_.release(slice);
-      const uint64_t done = bytes_done_ += slice.bytes.size();
-      if (progress_) progress_(double(done) / double(bytes_total_));
+      into.matrix = packed_matrix::pack(slice, cut(memory_, offset), keep_, keep_ == kept_sums::none ? nullptr : &into.content);
+      note_done(slice.bytes());
+    });
+  }
+
+  /// A table that is used as it is in the file. into: in memory of its own.
+  void add(tensor_view& into, const stored_tensor& source, weight_memory memory) {
+    bytes_total_ += source.bytes();
+    const std::span<std::byte> bytes{reinterpret_cast<std::byte*>(memory.get()), source.bytes()};
+    into = {source.name, source.type, source.rows, source.columns, bytes};
+    jobs_.push_back([this, source, bytes] {
+      source.from->read(source.offset, bytes);
+      note_done(bytes.size());
     });
   }
 
@@ -54,7 +62,11 @@ public:
   }
 
 private:
-  const model_file& file_;
+  void note_done(uint64_t bytes) {
+    const uint64_t done = bytes_done_ += bytes;
+    if (progress_) progress_(double(done) / double(bytes_total_));
+  }
+
   kept_sums keep_;
   const progress_callback& progress_;
   std::vector<std::function<void()>> jobs_;
@@ -126,6 +138,13 @@ std::shared_ptr<const layer_part> make_layer(packing& work, rope_tables& ropes, 
   return part;
 }
 
+void read_embedding(packing& work, embedding_part& into, const model_spec& spec, const model_tensors& tensors) {
+  const uint64_t table = (tensors.embedding.bytes() + 63) / 64 * 64;
+  into.memory = allocate_weights(table + (spec.learned_positions ? tensors.positions->bytes() : 0));
+  work.add(into.table, tensors.embedding, into.memory);
+  if (spec.learned_positions) work.add(into.positions.emplace(), *tensors.positions, cut(into.memory, table));
+}
+
 output_part make_output(packing& work, const model_spec& spec, const model_tensors& tensors,
                         uint32_t shards) {
   output_part part;
@@ -158,16 +177,15 @@ std::shared_ptr<const model_parts> make_parts(std::shared_ptr<const model_file> 
   parts->file = file;
   parts->spec = spec;
   parts->positions_max = std::min(spec.context_length, cut.positions_max);
-  parts->embedding.table = tensors.embedding;
-  if (spec.learned_positions) parts->embedding.positions = tensors.positions;
-
-  packing work{*file, cut.keep, progress};
+  packing work{cut.keep, progress};
+  read_embedding(work, parts->embedding, spec, tensors);
   rope_tables ropes{parts->positions_max};
   for (size_t i = 0; i < spec.layers.size(); ++i)
     parts->layers.push_back(
         make_layer(work, ropes, spec.layers[i], tensors.layers[i], spec.width, cut));
   parts->output = make_output(work, spec, tensors, cut.shards);
   parts->weight_bytes = work.run(run);
+  for (const auto& one : file->files) one->require_unchanged();
   return parts;
 }
 

@@ -1,5 +1,6 @@
 #include "model/parts/weights.hpp"
 #include "model/error.hpp"
+#include "model/kernels/weight_memory.hpp"
 
 namespace troupe {
 namespace {
@@ -12,6 +13,21 @@ projection_list list_of(const Projections&... projections) {
   return list;
 }
 
+std::shared_ptr<const packed_matrix> pack_again(const projection& wrong) {
+  const stored_tensor& source = wrong.source;
+  const std::string what = "the weights of " + source.name + " have a wrong bit, and cannot be loaded again: ";
+  uint64_t content = 0;
+  std::shared_ptr<const packed_matrix> matrix;
+  try {
+    matrix = packed_matrix::pack(source, allocate_weights(packed_matrix::packed_bytes(source, wrong.matrix->keeps())),
+                                 wrong.matrix->keeps(), &content);
+  } catch (const input_error& reason) {
+    throw input_error(what + reason.what());
+  }
+  if (content != wrong.content) throw input_error(what + source.from->name() + ": it is not what was loaded: the file was changed");
+  return matrix;
+}
+
 template <class Part>
 std::shared_ptr<const Part> repaired(std::shared_ptr<const Part> part) {
   std::shared_ptr<Part> copy;
@@ -22,7 +38,7 @@ std::shared_ptr<const Part> repaired(std::shared_ptr<const Part> part) {
     if (!copy) copy = std::make_shared<Part>(*part);
     // Nothing else refers to the copy until it is returned.
     auto& broken = const_cast<projection&>(*projections_of(*copy)[i]);
-    broken.matrix = packed_matrix::pack(old.source, old.matrix->keeps());
+    broken.matrix = pack_again(old);
   }
   return copy ? copy : part;
 }

@@ -17,7 +17,8 @@ projection_list projections_of(const output_shard_part& part);
 /// through all matrices. Returns the strip to go on from; 0 after the last. Throws wrong_bits that names the matrix.
 uint32_t verify_weights(const projection_list& weights, uint32_t first, uint64_t bytes_max);
 
-/// The part itself if all its weights are intact; else a copy whose wrong matrices were packed again from the file.
+/// The part itself if all its weights are intact; else a copy whose wrong matrices were packed again from the file. Throws input_error,
+/// which names the file and the matrix, when the file does not hold (any more) what was loaded from it.
 std::shared_ptr<const attention_head_part> with_intact_weights(std::shared_ptr<const attention_head_part> part);
 std::shared_ptr<const projection_shard_part> with_intact_weights(std::shared_ptr<const projection_shard_part> part);
 std::shared_ptr<const output_shard_part> with_intact_weights(std::shared_ptr<const output_shard_part> part);

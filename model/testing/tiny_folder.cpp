@@ -71,11 +71,12 @@ private:
     const std::string name(tensor.name);
     const uint32_t element = traits_of(tensor.type).block_bytes;
     folder_tensor out{{name_of(name), type_of(tensor.type), {tensor.rows, tensor.columns}},
-                      std::string(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size())};
+                      std::string(tensor.bytes, '\0')};
+    file_.file()->read(tensor.offset, std::as_writable_bytes(std::span(out.bytes)));
     if (tensor.rows == 1) out.plan.shape = {tensor.columns};
     const auto ends = [&](std::string_view ending) { return name.ends_with(ending); };
     if (architecture_ == "llama" && (ends("attn_q.weight") || ends("attn_k.weight"))) {
-      out.bytes = halves(out.bytes, tensor.bytes.size() / tensor.rows);
+      out.bytes = halves(out.bytes, tensor.bytes / tensor.rows);
     } else if (architecture_ == "llama" && (ends("attn_q.bias") || ends("attn_k.bias"))) {
       out.bytes = halves(out.bytes, element);
     } else if (is_gpt2() && name.starts_with("blk.") && tensor.rows > 1) {
@@ -280,7 +281,7 @@ private:
 } // namespace
 
 std::filesystem::path write_tiny_folder(const tiny_model_options& options, uint32_t shards) {
-  const gguf file(std::make_shared<const mapped_file>(write_tiny_model(options)));
+  const gguf file(std::make_shared<const input_file>(write_tiny_model(options)));
   const auto folder = temporary_path();
   tiny_folder(file, folder).write(shards);
   return folder;

@@ -225,8 +225,8 @@ void trainable_builder::fill(const std::vector<parameter*>& parameters) const {
     const auto found = std::ranges::lower_bound(keyed_, one->slice.key, {}, &keyed_tensor::key);
     TROUPE_ASSERT(found != keyed_.end() && found->key == one->slice.key);
     // Only the rows that are wanted; a vector, which the tensor has as one row, as a whole.
-    const tensor_view& view = *found->view;
-    if (view.bytes.empty()) continue;
+    const stored_tensor& view = *found->view;
+    if (!view.from) continue;
     const bool is_vector = one->slice.columns == 1 && view.rows == 1;
     const auto values = dequantize(is_vector ? view : view.row_slice(one->slice.rows.first, one->slice.rows.count));
     const uint64_t first = is_vector ? one->slice.rows.first : 0;

@@ -35,13 +35,13 @@ std::string to_string(const tensor_key& key) {
 }
 
 bool is_tied(const model_tensors& tensors) {
-  const tensor_view &output = tensors.output.weight, &embedding = tensors.embedding;
-  return output.bytes.data() == embedding.bytes.data() && output.name == embedding.name; // A new model's have no bytes.
+  const stored_tensor &output = tensors.output.weight, &embedding = tensors.embedding;
+  return output.is_same_place(embedding) && output.name == embedding.name; // Those without content are all at the same place.
 }
 
 std::vector<keyed_tensor> keyed_tensors(const model_tensors& tensors) {
   std::vector<keyed_tensor> all;
-  const auto push = [&](uint32_t layer, tensor_role role, const tensor_view& weight, const std::optional<tensor_view>& bias) {
+  const auto push = [&](uint32_t layer, tensor_role role, const stored_tensor& weight, const std::optional<stored_tensor>& bias) {
     all.push_back({{layer, role, false}, &weight});
     if (bias) all.push_back({{layer, role, true}, &*bias});
   };

@@ -39,7 +39,7 @@ std::string to_string(const tensor_key& key);
 
 struct keyed_tensor {
   tensor_key key;
-  const tensor_view* view; // Into the model_tensors.
+  const stored_tensor* view; // Into the model_tensors.
 };
 
 /// All tensors of a model, in the order of keys. The output matrix is left out where it is the embedding itself (is_tied).

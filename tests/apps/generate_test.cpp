@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "model/testing/tiny_model.hpp"
 #include <csignal>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
@@ -195,4 +196,41 @@ TEST_CASE("when the reader of stdout closes it the program ends by itself, witho
   const outcome result = process.finish();
   CHECK(result.exit_code == 141);
   CHECK(result.err.empty());
+}
+
+TEST_CASE("a model file that shrinks while it is used changes no answer") {
+  const auto whole = long_model();
+  const auto shrinking = temporary_path(".gguf");
+  std::filesystem::copy_file(whole, shrinking);
+  std::vector<std::string> arguments{"generate", "-m", shrinking.string(), "-p", "hello", "-n", "3000", "-T", "0", "--ignore-eos"};
+  troupe_process process(arguments);
+  process.read_out(100); // Of some 3,000 tokens.
+  std::filesystem::resize_file(shrinking, 1000);
+  const outcome result = process.finish();
+  INFO(result.err);
+  CHECK(result.exit_code == 0);
+  arguments[2] = whole;
+  CHECK(result.out == run_troupe(arguments).out);
+}
+
+TEST_CASE("input that cannot be read is an input error that names it") {
+  const std::string model = write_tiny_model();
+  for (const std::string file : {"/", "/proc/self/mem", "/no/such/file"})
+    for (const bool lines : {false, true}) {
+      std::vector<std::string> more{"-f", file};
+      if (lines) more.push_back("--lines");
+      const outcome result = generate(model, more);
+      INFO(file << " " << result.err);
+      CHECK(result.exit_code == 3);
+      CHECK(result.err.starts_with("troupe: generate: " + file + ": cannot be "));
+    }
+  for (const std::string command : {"chaos --plan", "inspect -m"}) {
+    const auto space = command.find(' ');
+    std::vector<std::string> arguments{command.substr(0, space), command.substr(space + 1), "/proc/self/mem"};
+    if (command.starts_with("chaos")) arguments.insert(arguments.end(), {"-m", model});
+    const outcome result = run_troupe(arguments);
+    INFO(command << " " << result.err);
+    CHECK(result.exit_code == 3);
+    CHECK(result.err.find("/proc/self/mem: ") != std::string::npos);
+  }
 }

@@ -1,3 +1,4 @@
+#include "actors/threads/processors.hpp"
 #include "apps/process.hpp"
 #include "apps/troupe/inspect/actor_tree.hpp"
 #include "support/catch.hpp"
@@ -33,6 +34,8 @@ TEST_CASE("inspect --json states the facts of the model") {
   CHECK(layers.at("attention").at("rope").at("kind") == "half_split");
   CHECK(layers.at("feed_forward").at("width") == options.feed_forward);
   CHECK(facts.at("tokenizer").at("kind") == "byte_pair");
+  CHECK(facts.at("processors").at("count") == troupe::usable_processors().count);
+  CHECK(facts.at("processors").at("reason") == troupe::usable_processors().reason);
   uint64_t bytes = 0, elements = 0;
   for (const json& tensor : facts.at("tensors")) {
     bytes += tensor.at("bytes").get<uint64_t>();

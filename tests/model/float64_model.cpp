@@ -8,7 +8,7 @@
 namespace troupe {
 namespace {
 
-float64_matrix matrix_of(const tensor_view& tensor) {
+float64_matrix matrix_of(const stored_tensor& tensor) {
   const std::vector<float> values = dequantize(tensor);
   float64_matrix matrix(tensor.rows, tensor.columns);
   for (Eigen::Index i = 0; i < matrix.size(); ++i) matrix.data()[i] = values[size_t(i)];

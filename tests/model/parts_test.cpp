@@ -139,7 +139,7 @@ TEST_CASE("a tensor of the wrong shape is named with its file", "[parts]") {
   const auto file = open_tiny(tiny_choices().front());
   CHECK(complaint_about(file).empty());
   using change = std::function<void(model_file&)>;
-  const auto shrink = [](tensor_view& tensor) { tensor = tensor.row_slice(0, tensor.rows - 1); };
+  const auto shrink = [](stored_tensor& tensor) { tensor = tensor.row_slice(0, tensor.rows - 1); };
   const std::pair<const char*, change> changes[] = {
       {"has shape", [&](model_file& m) { shrink(m.tensors.embedding); }},
       {"has shape", [&](model_file& m) { shrink(m.tensors.output.weight); }},
@@ -152,7 +152,7 @@ TEST_CASE("a tensor of the wrong shape is named with its file", "[parts]") {
       {"has shape", [&](model_file& m) { shrink(m.tensors.layers[1].feed_forward.gate->weight); }},
       {"has shape", [&](model_file& m) { m.tensors.layers[0].attention_norm.weight.columns -= 1; }},
       {"has shape", [&](model_file& m) { m.tensors.final_norm.weight.columns += 1; }},
-      {"bytes", [&](model_file& m) { m.tensors.embedding.bytes = m.tensors.embedding.bytes.first(8); }},
+      {"bytes", [&](model_file& m) { m.tensors.embedding.from = std::make_shared<byte_memory>(std::vector<std::byte>(8)); }},
       {"gate is missing", [&](model_file& m) { m.tensors.layers[0].feed_forward.gate.reset(); }},
       {"evenly", [&](model_file& m) { m.spec.layers[0].attention.kv_heads = 3; }},
       {"0 wide", [&](model_file& m) { m.spec.layers[0].attention.head_dim = 0; }},

@@ -6,6 +6,7 @@
 // Clients: --clients such requests at once, each with a prompt and a text of the given lengths.
 // Limits: what the machine can do at best is measured before and after each repetition; the better of both is its limit.
 // Compare: in each repetition the other command runs once, after ours; ratios are taken pair by pair.
+#include "actors/threads/processors.hpp"
 #include "apps/troupe/bench/machine_limits.hpp"
 #include "apps/troupe/bench/measurement.hpp"
 #include "apps/troupe/bench/peer.hpp"
@@ -77,6 +78,9 @@ struct bench {
   client& requests;
 };
 
+/// Threads that can compute at the same time.
+uint32_t threads_at_once(const bench& run) { return std::min(run.troupe_engine.options().threads, usable_processors().count); }
+
 /// A prompt that repeats from run to run, and differs from client to client. Which tokens does not matter for speed.
 std::vector<uint32_t> make_prompt(const bench& run, uint32_t length, uint32_t client_index) {
   const uint32_t vocabulary = run.troupe_engine.model().spec.vocabulary;
@@ -130,7 +134,7 @@ results measure(const bench& run) {
     all.clients.emplace().tokens_per_run = uint64_t{options.clients} * options.generate_tokens;
   }
   progress_bar bar{"measuring", !options.run.quiet};
-  const uint32_t threads = run.troupe_engine.options().threads;
+  const uint32_t threads = threads_at_once(run);
   for (uint32_t repetition = 0; repetition <= options.repetitions; ++repetition) {
     bar.advance(static_cast<double>(repetition) / (options.repetitions + 1));
     measurement unmeasured;
@@ -226,12 +230,14 @@ json limits_to_json(const results& all) {
 json to_json(const bench& run, const results& all) {
   const bench_options& options = run.options;
   const model_file& model = run.troupe_engine.model();
-  const uint32_t threads = run.troupe_engine.options().threads;
+  const uint32_t threads = threads_at_once(run);
   json result;
   result["model"] = {{"file", model.path.string()}, {"name", model.spec.name},
                      {"architecture", model.spec.architecture}, {"parameters", model.parameters},
                      {"weight_bytes", run.troupe_engine.weight_bytes()}};
-  result["threads"] = threads;
+  const processor_limit processors = usable_processors();
+  result["threads"] = run.troupe_engine.options().threads;
+  result["processors"] = {{"count", processors.count}, {"reason", processors.reason}};
   result["shards"] = run.troupe_engine.options().shards;
   result["instruction_set"] = current_isa();
   result["prompt_tokens"] = options.prompt_tokens;
@@ -277,9 +283,12 @@ std::string comparison_line(const results& all, const kind_of_work& kind) {
 
 std::string to_text(const bench& run, const results& all) {
   const bench_options& options = run.options;
-  const uint32_t threads = run.troupe_engine.options().threads;
-  std::string out = run.troupe_engine.model().path.filename().string() + ", " + std::to_string(threads) + " threads, "
-                    + current_isa() + ", median of " + std::to_string(options.repetitions) + " runs\n";
+  const uint32_t threads = threads_at_once(run);
+  const processor_limit processors = usable_processors();
+  std::string out = run.troupe_engine.model().path.filename().string() + ", "
+                    + std::to_string(run.troupe_engine.options().threads) + " threads, "
+                    + current_isa() + ", median of " + std::to_string(options.repetitions) + " runs\n"
+                    + "usable processors: " + std::to_string(processors.count) + " (" + processors.reason + ")\n";
   out += table_head();
   out += table_line("prefill " + std::to_string(options.prompt_tokens), all.prefill, threads);
   out += table_line("decode " + std::to_string(options.generate_tokens), all.decode, threads);

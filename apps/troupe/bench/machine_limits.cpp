@@ -15,7 +15,7 @@ using steady = std::chrono::steady_clock;
 
 /// Seconds until `job(thread)` is done in all threads.
 template <class Job> double seconds_for(uint32_t threads, Job job) {
-  std::vector<std::thread> team;
+  std::vector<std::jthread> team; // Joined also when one cannot be created.
   const auto start = steady::now();
   for (uint32_t thread = 0; thread < threads; ++thread) team.emplace_back([&job, thread] { job(thread); });
   for (auto& member : team) member.join();

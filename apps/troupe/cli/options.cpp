@@ -14,14 +14,14 @@ void declare_model(CLI::App& app, run_options& options) {
 }
 
 void declare_threads(CLI::App& app, run_options& options) {
-  app.add_option("-t,--threads", options.threads, "Worker threads (default: one per core); never changes the result")
+  app.add_option("-t,--threads", options.threads, "Worker threads (default: as many as processors may be used, by affinity and CPU quota); never changes the result")
     ->check(CLI::Range(1, 1024))->type_name("N");
 }
 
 void declare_engine(CLI::App& app, run_options& options) {
   declare_threads(app, options);
   app.add_option("--shards", options.shards,
-                 "Projection shards of a layer (default: as many as threads); never changes the result")
+                 "Projection shards of a layer (default: as many as threads, but not more than processors); never changes the result")
     ->check(CLI::Range(1, 1024))->type_name("N");
   app.add_option("--chunk", options.chunk,
                  "Most tokens of one prompt in a step (default: 512); never changes the result")

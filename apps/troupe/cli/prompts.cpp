@@ -5,10 +5,10 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <unistd.h>
 
 namespace troupe {
@@ -19,11 +19,13 @@ void read_from(std::istream& in, const std::string& name, bool lines, std::vecto
   if (lines) {
     while (std::getline(in, text)) prompts.push_back({text, {}});
   } else {
-    text.assign(std::istreambuf_iterator<char>(in), {});
+    std::string part(1 << 16, '\0');
+    while (in.read(part.data(), std::streamsize(part.size())) || in.gcount() > 0) text.append(part, 0, size_t(in.gcount()));
     if (text.ends_with('\n')) text.pop_back();
     prompts.push_back({text, {}});
   }
-  if (in.bad()) throw input_error(name + ": cannot be read: " + std::strerror(errno));
+  // std::cin takes what it cannot read for the end.
+  if (in.bad() || (&in == &std::cin && std::ferror(stdin) != 0)) throw input_error(name + ": cannot be read: " + std::strerror(errno));
 }
 
 void read_file(const std::string& name, bool lines, std::vector<prompt>& prompts) {

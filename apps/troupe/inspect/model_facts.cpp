@@ -1,5 +1,5 @@
 #include "apps/troupe/inspect/model_facts.hpp"
-#include "model/formats/mapped_file.hpp"
+#include "actors/threads/processors.hpp"
 #include "model/kernels/isa.hpp"
 #include <algorithm>
 #include <charconv>
@@ -142,6 +142,7 @@ void collect_lines(const json& facts, const std::string& prefix, std::vector<std
 json model_facts(const model_file& model) {
   json types;
   for (const auto& [name, count] : model.tensor_types) types[name] = count;
+  const processor_limit processors = usable_processors();
   return {
     {"file", model.path.string()},
     {"file_bytes", model.file_bytes},
@@ -157,6 +158,7 @@ json model_facts(const model_file& model) {
     {"layers", layer_groups(model.spec.layers)},
     {"tokenizer", tokenizer_facts(model.words)},
     {"instruction_set", current_isa()},
+    {"processors", {{"count", processors.count}, {"reason", processors.reason}}},
   };
 }
 
@@ -166,7 +168,7 @@ json tensor_list(const model_file& model) {
   for (size_t i = 0; i < source->tensor_count(); ++i) {
     const source_tensor tensor = source->tensor(i);
     list.push_back({{"name", std::string(tensor.name)}, {"type", std::string(tensor.type_name)},
-                    {"rows", tensor.rows}, {"columns", tensor.columns}, {"bytes", tensor.bytes.size()}});
+                    {"rows", tensor.rows}, {"columns", tensor.columns}, {"bytes", tensor.bytes}});
   }
   return list;
 }

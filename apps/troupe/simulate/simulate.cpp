@@ -1,6 +1,7 @@
 // troupe simulate: the real actors in simulation with random faults, drawn from each seed; a seed that fails is replayed to the
 // message.
 #include "actors/faults/plan.hpp"
+#include "actors/threads/processors.hpp"
 #include "apps/troupe/cli/command.hpp"
 #include "apps/troupe/cli/options.hpp"
 #include "apps/troupe/cli/terminal.hpp"
@@ -12,7 +13,6 @@
 #include <deque>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <thread>
 
 namespace troupe {
 namespace {
@@ -25,7 +25,7 @@ struct simulate_options {
   bool train = false;
   uint32_t requests = 3;
   uint32_t updates = 4; // With `train`, in place of requests.
-  uint32_t jobs = std::max(1u, std::thread::hardware_concurrency());
+  uint32_t jobs = usable_processors().count;
   bool all = false, trace = false, as_json = false;
 };
 

@@ -6,6 +6,9 @@
 #include "model/model_file.hpp"
 #include "model/tokenizer/make_tokenizer.hpp"
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -82,6 +85,8 @@ int run_tokenize(const tokenize_options& options) {
     print_ids(*words, options, *options.text);
   } else {
     for (std::string line; std::getline(std::cin, line);) print_ids(*words, options, line);
+    // std::cin takes what it cannot read for the end.
+    if (std::cin.bad() || std::ferror(stdin) != 0) throw input_error("stdin: cannot be read: " + std::string(std::strerror(errno)));
   }
   return exit_ok;
 }

@@ -2,7 +2,6 @@
 #include "model/error.hpp"
 #include "model/formats/json.hpp"
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -155,14 +154,11 @@ void read_schedule(const json_node& node, rate_schedule& schedule) {
   in.finish();
 }
 
-/// The file once more, as nlohmann's parser gives it, which can write what it has read.
-nlohmann::json parse_again(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  return nlohmann::json::parse(in, nullptr, true, true);
-}
+/// The text once more, as nlohmann's parser gives it, which can write what it has read.
+nlohmann::json parse_again(const std::string& text) { return nlohmann::json::parse(text, nullptr, true, true); }
 
-std::string identity_of(const std::filesystem::path& file) {
-  auto json = parse_again(file);
+std::string identity_of(const std::string& text) {
+  auto json = parse_again(text);
   for (const char* key : {"output", "epochs", "steps", "validate_every", "validation_batches", "patience", "save_every", "checkpoints_kept"})
     json.erase(key);
   if (json.contains("batches")) json["batches"].erase("micro_batch_tokens");
@@ -170,10 +166,10 @@ std::string identity_of(const std::filesystem::path& file) {
 }
 
 /// The text of the model's description: an object in the configuration, or in a file that it names.
-std::string read_description(const json_node& model, const std::filesystem::path& file) {
+std::string read_description(const json_node& model, const std::filesystem::path& file, const std::string& all) {
   if (!model.is_text()) {
     model.members(); // It is an object.
-    return parse_again(file).at("model").dump();
+    return parse_again(all).at("model").dump();
   }
   const auto path = resolve(file.parent_path(), model.text());
   std::string text = read_text(path, 16 << 20);
@@ -181,7 +177,7 @@ std::string read_description(const json_node& model, const std::filesystem::path
   return text;
 }
 
-void read_model(section& in, const json_node& root, const std::filesystem::path& file, train_config& config) {
+void read_model(section& in, const json_node& root, const std::filesystem::path& file, const std::string& text, train_config& config) {
   const auto folder = file.parent_path();
   const auto model = in.find("model"), checkpoint = in.find("checkpoint"), words = in.find("vocabulary"),
              tokenizer = in.find("tokenizer");
@@ -193,7 +189,7 @@ void read_model(section& in, const json_node& root, const std::filesystem::path&
     if (tokenizer) tokenizer->fail("a checkpoint brings its own tokenizer");
     return;
   }
-  config.model = read_description(*model, file);
+  config.model = read_description(*model, file, text);
   if (words.has_value() == tokenizer.has_value())
     root.fail("wanted either \"vocabulary\" (to be made from the data) or \"tokenizer\" (a folder with a tokenizer.json)");
   if (words) config.vocabulary = read_vocabulary_options(*words);
@@ -203,7 +199,8 @@ void read_model(section& in, const json_node& root, const std::filesystem::path&
 } // namespace
 
 train_config read_train_config(const std::filesystem::path& file) {
-  const json_file content(file, read_text(file, 16 << 20), true);
+  const std::string text = read_text(file, 16 << 20);
+  const json_file content(file, text, true);
   const json_node root = content.root();
   const auto folder = file.parent_path();
   section in(root);
@@ -211,7 +208,7 @@ train_config read_train_config(const std::filesystem::path& file) {
   config.file = file;
   config.output = resolve(folder, in.get("output").text());
   if (config.output.empty()) in.get("output").fail("wanted a folder");
-  read_model(in, root, file, config);
+  read_model(in, root, file, text, config);
   config.data = read_source(in.get("data"), folder, &config.validation_share);
   if (const auto validation = in.find("validation_data")) {
     if (config.validation_share > 0) validation->fail("there is a validation_share of the data already");
@@ -236,7 +233,7 @@ train_config read_train_config(const std::filesystem::path& file) {
   in.natural("checkpoints_kept", config.checkpoints_kept, 1, 1000);
   in.finish();
   config.batches.seed = config.seed;
-  config.identity = identity_of(file);
+  config.identity = identity_of(text);
   if (config.vocabulary) config.vocabulary->seed = config.seed;
   return config;
 }

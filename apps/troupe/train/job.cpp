@@ -1,4 +1,5 @@
 #include "apps/troupe/train/job.hpp"
+#include "actors/threads/processors.hpp"
 #include "actors/tree/runtime.hpp"
 #include "apps/troupe/cli/child_process.hpp"
 #include "apps/troupe/train/loss_curve.hpp"
@@ -12,7 +13,6 @@
 #include "model/training/data/split.hpp"
 #include <algorithm>
 #include <numeric>
-#include <thread>
 
 namespace troupe {
 namespace {
@@ -58,8 +58,9 @@ class job {
 public:
   job(const train_config& config, const job_options& options, job_listener& listener)
       : config_(config), options_(options), listener_(listener) {
-    if (options_.threads == 0) options_.threads = std::max(1u, std::thread::hardware_concurrency());
-    if (options_.shards == 0) options_.shards = options_.threads;
+    const uint32_t processors = usable_processors().count;
+    if (options_.threads == 0) options_.threads = processors;
+    if (options_.shards == 0) options_.shards = std::min(options_.threads, processors);
   }
 
   prepared_job prepare() {

@@ -92,20 +92,6 @@ std::string json_field(std::string_view line, const std::string& field) {
   return std::move(listener.value);
 }
 
-std::string_view without_carriage_returns(std::string_view text, std::string& buffer) {
-  size_t found = text.find("\r\n");
-  if (found == std::string_view::npos) return text;
-  buffer.clear();
-  buffer.reserve(text.size());
-  size_t done = 0;
-  for (; found != std::string_view::npos; found = text.find("\r\n", done)) {
-    buffer.append(text, done, found - done);
-    done = found + 1;
-  }
-  buffer.append(text, done);
-  return buffer;
-}
-
 } // namespace
 
 void require_valid(const data_source_options& options) {
@@ -123,7 +109,7 @@ void require_valid(const data_source_options& options) {
 
 data_source::data_source(data_source_options options) : data_source(options, open_source_files(options.paths)) {}
 
-data_source::data_source(data_source_options options, std::vector<std::shared_ptr<const mapped_file>> files)
+data_source::data_source(data_source_options options, std::vector<std::shared_ptr<const input_file>> files)
     : options_(std::move(options)), files_(std::move(files)), labels_(options_.labels) {
   require_valid(options_);
   for (uint32_t i = 0; i < labels_.size(); ++i) label_index_.emplace_back(labels_[i], i);
@@ -131,8 +117,7 @@ data_source::data_source(data_source_options options, std::vector<std::shared_pt
   for (uint32_t file = 0; file < files_.size(); ++file) {
     if (options_.kind == source_kind::text) read_text(file);
     else read_lines(file);
-    figures_.bytes += files_[file]->bytes().size();
-    files_[file]->release(files_[file]->bytes());
+    figures_.bytes += files_[file]->size();
   }
   figures_.files = files_.size();
   figures_.documents = documents_.size();
@@ -146,13 +131,16 @@ data_source::data_source(data_source_options options, std::vector<std::shared_pt
     throw input_error(std::to_string(documents_.size()) + " documents are too many: at most 2^32 - 1");
 }
 
-std::string_view data_source::content(uint32_t file) const {
-  const auto bytes = files_[file]->bytes();
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+std::string_view data_source::read(const location& place, std::string& buffer) const {
+  buffer.resize(place.bytes);
+  files_[place.file]->read(place.offset, std::as_writable_bytes(std::span(buffer)));
+  return buffer;
 }
 
-std::string_view data_source::raw(const location& document) const {
-  return content(document.file).substr(document.offset, document.bytes);
+uint64_t data_source::text_begin(uint32_t file) const {
+  std::string start;
+  if (files_[file]->size() < byte_order_mark.size()) return 0;
+  return read({0, byte_order_mark.size(), file, 0}, start) == byte_order_mark ? byte_order_mark.size() : 0;
 }
 
 void data_source::refuse(uint32_t file, uint64_t line, const std::string& reason) const {
@@ -160,39 +148,53 @@ void data_source::refuse(uint32_t file, uint64_t line, const std::string& reason
 }
 
 void data_source::read_text(uint32_t file) {
-  const std::string_view all = content(file);
-  const size_t start = all.starts_with(byte_order_mark) ? byte_order_mark.size() : 0;
-  const std::string_view text = all.substr(start);
-  const auto add = [&](size_t begin, size_t end) {
-    auto document = text.substr(begin, end - begin);
-    if (document.ends_with('\n')) document.remove_suffix(document.ends_with("\r\n") ? 2 : 1);
-    if (is_blank(document)) ++figures_.empty;
-    else if (!is_utf8_text(document)) ++figures_.invalid_utf8;
-    else documents_.push_back({start + begin, document.size(), file, 0});
+  struct {
+    uint64_t begin = 0, text_end = 0; // Without the last line's end.
+    bool has_lines = false, is_blank = true, is_utf8 = true;
+  } document;
+  const auto add = [&] {
+    if (document.is_blank) ++figures_.empty;
+    else if (!document.is_utf8) ++figures_.invalid_utf8;
+    else documents_.push_back({document.begin, document.text_end - document.begin, file, 0});
   };
-  if (!options_.separator) return add(0, text.size());
-  const bool blank_lines = options_.separator->empty();
-  size_t begin = 0;
-  for (line_walk lines(text); const auto line = lines.next();) {
-    if (blank_lines ? !is_blank(line->text) : line->text != *options_.separator) continue;
-    if (!blank_lines || line->begin > begin) add(begin, line->begin); // One blank line more is no document.
-    begin = line->end;
+  const auto& separator = options_.separator;
+  const bool blank_lines = separator && separator->empty();
+  document.begin = text_begin(file);
+  auto before = document; // This line.
+  bool is_blank_line = true;
+  line_reader lines(*files_[file], document.begin, files_[file]->size(), line_reader::long_lines::in_pieces);
+  while (const auto line = lines.next()) {
+    if (line->is_start) {
+      before = document;
+      is_blank_line = true;
+    }
+    is_blank_line = is_blank_line && is_blank(line->text);
+    if (separator && line->is_end && (blank_lines ? is_blank_line : line->is_start && line->text == *separator)) {
+      document = before;
+      if (!blank_lines || document.has_lines) add(); // One blank line more is no document.
+      document = {};
+      document.begin = line->end;
+      continue;
+    }
+    document.has_lines = true;
+    document.text_end = line->text_end();
+    document.is_blank = document.is_blank && is_blank(line->text);
+    document.is_utf8 = document.is_utf8 && is_utf8_text(line->text);
   }
-  if (begin < text.size()) add(begin, text.size());
+  if (document.has_lines || !separator) add();
 }
 
 void data_source::read_lines(uint32_t file) {
-  const std::string_view all = content(file);
-  const size_t start = all.starts_with(byte_order_mark) ? byte_order_mark.size() : 0;
-  for (line_walk lines(all.substr(start)); const auto line = lines.next();) {
+  using long_lines = line_reader::long_lines;
+  for (line_reader lines(*files_[file], text_begin(file), files_[file]->size(), long_lines::whole); const auto line = lines.next();) {
     auto text = line->text;
-    if (line->end + start == all.size() && text.ends_with('\r')) text.remove_suffix(1); // Cut off within "\r\n".
+    if (line->end == files_[file]->size() && text.ends_with('\r')) text.remove_suffix(1); // Cut off within "\r\n".
     if (is_blank(text)) continue;
     if (!is_utf8_text(text)) {
       ++figures_.invalid_utf8;
       continue;
     }
-    documents_.push_back({start + line->begin, text.size(), file, 0});
+    documents_.push_back({line->begin, text.size(), file, 0});
     const bool is_usable = options_.kind == source_kind::json_lines ? add_json(file, lines.number(), text)
                                                                     : add_columns(file, lines.number(), text);
     if (is_usable) continue;
@@ -254,10 +256,11 @@ void data_source::sort_labels() {
 
 std::string_view data_source::text(uint64_t document, std::string& buffer) const {
   TROUPE_ASSERT(document < documents_.size());
-  const auto bytes = raw(documents_[document]);
+  const auto bytes = read(documents_[document], buffer);
   switch (options_.kind) {
     case source_kind::text:
-      return without_carriage_returns(bytes, buffer);
+      drop_carriage_returns(buffer);
+      return buffer;
     case source_kind::json_lines:
       buffer = json_field(bytes, options_.field);
       return buffer;
@@ -268,10 +271,25 @@ std::string_view data_source::text(uint64_t document, std::string& buffer) const
   return bytes.substr(0, bytes.find('\t'));
 }
 
-std::string_view data_source::target(uint64_t document) const {
+std::string_view data_source::target(uint64_t document, std::string& buffer) const {
   TROUPE_ASSERT(document < documents_.size() && options_.kind == source_kind::pairs);
-  const auto bytes = raw(documents_[document]);
+  const auto bytes = read(documents_[document], buffer);
   return bytes.substr(bytes.find('\t') + 1);
+}
+
+line_reader data_source::lines(uint64_t document) const {
+  TROUPE_ASSERT(document < documents_.size() && options_.kind == source_kind::text);
+  const auto& place = documents_[document];
+  return {*files_[place.file], place.offset, place.offset + place.bytes, line_reader::long_lines::in_pieces};
+}
+
+std::string_view data_source::raw_text(uint64_t document, uint64_t offset, uint64_t bytes, std::string& buffer) const {
+  TROUPE_ASSERT(document < documents_.size() && options_.kind == source_kind::text);
+  location place = documents_[document];
+  TROUPE_ASSERT(offset <= place.bytes && bytes <= place.bytes - offset);
+  place.offset += offset;
+  place.bytes = bytes;
+  return read(place, buffer);
 }
 
 uint32_t data_source::label(uint64_t document) const {
@@ -282,22 +300,15 @@ uint32_t data_source::label(uint64_t document) const {
 std::string data_source::place(uint64_t document) const {
   TROUPE_ASSERT(document < documents_.size());
   const auto& where = documents_[document];
-  const auto before = content(where.file).substr(0, where.offset);
-  return files_[where.file]->path().string() + ", line " +
-         std::to_string(std::count(before.begin(), before.end(), '\n') + 1);
+  uint64_t number = 1;
+  using long_lines = line_reader::long_lines;
+  for (line_reader lines(*files_[where.file], 0, where.offset, long_lines::in_pieces); const auto line = lines.next();)
+    number += line->is_end;
+  return files_[where.file]->path().string() + ", line " + std::to_string(number);
 }
 
-void data_source::release(uint64_t first_document, uint64_t count) const {
-  if (count == 0) return;
-  TROUPE_ASSERT(first_document + count <= documents_.size());
-  const auto& first = documents_[first_document];
-  const auto& last = documents_[first_document + count - 1];
-  for (uint32_t file = first.file; file <= last.file; ++file) {
-    const auto bytes = files_[file]->bytes();
-    const uint64_t begin = file == first.file ? first.offset : 0;
-    const uint64_t end = file == last.file ? last.offset + last.bytes : bytes.size();
-    files_[file]->release(bytes.subspan(begin, end - begin));
-  }
+void data_source::require_unchanged() const {
+  for (const auto& file : files_) file->require_unchanged();
 }
 
 } // namespace troupe

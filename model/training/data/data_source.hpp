@@ -1,6 +1,7 @@
 #pragma once
 // Documents to train on, as they lie in text files.
 #include "model/training/data/source_files.hpp"
+#include "model/training/data/text_lines.hpp"
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -47,29 +48,36 @@ struct source_figures {
 /// another number of columns, or a label that was not expected, is an error, because it says that the file is not what the options
 /// claim; a line or document that is no UTF-8, or empty, is skipped and counted, because some are in every large collection.
 ///
-/// The files are mapped; in memory are 24 bytes for each document. Immutable and thread-safe.
+/// Documents are read when they are asked for; in memory are 24 bytes for each, and while the files are gone through some hundred KiB, or
+/// the longest line that is no plain text.
+/// Immutable and thread-safe.
 class data_source {
 public:
   /// Reads all files once. Throws input_error with file, line and reason; also when there is no usable document.
   explicit data_source(data_source_options options);
   /// With files that were opened already.
-  data_source(data_source_options options, std::vector<std::shared_ptr<const mapped_file>> files);
+  data_source(data_source_options options, std::vector<std::shared_ptr<const input_file>> files);
 
   const data_source_options& options() const { return options_; }
   const source_figures& figures() const { return figures_; }
   uint64_t documents() const { return documents_.size(); }
   const std::vector<std::string>& labels() const { return labels_; } // labels: by number.
 
-  /// The text of a document: of pairs the source. Lies in the mapped file or, where it is not there as it is, in `buffer`.
+  /// The text of a document: of pairs the source. Lies in `buffer`. This and all that reads a file again throws input_error when the file
+  /// is not as long any more or cannot be read.
   std::string_view text(uint64_t document, std::string& buffer) const;
-  std::string_view target(uint64_t document) const; // pairs only.
+  std::string_view target(uint64_t document, std::string& buffer) const; // pairs only.
+  /// text only: the lines of a document, long ones in pieces. The reader refers to this.
+  line_reader lines(uint64_t document) const;
+  /// text only: some bytes of a document as they are in the file.
+  std::string_view raw_text(uint64_t document, uint64_t offset, uint64_t bytes, std::string& buffer) const;
   uint32_t label(uint64_t document) const;          // labels only: < labels().size()
   /// Bytes that the document takes in its file; about the length of its text.
   uint64_t file_bytes(uint64_t document) const { return documents_[document].bytes; }
   /// "FILE, line N": where the document begins, for error texts. Reads the file up to there.
   std::string place(uint64_t document) const;
-  /// The mapped bytes of these documents will hardly be needed again: see mapped_file::release.
-  void release(uint64_t first_document, uint64_t count) const;
+  /// Throws input_error when a file was written to since it was opened: then what was read at different times may not belong together.
+  void require_unchanged() const;
 
 private:
   struct location {
@@ -77,8 +85,8 @@ private:
     uint32_t file;
     uint32_t label;
   };
-  std::string_view raw(const location& document) const;
-  std::string_view content(uint32_t file) const;
+  std::string_view read(const location& place, std::string& buffer) const;
+  uint64_t text_begin(uint32_t file) const; // After a byte order mark.
   [[noreturn]] void refuse(uint32_t file, uint64_t line, const std::string& reason) const;
   void read_text(uint32_t file);
   void read_lines(uint32_t file);
@@ -88,7 +96,7 @@ private:
   void sort_labels();
 
   data_source_options options_;
-  std::vector<std::shared_ptr<const mapped_file>> files_;
+  std::vector<std::shared_ptr<const input_file>> files_;
   std::vector<location> documents_;
   std::vector<std::string> labels_;
   std::vector<std::pair<std::string, uint32_t>> label_index_; // Sorted by name.

@@ -2,6 +2,7 @@
 #include "model/error.hpp"
 #include "model/formats/atomic_file.hpp"
 #include "model/tokenizer/make_tokenizer.hpp"
+#include "model/training/data/text_lines.hpp"
 #include "model/training/data/text_pieces.hpp"
 #include "model/training/data/token_format.hpp"
 #include <atomic>
@@ -46,8 +47,9 @@ struct chunk {
   struct piece {
     uint64_t document;
     bool begins, ends;     // The document.
-    std::string_view text; // Of a document that was cut; else the job reads it.
+    std::string_view text; // Of a document that was cut, where it had to be read as a whole for that; lies in `keep`.
     uint64_t bytes;        // Of the file: the share of the work.
+    std::optional<uint64_t> offset = {}; // Of a plain text that was cut: this piece's bytes in the document. The job reads them.
   };
   std::vector<piece> pieces;
   std::shared_ptr<const std::string> keep; // What `text` may lie in.
@@ -60,8 +62,6 @@ struct chunk {
 class chunk_walk {
 public:
   explicit chunk_walk(const data_source& source) : source_(source) {}
-  uint64_t documents() const { return next_; } // That have been handed out.
-
   /// No pieces: there are no more.
   chunk next() {
     if (!cut_.empty()) return next_of_cut();
@@ -81,6 +81,7 @@ public:
 
 private:
   void cut(uint64_t document) {
+    if (source_.options().kind == source_kind::text) return cut_plain(document);
     auto buffer = std::make_shared<std::string>();
     const auto pieces = cut_text(source_.text(document, *buffer), piece_bytes_max);
     uint64_t left = source_.file_bytes(document); // A text may be shorter than what it is in the file.
@@ -90,6 +91,19 @@ private:
       left -= cut_.back().bytes;
     }
     keep_ = std::move(buffer);
+    next_of_cut_ = 0;
+  }
+
+  /// Without having all of it in memory.
+  void cut_plain(uint64_t document) {
+    const uint64_t size = source_.file_bytes(document);
+    std::string buffer;
+    for (uint64_t done = 0; done < size;) {
+      const auto window = source_.raw_text(document, done, std::min<uint64_t>(piece_bytes_max + 2, size - done), buffer);
+      const uint64_t bytes = first_piece(window, piece_bytes_max);
+      cut_.push_back({document, done == 0, done + bytes == size, {}, bytes, done});
+      done += bytes;
+    }
     next_of_cut_ = 0;
   }
 
@@ -131,7 +145,7 @@ public:
     std::string buffer;
     for (const auto& piece : work.pieces) {
       if (piece.begins && options_.add_bos) work.ids.push_back(*words.bos);
-      const auto text = piece.text.empty() ? source_.text(piece.document, buffer) : piece.text;
+      const auto text = text_of(piece, buffer);
       const auto ids = encode_text(piece, text);
       work.ids.insert(work.ids.end(), ids.begin(), ids.end());
       if (!piece.ends) continue;
@@ -141,6 +155,14 @@ public:
   }
 
 private:
+  std::string_view text_of(const chunk::piece& piece, std::string& buffer) const {
+    if (!piece.text.empty()) return piece.text;
+    if (!piece.offset) return source_.text(piece.document, buffer);
+    source_.raw_text(piece.document, *piece.offset, piece.bytes, buffer);
+    drop_carriage_returns(buffer);
+    return buffer;
+  }
+
   std::vector<uint32_t> encode_text(const chunk::piece& piece, std::string_view text) const {
     try {
       return (piece.begins ? tokenizer_ : *inner_).encode(text, special_tokens::never);
@@ -223,7 +245,7 @@ bool run_wave(std::vector<chunk>& wave, const encoder& encode, const preparation
 
 /// A token file among the files it is made from would be read as text the next time.
 void refuse_within_source(const std::filesystem::path& path, const data_source_options& source,
-                          const std::vector<std::shared_ptr<const mapped_file>>& files) {
+                          const std::vector<std::shared_ptr<const input_file>>& files) {
   std::error_code error; // What cannot be resolved is not the same file.
   const auto target = std::filesystem::weakly_canonical(path, error);
   const auto refuse = [&](const std::string& where) {
@@ -256,7 +278,7 @@ void require_valid(const token_options& options, const vocabulary& words) {
   if (options.add_eos && !words.eos) throw input_error("documents are to end with a token that the vocabulary lacks: EOS");
 }
 
-uint64_t token_fingerprint(const data_source_options& source, const std::vector<std::shared_ptr<const mapped_file>>& files,
+uint64_t token_fingerprint(const data_source_options& source, const std::vector<std::shared_ptr<const input_file>>& files,
                            const vocabulary& words, const token_options& options) {
   content_hash hash;
   hash.add(uint64_t(token_file_version));
@@ -292,7 +314,6 @@ prepared_tokens prepare_tokens(const std::filesystem::path& path, const data_sou
   encoder encode(source, tokenizer, tokens);
   chunk_walk chunks(source);
   for (bool is_last = false; !is_last;) {
-    const uint64_t first_document = chunks.documents();
     std::vector<chunk> wave;
     for (uint64_t bytes = 0; bytes < wave_bytes && !is_last;) {
       auto work = chunks.next();
@@ -304,8 +325,8 @@ prepared_tokens prepare_tokens(const std::filesystem::path& path, const data_sou
     }
     if (!run_wave(wave, encode, lent, bytes_done, bytes_total)) return {};
     for (const auto& work : wave) writer.add(work);
-    source.release(first_document, chunks.documents() - first_document);
   }
+  source.require_unchanged();
   writer.finish(fingerprint, source.figures());
   return {std::make_shared<const token_file>(path), false};
 }

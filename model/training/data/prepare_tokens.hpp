@@ -17,7 +17,7 @@ void require_valid(const token_options& options, const vocabulary& words);
 
 /// What a token file depends on: the contents of the source's files (see fingerprint_of), how documents are found in them, the
 /// vocabulary, the options, the version of the layout.
-uint64_t token_fingerprint(const data_source_options& source, const std::vector<std::shared_ptr<const mapped_file>>& files,
+uint64_t token_fingerprint(const data_source_options& source, const std::vector<std::shared_ptr<const input_file>>& files,
                            const vocabulary& words, const token_options& options);
 
 /// What the caller lends to the work. The defaults do without.

@@ -1,7 +1,7 @@
 #include "model/training/data/source_files.hpp"
 #include "model/error.hpp"
 #include "model/formats/byte_reader.hpp"
-#include "model/training/data/content_hash.hpp"
+#include "model/content_hash.hpp"
 #include <algorithm>
 #include <glob.h>
 #include <system_error>
@@ -64,25 +64,29 @@ std::vector<path> find_source_files(const std::vector<std::string>& paths) {
   return files;
 }
 
-std::vector<std::shared_ptr<const mapped_file>> open_source_files(const std::vector<std::string>& paths) {
-  std::vector<std::shared_ptr<const mapped_file>> files;
-  for (const auto& name : find_source_files(paths)) {
-    files.push_back(std::make_shared<mapped_file>(name));
-    if (files.back()->bytes().empty()) throw input_error(name.string() + ": the file is empty");
+std::vector<std::shared_ptr<const input_file>> open_source_files(const std::vector<std::string>& paths) {
+  constexpr size_t open_max = 256; // Systems allow 1024 open files, mostly.
+  const auto names = find_source_files(paths);
+  const auto kept = names.size() > open_max ? input_file::kept::closed : input_file::kept::open;
+  std::vector<std::shared_ptr<const input_file>> files;
+  for (const auto& name : names) {
+    files.push_back(std::make_shared<const input_file>(name, kept));
+    if (files.back()->size() == 0) throw input_error(name.string() + ": the file is empty");
   }
   return files;
 }
 
-uint64_t fingerprint_of(const std::vector<std::shared_ptr<const mapped_file>>& files) {
-  constexpr size_t part = size_t(64) << 20;
+uint64_t fingerprint_of(const std::vector<std::shared_ptr<const input_file>>& files) {
+  constexpr uint64_t part = 1 << 20;
+  std::vector<std::byte> buffer(part);
   content_hash hash;
   hash.add(uint64_t(files.size()));
   for (const auto& file : files) {
-    hash.add(uint64_t(file->bytes().size()));
-    for (auto rest = file->bytes(); !rest.empty(); rest = rest.subspan(std::min(part, rest.size()))) {
-      const auto bytes = rest.first(std::min(part, rest.size()));
+    hash.add(file->size());
+    for (uint64_t done = 0; done < file->size(); done += part) {
+      const auto bytes = std::span(buffer).first(std::min(part, file->size() - done));
+      file->read(done, bytes);
       hash.add(bytes);
-      file->release(bytes); // So that the data does not count as memory of this process.
     }
   }
   return hash.value();

@@ -1,6 +1,6 @@
 #pragma once
 // Which files training data comes from, and a number that stands for what is in them.
-#include "model/formats/mapped_file.hpp"
+#include "model/formats/input_file.hpp"
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,11 +14,11 @@ namespace troupe {
 /// Throws input_error for a path that names nothing, or what cannot be listed.
 std::vector<std::filesystem::path> find_source_files(const std::vector<std::string>& paths);
 
-/// Memory-mapped, for as long as one holds the result. Throws input_error for a file that cannot be read, or is empty.
-std::vector<std::shared_ptr<const mapped_file>> open_source_files(const std::vector<std::string>& paths);
+/// Opened, or, when there are many, at least looked at: see input_file. Throws input_error for a file that cannot be read, or is empty.
+std::vector<std::shared_ptr<const input_file>> open_source_files(const std::vector<std::string>& paths);
 
 /// Of the contents of the files, in order; not of their names or times. A copy on another machine, or a fresh checkout, is the same
 /// data, and a file edited within a clock tick is not. The price is to read all once, far less than to tokenize it.
-uint64_t fingerprint_of(const std::vector<std::shared_ptr<const mapped_file>>& files);
+uint64_t fingerprint_of(const std::vector<std::shared_ptr<const input_file>>& files);
 
 } // namespace troupe

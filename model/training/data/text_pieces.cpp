@@ -26,16 +26,20 @@ size_t begin_of_character(std::string_view text, size_t at) {
 
 } // namespace
 
-std::vector<std::string_view> cut_text(std::string_view text, size_t bytes_max) {
+size_t first_piece(std::string_view text, size_t bytes_max) {
   TROUPE_ASSERT(bytes_max >= 64);
+  if (text.size() <= bytes_max) return text.size();
+  if (const size_t space = space_between_words(text, bytes_max / 2, bytes_max); space > 0) return space;
+  const size_t cut = begin_of_character(text, bytes_max);
+  return text[cut] == '\n' && text[cut - 1] == '\r' ? cut - 1 : cut;
+}
+
+std::vector<std::string_view> cut_text(std::string_view text, size_t bytes_max) {
   std::vector<std::string_view> pieces;
-  while (text.size() > bytes_max) {
-    const size_t space = space_between_words(text, bytes_max / 2, bytes_max);
-    const size_t cut = space > 0 ? space : begin_of_character(text, bytes_max);
-    pieces.push_back(text.substr(0, cut));
-    text.remove_prefix(cut);
-  }
-  pieces.push_back(text);
+  do {
+    pieces.push_back(text.substr(0, first_piece(text, bytes_max)));
+    text.remove_prefix(pieces.back().size());
+  } while (!text.empty());
   return pieces;
 }
 

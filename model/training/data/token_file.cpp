@@ -19,10 +19,10 @@ uint32_t highest(std::span<const std::byte> bytes) {
 } // namespace
 
 token_file::token_file(const std::filesystem::path& path) : file_(path) {
-  byte_reader reader(file_.bytes());
-  const auto found = reader.take<token_file_header>();
-  if (!found || std::memcmp(found->magic, token_file_magic, sizeof token_file_magic) != 0) refuse("this is not a token file");
-  const auto& header = *found;
+  token_file_header header{};
+  const bool has_header = file_.size() >= sizeof header;
+  if (has_header) file_.read(0, std::as_writable_bytes(std::span(&header, 1)));
+  if (!has_header || std::memcmp(header.magic, token_file_magic, sizeof token_file_magic) != 0) refuse("this is not a token file");
   if (header.version != token_file_version)
     refuse("a token file of version " + std::to_string(header.version) + "; this program knows version " +
            std::to_string(token_file_version));
@@ -31,7 +31,7 @@ token_file::token_file(const std::filesystem::path& path) : file_(path) {
       header.documents > 0xFFFFFFFF || header.vocabulary_size > uint64_t(1) << 32)
     refuse("the header of the token file contradicts itself");
   const auto size = checked_product(header.tokens, header.bytes_per_token);
-  const uint64_t rest = reader.remaining();
+  const uint64_t rest = file_.size() - sizeof header;
   const uint64_t offset_bytes = (header.documents + 1) * sizeof(uint64_t);
   if (!size || *size > rest || (*size + 7) / 8 * 8 + offset_bytes != rest)
     refuse("the token file is damaged: it has " + std::to_string(rest) + " bytes for " + std::to_string(header.tokens) +
@@ -40,8 +40,8 @@ token_file::token_file(const std::filesystem::path& path) : file_(path) {
   vocabulary_size_ = header.vocabulary_size;
   fingerprint_ = header.fingerprint;
   figures_ = {header.source_files, header.source_bytes, header.documents, header.invalid_utf8, header.empty};
-  tokens_ = file_.bytes().data() + sizeof header;
-  offsets_ = {reinterpret_cast<const uint64_t*>(tokens_ + (*size + 7) / 8 * 8), header.documents + 1};
+  offsets_.resize(header.documents + 1);
+  file_.read(file_.size() - offset_bytes, std::as_writable_bytes(std::span(offsets_)));
   check_content(header.content);
   if (offsets_.front() != 0 || offsets_.back() != header.tokens || !std::is_sorted(offsets_.begin(), offsets_.end()))
     refuse("the offsets of the token file are not in order");
@@ -50,18 +50,19 @@ token_file::token_file(const std::filesystem::path& path) : file_(path) {
 void token_file::refuse(const std::string& reason) const { throw input_error(path().string() + ": " + reason); }
 
 void token_file::check_content(uint64_t checksum) const {
-  constexpr size_t part = size_t(16) << 20;
+  constexpr uint64_t part = uint64_t(1) << 20;
   content_hash hash;
   uint32_t most = 0;
-  const auto content = file_.bytes().subspan(sizeof(token_file_header));
-  const auto size = static_cast<size_t>(reinterpret_cast<const std::byte*>(offsets_.data()) - tokens_); // With the zeros.
-  for (size_t done = 0; done < size; done += part) {
-    const auto bytes = content.subspan(done, std::min(part, size - done));
+  const auto offset_bytes = std::as_bytes(std::span(offsets_));
+  std::vector<std::byte> buffer(part);
+  const uint64_t end = file_.size() - offset_bytes.size(); // With the zeros.
+  for (uint64_t at = sizeof(token_file_header); at < end; at += part) {
+    const auto bytes = std::span(buffer).first(std::min(part, end - at));
+    file_.read(at, bytes);
     hash.add(bytes);
     most = std::max(most, bytes_per_token_ == 2 ? highest<uint16_t>(bytes) : highest<uint32_t>(bytes));
-    file_.release(bytes);
   }
-  hash.add(content.subspan(size));
+  hash.add(offset_bytes);
   if (hash.value() != checksum) refuse("the token file is damaged: its content does not fit its checksum");
   if (most >= vocabulary_size_)
     refuse("token " + std::to_string(most) + " is beyond the vocabulary of " + std::to_string(vocabulary_size_));
@@ -74,13 +75,17 @@ uint64_t token_file::length(uint64_t document) const {
 
 void token_file::read(uint64_t document, uint64_t first, std::span<uint32_t> out) const {
   TROUPE_ASSERT(first + out.size() <= length(document));
-  const std::byte* from = tokens_ + (offsets_[document] + first) * bytes_per_token_;
+  const uint64_t from = sizeof(token_file_header) + (offsets_[document] + first) * bytes_per_token_;
   if (bytes_per_token_ == 4) {
-    std::memcpy(out.data(), from, out.size_bytes());
+    file_.read(from, std::as_writable_bytes(out));
   } else {
-    const auto* ids = reinterpret_cast<const uint16_t*>(from);
-    std::copy_n(ids, out.size(), out.begin());
+    std::vector<uint16_t> ids(out.size());
+    file_.read(from, std::as_writable_bytes(std::span(ids)));
+    std::copy(ids.begin(), ids.end(), out.begin());
   }
+  // They were checked once; but a batch is made of what is there now.
+  if (std::ranges::any_of(out, [&](uint32_t id) { return id >= vocabulary_size_; }))
+    refuse("the token file was changed: it has a token beyond the vocabulary of " + std::to_string(vocabulary_size_));
 }
 
 } // namespace troupe

@@ -1,6 +1,6 @@
 #pragma once
 // How token files begin: shared by their reader and their writer.
-#include "model/training/data/content_hash.hpp"
+#include "model/content_hash.hpp"
 #include <cstdint>
 #include <cstring>
 #include <span>

@@ -60,13 +60,14 @@ private:
     lines_.clear();
     position_ = 0;
     lines_bytes_ = 0;
-    add_lines(source_.text(document, buffer_));
-    if (source_.options().kind == source_kind::pairs) add_lines(source_.target(document));
+    if (source_.options().kind == source_kind::text) return add_lines(source_.lines(document));
+    add_lines(line_walk(source_.text(document, buffer_)));
+    if (source_.options().kind == source_kind::pairs) add_lines(line_walk(source_.target(document, buffer_)));
   }
 
-  void add_lines(std::string_view text) {
-    // No more lines than are wanted, so that a file that is one long document does not take memory for all of them.
-    for (line_walk lines(text); bytes_ + lines_bytes_ < bytes_max_;) {
+  /// No more lines than are wanted, so that a file that is one long document does not take memory for all of them.
+  template <class Lines> void add_lines(Lines lines) {
+    while (bytes_ + lines_bytes_ < bytes_max_) {
       const auto line = lines.next();
       if (!line) break;
       for (const auto part : cut_text(line->text, sentence_bytes_max)) add_parts(part);
@@ -78,7 +79,7 @@ private:
     while (!text.empty()) {
       const size_t end = std::min(text.find('\0'), text.size());
       if (const auto part = text.substr(0, end); !is_blank(part)) {
-        lines_.push_back(part);
+        lines_.emplace_back(part);
         lines_bytes_ += part.size();
       }
       text.remove_prefix(std::min(end + 1, text.size()));
@@ -91,7 +92,7 @@ private:
   uint64_t lines_bytes_ = 0;       // Of the lines of the current document.
   size_t next_document_ = 0, position_ = 0;
   std::string buffer_, value_;
-  std::vector<std::string_view> lines_; // Of the current document.
+  std::vector<std::string> lines_; // Of the current document.
   bool is_done_ = false;
 };
 

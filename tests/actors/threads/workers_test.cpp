@@ -12,11 +12,14 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <numeric>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 using namespace troupe;
@@ -101,11 +104,12 @@ caf::behavior relay(relay_actor* self, std::atomic<uint64_t>* handled, std::atom
 TEST_CASE("every message is handled, with any number of threads", "[workers]") {
   const auto threads = GENERATE(1u, 2u, 4u);
   const auto pin = GENERATE(false, true);
-  INFO(threads << " threads, pin " << pin);
+  const auto awake_max = GENERATE(1u, 4u);
+  INFO(threads << " threads, " << awake_max << " awake, pin " << pin);
   constexpr int actors = 40, tokens = 100, hops = 200;
   std::atomic<uint64_t> handled{0}, over{0};
   {
-    test_system t{{.threads = threads, .pin = pin}};
+    test_system t{{.threads = threads, .awake_max = awake_max, .pin = pin}};
     std::vector<caf::actor> relays;
     for (int i = 0; i < actors; ++i)
       relays.push_back(t.system->spawn(relay, &handled, &over));
@@ -256,10 +260,10 @@ TEST_CASE("no job starves in the queue of a thread that is busy, however busy th
   CHECK(turns < 1000);
 }
 
-TEST_CASE("no job is left waiting while all threads sleep", "[workers]") {
+TEST_CASE("no job is left waiting while all threads sleep, however many may be awake", "[workers]") {
   // The same protocol as worker_policy, without CAF around it: here a sanitizer sees everything.
   constexpr int consumers = 3, producers = 2, jobs_each = 3000;
-  queues_of_jobs queues{consumers};
+  queues_of_jobs queues{consumers, GENERATE(1u, 2u, 3u)};
   std::vector<std::atomic<int>> taken(consumers);
   std::vector<job> jobs(producers * jobs_each), stops(consumers);
   std::vector<std::thread> threads;
@@ -273,6 +277,7 @@ TEST_CASE("no job is left waiting while all threads sleep", "[workers]") {
         if (!is_stop(one) && taken[self] % 11 == 0)
           burn(5us);
       }
+      queues.leave(self);
     });
   for (int p = 0; p < producers; ++p)
     threads.emplace_back([&, p] {
@@ -294,7 +299,7 @@ TEST_CASE("no job is left waiting while all threads sleep", "[workers]") {
 
 TEST_CASE("several actors that one actor sends messages to run at the same time", "[workers]") {
   const auto threads = GENERATE(2, 4);
-  test_system t{{.threads = static_cast<uint32_t>(threads)}};
+  test_system t{{.threads = static_cast<uint32_t>(threads), .awake_max = static_cast<uint32_t>(threads)}};
   for (int round = 0; round < 20; ++round) {
     std::atomic<int> arrived{0};
     std::atomic<int> met{0};
@@ -313,6 +318,65 @@ TEST_CASE("several actors that one actor sends messages to run at the same time"
     });
     CHECK(eventually([&] { return met == threads; }));
   }
+}
+
+TEST_CASE("not more threads work at once than may be awake", "[workers]") {
+  constexpr uint32_t threads = 6, awake_max = 2;
+  test_system t{{.threads = threads, .awake_max = awake_max}};
+  std::atomic<int> at_once{0}, most{0}, done{0};
+  auto work = [&]() -> caf::behavior {
+    return {[&](ping_atom) {
+      const int now = ++at_once;
+      if (done > 100) // Threads that have just begun are awake.
+        for (int known = most; now > known && !most.compare_exchange_weak(known, now);) {}
+      burn(200us);
+      --at_once;
+      ++done;
+    }};
+  };
+  std::vector<caf::actor> workers;
+  for (int i = 0; i < 12; ++i)
+    workers.push_back(t.system->spawn(work));
+  for (int round = 1; round <= 50; ++round) {
+    for (const auto& worker : workers)
+      caf::anon_send(worker, ping_atom::value);
+    REQUIRE(eventually([&] { return done == 12 * round; }));
+    std::this_thread::sleep_for(round < 10 ? 2ms : 0ms); // Lets all go to sleep.
+  }
+  CHECK(most >= 1);
+  CHECK(most <= int(awake_max));
+}
+
+TEST_CASE("threads that cannot be created are an error before the actor system begins", "[workers]") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  TROUPE_SKIP("sanitizers need the address space that this test takes away");
+#endif
+  // RLIMIT_NPROC does not bind root, so the address space is what runs out: each thread takes some for its stack.
+  caf::actor_system_config config;
+  struct address_space_limit {
+    rlimit before{};
+    explicit address_space_limit(uint64_t more) {
+      getrlimit(RLIMIT_AS, &before);
+      std::ifstream pages("/proc/self/statm");
+      uint64_t used = 0;
+      pages >> used;
+      const rlimit now{used * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) + more, before.rlim_max};
+      setrlimit(RLIMIT_AS, &now);
+    }
+    ~address_space_limit() { setrlimit(RLIMIT_AS, &before); }
+  };
+  std::string what;
+  {
+    const address_space_limit limit(64 << 20);
+    try {
+      configure_workers(config, {.threads = 100});
+    } catch (const std::system_error& error) {
+      what = error.what();
+    }
+  }
+  INFO(what);
+  CHECK(what.starts_with("cannot create 104 threads: "));
+  configure_workers(config, {.threads = 2});
 }
 
 TEST_CASE("no actor starves, and each handles at most max-throughput messages in a row", "[workers]") {

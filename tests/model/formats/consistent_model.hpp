@@ -29,20 +29,16 @@ public:
   }
 
 private:
-  void check_matrix(const tensor_view& tensor, uint64_t rows, uint64_t columns) const {
+  void check_matrix(const stored_tensor& tensor, uint64_t rows, uint64_t columns) const {
     require(tensor.rows == rows && tensor.columns == columns, "shape of " + tensor.name);
-    require(tensor.bytes.size() == rows * tensor.row_bytes(), "bytes of " + tensor.name);
-    const auto maps = [&](const auto& file) { return file->contains(tensor.bytes); };
-    const auto holds = [&](const std::vector<std::byte>& copy) {
-      return tensor.bytes.data() >= copy.data() &&
-             tensor.bytes.data() + tensor.bytes.size() <= copy.data() + copy.size();
-    };
-    const bool is_within = std::any_of(model_.files.begin(), model_.files.end(), maps) ||
-                           std::any_of(model_.copies.begin(), model_.copies.end(), holds);
-    require(is_within, "place of " + tensor.name);
+    require(tensor.from != nullptr, "source of " + tensor.name);
+    const uint64_t size = tensor.from->size();
+    require(tensor.offset <= size && tensor.bytes() <= size - tensor.offset, "place of " + tensor.name);
+    const bool is_file = std::ranges::find(model_.files, tensor.from) != model_.files.end();
+    require(is_file || dynamic_cast<const byte_memory*>(tensor.from.get()) != nullptr, "source of " + tensor.name);
   }
 
-  void check_vector(const tensor_view& tensor, uint64_t length) const {
+  void check_vector(const stored_tensor& tensor, uint64_t length) const {
     check_matrix(tensor, 1, length);
     require(traits_of(tensor.type).block_elements == 1, "type of " + tensor.name);
   }

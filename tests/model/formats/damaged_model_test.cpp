@@ -79,10 +79,10 @@ tiny_model_options smallest(const std::string& architecture) {
 
 /// Where the data section begins.
 uint64_t header_bytes(const std::string& bytes) {
-  const gguf file(std::make_shared<const mapped_file>(write_temporary(bytes, ".gguf")));
+  const gguf file(std::make_shared<const input_file>(write_temporary(bytes, ".gguf")));
   uint64_t first = bytes.size();
   for (const auto& tensor : file.tensors()) {
-    first = std::min<uint64_t>(first, tensor.bytes.data() - file.file()->bytes().data());
+    first = std::min(first, tensor.offset);
   }
   return first;
 }

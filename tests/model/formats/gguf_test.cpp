@@ -2,6 +2,7 @@
 // and reason. The files are made byte by byte, so that they can be wrong in exactly one way.
 #include "model/error.hpp"
 #include "model/formats/gguf.hpp"
+#include "model/formats/gguf_content.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "model/testing/gguf_builder.hpp"
@@ -14,7 +15,7 @@ using namespace troupe::testing;
 namespace {
 
 gguf open(const std::string& bytes) {
-  return gguf(std::make_shared<const mapped_file>(write_temporary(bytes, ".gguf")));
+  return gguf(std::make_shared<const input_file>(write_temporary(bytes, ".gguf")));
 }
 
 /// Opening throws input_error, its text has the path and the reason, and next to nothing was allocated.
@@ -22,9 +23,9 @@ void require_refused(const std::string& bytes, const std::string& reason) {
   const auto path = write_temporary(bytes, ".gguf");
   INFO("wanted: " << reason);
   const allocation_count count;
-  CHECK_THROWS_AS(gguf(std::make_shared<const mapped_file>(path)), input_error);
+  CHECK_THROWS_AS(gguf(std::make_shared<const input_file>(path)), input_error);
   CHECK(count.peak_bytes() < 4 * bytes.size() + 65536);
-  CHECK_THROWS_WITH(gguf(std::make_shared<const mapped_file>(path)),
+  CHECK_THROWS_WITH(gguf(std::make_shared<const input_file>(path)),
                     ContainsSubstring(path.string() + ": ") && ContainsSubstring(reason));
 }
 
@@ -116,14 +117,13 @@ TEST_CASE("tensors are found by name, with the inner dimension as columns") {
     CHECK(a.type == tensor_type::q8_0);
     CHECK(a.rows == 1);
     CHECK(a.columns == 64);
-    REQUIRE(a.bytes.size() == 68);
-    CHECK(char(a.bytes.front()) == 'a');
-    CHECK(char(a.bytes.back()) == 'a');
+    REQUIRE(a.bytes == 68);
+    CHECK(content(read, a) == std::string(68, 'a'));
     const gguf_tensor& b = *read.find_tensor("b");
     CHECK(b.rows == 6);
     CHECK(b.columns == 4);
-    REQUIRE(b.bytes.size() == 96);
-    CHECK(char(b.bytes.front()) == 'b');
+    REQUIRE(b.bytes == 96);
+    CHECK(content(read, b) == std::string(96, 'b'));
   }
 }
 
@@ -135,15 +135,15 @@ TEST_CASE("the data section begins where the file's own alignment says") {
   file.add_tensor("b", {8}, f32, std::string(32, 'b'));
   const gguf read = open(file.bytes());
   CHECK(read.alignment() == 256);
-  CHECK(char(read.find_tensor("a")->bytes.front()) == 'a');
-  CHECK(char(read.find_tensor("b")->bytes.front()) == 'b');
+  CHECK(content(read, *read.find_tensor("a")) == std::string(32, 'a'));
+  CHECK(content(read, *read.find_tensor("b")) == std::string(32, 'b'));
 }
 
 TEST_CASE("a file that cannot be read is an input error with the system's reason") {
-  CHECK_THROWS_AS(mapped_file("/no/such/file"), input_error);
-  CHECK_THROWS_WITH(mapped_file("/no/such/file"), ContainsSubstring("/no/such/file: ") && ContainsSubstring("No such file"));
-  CHECK_THROWS_WITH(mapped_file("/tmp"), ContainsSubstring("directory"));
-  CHECK_THROWS_WITH(mapped_file("/dev/null"), ContainsSubstring("not a regular file"));
+  CHECK_THROWS_AS(input_file("/no/such/file"), input_error);
+  CHECK_THROWS_WITH(input_file("/no/such/file"), ContainsSubstring("/no/such/file: ") && ContainsSubstring("No such file"));
+  CHECK_THROWS_WITH(input_file("/tmp"), ContainsSubstring("directory"));
+  CHECK_THROWS_WITH(input_file("/dev/null"), ContainsSubstring("not a regular file"));
   require_refused("", "not a GGUF file");
 }
 

@@ -174,7 +174,7 @@ TEST_CASE("a safetensors file cut or flipped anywhere reads or is refused, and n
     std::ofstream(damaged, std::ios::binary) << bytes;
     try {
       const safetensors_reader reader(damaged);
-      for (const auto& tensor : reader.tensors()) CHECK(tensor.bytes.size() % bytes_of(tensor.type) == 0);
+      for (const auto& tensor : reader.tensors()) CHECK(tensor.bytes % bytes_of(tensor.type) == 0);
     } catch (const input_error& error) {
       CHECK_THAT(error.what(), ContainsSubstring(damaged.string()));
     }

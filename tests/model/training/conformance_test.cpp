@@ -2,6 +2,7 @@
 // models in `train/` of the references, see the README there.
 #include "model/formats/safetensors.hpp"
 #include "model/training/reference_trainer.hpp"
+#include "model/training/training_support.hpp"
 #include "support/catch.hpp"
 #include "support/references.hpp"
 #include <cmath>
@@ -30,12 +31,13 @@ class reader {
 public:
   reader(const std::filesystem::path& file, reference_model_of& into) : file_(file), into_(into) {}
 
-  tensor_view matrix(const std::string& name, tensor_key key) {
+  stored_tensor matrix(const std::string& name, tensor_key key) {
     const auto& tensor = file_.get(name);
     const auto& values = into_.values.emplace_back(file_.floats(name));
     into_.names.emplace(name, key);
     const bool is_vector = tensor.shape.size() == 1;
-    return {name, tensor_type::f32, is_vector ? 1 : tensor.shape[0], tensor.shape.back(), std::as_bytes(std::span(values))};
+    return {name, tensor_type::f32, is_vector ? 1 : tensor.shape[0], tensor.shape.back(),
+            std::make_shared<const testing::borrowed_values>(values)};
   }
   projection_tensors projection(const std::string& name, tensor_key key) {
     projection_tensors tensors{matrix(name + ".weight", key), {}};

@@ -12,15 +12,28 @@
 
 namespace troupe::testing {
 
-/// A model of one of the families with its values in float32, in memory of its own: the views of `file` are into `values`.
+/// Values that belong to somebody else, as the content of a tensor.
+class borrowed_values final : public byte_source {
+public:
+  explicit borrowed_values(const std::vector<float>& values) : bytes_(std::as_bytes(std::span(values))) {}
+  std::string name() const override { return "values"; }
+  uint64_t size() const override { return bytes_.size(); }
+  void read(uint64_t offset, std::span<std::byte> out) const override { std::ranges::copy(bytes_.subspan(offset, out.size()), out.begin()); }
+
+private:
+  std::span<const std::byte> bytes_;
+};
+
+/// A model of one of the families with its values in float32, in memory of its own: the tensors of `file` are `values`.
 struct small_model {
   explicit small_model(const tiny_model_options& options) : file(*open_model(write_tiny_model(options))) {
     const bool tied = is_tied(file.tensors);
     for (const auto& [key, view] : keyed_tensors(file.tensors)) {
       std::vector<float>& copy = values[key] = dequantize(*view);
-      auto& own = const_cast<tensor_view&>(*view); // Of file.tensors, which is ours.
+      auto& own = const_cast<stored_tensor&>(*view); // Of file.tensors, which is ours.
       own.type = tensor_type::f32;
-      own.bytes = std::as_bytes(std::span(copy));
+      own.from = std::make_shared<const borrowed_values>(copy);
+      own.offset = 0;
     }
     if (tied) file.tensors.output.weight = file.tensors.embedding;
   }

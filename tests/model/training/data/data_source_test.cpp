@@ -6,6 +6,9 @@
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 
+#include <fstream>
+#include <sys/resource.h>
+
 using namespace troupe;
 using namespace troupe::testing;
 
@@ -119,8 +122,9 @@ TEST_CASE("deep nesting beside the field is passed over") {
 TEST_CASE("pairs have a source and a target") {
   const data_source source(source_of("a b\tA B\nc\tC\r\n", source_kind::pairs));
   CHECK(texts_of(source) == strings{"a b", "c"});
-  CHECK(source.target(0) == "A B");
-  CHECK(source.target(1) == "C");
+  std::string buffer;
+  CHECK(source.target(0, buffer) == "A B");
+  CHECK(source.target(1, buffer) == "C");
   const auto one = source_of("a\tb\nc\n", source_kind::pairs);
   CHECK_THROWS_WITH(data_source(one), ContainsSubstring(one.paths[0] + ", line 2: wanted source and target, with one tab between them, found 1 column"));
   CHECK_THROWS_WITH(data_source(source_of("a\tb\tc\n", source_kind::pairs)), ContainsSubstring("line 1") && ContainsSubstring("found 3 columns"));
@@ -187,7 +191,7 @@ TEST_CASE("the place of a document is its file and line") {
   CHECK(source.place(2) == options.paths[0] + ", line 7");
 }
 
-TEST_CASE("a line of 100 MB is read without being copied") {
+TEST_CASE("of plain text some hundred KiB are in memory, however long a line is") {
   std::string bytes(100'000'000, 'x');
   bytes += "\n\nshort";
   const auto options = source_of(bytes);
@@ -195,9 +199,14 @@ TEST_CASE("a line of 100 MB is read without being copied") {
   const data_source source(options);
   CHECK(source.documents() == 2);
   std::string buffer;
-  CHECK(source.text(0, buffer).size() == 100'000'000);
+  CHECK(source.file_bytes(0) == 100'000'000);
+  CHECK(source.raw_text(0, 99'999'000, 1000, buffer) == std::string(1000, 'x'));
   CHECK(source.text(1, buffer) == "short");
-  CHECK(count.peak_bytes() < 100'000);
+  CHECK(source.place(1) == options.paths[0] + ", line 3");
+  uint64_t length = 0;
+  for (auto lines = source.lines(0); const auto line = lines.next();) length += line->text.size();
+  CHECK(length == 100'000'000);
+  CHECK(count.peak_bytes() < 5'000'000);
 }
 
 TEST_CASE("any bytes are documents or an input_error") {
@@ -222,4 +231,81 @@ TEST_CASE("any bytes are documents or an input_error") {
   }
   CHECK(refused > 100);
   CHECK(read > 100);
+}
+
+TEST_CASE("lines are read in windows, wherever those end") {
+  using long_lines = line_reader::long_lines;
+  const auto lines_of = [](const std::string& text, uint64_t first, long_lines longer = long_lines::whole) {
+    const input_file file(write_temporary(text));
+    strings lines;
+    line_reader reader(file, first, text.size(), longer);
+    uint64_t next = first;
+    bool is_start = true;
+    while (const auto line = reader.next()) {
+      REQUIRE(line->begin == next);
+      REQUIRE(line->text == std::string_view(text).substr(line->begin, line->text.size()));
+      REQUIRE(is_utf8(line->text) == is_utf8(text));
+      REQUIRE(line->is_start == is_start);
+      if (line->is_start) lines.emplace_back();
+      lines.back() += line->text;
+      next = line->end;
+      is_start = line->is_end;
+      REQUIRE(reader.number() == lines.size());
+    }
+    REQUIRE(next == text.size());
+    return lines;
+  };
+  CHECK(lines_of("x", 1).empty());
+  CHECK(lines_of("a\r\n\nb\rc\n\r\n", 0) == strings{"a", "", "b\rc", ""});
+  CHECK(lines_of("\xEF\xBB\xBF" "a\nb\r", 3) == strings{"a", "b\r"});
+  constexpr size_t window = line_reader::window_bytes;
+  for (const auto longer : {long_lines::whole, long_lines::in_pieces})
+    for (const size_t length : {window - 2, window - 1, window, window + 1, window + 2, 3 * window + 5})
+      for (const std::string ending : {"", "\n", "\r\n"}) {
+        const std::string longest(length, 'x');
+        CHECK(lines_of(longest + "\r\n" + longest + "\ny" + ending, 0, longer) == strings{longest, longest, "y"});
+        std::string wide = std::string(length % 3, ' ');
+        while (wide.size() < length) wide += "\xE2\x82\xAC";
+        CHECK(lines_of(wide + ending, 0, longer) == strings{wide});
+      }
+}
+
+TEST_CASE("a line of any length is text, or separates") {
+  constexpr size_t length = line_reader::window_bytes;
+  const std::string blank(3 * length, ' '), text(3 * length, 'x');
+  CHECK(documents("a\n" + blank + "\nb") == strings{"a", "b"});
+  CHECK(documents("a\n" + blank + "x\nb") == strings{"a\n" + blank + "x\nb"});
+  CHECK(documents(text + "\r\n" + text + "\r\n\r\nb") == strings{text + "\n" + text, "b"});
+  const data_source wrong(source_of(text + "\xC3\n\nb"));
+  CHECK(texts_of(wrong) == strings{"b"});
+  CHECK(wrong.figures().invalid_utf8 == 1);
+}
+
+TEST_CASE("a file that is shortened while its documents are read is an error that names it") {
+  auto options = source_of(std::string(5000, 'a') + "\n\n" + std::string(5000, 'b') + "\n", source_kind::text);
+  const data_source source(options);
+  std::string buffer;
+  CHECK(source.text(1, buffer) == std::string(5000, 'b'));
+  std::filesystem::resize_file(options.paths[0], 6000);
+  CHECK(source.text(0, buffer) == std::string(5000, 'a'));
+  CHECK_THROWS_AS(source.text(1, buffer), input_error);
+  CHECK_THROWS_WITH(source.text(1, buffer), ContainsSubstring(options.paths[0] + ": the file was shortened: it has 6000 bytes now"));
+  CHECK_THROWS_WITH(source.require_unchanged(), ContainsSubstring(options.paths[0] + ": the file was changed"));
+}
+
+TEST_CASE("more files than may be open at once are read") {
+  const auto folder = temporary_path();
+  std::filesystem::create_directory(folder);
+  for (int i = 0; i < 300; ++i) std::ofstream(folder / std::to_string(i)) << "text " << i << "\n";
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit few{100, before.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &few);
+  const auto restore = std::shared_ptr<void>(nullptr, [&](void*) { setrlimit(RLIMIT_NOFILE, &before); });
+  const data_source source({.paths = {folder.string()}});
+  CHECK(source.documents() == 300);
+  std::string buffer;
+  CHECK(source.text(0, buffer) == "text 0");
+  CHECK_NOTHROW(source.require_unchanged());
+  CHECK(fingerprint_of(open_source_files({folder.string()})) != 0);
 }

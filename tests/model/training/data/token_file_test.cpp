@@ -2,7 +2,7 @@
 // fits; it is never half there; and damage is noticed.
 #include "data_fixtures.hpp"
 #include "model/error.hpp"
-#include "model/training/data/content_hash.hpp"
+#include "model/content_hash.hpp"
 #include "model/training/data/text_pieces.hpp"
 #include "model/training/data/token_format.hpp"
 #include "support/catch.hpp"

@@ -1,4 +1,4 @@
-#include "model/training/data/content_hash.hpp"
+#include "model/content_hash.hpp"
 #include "model/formats/byte_reader.hpp"
 #include <algorithm>
 #include <bit>
