@@ -4,6 +4,7 @@
 #include "actors/interfaces/roles.hpp"
 #include "actors/interfaces/supervision.hpp"
 #include "actors/requests/request_tracker.hpp"
+#include "actors/supervision/failure.hpp"
 #include "actors/threads/processors.hpp"
 #include "actors/threads/workers.hpp"
 #include "actors/tree/root.hpp"
@@ -69,7 +70,8 @@ caf::strong_actor_ptr engine::state::find(caf::scoped_actor& self, const std::st
   self->send(running.root(), v1::FindDirectory{});
   caf::strong_actor_ptr found;
   bool timeout = false;
-  while (!found && !timeout) {
+  std::string end; // Of the root; only who starts an engine monitors it.
+  while (!found && !timeout && end.empty()) {
     self->receive(
       [&](const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
         if (started.path() == path) {
@@ -81,8 +83,9 @@ caf::strong_actor_ptr engine::state::find(caf::scoped_actor& self, const std::st
         self->send(caf::actor_cast<directory_actor>(handle), std::move(request),
                    caf::strong_actor_ptr(self.ptr()->ctrl()));
       },
-      caf::after(5s) >> [&] { timeout = true; });
+      [&](const caf::down_msg& down) { end = reason_text(down.reason); }, caf::after(5s) >> [&] { timeout = true; });
   }
+  if (!end.empty()) throw engine_error("the engine could not be started: " + end);
   return found;
 }
 
@@ -118,6 +121,7 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   st.running.set_root(spawn_root(st.running.system(), std::move(config)));
 
   caf::scoped_actor self{st.running.system()};
+  self->monitor(st.running.root());
   while (st.list(self).paths_size() < int(actors)) std::this_thread::sleep_for(1ms);
 }
 

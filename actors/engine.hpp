@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -66,15 +67,20 @@ struct engine_statistics {
   std::chrono::nanoseconds busy{0}; // All worker threads, inside actors.
 };
 
+/// The engine could not be started: its root supervisor gave up. The text says why.
+struct engine_error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 struct actor_facts {
   std::string path;
   uint32_t restarts = 0;
 };
 
 /// Runs a model in an actor system of its own. The constructor returns when every actor runs (input_error for a model or a
-/// fault plan that cannot be run, std::system_error when the system does not create the threads); the destructor stops them in
-/// order and leaves nothing behind. Clients must be destroyed before their engine. Once the constructor has returned, the model's
-/// files may change: see make_parts() in model/parts.hpp for the one use of them that is left.
+/// fault plan that cannot be run, std::system_error when the system does not create the threads, std::bad_alloc, engine_error); the
+/// destructor stops them in order and leaves nothing behind. Clients must be destroyed before their engine. Once the constructor has
+/// returned, the model's files may change: see make_parts() in model/parts.hpp for the one use of them that is left.
 class engine {
 public:
   engine(std::shared_ptr<const model_file> model, engine_options options, const progress_callback& progress = {});
@@ -94,8 +100,9 @@ public:
   v1::FaultLog fault_log() const;
   /// From now on no fault of the plan is injected.
   void stop_faults();
-  /// Stops all actors in order, as the destructor does; nothing else may be called afterwards. Returns how many did not end
-  /// within two seconds: anything but 0 is a bug. Clients must be destroyed before.
+  /// Stops all actors in order, as the destructor does; nothing else may be called afterwards. Returns how many did not end:
+  /// anything but 0 is a bug. Gives up when none has ended for five seconds; those keep their memory and threads. Clients must be
+  /// destroyed before.
   size_t stop();
   /// For programs that know CAF: the actor system and the root supervisor live here (actors/tree/root.hpp).
   caf::actor_system& system();

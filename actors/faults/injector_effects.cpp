@@ -122,7 +122,7 @@ void injector_core::inject_into_actor(trigger_state& trigger, const passing_mess
   case v1::Effect::kThrow:
     if (message && message->to == target.path && make_it_throw(*element, target.path)) return;
     return send_end(target, make_error(failure::exception, "thrown by a fault plan"), true);
-  case v1::Effect::kAllocationFailure: return send_end(target, make_error(failure::exception, "std::bad_alloc"), true);
+  case v1::Effect::kAllocationFailure: return send_end(target, make_error(failure::exception, "out of memory"), true);
   case v1::Effect::kExit: return send_end(target, caf::exit_reason::user_shutdown, false);
   case v1::Effect::kKill: return send_end(target, caf::exit_reason::kill, true);
   case v1::Effect::kHang:

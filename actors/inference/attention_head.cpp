@@ -6,6 +6,7 @@
 #include "model/error.hpp"
 #include "model/parts/weights.hpp"
 #include <map>
+#include <new>
 #include <vector>
 
 namespace troupe {
@@ -62,16 +63,29 @@ void attention_head_state::evict(const v1::StepPlan& plan, uint32_t rows) {
   }
 }
 
-pooled_message<v1::AttendResult> attention_head_state::attend(const v1::AttendStep& step) {
-  const auto& plan = step.plan();
-  const uint32_t rows = checked_rows(plan);
-  TROUPE_ASSERT(uint64_t(step.values_size()) == uint64_t(rows) * step.width());
+pooled_message<v1::AttendResult> attention_head_state::answer_to(const v1::StepPlan& plan) const {
   pooled_message<v1::AttendResult> result;
   result->set_epoch(plan.epoch());
   result->set_step(plan.step());
   result->set_layer(config.layer);
   result->set_head(config.part->index);
   result->set_width(config.part->output_columns());
+  return result;
+}
+
+/// The head itself goes on: what it holds of other sequences is whole.
+pooled_message<v1::AttendResult> attention_head_state::got_no_memory(const v1::StepPlan& plan) {
+  for (const uint64_t id : plan.sequence_ids()) caches.erase(id);
+  auto result = answer_to(plan);
+  result->set_out_of_memory(true);
+  return result;
+}
+
+pooled_message<v1::AttendResult> attention_head_state::attend(const v1::AttendStep& step) {
+  const auto& plan = step.plan();
+  const uint32_t rows = checked_rows(plan);
+  TROUPE_ASSERT(uint64_t(step.values_size()) == uint64_t(rows) * step.width());
+  auto result = answer_to(plan);
   for (const uint64_t id : plan.released_sequence_ids()) caches.erase(id);
   if (config.verify_caches) forget_wrong_caches(plan);
   find_misses(plan, *result);
@@ -108,7 +122,13 @@ attention_head(attention_head_actor::stateful_pointer<attention_head_state> self
           },
           [self](const v1::AttendStep& step) {
             if (!self->state.gate.admit(id_of(step.plan()))) return;
-            if (const auto to = asker_of<v1::AttendResult>(self)) send_pooled(self, to, self->state.attend(step));
+            const auto to = asker_of<v1::AttendResult>(self);
+            if (!to) return;
+            try {
+              send_pooled(self, to, self->state.attend(step));
+            } catch (const std::bad_alloc&) {
+              send_pooled(self, to, self->state.got_no_memory(step.plan()));
+            }
           }};
 }
 

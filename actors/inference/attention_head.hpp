@@ -19,7 +19,8 @@ struct attention_head_config {
 /// grouped queries). It alone owns their key/value caches, for all sequences under way.
 ///
 /// Answers   every AttendStep with an AttendResult to its sender: the attention output, or, when a sequence's earlier
-///           positions are missing, what is missing, and then nothing was changed or computed.
+///           positions are missing, what is missing, and then nothing was changed or computed; or that it got no memory for
+///           the step, and then it has forgotten the caches of the step's sequences.
 /// Retry     the same step again rewrites the same positions and gives the same bits. Older steps are dropped.
 /// Restart   begins with no caches: every sequence is a cache miss until the scheduler has had its positions computed again
 ///           (a replay).
@@ -37,9 +38,11 @@ struct attention_head_state {
   std::unordered_map<uint64_t, cached_sequence> caches;
 
   pooled_message<v1::AttendResult> attend(const v1::AttendStep& step);
+  pooled_message<v1::AttendResult> got_no_memory(const v1::StepPlan& plan);
   void flip_cache_bit(uint64_t draw);
 
 private:
+  pooled_message<v1::AttendResult> answer_to(const v1::StepPlan& plan) const;
   kv_cache empty_cache() const { return config.part->make_cache(config.verify_caches); }
   void forget_wrong_caches(const v1::StepPlan& plan);
   void find_misses(const v1::StepPlan& plan, v1::AttendResult& result) const;

@@ -4,6 +4,7 @@
 #include "actors/supervision/failure.hpp"
 #include "model/error.hpp"
 
+#include <new>
 #include <vector>
 
 namespace troupe {
@@ -41,10 +42,14 @@ embedding_actor::behavior_type embedding(embedding_actor::stateful_pointer<embed
     [self](const v1::ForwardStep& step) {
       auto& st = self->state;
       if (!st.gate.admit(id_of(step.plan()))) return;
-      auto states = st.embed(step);
-      const auto suspects = non_finite_sequences(states.plan(), states.values(), states.width());
-      if (suspects.empty()) st.next.pass(self, std::move(states), st.scheduler);
-      else st.scheduler.send(self, make_non_finite_fault(states.plan(), {st.config.path}, suspects));
+      try {
+        auto states = st.embed(step);
+        const auto suspects = non_finite_sequences(states.plan(), states.values(), states.width());
+        if (suspects.empty()) st.next.pass(self, std::move(states), st.scheduler);
+        else st.scheduler.send(self, make_non_finite_fault(states.plan(), {st.config.path}, suspects));
+      } catch (const std::bad_alloc&) {
+        st.scheduler.send(self, make_fault(id_of(step.plan()), v1::FAULT_KIND_OUT_OF_MEMORY, {st.config.path}));
+      }
     },
     [self](const v1::ReportProgress& query) {
       if (const auto to = asker_of<v1::StepProgress>(self))

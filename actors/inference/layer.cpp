@@ -5,6 +5,7 @@
 #include "model/kernels/rowwise.hpp"
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,15 @@ void give_up(layer_pointer self, v1::StepFault fault) {
   st.shards.abandon();
   st.step.reset();
   st.scheduler.send(self, std::move(fault));
+}
+
+/// Does what is to be done for a step; when there is no memory for it, gives the step up.
+template <class Work> void with_memory(layer_pointer self, step_id step, Work work) {
+  try {
+    work();
+  } catch (const std::bad_alloc&) {
+    give_up(self, make_fault(step, v1::FAULT_KIND_OUT_OF_MEMORY, {self->state.config.path}));
+  }
 }
 
 /// Checks the shape and values of the answer of member `index`; when they are wrong, reports the fault and returns false.
@@ -167,6 +177,8 @@ void on_attend_result(layer_pointer self, const v1::AttendResult& answer) {
   if (!st.is_current(id_of(answer)) || st.step->round != v1::PROJECTION_UNSPECIFIED) return;
   if (!st.heads.settle(answer.head())) return;
   auto& step = *st.step;
+  if (answer.out_of_memory())
+    return give_up(self, make_fault(id_of(step.plan), v1::FAULT_KIND_OUT_OF_MEMORY, st.heads.name(answer.head())));
   count(step.times, answer.compute_ns());
   for (const auto& miss : answer.misses()) {
     const auto [held, is_new] = step.misses.emplace(miss.sequence_id(), miss.positions());
@@ -185,6 +197,8 @@ void on_project_result(layer_pointer self, const v1::ProjectResult& answer) {
   if (!st.is_current(id_of(answer)) || st.step->round != answer.projection()) return;
   if (!st.shards.settle(answer.shard())) return;
   auto& step = *st.step;
+  if (answer.out_of_memory())
+    return give_up(self, make_fault(id_of(step.plan), v1::FAULT_KIND_OUT_OF_MEMORY, st.shards.name(answer.shard())));
   count(step.times, answer.compute_ns());
   const auto& shard = *st.part().shards[answer.shard()];
   const bool is_inner = answer.projection() == v1::PROJECTION_FEED_FORWARD_INNER;
@@ -218,7 +232,8 @@ layer_actor::behavior_type layer(layer_pointer self, layer_config config) {
   return {
     // By reference, not const: the hidden states move in without a copy when no other actor has a reference to the message.
     [self](v1::HiddenStates& states) {
-      if (self->state.gate.admit(id_of(states.plan()))) begin(self, states);
+      const auto step = id_of(states.plan());
+      if (self->state.gate.admit(step)) with_memory(self, step, [&] { begin(self, states); });
     },
     [self](const v1::ReportProgress& query) {
       const auto& st = self->state;
@@ -226,8 +241,8 @@ layer_actor::behavior_type layer(layer_pointer self, layer_config config) {
       if (const auto to = asker_of<v1::StepProgress>(self))
         self->send(to, make_progress(query, st.config.path, holds, holds ? waiting_on(st) : std::vector<actor_name>{}));
     },
-    [self](const v1::AttendResult& answer) { on_attend_result(self, answer); },
-    [self](const v1::ProjectResult& answer) { on_project_result(self, answer); },
+    [self](const v1::AttendResult& answer) { with_memory(self, id_of(answer), [&] { on_attend_result(self, answer); }); },
+    [self](const v1::ProjectResult& answer) { with_memory(self, id_of(answer), [&] { on_project_result(self, answer); }); },
     [self](const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
       auto& st = self->state;
       const auto& path = started.path();

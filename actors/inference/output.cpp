@@ -5,6 +5,7 @@
 #include "model/kernels/rowwise.hpp"
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,8 @@ void on_project_result(output_pointer self, const v1::ProjectResult& answer) {
   if (!st.is_current(id_of(answer)) || !st.shards.settle(answer.shard())) return;
   auto& step = *st.step;
   const auto& plan = step.result.plan();
+  if (answer.out_of_memory())
+    return give_up(self, make_fault(id_of(plan), v1::FAULT_KIND_OUT_OF_MEMORY, st.shards.name(answer.shard())));
   const range columns = st.part().shards[answer.shard()]->vocabulary_range;
   if (answer.width() != columns.count || uint64_t(answer.values_size()) != uint64_t(step.rows) * columns.count)
     return give_up(self, make_fault(id_of(plan), v1::FAULT_KIND_BAD_SHAPE, st.shards.name(answer.shard())));
@@ -120,7 +123,12 @@ output_actor::behavior_type output(output_pointer self, output_config config) {
   subscribe(self, state.config.directory, everyone);
   return {
     [self](const v1::HiddenStates& states) {
-      if (self->state.gate.admit(id_of(states.plan()))) begin(self, states);
+      if (!self->state.gate.admit(id_of(states.plan()))) return;
+      try {
+        begin(self, states);
+      } catch (const std::bad_alloc&) {
+        give_up(self, make_fault(id_of(states.plan()), v1::FAULT_KIND_OUT_OF_MEMORY, {self->state.config.path}));
+      }
     },
     [self](const v1::ReportProgress& query) {
       const auto& st = self->state;

@@ -6,6 +6,7 @@
 #include "model/error.hpp"
 #include "model/parts/weights.hpp"
 
+#include <new>
 #include <string>
 
 namespace troupe {
@@ -38,15 +39,20 @@ projection_list weights_of(const shard_part& part) {
 
 } // namespace
 
-pooled_message<v1::ProjectResult> projection_shard_state::project(const v1::ProjectStep& step) {
-  const stopwatch watch;
-  TROUPE_ASSERT(step.rows() > 0);
-  TROUPE_ASSERT(uint64_t(step.values_size()) == uint64_t(step.rows()) * step.width());
+pooled_message<v1::ProjectResult> projection_shard_state::answer_to(const v1::ProjectStep& step) const {
   pooled_message<v1::ProjectResult> result;
   result->set_epoch(step.epoch());
   result->set_step(step.step());
   result->set_projection(step.projection());
   result->set_shard(config.index);
+  return result;
+}
+
+pooled_message<v1::ProjectResult> projection_shard_state::project(const v1::ProjectStep& step) {
+  const stopwatch watch;
+  TROUPE_ASSERT(step.rows() > 0);
+  TROUPE_ASSERT(uint64_t(step.values_size()) == uint64_t(step.rows()) * step.width());
+  auto result = answer_to(step);
   std::visit(
     [&](const auto& part) {
       const uint32_t width = result_width(*part, step.projection());
@@ -72,7 +78,15 @@ projection_shard(projection_shard_actor::stateful_pointer<projection_shard_state
           },
           [self](const v1::ProjectStep& step) {
             if (!self->state.gate.admit(id_of(step))) return;
-            if (const auto to = asker_of<v1::ProjectResult>(self)) send_pooled(self, to, self->state.project(step));
+            const auto to = asker_of<v1::ProjectResult>(self);
+            if (!to) return;
+            try {
+              send_pooled(self, to, self->state.project(step));
+            } catch (const std::bad_alloc&) {
+              auto result = self->state.answer_to(step);
+              result->set_out_of_memory(true);
+              send_pooled(self, to, std::move(result));
+            }
           }};
 }
 

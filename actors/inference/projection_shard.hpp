@@ -19,7 +19,7 @@ struct projection_shard_config {
 /// A projection shard: computes some output columns of the projections of a layer, or of the output, with its rows of their
 /// weight matrices (tensor parallelism).
 ///
-/// Answers   every ProjectStep with a ProjectResult to its sender.
+/// Answers   every ProjectStep with a ProjectResult to its sender: the values, or that it got no memory for them.
 /// Retry     stateless: the same request gives the same bits, any number of times.
 /// Restart   loses nothing.
 /// Throws    broken_invariant for a request it has no matrix for, or whose shape does not fit; wrong_bits when the check of a
@@ -29,6 +29,7 @@ struct projection_shard_state {
   projection_shard_config config;
   step_gate gate;
 
+  pooled_message<v1::ProjectResult> answer_to(const v1::ProjectStep& step) const; // Without values.
   pooled_message<v1::ProjectResult> project(const v1::ProjectStep& step);
 };
 

@@ -81,7 +81,7 @@ void step_lost(scheduler_pointer self) {
 }
 
 /// The step will not be finished, and no actor or request in particular is to blame.
-void step_failed(scheduler_pointer self, bool was_late = false) {
+void step_failed(scheduler_pointer self, bool was_late = false, const std::string& why = {}) {
   auto& st = self->state;
   const auto planned = std::move(st.step->plan);
   st.step.reset();
@@ -89,7 +89,7 @@ void step_failed(scheduler_pointer self, bool was_late = false) {
   const auto given_up = st.policy.failed(planned, was_late);
   const std::string what = was_late ? "took too long " : "failed ";
   const auto times = was_late ? batch_policy::lates_max : batch_policy::failures_max;
-  fail(self, given_up, "running this request " + what + std::to_string(times) + " times in a row");
+  fail(self, given_up, "running this request " + what + std::to_string(times) + " times in a row" + why);
   pump(self);
 }
 
@@ -169,6 +169,7 @@ void on_step_fault(scheduler_pointer self, const v1::StepFault& fault) {
     return pump(self);
   }
   case v1::FAULT_KIND_BAD_SHAPE: replace(self, culprit(self, fault), "its answer had a wrong shape"); return step_failed(self);
+  case v1::FAULT_KIND_OUT_OF_MEMORY: return step_failed(self, false, ": out of memory in " + fault.path());
   default: return step_failed(self);
   }
 }

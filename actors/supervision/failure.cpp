@@ -7,6 +7,7 @@
 #include <caf/sec.hpp>
 
 #include <exception>
+#include <new>
 
 namespace troupe {
 namespace {
@@ -21,6 +22,8 @@ std::string failure_text(const caf::message& context) {
 caf::error error_of_exception(caf::scheduled_actor*, std::exception_ptr& thrown) {
   try {
     std::rethrow_exception(thrown);
+  } catch (const std::bad_alloc&) {
+    return make_error(failure::exception, "out of memory");
   } catch (const std::exception& e) {
     return make_error(failure::exception, e.what());
   } catch (...) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 
 namespace troupe {
 
@@ -346,6 +347,8 @@ bool supervisor_core::start_waiting() {
 void supervisor_core::start(child& which) {
   try {
     which.handle = which.spec->start(self_, which.path, which.args);
+  } catch (const std::bad_alloc&) {
+    return start_failed(which, "out of memory");
   } catch (const std::exception& e) {
     return start_failed(which, e.what());
   }

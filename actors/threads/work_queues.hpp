@@ -1,7 +1,7 @@
 #pragma once
 // Which thread runs what next: the jobs that wait, the threads that have none, and how a job reaches a thread. Knows no actors:
 // a job is whatever a thread runs (for CAF, an actor with messages in its mailbox).
-#include <caf/detail/double_ended_queue.hpp>
+#include "actors/threads/job_queue.hpp"
 
 #include <algorithm>
 #include <array>
@@ -21,32 +21,6 @@ inline void relax_cpu() {
   asm volatile("isb");
 #endif
 }
-
-/// First in, first out; any thread adds and takes. Does not own the jobs.
-template <class Job>
-class job_queue {
-public:
-  void push(Job* job) {
-    size_.fetch_add(1); // Before it is in the queue: every job that waits is counted.
-    jobs_.append(job);
-  }
-
-  /// Null: the queue is empty, or what is counted has not been appended yet.
-  Job* take() {
-    if (size() == 0)
-      return nullptr;
-    auto* job = jobs_.take_head();
-    if (job)
-      size_.fetch_sub(1);
-    return job;
-  }
-
-  uint64_t size() const { return size_.load(); }
-
-private:
-  caf::detail::double_ended_queue<Job> jobs_;
-  std::atomic<uint64_t> size_{0}; // At least as many as are in the queue.
-};
 
 /// Which thread each job has affinity to: the one that ran it last. A guess, by the job's address: jobs whose addresses have
 /// the same hash share one entry, and at worst run on each other's threads.
@@ -79,7 +53,10 @@ private:
 /// Only wait() sleeps. A thread that leaves more jobs waiting than threads are searching wakes one, unless as many as may be are awake:
 /// threads beyond the number of processors would only take time from each other. What waits for a thread that sleeps is taken by
 /// others.
-template <class Job>
+///
+/// To hand a job over takes no memory and no lock, so nothing can fail or be lost on the way (job_queue.hpp, which says what `Links`
+/// is).
+template <class Job, class Links>
 class work_queues {
 public:
   using clock = std::chrono::steady_clock;
@@ -144,7 +121,7 @@ private:
     std::atomic<uintptr_t> slot{working};
     std::atomic<int> permit{0}; // To wake up.
     uint32_t takes = 0;         // Only the thread itself reads and writes it.
-    job_queue<Job> jobs;
+    alignas(64) job_queue<Job, Links> jobs;
   };
 
   uint64_t waiting() const {

@@ -1,6 +1,7 @@
 #pragma once
 // The scheduling policy behind workers.hpp, with the interface that caf::scheduler::coordinator requires. Only workers.cpp
 // includes it.
+#include "actors/threads/actor_links.hpp"
 #include "actors/threads/work_queues.hpp"
 #include <caf/policy/unprofiled.hpp>
 #include <caf/resumable.hpp>
@@ -19,12 +20,13 @@ namespace troupe {
 class worker_policy : public caf::policy::unprofiled {
 public:
   using clock = std::chrono::steady_clock;
+  using actor_queues = work_queues<caf::resumable, actor_links>;
 
   struct coordinator_data {
     explicit coordinator_data(caf::scheduler::abstract_coordinator*) {}
 
     // All set before the threads start.
-    std::unique_ptr<work_queues<caf::resumable>> queues;
+    std::unique_ptr<actor_queues> queues;
     std::chrono::nanoseconds spin{0};
     std::vector<int> cpus; // The threads are pinned to these, round-robin. Empty: they are not pinned.
   };
@@ -45,8 +47,9 @@ public:
     self->data().queues->add(job);
   }
 
+  /// CAF adds the job that ends a thread here. Inlined there, GCC 12 takes that job for an actor and warns.
   template <class Worker>
-  void external_enqueue(Worker* self, caf::resumable* job) {
+  [[gnu::noinline]] void external_enqueue(Worker* self, caf::resumable* job) {
     self->parent()->data().queues->add(job);
   }
 

@@ -94,7 +94,7 @@ void configure_workers(caf::actor_system_config& config, workers_options options
   config.set("scheduler.max-threads", std::size_t{threads});
   config.module_factories.emplace_back([=](caf::actor_system& system) -> caf::actor_system::module* {
     auto* result = new coordinator(system);
-    result->data().queues = std::make_unique<work_queues<caf::resumable>>(threads, awake_max);
+    result->data().queues = std::make_unique<worker_policy::actor_queues>(threads, awake_max);
     result->data().spin = options.spin;
     if (options.pin && threads <= cpus.size())
       result->data().cpus = cpus;

@@ -1,6 +1,7 @@
 #include "actors/training/run_tracker.hpp"
 
 #include "actors/interfaces/paths.hpp"
+#include "actors/supervision/failure.hpp"
 #include "model/error.hpp"
 
 #include <algorithm>
@@ -54,7 +55,7 @@ void run_tracker::order() {
   patience_ = liveness_silence;
   if (!root_) {
     auto& failed = report_.emplace();
-    failed.set_error("the actors have stopped: they failed again and again");
+    failed.set_error(stopped_);
     wanted_.reset();
     return;
   }
@@ -133,6 +134,7 @@ void run_tracker::on_down(const caf::down_msg& down) {
   if (root_ && down.source == root_->address()) {
     root_ = nullptr;
     trainer_ = nullptr;
+    stopped_ = engine_has_stopped(down.reason);
     if (wanted_) order();
     return;
   }

@@ -61,7 +61,8 @@ private:
   void keep_ticking();
 
   caf::scoped_actor self_;
-  root_actor root_;
+  root_actor root_; // Null: it has ended, and
+  std::string stopped_; // what became of the engine.
   directory_actor directory_;
   trainer_actor trainer_;
   model_state state_, next_state_; // The newest complete one; the one that is coming in.

@@ -1,12 +1,11 @@
 #include "actors/tree/runtime.hpp"
 
 #include "actors/faults/injector.hpp"
-#include "actors/supervision/failure.hpp"
 #include "messages/message_types.hpp"
-#include "model/error.hpp"
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <thread>
 #include <utility>
 
@@ -26,17 +25,42 @@ struct runtime::state {
   size_t running_before;
   fault_injector_actor injector; // Null without a fault plan.
   root_actor root;
+  std::chrono::milliseconds left_over_patience{2000}; // How long stop() still waits for actors when the root has ended.
 
   explicit state(const workers_options& workers)
     : config(workers), system(config), running_before(system.registry().running()) {}
 };
+
+namespace {
+
+/// Ends an actor and waits for it; but no longer than five seconds in which no actor ended.
+void end(caf::blocking_actor& self, const caf::actor_registry& registry, const caf::strong_actor_ptr& actor) {
+  using clock = std::chrono::steady_clock;
+  self.monitor(actor);
+  self.send_exit(actor, caf::exit_reason::user_shutdown);
+  bool has_ended = false;
+  size_t running = registry.running();
+  for (auto since = clock::now(); !has_ended && clock::now() - since < 5s;) {
+    self.receive([&](const caf::down_msg& down) { has_ended = down.source == actor->address(); }, caf::after(100ms) >> [] {});
+    if (registry.running() < running) {
+      running = registry.running();
+      since = clock::now();
+    }
+  }
+}
+
+} // namespace
 
 runtime::runtime(const workers_options& workers, std::shared_ptr<const v1::FaultPlan> plan)
   : state_(std::make_unique<state>(workers)) {
   if (plan) state_->injector = spawn_fault_injector(state_->system, {std::move(plan)});
 }
 
-runtime::~runtime() { stop(); }
+runtime::~runtime() {
+  // An actor that never returns from its handler keeps its thread, which CAF would wait for. No thread can be ended from outside: the
+  // actor system is left to them.
+  if (stop() > 0) (void) state_.release();
+}
 
 caf::actor_system& runtime::system() { return state_->system; }
 child_hook runtime::hook() const { return state_->injector ? hook_of(state_->injector) : child_hook{}; }
@@ -45,17 +69,18 @@ const root_actor& runtime::root() const { return state_->root; }
 
 void runtime::run_jobs(std::vector<std::function<void()>> jobs) {
   caf::scoped_actor self{state_->system};
-  for (auto& job : jobs)
-    self->monitor(state_->system.spawn([job = std::move(job)](caf::event_based_actor* worker) {
-      report_exceptions(worker); // CAF by itself drops the text.
-      job();
-    }));
-  std::string reason;
+  std::vector<std::exception_ptr> thrown(jobs.size());
   for (size_t i = 0; i < jobs.size(); ++i)
-    self->receive([&](const caf::down_msg& down) {
-      if (down.reason) reason = reason_text(down.reason);
-    });
-  if (!reason.empty()) throw input_error(reason);
+    self->monitor(state_->system.spawn([job = std::move(jobs[i]), &thrown = thrown[i]](caf::event_based_actor*) {
+      try {
+        job();
+      } catch (...) {
+        thrown = std::current_exception();
+      }
+    }));
+  for (size_t i = 0; i < jobs.size(); ++i) self->receive([](const caf::down_msg&) {});
+  for (const auto& one : thrown)
+    if (one) std::rethrow_exception(one);
 }
 
 v1::FaultLog runtime::fault_log() {
@@ -74,18 +99,11 @@ void runtime::stop_faults() {
 size_t runtime::stop() {
   auto& st = *state_;
   caf::scoped_actor self{st.system};
-  const auto end = [&](const caf::strong_actor_ptr& actor) {
-    self->monitor(actor);
-    self->send_exit(actor, caf::exit_reason::user_shutdown);
-    self->receive([](const caf::down_msg&) {});
-  };
-  if (st.root) end(caf::actor_cast<caf::strong_actor_ptr>(st.root));
-  if (st.injector) end(caf::actor_cast<caf::strong_actor_ptr>(st.injector));
-  st.root = nullptr;
-  st.injector = nullptr;
   const auto& registry = st.system.registry();
+  if (st.root) end(*self.ptr(), registry, caf::actor_cast<caf::strong_actor_ptr>(std::exchange(st.root, nullptr)));
+  if (st.injector) end(*self.ptr(), registry, caf::actor_cast<caf::strong_actor_ptr>(std::exchange(st.injector, nullptr)));
   const size_t expected = st.running_before + 1; // Our own scoped actor runs too.
-  for (int i = 0; i < 2000 && registry.running() > expected; ++i) std::this_thread::sleep_for(1ms);
+  for (; st.left_over_patience > 0ms && registry.running() > expected; st.left_over_patience -= 1ms) std::this_thread::sleep_for(1ms);
   return registry.running() - std::min(registry.running(), expected);
 }
 

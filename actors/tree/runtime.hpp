@@ -26,15 +26,17 @@ public:
   /// The root that stop() is to end.
   void set_root(root_actor root);
   const root_actor& root() const;
-  /// Runs every job in an actor of its own, so that they share the worker threads; waits for all. Throws input_error with the text of
-  /// what one of them threw.
+  /// Runs every job in an actor of its own, so that they share the worker threads; waits for all. Throws what one of them
+  /// threw.
   void run_jobs(std::vector<std::function<void()>> jobs);
 
   /// What the plan has done so far. Empty without one.
   v1::FaultLog fault_log();
   /// From now on no fault of the plan is injected.
   void stop_faults();
-  /// Ends the root, then the injector, in order. Returns how many actors did not end within two seconds: anything but 0 is a bug.
+  /// Ends the root, then the injector, in order. Returns how many actors did not end: anything but 0 is a bug. Gives up waiting when no
+  /// actor has ended for five seconds, and two seconds after the root has; so it takes a bounded time whatever happened before, and
+  /// the destructor, which calls it, as well. What did not end keeps its memory and its threads until the process ends.
   size_t stop();
 
 private:

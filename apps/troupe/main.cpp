@@ -1,4 +1,6 @@
 // The command `troupe`: one table of subcommands, which prints the help and dispatches.
+#include "actors/engine.hpp"
+#include "actors/memory/out_of_memory.hpp"
 #include "apps/troupe/cli/command.hpp"
 #include "apps/troupe/cli/terminal.hpp"
 #include "model/error.hpp"
@@ -40,6 +42,7 @@ Exit codes:
   2    wrong usage: the command line is not acceptable
   3    bad input: a model or another file is missing, damaged, not supported or cannot be written
   4    a bug in troupe
+  5    out of memory
   130  cancelled by Ctrl-C (143: by SIGTERM); a second Ctrl-C ends at once
   141  the reader of the output closed it)";
 
@@ -59,18 +62,21 @@ int run_guarded(const command& chosen, const command_run& run) {
     return exit_closed;
   } catch (const run_error& error) {
     return fail(exit_failed, error.what());
+  } catch (const engine_error& error) {
+    return fail(exit_failed, error.what());
   } catch (const output_error& error) {
     return fail(exit_failed, error.what());
   } catch (const std::system_error& error) { // Threads that cannot be created.
     return fail(exit_failed, error.what());
   } catch (const std::bad_alloc&) {
-    return fail(exit_failed, "not enough memory");
+    return fail(exit_memory, "out of memory");
   } catch (const std::exception& error) {
     return fail(exit_internal, error.what() + std::string("\nThis is a bug in troupe."));
   }
 }
 
 int troupe_main(int argc, char** argv) {
+  end_when_out_of_memory();
   std::signal(SIGPIPE, SIG_IGN); // A closed output is noticed at the write, so that the actors stop in order.
   CLI::App app{"troupe runs transformers as supervised actors.", "troupe"};
   app.set_version_flag("--version", "troupe " TROUPE_VERSION);

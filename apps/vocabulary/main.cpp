@@ -5,6 +5,7 @@
 //
 // Writes tokenizer.json, tokenizer_config.json and tokenizer.model into FOLDER, which appears when they are whole. Says on stdout what it
 // has made; errors go to stderr, as one line.
+#include "actors/memory/out_of_memory.hpp"
 #include "apps/troupe/train/config.hpp"
 #include "model/error.hpp"
 #include "model/formats/atomic_file.hpp"
@@ -14,6 +15,7 @@
 #include "model/training/data/write_tokenizer.hpp"
 #include <exception>
 #include <iostream>
+#include <new>
 
 namespace troupe {
 namespace {
@@ -37,6 +39,7 @@ void make_vocabulary(const char* config_file, const char* folder) {
 } // namespace troupe
 
 int main(int argc, char** argv) {
+  troupe::end_when_out_of_memory();
   if (argc != 3) {
     std::cerr << "usage: train_vocabulary CONFIG.json FOLDER\n";
     return 2;
@@ -44,6 +47,8 @@ int main(int argc, char** argv) {
   try {
     troupe::make_vocabulary(argv[1], argv[2]);
     return 0;
+  } catch (const std::bad_alloc&) {
+    troupe::end_out_of_memory();
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
     return 3;

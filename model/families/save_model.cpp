@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <new>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 namespace troupe {
 namespace {
@@ -136,6 +138,7 @@ void write_words(const std::filesystem::path& folder, const model_file& like) {
 void require_empty(const std::filesystem::path& folder) {
   std::error_code error;
   const bool is_empty = std::filesystem::is_directory(folder, error) && std::filesystem::is_empty(folder, error);
+  if (error == std::errc::not_enough_memory) throw std::bad_alloc();
   if (error || !is_empty) throw input_error(folder.string() + ": wanted an empty folder");
 }
 

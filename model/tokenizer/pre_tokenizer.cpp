@@ -191,6 +191,8 @@ struct pre_tokenizer::pattern {
     PCRE2_SIZE offset = 0;
     compiled code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(),
                                 PCRE2_UTF | PCRE2_UCP | options, &error, &offset, nullptr));
+    if (!code && error == PCRE2_ERROR_HEAP_FAILED)
+      throw std::bad_alloc();
     if (!code)
       refuse(as_written, "is not supported: " + message_of(error));
     return code;
@@ -207,6 +209,8 @@ struct pre_tokenizer::pattern {
       result = match(PCRE2_NO_JIT); // Its stack is the heap.
     if (result == PCRE2_ERROR_NOMATCH)
       return {};
+    if (result == PCRE2_ERROR_NOMEMORY)
+      throw std::bad_alloc();
     if (result < 0)
       throw input_error("the pre-tokenizer gave up on this text at byte " + std::to_string(from) + " of "
                         + std::to_string(text.size()) + ": " + message_of(result));

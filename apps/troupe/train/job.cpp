@@ -1,4 +1,5 @@
 #include "apps/troupe/train/job.hpp"
+#include "actors/memory/out_of_memory.hpp"
 #include "actors/threads/processors.hpp"
 #include "actors/tree/runtime.hpp"
 #include "apps/troupe/cli/child_process.hpp"
@@ -12,6 +13,7 @@
 #include "model/training/data/batches.hpp"
 #include "model/training/data/split.hpp"
 #include <algorithm>
+#include <new>
 #include <numeric>
 
 namespace troupe {
@@ -100,6 +102,7 @@ private:
       const auto made = run_child(program_beside("train_vocabulary"), {config_.file.string(), folder.string()});
       listener_.preparing("vocabulary", 1);
       const auto line = [](const std::string& text) { return text.substr(0, text.find('\n')); };
+      if (made.exit_code == out_of_memory_exit_code) throw std::bad_alloc();
       if (made.exit_code != 0)
         throw input_error(made.err.empty() ? "making the vocabulary failed with exit code " + std::to_string(made.exit_code) : line(made.err));
       listener_.note("made " + line(made.out));

@@ -1,6 +1,7 @@
 #include "actors/threads/workers.hpp"
 
 #include "actors/threads/work_queues.hpp"
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 
 #include <caf/all.hpp>
@@ -28,6 +29,18 @@ namespace {
 
 using clock_type = std::chrono::steady_clock;
 using ping_atom = caf::atom_constant<caf::atom("ping")>;
+
+// On a cache line of its own, as actors are: jobs on the same one would share their affinity.
+struct alignas(64) job {
+  job* link = nullptr;
+  std::size_t from = 0, number = 0; // Which thread added it, as its how many-th.
+};
+
+struct job_links {
+  static job** of(job* one) { return &one->link; }
+};
+
+using queues_of_jobs = work_queues<job, job_links>;
 
 struct test_system {
   explicit test_system(workers_options options, std::size_t throughput = 0) {
@@ -124,8 +137,8 @@ TEST_CASE("no wake-up is lost: a message that arrives while the threads go to sl
 }
 
 TEST_CASE("a job queue is first in, first out", "[workers]") {
-  std::vector<int> jobs(1000);
-  job_queue<int> queue;
+  std::vector<job> jobs(1000);
+  job_queue<job, job_links> queue;
   CHECK(queue.take() == nullptr);
   std::size_t in = 0, out = 0;
   const auto take = [&] {
@@ -143,35 +156,106 @@ TEST_CASE("a job queue is first in, first out", "[workers]") {
   CHECK(queue.take() == nullptr);
 }
 
+TEST_CASE("a job that has no link of its own waits among others", "[workers]") {
+  struct some_links {
+    static job** of(job* one) { return one->number == 0 ? nullptr : &one->link; }
+  };
+  job_queue<job, some_links> queue;
+  for (std::size_t before = 0; before < 4; ++before) {
+    std::vector<job> jobs(4);
+    for (std::size_t i = 0; i < jobs.size(); ++i)
+      jobs[i].number = i == before ? 0 : 1;
+    for (auto& one : jobs)
+      queue.push(&one);
+    for (auto& one : jobs)
+      CHECK(queue.take() == &one);
+    CHECK(queue.take() == nullptr);
+  }
+}
+
+TEST_CASE("jobs that threads add and take at the same time are taken once, in the order in which each thread added them", "[workers]") {
+  constexpr std::size_t producers = 2, consumers = 2, jobs_each = 20'000;
+  std::vector<std::vector<job>> jobs(producers, std::vector<job>(jobs_each));
+  job_queue<job, job_links> queue;
+  std::atomic<std::size_t> left{producers * jobs_each};
+  std::vector<std::vector<job*>> taken(consumers);
+  std::vector<std::thread> threads;
+  for (std::size_t p = 0; p < producers; ++p)
+    threads.emplace_back([&, p] {
+      for (std::size_t i = 0; i < jobs_each; ++i) {
+        jobs[p][i].from = p;
+        jobs[p][i].number = i;
+        queue.push(&jobs[p][i]);
+      }
+    });
+  for (auto& own : taken)
+    threads.emplace_back([&] {
+      while (left > 0)
+        if (auto* one = queue.take()) {
+          own.push_back(one);
+          --left;
+        } else
+          std::this_thread::yield();
+    });
+  for (auto& thread : threads)
+    thread.join();
+  CHECK(queue.size() == 0);
+  std::vector<std::vector<int>> times(producers, std::vector<int>(jobs_each));
+  for (const auto& own : taken) {
+    std::vector<std::size_t> next(producers);
+    std::size_t out_of_order = 0;
+    for (const auto* one : own) {
+      ++times[one->from][one->number];
+      out_of_order += one->number < next[one->from];
+      next[one->from] = one->number + 1;
+    }
+    CHECK(out_of_order == 0);
+  }
+  CHECK(times == std::vector(producers, std::vector(jobs_each, 1)));
+}
+
+TEST_CASE("to hand over a job takes no memory", "[workers]") {
+  queues_of_jobs queues{2};
+  std::vector<job> jobs(1000);
+  std::size_t taken = 0;
+  troupe::testing::allocation_count count;
+  for (auto& one : jobs)
+    queues.add(&one);
+  for (std::size_t thread : {0u, 1u})
+    while (queues.take(thread))
+      ++taken;
+  CHECK(count.allocations() == 0);
+  CHECK(taken == jobs.size());
+}
+
 TEST_CASE("a job waits for the thread that ran it last, until another one is idle", "[workers]") {
-  work_queues<int> queues{2};
-  std::vector<int> jobs(12); // Few enough that no thread searches the queues of others.
-  for (auto& job : jobs) {
-    queues.add(&job);
+  queues_of_jobs queues{2};
+  std::vector<job> jobs(12); // Few enough that no thread searches the queues of others.
+  for (auto& one : jobs) {
+    queues.add(&one);
     for (const std::size_t thread : {0u, 1u, 0u}) {
-      CHECK(queues.wait(thread, 1s) == &job); // Taken from the other thread's queue, or from its own.
-      queues.add(&job);
+      CHECK(queues.wait(thread, 1s) == &one); // Taken from the other thread's queue, or from its own.
+      queues.add(&one);
       CHECK(queues.take(1 - thread) == nullptr);
     }
-    CHECK(queues.take(0) == &job);
+    CHECK(queues.take(0) == &one);
   }
   CHECK(queues.take_any() == nullptr);
 }
 
 TEST_CASE("no job starves in the queue of a thread that is busy, however busy the others are", "[workers]") {
-  work_queues<int> queues{2};
-  alignas(64) int busy = 0; // Jobs on one cache line would share their affinity.
-  alignas(64) int behind = 0;
+  queues_of_jobs queues{2};
+  job busy, behind;
   queues.add(&busy);
   REQUIRE(queues.wait(0, 1s) == &busy);
   queues.add(&behind);
   REQUIRE(queues.wait(1, 1s) == &behind);
   queues.add(&behind); // Thread 1 never comes back for it.
   int turns = 0;
-  for (int* job = &busy; job != &behind && turns < 1000; ++turns) {
-    queues.add(job);
-    job = queues.take(0);
-    REQUIRE(job);
+  for (job* next = &busy; next != &behind && turns < 1000; ++turns) {
+    queues.add(next);
+    next = queues.take(0);
+    REQUIRE(next);
   }
   CHECK(turns < 1000);
 }
@@ -179,18 +263,18 @@ TEST_CASE("no job starves in the queue of a thread that is busy, however busy th
 TEST_CASE("no job is left waiting while all threads sleep, however many may be awake", "[workers]") {
   // The same protocol as worker_policy, without CAF around it: here a sanitizer sees everything.
   constexpr int consumers = 3, producers = 2, jobs_each = 3000;
-  work_queues<int> queues{consumers, GENERATE(1u, 2u, 3u)};
+  queues_of_jobs queues{consumers, GENERATE(1u, 2u, 3u)};
   std::vector<std::atomic<int>> taken(consumers);
-  std::vector<int> jobs(50);
-  int stop = 0;
+  std::vector<job> jobs(producers * jobs_each), stops(consumers);
   std::vector<std::thread> threads;
   for (std::size_t self = 0; self < consumers; ++self)
     threads.emplace_back([&, self] {
-      for (int* job = nullptr; job != &stop; ++taken[self]) {
-        job = queues.take(self);
-        if (!job)
-          job = queues.wait(self, std::chrono::microseconds(5 * self));
-        if (job != &stop && taken[self] % 11 == 0)
+      const auto is_stop = [&](const job* one) { return one >= stops.data() && one < stops.data() + consumers; };
+      for (job* one = nullptr; !is_stop(one); ++taken[self]) {
+        one = queues.take(self);
+        if (!one)
+          one = queues.wait(self, std::chrono::microseconds(5 * self));
+        if (!is_stop(one) && taken[self] % 11 == 0)
           burn(5us);
       }
       queues.leave(self);
@@ -198,14 +282,14 @@ TEST_CASE("no job is left waiting while all threads sleep, however many may be a
   for (int p = 0; p < producers; ++p)
     threads.emplace_back([&, p] {
       for (int i = 0; i < jobs_each; ++i) {
-        queues.add(&jobs[static_cast<std::size_t>(i * (p + 1)) % jobs.size()]);
+        queues.add(&jobs[static_cast<std::size_t>(p * jobs_each + i)]);
         if (i % 7 == p)
           burn(std::chrono::microseconds(i % 30));
       }
     });
   const auto all_taken = [&] { return std::accumulate(taken.begin(), taken.end(), 0); };
   CHECK(eventually([&] { return all_taken() == producers * jobs_each; }));
-  for (int i = 0; i < consumers; ++i)
+  for (auto& stop : stops)
     queues.add(&stop);
   for (auto& thread : threads)
     thread.join();
