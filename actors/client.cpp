@@ -32,14 +32,14 @@ uint64_t client::submit(generate_request request) {
 
 std::optional<generation_event> client::next() {
   auto& tracker = state_->tracker;
-  while (tracker.events().empty() && !tracker.pending().empty()) tracker.receive(1min);
+  while (tracker.events().empty() && tracker.pending_count() > 0) tracker.receive(1min);
   return next(0ms);
 }
 
 std::optional<generation_event> client::next(std::chrono::milliseconds timeout) {
   auto& tracker = state_->tracker;
   const auto end = std::chrono::steady_clock::now() + timeout;
-  while (tracker.events().empty() && !tracker.pending().empty()) {
+  while (tracker.events().empty() && tracker.pending_count() > 0) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     if (!tracker.receive(std::max(left, 0ms))) break;
   }
@@ -53,7 +53,7 @@ void client::cancel(uint64_t request) { state_->tracker.cancel(request); }
 void client::cancel_all() {
   for (const uint64_t id : state_->tracker.pending()) cancel(id);
 }
-size_t client::pending() const { return state_->tracker.pending().size(); }
+size_t client::pending() const { return state_->tracker.pending_count(); }
 uint64_t client::resubmitted() const { return state_->tracker.resubmitted(); }
 
 } // namespace troupe

@@ -110,6 +110,7 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   st.options = with_defaults(options, *st.model);
 
   troupe_config config{st.model, st.words, {}, st.options.sequences_max};
+  config.waiting_bytes_max = st.options.waiting_bytes_max;
   config.limits.step_rows_max = st.options.step_rows_max;
   config.limits.prefill_chunk = st.options.prefill_chunk;
   config.limits.logits_rows_max = std::max<uint32_t>(1, (16u << 20) / std::max(1u, st.model->spec.vocabulary));

@@ -45,7 +45,8 @@ struct engine_options {
   uint64_t cache_positions_max = 0; // Budget of all key/value caches, in positions; 0: 16 sequences of full context, bounded
                                   // by a quarter of the machine's memory. Beyond it sequences are preempted.
   cache_type cached = cache_type::f32; // What key/value caches keep. f16 takes half the memory and changes logits a little.
-  uint32_t sequences_max = 256;   // Admitted at once; more are refused with a reason.
+  uint32_t sequences_max = 256;   // Requests that run at once. The others wait, which costs nothing but memory,
+  uint64_t waiting_bytes_max = 256 << 20; // up to this, beyond which requests are refused with a reason.
   bool pin_threads = false;
   check_options checks = {};
   /// Faults to inject, for chaos runs (actors/faults/plan.hpp reads a plan). Null, the usual case: no proxy stands between

@@ -1,5 +1,7 @@
 #include "actors/faults/fault_journal.hpp"
 
+#include "actors/interfaces/paths.hpp"
+
 #include <algorithm>
 
 namespace troupe {
@@ -9,12 +11,10 @@ uint32_t fault_journal::actor_started(const std::string& path, uint64_t request,
   restarts_ += incarnation > 0;
   for (auto& injection : open_)
     if (injection.path == path || (request != 0 && injection.request == request)) set_replaced(injection, now_ms);
-  if (incarnations_.size() >= incarnations_max) {
-    const auto oldest =
-      std::find_if(incarnations_.begin(), incarnations_.end(), [](const auto& one) { return one.has_ended_ms(); });
-    if (oldest != incarnations_.end()) incarnations_.erase(oldest);
-  }
-  auto& one = incarnations_.emplace_back();
+  if (incarnations_.size() >= incarnations_max && !ended_.empty())
+    incarnations_.erase(ended_.extract(ended_.begin()).value());
+  running_[{path, incarnation}] = ++starts_;
+  auto& one = incarnations_[starts_];
   one.set_path(path);
   one.set_incarnation(incarnation);
   one.set_started_ms(now_ms);
@@ -22,11 +22,13 @@ uint32_t fault_journal::actor_started(const std::string& path, uint64_t request,
 }
 
 void fault_journal::actor_ended(const std::string& path, uint32_t incarnation, const std::string& reason, double now_ms) {
-  const auto it = std::find_if(incarnations_.rbegin(), incarnations_.rend(),
-                               [&](const auto& one) { return one.path() == path && one.incarnation() == incarnation; });
-  if (it == incarnations_.rend() || it->has_ended_ms()) return;
-  it->set_ended_ms(now_ms);
-  it->set_reason(reason);
+  const auto known = running_.extract({path, incarnation});
+  if (known.empty()) return;
+  auto& one = incarnations_.at(known.mapped());
+  one.set_ended_ms(now_ms);
+  one.set_reason(reason);
+  ended_.insert(known.mapped());
+  if (path.starts_with(paths::sequences + "/")) started_.erase(path);
 }
 
 void fault_journal::injected(const v1::Fault& fault, const std::string& path, const passing_message* message,
@@ -120,7 +122,7 @@ void fault_journal::micro_batch_was_sent(uint32_t index, uint64_t rows) {
 v1::FaultLog fault_journal::log() const {
   v1::FaultLog log;
   log.mutable_injections()->Add(injections_.begin(), injections_.end());
-  log.mutable_incarnations()->Add(incarnations_.begin(), incarnations_.end());
+  for (const auto& [number, one] : incarnations_) *log.add_incarnations() = one;
   log.set_restarts(restarts_);
   log.set_messages(messages_);
   log.set_rows(rows_);

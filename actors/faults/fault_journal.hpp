@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace troupe {
@@ -55,10 +56,12 @@ private:
 
   std::vector<v1::FaultInjection> injections_;
   std::vector<open_injection> open_;
-  std::vector<v1::ActorIncarnation> incarnations_;
-  std::map<std::string, uint32_t> started_; // Incarnations so far, by path.
+  std::map<uint64_t, v1::ActorIncarnation> incarnations_; // In the order of their starts. Beyond incarnations_max the oldest of those
+  std::set<uint64_t> ended_;                              // that have ended is forgotten.
+  std::map<std::pair<std::string, uint32_t>, uint64_t> running_; // By path and incarnation: those that have not ended.
+  std::map<std::string, uint32_t> started_; // Incarnations so far, by path; not of sequences that have ended, which have one each.
   std::map<uint64_t, uint32_t> sent_;       // Positions so far, by request.
-  uint64_t restarts_ = 0, messages_ = 0, rows_ = 0, rows_replayed_ = 0, steps_ = 0;
+  uint64_t starts_ = 0, restarts_ = 0, messages_ = 0, rows_ = 0, rows_replayed_ = 0, steps_ = 0;
   double replay_ms_ = 0; // Of all steps that ran rows again and came through.
   std::optional<double> replay_began_ms_; // The latest step is one of them, and under way.
   std::set<uint64_t> served_; // The requests of the latest step.

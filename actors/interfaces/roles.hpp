@@ -53,9 +53,10 @@ using sequence_actor =
                    caf::reacts_to<v1::CancelRequest>, caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>,
                    caf::reacts_to<v1::CheckLiveness>>;
 
-/// Where a sequence's events go.
+/// Where a request's events go.
 using client_actor =
-  caf::typed_actor<caf::reacts_to<v1::GenerateAccepted, caf::strong_actor_ptr>, caf::reacts_to<v1::TokenEvent>,
-                   caf::reacts_to<v1::LogitsRows>, caf::reacts_to<v1::HiddenRows>, caf::reacts_to<v1::GenerateEnd>>;
+  caf::typed_actor<caf::reacts_to<v1::GenerateQueued>, caf::reacts_to<v1::GenerateAccepted, caf::strong_actor_ptr>,
+                   caf::reacts_to<v1::TokenEvent>, caf::reacts_to<v1::LogitsRows>, caf::reacts_to<v1::HiddenRows>,
+                   caf::reacts_to<v1::GenerateEnd>>;
 
 } // namespace troupe

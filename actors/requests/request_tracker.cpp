@@ -52,13 +52,15 @@ request_tracker::request_tracker(caf::actor_system& system, root_actor root) : s
 }
 
 request_tracker::~request_tracker() {
-  for (auto& [id, state] : requests_) cancel(id);
+  // The supervisor of sequences learns of the end of this client, and drops what waits.
+  for (const auto& [sequence, id] : served_) cancel_at(requests_.at(id).sequence, id);
 }
 
 uint64_t request_tracker::submit(v1::GenerateRequest request) {
   request.set_request_id(++last_request_);
+  if (requests_.size() == served_.size()) reset(others_quiet_); // From now on there are such.
   requests_[last_request_].request = std::move(request);
-  reset_silence(requests_[last_request_]);
+  unsent_.insert(last_request_);
   if (!root_) finish(last_request_, finish_reason::error, stopped_, {});
   send_waiting();
   keep_ticking();
@@ -68,14 +70,29 @@ uint64_t request_tracker::submit(v1::GenerateRequest request) {
 void request_tracker::cancel(uint64_t request) {
   const auto it = requests_.find(request);
   if (it == requests_.end()) return;
-  it->second.cancelled = true;
-  if (it->second.sequence) cancel_sequence(request, it->second.sequence); // Else when it is accepted.
+  auto& state = it->second;
+  if (state.sequence) {
+    state.cancelled = true;
+    return cancel_at(state.sequence, request);
+  }
+  // What waits has no text to come. If a sequence has just been started for it, that is cancelled when it is known here.
+  if (state.sent) cancel_at(caf::actor_cast<caf::strong_actor_ptr>(sequences_), request);
+  finish(request, finish_reason::cancelled, {}, {});
 }
 
-void request_tracker::cancel_sequence(uint64_t request, const caf::strong_actor_ptr& sequence) {
+void request_tracker::set_sequence(uint64_t id, request_state& state, caf::strong_actor_ptr sequence) {
+  if (state.liveness.owes()) --owed_;
+  state.liveness = {};
+  if (state.sequence) served_.erase(state.sequence->id());
+  state.sequence = std::move(sequence);
+  if (state.sequence) served_[state.sequence->id()] = id;
+}
+
+/// `whom`: its sequence, or the supervisor of sequences with which it waits.
+void request_tracker::cancel_at(const caf::strong_actor_ptr& whom, uint64_t request) {
   v1::CancelRequest message;
   message.set_request_id(request);
-  send_packed(self_.ptr(), sequence, packed<v1::CancelRequest>{std::move(message)});
+  send_packed(self_.ptr(), whom, packed<v1::CancelRequest>{std::move(message)});
 }
 
 std::vector<uint64_t> request_tracker::pending() const {
@@ -86,18 +103,23 @@ std::vector<uint64_t> request_tracker::pending() const {
 
 void request_tracker::send_waiting() {
   if (!sequences_) return;
-  for (auto& [id, state] : requests_) {
-    if (state.sent) continue;
+  for (const uint64_t id : std::exchange(unsent_, {})) {
+    auto& state = requests_.at(id);
+    if (state.cancelled) {
+      finish(id, finish_reason::cancelled, {}, {});
+      continue;
+    }
     state.sent = true;
+    state.request.set_attempt(state.request.attempt() + 1);
     self_->send(sequences_, state.request, caf::strong_actor_ptr(self_.ptr()->ctrl()));
   }
 }
 
 /// The request goes on from the tokens received so far, in another sequence.
-void request_tracker::lose(request_state& lost) {
-  lost.sequence = nullptr;
+void request_tracker::lose(uint64_t id, request_state& lost) {
+  set_sequence(id, lost, nullptr);
   lost.sent = false;
-  lost.liveness = {};
+  unsent_.insert(id);
   ++resubmitted_;
 }
 
@@ -115,7 +137,10 @@ void request_tracker::finish(uint64_t request_id, finish_reason reason, std::str
   event.error = std::move(error);
   event.text = std::move(text);
   events_.push_back(std::move(event));
-  requests_.erase(request_id);
+  const auto it = requests_.find(request_id);
+  set_sequence(request_id, it->second, nullptr);
+  unsent_.erase(request_id);
+  requests_.erase(it);
 }
 
 void request_tracker::on_started(const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
@@ -133,34 +158,49 @@ void request_tracker::on_started(const v1::ActorStarted& started, const caf::str
     // All sequences of its predecessor are lost, because sequences end with their supervisor. This message may arrive before
     // their down messages; or instead of them, if one hangs, and then nothing else would end it.
     for (auto& [id, state] : requests_) {
-      if (state.sequence) cancel_sequence(id, state.sequence);
-      if (state.sent) lose(state);
+      if (state.sequence) cancel_at(state.sequence, id);
+      if (state.sent) lose(id, state);
     }
     send_waiting();
   }
 }
 
+/// The request that `answer` is about, if it was sent and has no sequence yet, and the answer is to the newest attempt.
+template <class Answer> request_tracker::request_state* request_tracker::awaiting(const Answer& answer) {
+  const auto it = requests_.find(answer.request_id());
+  if (it == requests_.end()) return nullptr;
+  auto& state = it->second;
+  return state.sent && !state.sequence && state.request.attempt() == answer.attempt() ? &state : nullptr;
+}
+
+void request_tracker::on_queued(const v1::GenerateQueued& queued) {
+  auto* state = awaiting(queued);
+  // What waits there has finished or is served, or it waits with another supervisor by now.
+  if (!state) return cancel_at(self_->current_sender(), queued.request_id());
+  state->request.set_was_admitted(true);
+  reset(others_quiet_);
+}
+
 void request_tracker::on_accepted(const v1::GenerateAccepted& accepted, const caf::strong_actor_ptr& sequence) {
-  const auto it = requests_.find(accepted.request_id());
-  const bool is_wanted = it != requests_.end() && it->second.sent && !it->second.sequence;
-  if (is_wanted) {
-    it->second.sequence = sequence;
-    reset_silence(it->second);
-    it->second.request.set_was_admitted(true);
+  if (auto* state = awaiting(accepted)) {
+    set_sequence(accepted.request_id(), *state, sequence);
+    reset(state->quiet);
+    reset(others_quiet_);
+    state->request.set_was_admitted(true);
+    state->request.set_was_started(true);
     self_->monitor(caf::actor_cast<caf::actor>(sequence));
   }
-  if (it != requests_.end() && it->second.sequence == sequence) {
-    if (it->second.cancelled) cancel(accepted.request_id());
-    return;
-  }
-  // The request has finished, or another sequence serves it, because it was sent twice when an answer was lost on the way.
-  cancel_sequence(accepted.request_id(), sequence);
+  const auto it = requests_.find(accepted.request_id());
+  const bool serves = it != requests_.end() && it->second.sequence == sequence;
+  // Else the request has finished, or another sequence serves it or shall: it arrived twice, or the supervisor of this one was given up
+  // and has not ended.
+  if (!serves) cancel_at(sequence, accepted.request_id());
 }
 
 void request_tracker::on_token(v1::TokenEvent& token) {
   auto* state = accept(token.request_id());
   if (!state) return;
-  reset_silence(*state);
+  reset(state->quiet);
   const uint32_t received = uint32_t(state->request.generated_tokens_size());
   if (token.index() != received) return; // A repetition; or one before it was lost, which the end will show.
   state->request.add_generated_tokens(token.token());
@@ -187,7 +227,7 @@ void request_tracker::on_end(v1::GenerateEnd& end) {
   const bool is_missing = it->second.sequence && end.tokens() != uint32_t(it->second.request.generated_tokens_size());
   const bool is_stray = end.finish_reason() == v1::FINISH_REASON_CANCELLED && !it->second.cancelled;
   if (is_missing || is_stray) {
-    lose(it->second);
+    lose(it->first, it->second);
     return send_waiting();
   }
   finish(end.request_id(), reasons[end.finish_reason()], end.error(), std::move(*end.mutable_text()));
@@ -207,8 +247,8 @@ void request_tracker::on_down(const caf::down_msg& down) {
     if (root_) self_->send(root_, v1::FindDirectory{});
   }
   if (sequences_ && down.source == sequences_->address()) sequences_ = nullptr;
-  for (auto& [id, state] : requests_)
-    if (state.sequence && state.sequence->address() == down.source) lose(state);
+  if (const auto served = served_.find(down.source.id()); served != served_.end())
+    lose(served->second, requests_.at(served->second));
   send_waiting();
 }
 
@@ -217,26 +257,22 @@ void request_tracker::on_down(const caf::down_msg& down) {
 void request_tracker::keep_ticking() {
   if (ticking_ || requests_.empty()) return;
   ticking_ = true;
-  const bool any_owes =
-    std::any_of(requests_.begin(), requests_.end(), [](const auto& one) { return one.second.liveness.owes(); });
-  self_->delayed_send(self_, any_owes ? liveness_tick_interval : liveness_silence, v1::ClientTick{});
+  self_->delayed_send(self_, owed_ > 0 ? liveness_tick_interval : liveness_silence, v1::ClientTick{});
 }
 
-void request_tracker::reset_silence(request_state& state) {
-  state.heard = self_->clock().now();
-  state.patience = liveness_silence;
-}
+void request_tracker::reset(silence& quiet) { quiet = {self_->clock().now()}; }
 
-bool request_tracker::overdue(request_state& state) {
+bool request_tracker::overdue(silence& quiet) {
   const auto now = self_->clock().now();
-  if (now - state.heard < state.patience) return false;
-  state.heard = now;
-  state.patience = std::min(2 * state.patience, patience_max);
+  if (now - quiet.heard < quiet.patience) return false;
+  quiet.heard = now;
+  quiet.patience = std::min(2 * quiet.patience, patience_max);
   return true;
 }
 
 void request_tracker::ask_sequence(request_state& state) {
-  if (!state.sequence || state.liveness.owes()) return;
+  if (state.liveness.owes()) return;
+  ++owed_;
   state.liveness.ask(state.request.request_id());
   v1::CheckLiveness question;
   question.set_check(state.request.request_id());
@@ -244,26 +280,29 @@ void request_tracker::ask_sequence(request_state& state) {
 }
 
 void request_tracker::on_liveness_reply(const v1::LivenessReply& reply) {
-  if (auto* state = accept(reply.check())) state->liveness.answer(reply.check());
+  if (auto* state = accept(reply.check()); state && state->liveness.answer(reply.check())) --owed_;
 }
 
 void request_tracker::on_tick() {
   ticking_ = false;
   const bool counts = ran_.look(self_.ptr(), liveness_tick_interval) >= liveness_tick_interval / 2;
-  bool any_overdue = false;
-  for (auto& [id, state] : requests_) {
+  bool any_overdue = requests_.size() > served_.size() && overdue(others_quiet_);
+  std::vector<uint64_t> lost;
+  for (const auto& [sequence, id] : served_) {
+    auto& state = requests_.at(id);
     if (counts && state.liveness.tick()) {
       v1::AbandonActor order;
       order.set_path(paths::sequence(state.sequence->id()));
       order.set_actor_id(state.sequence->id());
       order.set_reason("it does not answer a liveness check");
       if (directory_) self_->send(directory_, std::move(order));
-      lose(state);
-    } else if (overdue(state)) {
+      lost.push_back(id);
+    } else if (overdue(state.quiet)) {
       any_overdue = true;
       ask_sequence(state);
     }
   }
+  for (const uint64_t id : lost) lose(id, requests_.at(id));
   if (any_overdue && root_) {
     self_->send(root_, v1::CheckLiveness{});
     self_->send(root_, v1::FindDirectory{}); // The directory known here may be one that hung and was replaced.
@@ -278,7 +317,7 @@ bool request_tracker::receive(std::chrono::milliseconds timeout) {
   auto rows_event = [this](event_kind kind, uint32_t layer, uint32_t width, auto& rows) {
     auto* state = accept(rows.request_id());
     if (!state) return;
-    reset_silence(*state);
+    reset(state->quiet);
     generation_event event;
     event.request = rows.request_id();
     event.kind = kind;
@@ -290,6 +329,7 @@ bool request_tracker::receive(std::chrono::milliseconds timeout) {
   };
   self_->receive(
     [this](const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) { on_started(started, handle); },
+    [this](const v1::GenerateQueued& queued) { on_queued(queued); },
     [this](const v1::GenerateAccepted& accepted, const caf::strong_actor_ptr& sequence) {
       on_accepted(accepted, sequence);
     },

@@ -14,6 +14,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,12 +32,14 @@ struct client_connection {
 v1::GenerateRequest to_message(generate_request request, const model_parts& model);
 
 /// Keeps every unfinished request with the tokens received so far, so that it can be sent again from there when the sequence
-/// that serves it is lost. Every actor below the root may be lost at any moment.
+/// that serves it is lost, or the supervisor of sequences with which it waits. Every actor below the root may be lost at any moment.
 ///
 /// When nothing was received for a request for liveness_silence, it sends a liveness check to the request's sequence and to the
 /// root, which passes it down to all other supervisors (actors/supervision/liveness.hpp); then again after twice that time, and
-/// so on up to patience_max. A sequence that does not reply counts as lost, like one that ended, and is reported to its
-/// supervisor. For this the tracker sends itself a ClientTick while requests are under way.
+/// so on up to patience_max. All requests that have no sequence count as one in this. A sequence that does not reply counts as lost,
+/// like one that ended, and is reported to its supervisor. For this the tracker sends itself a ClientTick while requests are under way.
+///
+/// Cost: O(log n) for each message, with n requests; a tick, as many times that as there are requests with a sequence.
 ///
 /// Works through a scoped_actor's mailbox, in the thread that calls `receive`.
 class request_tracker {
@@ -50,33 +53,40 @@ public:
   bool receive(std::chrono::milliseconds timeout);
   std::deque<generation_event>& events() { return events_; }
   std::vector<uint64_t> pending() const;
+  size_t pending_count() const { return requests_.size(); }
   uint64_t resubmitted() const { return resubmitted_; }
 
 private:
+  struct silence {
+    caf::actor_clock::time_point heard; // When something was last received, or when the silence last was overdue.
+    caf::timespan patience = liveness_silence; // It is overdue after so much time since `heard`.
+  };
   struct request_state {
     v1::GenerateRequest request; // generated_tokens: what has been received.
     caf::strong_actor_ptr sequence;
     bool sent = false, cancelled = false;
-    caf::actor_clock::time_point heard; // When something was last received for it, or when its silence last was overdue.
-    caf::timespan patience = liveness_silence; // Its silence is overdue after so much time since `heard`.
-    liveness_check liveness;                   // Of `sequence`.
+    silence quiet;
+    liveness_check liveness; // Of `sequence`.
   };
   static constexpr caf::timespan patience_max = std::chrono::seconds(10);
 
-  void cancel_sequence(uint64_t request, const caf::strong_actor_ptr& sequence);
+  void set_sequence(uint64_t id, request_state& state, caf::strong_actor_ptr sequence); // Null: it has none any more.
+  void cancel_at(const caf::strong_actor_ptr& whom, uint64_t request);
+  template <class Answer> request_state* awaiting(const Answer& answer);
   void send_waiting();
-  void lose(request_state& lost);
+  void lose(uint64_t id, request_state& lost);
   request_state* accept(uint64_t request_id); // Null: the message is not from the sequence that serves the request now.
   void finish(uint64_t request_id, finish_reason reason, std::string error, std::string text);
   void on_started(const v1::ActorStarted& started, const caf::strong_actor_ptr& handle);
+  void on_queued(const v1::GenerateQueued& queued);
   void on_accepted(const v1::GenerateAccepted& accepted, const caf::strong_actor_ptr& sequence);
   void on_token(v1::TokenEvent& token);
   void on_end(v1::GenerateEnd& end);
   void on_down(const caf::down_msg& down);
   void on_tick();
   void on_liveness_reply(const v1::LivenessReply& reply);
-  void reset_silence(request_state& state);
-  bool overdue(request_state& state);      // Whether its silence is overdue; if it is, the next time is twice as long.
+  void reset(silence& quiet);
+  bool overdue(silence& quiet);            // If it is, the next time is twice as long.
   void ask_sequence(request_state& state); // Sends a liveness check, unless one is under way.
   void keep_ticking();
 
@@ -86,6 +96,10 @@ private:
   directory_actor directory_;
   sequences_actor sequences_;
   std::map<uint64_t, request_state> requests_;
+  std::set<uint64_t> unsent_;                // Of them, those that are to be sent.
+  std::map<caf::actor_id, uint64_t> served_; // Which request a sequence serves, by the id of its handle.
+  silence others_quiet_;                     // Of all requests without a sequence.
+  size_t owed_ = 0;                          // How many sequences owe a liveness reply.
   std::deque<generation_event> events_;
   uint64_t last_request_ = 0, resubmitted_ = 0;
   running_time ran_; // From tick to tick.

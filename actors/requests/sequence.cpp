@@ -47,10 +47,11 @@ v1::SamplingOptions to_message(const sampling_options& o) {
   return m;
 }
 
-void send_accepted(caf::local_actor* self, uint64_t request_id, const caf::strong_actor_ptr& sequence,
+void send_accepted(caf::local_actor* self, const v1::GenerateRequest& request, const caf::strong_actor_ptr& sequence,
                    const caf::strong_actor_ptr& client) {
   v1::GenerateAccepted accepted;
-  accepted.set_request_id(request_id);
+  accepted.set_request_id(request.request_id());
+  accepted.set_attempt(request.attempt());
   accepted.set_sequence_id(sequence->id());
   send_packed(self, client, packed<v1::GenerateAccepted, caf::strong_actor_ptr>{std::move(accepted), sequence});
 }
@@ -69,6 +70,8 @@ void leave(sequence_pointer self) {
   v1::LeaveBatch message;
   message.set_sequence_id(self->id());
   if (self->state.scheduler) self->send(self->state.scheduler, std::move(message));
+  // Else the client would remember every sequence that has ever served it.
+  self->demonitor(caf::actor_cast<caf::actor>(self->state.client));
   self->quit();
 }
 
@@ -236,7 +239,7 @@ sequence_actor::behavior_type sequence(sequence_pointer self, sequence_config co
   state.stops = stop_filter({state.request.stop_strings().begin(), state.request.stop_strings().end()});
   self->set_down_handler([self](const caf::down_msg&) { leave(self); }); // The client has ended.
   self->monitor(caf::actor_cast<caf::actor>(state.client));
-  send_accepted(self, state.request.request_id(), self->ctrl(), state.client);
+  send_accepted(self, state.request, self->ctrl(), state.client);
   if (const auto end = resume(state)) finish(self, *end);
   else subscribe(self, state.config.directory, {paths::scheduler});
   return {

@@ -26,7 +26,7 @@ sampling_options to_options(const v1::SamplingOptions& message);
 v1::SamplingOptions to_message(const sampling_options& options);
 
 /// Sends a client the handle of the sequence that serves its request.
-void send_accepted(caf::local_actor* self, uint64_t request_id, const caf::strong_actor_ptr& sequence,
+void send_accepted(caf::local_actor* self, const v1::GenerateRequest& request, const caf::strong_actor_ptr& sequence,
                    const caf::strong_actor_ptr& client);
 
 /// One request under way. Owns the token log (the prompt and the tokens generated so far), the sampler, the stop conditions, and

@@ -1,9 +1,11 @@
 #include "actors/requests/sequences.hpp"
 
 #include "actors/interfaces/paths.hpp"
+#include "actors/requests/request_queue.hpp"
 #include "actors/supervision/supervisor_core.hpp"
 
 #include <optional>
+#include <set>
 
 namespace troupe {
 namespace {
@@ -11,7 +13,10 @@ namespace {
 struct sequences_state {
   static inline const char* name = "sequences";
   uint32_t sequences_max = 0;
+  uint64_t waiting_bytes_max = 0;
   std::optional<supervisor_core> core;
+  request_queue<caf::message> waiting; // Of GenerateRequest and its client's handle.
+  std::set<caf::actor_id> clients;     // Monitored, because requests of theirs wait or have waited.
 };
 using sequences_pointer = sequences_actor::stateful_pointer<sequences_state>;
 
@@ -21,18 +26,73 @@ caf::strong_actor_ptr start_sequence(caf::scheduled_actor* self, const sequence_
                                                             args.get_as<caf::strong_actor_ptr>(1)));
 }
 
-void refuse(sequences_pointer self, uint64_t request_id, const caf::strong_actor_ptr& client,
-            const std::string& reason) {
+template <class Message> void tell(sequences_pointer self, const caf::strong_actor_ptr& client, Message message) {
+  using receiver = caf::typed_actor<caf::reacts_to<Message>>;
+  if (const auto to = caf::actor_cast<receiver>(client)) self->send(to, std::move(message));
+}
+
+void refuse(sequences_pointer self, uint64_t request_id, const caf::strong_actor_ptr& client, const std::string& reason) {
   v1::GenerateEnd end;
   end.set_request_id(request_id);
   end.set_finish_reason(v1::FINISH_REASON_ERROR);
   end.set_error(reason);
-  using receiver = caf::typed_actor<caf::reacts_to<v1::GenerateEnd>>;
-  if (const auto to = caf::actor_cast<receiver>(client)) self->send(to, std::move(end));
+  tell(self, client, std::move(end));
+}
+
+void start(sequences_pointer self, const caf::message& args) {
+  const auto& request = args.get_as<v1::GenerateRequest>(0);
+  const auto& client = args.get_as<caf::strong_actor_ptr>(1);
+  const auto started = self->state.core->start_child(args);
+  if (started) send_accepted(self, request, started, client);
+  else refuse(self, request.request_id(), client, "this request could not be started");
+}
+
+bool has_room(const sequences_state& st) { return !st.core->stopping() && st.core->alive() < st.sequences_max; }
+
+/// To be called whenever a sequence may have ended.
+void start_waiting(sequences_pointer self) {
+  auto& st = self->state;
+  while (!st.waiting.empty() && has_room(st)) start(self, *st.waiting.take());
+}
+
+/// What a record takes, beside the tokens of its prompt.
+constexpr uint64_t record_bytes = 512;
+
+void enqueue(sequences_pointer self, request_key key, const v1::GenerateRequest& request, const caf::strong_actor_ptr& client) {
+  auto& st = self->state;
+  const uint64_t bytes = record_bytes + request.SpaceUsedLong();
+  if (!request.was_admitted() && st.waiting.bytes() + bytes > st.waiting_bytes_max)
+    return refuse(self, request.request_id(), client,
+                  "too many requests: " + std::to_string(st.waiting.size()) + " are waiting, for which " +
+                    std::to_string(st.waiting_bytes_max) + " bytes are kept; try again when some have finished");
+  if (st.clients.insert(client->id()).second) self->monitor(caf::actor_cast<caf::actor>(client));
+  st.waiting.add(key, request.priority(), bytes, caf::make_message(request, client));
+  v1::GenerateQueued queued;
+  queued.set_request_id(request.request_id());
+  queued.set_attempt(request.attempt());
+  tell(self, client, std::move(queued));
+}
+
+void on_request(sequences_pointer self, const v1::GenerateRequest& request, const caf::strong_actor_ptr& client) {
+  auto& st = self->state;
+  // No answer: the client is told of the end of this supervisor and of its successor, and asks that one. A refusal
+  // would be final.
+  if (st.core->stopping() || !client) return;
+  const request_key key{client->id(), request.request_id()};
+  if (request.was_started()) st.waiting.remove(key); // A repetition that came late: this one has waited.
+  // A request that is sent again may arrive before the end of its earlier sequence is known here.
+  if (request.was_started() || (st.waiting.empty() && has_room(st))) start(self, caf::make_message(request, client));
+  else if (!st.waiting.contains(key)) enqueue(self, key, request, client);
+}
+
+/// If it does not wait (any more, or not yet), its client cancels it when it learns what became of it.
+void on_cancel(sequences_pointer self, const v1::CancelRequest& order) {
+  if (const auto& client = self->current_sender()) self->state.waiting.remove({client->id(), order.request_id()});
 }
 
 sequences_actor::behavior_type sequences(sequences_pointer self, std::string path, sequences_config config) {
   self->state.sequences_max = config.sequences_max;
+  self->state.waiting_bytes_max = config.waiting_bytes_max;
   child_spec each{path + "/*",
                   [config](caf::scheduled_actor* parent, const std::string&, const caf::message& args) {
                     return start_sequence(parent, config.each, args);
@@ -44,26 +104,28 @@ sequences_actor::behavior_type sequences(sequences_pointer self, std::string pat
     self, path, supervisor_policy{.strategy = restart_strategy::simple_one_for_one}, std::vector{std::move(each)},
     config.each.directory);
   core.take_over();
+  self->set_down_handler([self](const caf::down_msg& down) {
+    auto& st = self->state;
+    if (st.core->on_down(down)) return start_waiting(self);
+    st.clients.erase(down.source.id());
+    st.waiting.remove_all_of(down.source.id());
+  });
   core.start_all();
-  return {[self](const v1::AbandonActor& order) { self->state.core->on_abandon(order); },
-          [self](const v1::SupervisorTick& tick) { self->state.core->on_tick(tick); },
-          [self](const v1::CheckLiveness& check) { self->state.core->on_liveness_check(check); },
+  return {[self](const v1::AbandonActor& order) {
+            self->state.core->on_abandon(order);
+            start_waiting(self);
+          },
+          [self](const v1::SupervisorTick& tick) {
+            self->state.core->on_tick(tick);
+            start_waiting(self);
+          },
+          [self](const v1::CheckLiveness& check) {
+            self->state.core->on_liveness_check(check);
+            start_waiting(self);
+          },
           [self](const v1::LivenessReply& reply) { self->state.core->on_liveness_reply(reply); },
-          [self](const v1::GenerateRequest& request, const caf::strong_actor_ptr& client) {
-            auto& st = self->state;
-            // No answer: the client is told of the end of this supervisor and of its successor, and asks that one. A refusal
-            // would be final.
-            if (st.core->stopping()) return;
-            // A request that is sent again may arrive before the end of its earlier sequence is known here: it was admitted.
-            const bool has_room = request.was_admitted() || st.core->alive() < st.sequences_max;
-            if (!has_room)
-              return refuse(self, request.request_id(), client,
-                            "too many requests: " + std::to_string(st.sequences_max) +
-                              " are under way; try again when some have finished");
-            const auto started = st.core->start_child(caf::make_message(request, client));
-            if (started) send_accepted(self, request.request_id(), started, client);
-            else refuse(self, request.request_id(), client, "this request could not be started");
-          }};
+          [self](const v1::GenerateRequest& request, const caf::strong_actor_ptr& client) { on_request(self, request, client); },
+          [self](const v1::CancelRequest& order) { on_cancel(self, order); }};
 }
 
 } // namespace

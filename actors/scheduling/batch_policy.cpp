@@ -4,10 +4,58 @@
 
 #include <algorithm>
 #include <iterator>
-#include <tuple>
 #include <utility>
 
 namespace troupe {
+
+namespace {
+
+constexpr int64_t steps_per_priority = 64, steps_for_prefill = 64;
+
+} // namespace
+
+// -- orders that are kept ----------------------------------------------------
+
+void batch_policy::file(entry& e) {
+  entry::indexed next;
+  const bool is_running = e.cached > 0;
+  if (e.is_ready() && e.in_step != part::preempted) {
+    next.in = e.is_doubtful() ? doubtful : is_running ? running : waiting;
+    next.at = {int64_t(e.last_served) + (e.is_prefill() ? steps_for_prefill : 0) - e.priority * steps_per_priority,
+               -int64_t(e.priority), e.arrival};
+  }
+  if (is_running && e.in_step != part::planned) next.preemptible = e.own_rank();
+  if (is_running || e.in_step == part::planned) next.positions = e.tokens.size();
+  next.awaited = e.awaits_token;
+
+  const auto& now = e.index;
+  if (now.in != next.in || now.at != next.at) {
+    if (now.in != lists) ready_[now.in].erase(now.at);
+    if (next.in != lists) ready_[next.in].emplace(next.at, &e);
+  }
+  if (now.preemptible != next.preemptible) {
+    if (now.preemptible) preemptible_.erase(*now.preemptible);
+    if (next.preemptible) preemptible_.emplace(*next.preemptible, &e);
+  }
+  positions_ += next.positions - now.positions;
+  if (now.awaited && !next.awaited) awaited_.erase(e.id);
+  if (!now.awaited && next.awaited) awaited_.insert(e.id);
+  e.index = next;
+}
+
+void batch_policy::unfile(entry& e) {
+  if (e.index.in != lists) ready_[e.index.in].erase(e.index.at);
+  if (e.index.preemptible) preemptible_.erase(*e.index.preemptible);
+  if (e.index.awaited) awaited_.erase(e.id);
+  positions_ -= e.index.positions;
+}
+
+batch_policy::entry* batch_policy::find(uint64_t id) {
+  const auto it = entries_.find(id);
+  return it == entries_.end() ? nullptr : &it->second;
+}
+
+// -- which sequences there are -----------------------------------------------
 
 void batch_policy::join(joining_sequence sequence) {
   TROUPE_ASSERT(!sequence.tokens.empty());
@@ -15,10 +63,11 @@ void batch_policy::join(joining_sequence sequence) {
   auto& e = it->second;
   if (sequence.tokens.size() < e.tokens.size()) return; // Token logs only grow: this is an older message that comes late.
   if (is_new) {
+    e.id = sequence.id;
     e.arrival = ++arrivals_;
     e.last_served = steps_;
     // A sequence that joins again after it has left must not lose its caches because of the earlier release.
-    std::erase(released_, sequence.id);
+    released_.erase(sequence.id);
   }
   e.tokens = std::move(sequence.tokens);
   e.cached = std::min<uint32_t>(sequence.cached, uint32_t(e.tokens.size()) - 1);
@@ -28,160 +77,162 @@ void batch_policy::join(joining_sequence sequence) {
   e.priority = sequence.priority;
   e.awaits_token = false;
   e.asks = 0;
+  file(e);
 }
 
 void batch_policy::append(uint64_t sequence, uint32_t position, uint32_t token) {
-  const auto it = entries_.find(sequence);
-  if (it == entries_.end() || position != it->second.tokens.size()) return;
-  auto& e = it->second;
-  e.tokens.push_back(token);
-  e.logits_from = position; // What was asked for earlier has been delivered.
-  e.awaits_token = false;
-  e.asks = 0;
+  auto* e = find(sequence);
+  if (!e || position != e->tokens.size()) return;
+  e->tokens.push_back(token);
+  e->logits_from = position; // What was asked for earlier has been delivered.
+  e->awaits_token = false;
+  e->asks = 0;
+  file(*e);
 }
 
 void batch_policy::remove(uint64_t id) {
-  if (entries_.erase(id) > 0) release(id);
-}
-
-void batch_policy::release(uint64_t id) {
-  if (std::find(released_.begin(), released_.end(), id) == released_.end()) released_.push_back(id);
+  const auto it = entries_.find(id);
+  if (it == entries_.end()) return;
+  unfile(it->second);
+  entries_.erase(it);
+  released_.insert(id);
 }
 
 void batch_policy::leave(uint64_t sequence) { remove(sequence); }
 
 std::vector<uint64_t> batch_policy::ask_again() {
   std::vector<uint64_t> silent;
-  for (auto& [id, e] : entries_) {
-    if (!e.awaits_token) continue;
+  for (const uint64_t id : std::set(awaited_)) {
+    auto& e = entries_.at(id);
     if (++e.asks > asks_max) silent.push_back(id);
     e.awaits_token = false;
     e.cached = std::min<uint32_t>(e.cached, uint32_t(e.tokens.size()) - 1);
+    file(e);
   }
   for (const uint64_t id : silent) remove(id);
   return silent;
 }
 
-bool batch_policy::awaits_tokens() const {
-  return std::any_of(entries_.begin(), entries_.end(), [](const auto& it) { return it.second.awaits_token; });
-}
+// -- the next step -----------------------------------------------------------
 
-std::vector<uint64_t> batch_policy::order_of_service() const {
-  using key = std::tuple<int64_t, bool, uint64_t, uint64_t, uint64_t>;
-  std::vector<key> keys;
-  for (const auto& [id, e] : entries_) {
-    if (!e.is_ready()) continue;
-    const int64_t raised = int64_t(e.priority) + int64_t((steps_ - e.last_served) / 64);
-    const bool is_prefill = e.tokens.size() - e.cached > 1;
-    keys.emplace_back(-raised, is_prefill, e.last_served, e.arrival, id);
-  }
-  std::sort(keys.begin(), keys.end());
-  std::vector<uint64_t> ids;
-  for (const auto& k : keys) ids.push_back(std::get<4>(k));
-  return ids;
-}
+struct batch_policy::forming_step {
+  planned_step step;
+  uint32_t logits_left = 0;
+  std::vector<entry*> parts; // Those that are planned or preempted.
 
-bool batch_policy::comes_before(const entry& a, const entry& b) const {
-  return std::make_pair(-int64_t(a.priority), a.arrival) < std::make_pair(-int64_t(b.priority), b.arrival);
-}
+  bool is_full(const batch_limits& limits) const { return step.tokens.size() >= limits.step_rows_max; }
+};
 
 /// Makes room for all of a sequence's tokens, by preempting sequences that come after it, last first. False: not possible, and
-/// none was preempted. Every sequence that has begun counts with all its tokens: one that begins without room for the rest of
+/// none was preempted. Every running sequence counts with all its tokens: one that begins without room for the rest of
 /// them would be preempted before it is done, and would have computed in vain.
-bool batch_policy::make_room(uint64_t for_sequence, const planned_step& step) {
-  const auto& own = entries_.at(for_sequence);
-  uint64_t wanted = own.tokens.size();
-  std::vector<entry_map::iterator> others;
-  for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-    const auto& [id, e] = *it;
-    const bool is_planned = std::any_of(step.slices.begin(), step.slices.end(),
-                                        [i = id](const planned_slice& s) { return s.sequence == i; });
-    if (id == for_sequence || (e.cached == 0 && !is_planned)) continue;
-    wanted += e.tokens.size();
-    if (!is_planned && comes_before(own, e)) others.push_back(it);
+bool batch_policy::make_room(entry& e, forming_step& step) {
+  uint64_t wanted = positions_ + (e.cached > 0 ? 0 : e.tokens.size());
+  std::vector<entry*> last;
+  for (auto it = preemptible_.rbegin(); wanted > limits_.cache_positions_max; ++it) {
+    if (it == preemptible_.rend() || it->first <= e.own_rank()) return false;
+    wanted -= it->second->tokens.size();
+    last.push_back(it->second);
   }
-  const auto comes_later = [this](auto a, auto b) { return comes_before(b->second, a->second); };
-  std::sort(others.begin(), others.end(), comes_later);
-  auto last = others.begin();
-  for (; last != others.end() && wanted > limits_.cache_positions_max; ++last) wanted -= (*last)->second.tokens.size();
-  if (wanted > limits_.cache_positions_max) return false;
-  for (auto it = others.begin(); it != last; ++it) {
-    (*it)->second.cached = 0;
-    release((*it)->first);
+  for (auto* one : last) {
+    one->cached = 0;
+    one->in_step = part::preempted; // Until the next step it gives its room to this one.
+    file(*one);
+    released_.insert(one->id);
+    step.parts.push_back(one);
   }
   return true;
 }
 
-void batch_policy::add_slice(uint64_t id, planned_step& step) {
-  auto& e = entries_.at(id);
-  uint32_t logits_left = limits_.logits_rows_max;
-  for (const auto& s : step.slices) logits_left -= std::min(logits_left, s.logits_rows);
+bool batch_policy::add_slice(entry& e, forming_step& forming) {
+  auto& step = forming.step;
   const uint32_t size = uint32_t(e.tokens.size());
   uint32_t rows = std::min({size - e.cached, limits_.prefill_chunk, limits_.step_rows_max - uint32_t(step.tokens.size())});
   const uint32_t without_logits = e.logits_from > e.cached ? e.logits_from - e.cached : 0;
-  rows = std::min(rows, without_logits + logits_left);
-  if (rows == 0 || !make_room(id, step)) return;
+  rows = std::min(rows, without_logits + forming.logits_left);
+  if (rows == 0 || !make_room(e, forming)) return false;
   const uint32_t end = e.cached + rows;
   const uint32_t logits_rows = end > e.logits_from ? end - std::max(e.logits_from, e.cached) : 0;
-  step.slices.push_back({id, e.cached, rows, logits_rows});
+  step.slices.push_back({e.id, e.cached, rows, logits_rows});
   step.tokens.insert(step.tokens.end(), e.tokens.begin() + e.cached, e.tokens.begin() + end);
   step.observe_hidden_states |= e.wants_hidden_states;
-  step.has_prefill |= size - e.cached > 1;
+  step.has_prefill |= e.is_prefill();
+  forming.logits_left -= logits_rows;
+  e.in_step = part::planned;
+  file(e);
+  forming.parts.push_back(&e);
+  return true;
 }
 
-void batch_policy::add_all(const std::vector<uint64_t>& ids, planned_step& step) {
-  for (const uint64_t id : ids) {
-    if (step.tokens.size() >= limits_.step_rows_max) break;
-    add_slice(id, step);
+/// Running and waiting sequences together in the order of service.
+void batch_policy::add_healthy(forming_step& step) {
+  const auto &is_running = ready_[running], &is_waiting = ready_[waiting];
+  auto next = is_running.begin(), next_waiting = is_waiting.begin();
+  while (!step.is_full(limits_) && (next != is_running.end() || next_waiting != is_waiting.end())) {
+    if (next_waiting == is_waiting.end() || (next != is_running.end() && next->first < next_waiting->first)) {
+      add_slice(*next->second, step);
+      ++next;
+    } else {
+      const auto at = next_waiting->first;
+      next_waiting = add_slice(*next_waiting->second, step) ? std::next(next_waiting) : is_waiting.end();
+      next = is_running.upper_bound(at); // The one that was next may have been preempted.
+    }
   }
+}
+
+void batch_policy::add_doubtful(forming_step& step) {
+  for (auto& [at, e] : ready_[doubtful])
+    if (add_slice(*e, step)) return;
 }
 
 std::optional<planned_step> batch_policy::plan() {
-  planned_step step;
-  auto healthy = order_of_service();
-  std::vector<uint64_t> doubtful;
-  const auto is_doubtful = [&](uint64_t id) { return entries_.at(id).failures >= failures_alone; };
-  std::copy_if(healthy.begin(), healthy.end(), std::back_inserter(doubtful), is_doubtful);
-  std::erase_if(healthy, is_doubtful);
+  forming_step forming{{}, limits_.logits_rows_max, {}};
+  auto& step = forming.step;
   // In turn, so that neither the doubtful nor the others wait for long.
-  if (doubted_last_) add_all(healthy, step);
-  for (const uint64_t id : doubtful)
-    if (step.slices.empty()) add_slice(id, step);
-  doubted_last_ = !step.slices.empty() && is_doubtful(step.slices.front().sequence);
-  if (step.slices.empty()) add_all(healthy, step);
+  if (doubted_last_) add_healthy(forming);
+  const bool is_turn_of_doubtful = step.slices.empty();
+  if (is_turn_of_doubtful) add_doubtful(forming);
+  doubted_last_ = is_turn_of_doubtful && !step.slices.empty();
+  if (step.slices.empty()) add_healthy(forming);
   for (const uint64_t id : released_) {
-    const auto runs = [id](const planned_slice& s) { return s.sequence == id; }; // Preempted and back again.
-    if (std::none_of(step.slices.begin(), step.slices.end(), runs)) step.released.push_back(id);
+    const auto* e = find(id);
+    if (!e || e->in_step != part::planned) step.released.push_back(id); // Else it was preempted and is back again.
+  }
+  for (auto* e : forming.parts) {
+    e->in_step = part::none;
+    file(*e);
   }
   if (step.slices.empty() && step.released.empty()) return std::nullopt;
   ++steps_;
-  return step;
+  return std::move(step);
 }
 
+// -- how it ended --------------------------------------------------------------
+
 void batch_policy::succeeded(const planned_step& step) {
-  std::erase_if(released_, [&](uint64_t id) {
-    return std::find(step.released.begin(), step.released.end(), id) != step.released.end();
-  });
+  for (const uint64_t id : step.released) released_.erase(id);
   for (const auto& slice : step.slices) {
-    const auto it = entries_.find(slice.sequence);
-    if (it == entries_.end()) continue;
-    auto& e = it->second;
+    auto* e = find(slice.sequence);
+    if (!e) continue;
     const uint32_t end = slice.position + slice.rows;
-    std::erase(released_, slice.sequence);
-    rows_replayed_ += std::min(end, std::max(e.computed_most, slice.position)) - slice.position;
-    e.cached = end;
-    e.computed_most = std::max(e.computed_most, end);
-    e.last_served = steps_;
-    e.failures = e.lates = 0;
-    if (end > e.poisoned_from) e.poisonings = e.poisonings_here = 0;
-    e.awaits_token = end == e.tokens.size();
+    released_.erase(slice.sequence);
+    rows_replayed_ += std::min(end, std::max(e->computed_most, slice.position)) - slice.position;
+    e->cached = end;
+    e->computed_most = std::max(e->computed_most, end);
+    e->last_served = steps_;
+    e->failures = e->lates = 0;
+    if (end > e->poisoned_from) e->poisonings = e->poisonings_here = 0;
+    e->awaits_token = end == e->tokens.size();
+    file(*e);
   }
 }
 
 void batch_policy::missed(const std::vector<std::pair<uint64_t, uint32_t>>& misses) {
   for (const auto& [id, positions] : misses) {
-    const auto it = entries_.find(id);
-    if (it != entries_.end()) it->second.cached = std::min(it->second.cached, positions);
+    auto* e = find(id);
+    if (!e) continue;
+    e->cached = std::min(e->cached, positions);
+    file(*e);
   }
 }
 
@@ -195,13 +246,14 @@ bool batch_policy::is_known_poisoned(const std::vector<uint64_t>& suspects, cons
 std::vector<uint64_t> batch_policy::poisoned(const std::vector<uint64_t>& suspects, const std::string& path) {
   std::vector<uint64_t> given_up;
   for (const uint64_t id : suspects) {
-    const auto it = entries_.find(id);
-    if (it == entries_.end()) continue;
-    auto& e = it->second;
+    auto* found = find(id);
+    if (!found) continue;
+    auto& e = *found;
     if (std::exchange(e.poisoned_at, path) != path) e.poisonings_here = 0;
     e.poisoned_from = std::max(e.poisonings > 0 ? e.poisoned_from : 0, e.cached);
     if (++e.poisonings_here >= poisonings_max || ++e.poisonings >= failures_max) given_up.push_back(id);
     if (e.poisonings >= 2) e.cached = 0;
+    file(e);
   }
   for (const uint64_t id : given_up) remove(id);
   return given_up;
@@ -210,12 +262,13 @@ std::vector<uint64_t> batch_policy::poisoned(const std::vector<uint64_t>& suspec
 std::vector<uint64_t> batch_policy::failed(const planned_step& step, bool was_late) {
   std::vector<uint64_t> given_up;
   for (const auto& slice : step.slices) {
-    const auto it = entries_.find(slice.sequence);
-    if (it == entries_.end()) continue;
-    auto& e = it->second;
+    auto* found = find(slice.sequence);
+    if (!found) continue;
+    auto& e = *found;
     ++e.failures;
     e.lates += was_late;
     e.last_served = steps_; // It had its turn.
+    file(e);
     const bool is_enough = e.failures - e.lates >= failures_max || e.failures >= lates_max;
     if (step.slices.size() == 1 && is_enough) given_up.push_back(slice.sequence);
   }

@@ -3,12 +3,18 @@
 // 2023), a memory budget with preemption, and what a fault means for the sequences in the step. Pure code: no actor, clock or
 // message.
 //
+// Cost: that of a step is O(r log n) for n sequences of which r are running, that of everything else O(log n) for each sequence it
+// is about. What waits costs nothing: all orders are kept, none is made anew.
+//
 // A step is one forward pass of a batch of rows; a row is one token of one sequence; a slice is the rows of one sequence in a
 // step, at consecutive positions. A replay is a row that was computed before and is computed again, because its keys and values
 // were lost with an actor, evicted, or preempted.
+#include <array>
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,11 +54,15 @@ struct planned_step {
 
 /// Rules.
 /// - A sequence is ready when it has tokens whose positions are not cached, and does not owe its next token.
-/// - Order of service: priority, raised by one for every 64 steps a ready sequence was left out; then one-row slices
-///   (decode) before longer ones (prefill); then the one served longest ago; then the one that came first.
-/// - Memory: a sequence runs when there is room for all its tokens beside those of all sequences that have begun. For that it
+/// - A sequence is running when it has cached positions, else waiting.
+/// - Order of service: the one served longest ago comes first, where a sequence that came new counts as served when it came. Before
+///   that comparison 64 steps are added for longer slices (prefill), so that one-row slices (decode) go before them, and 64 are taken
+///   off for each unit of priority. So what is left out rises steadily, and no ready sequence is left out for ever. Among equals the
+///   higher priority goes first, then the one that came first. This order does not change while a sequence waits.
+/// - Memory: a sequence runs when there is room for all its tokens beside those of all running sequences. For that it
 ///   may preempt sequences of lower priority, or of the same priority that came later: their caches are dropped, and replayed
-///   when there is room for them again. The first in that order always fits, so there is always progress.
+///   when there is room for them again. The first in that order always fits, so there is always progress. The first waiting sequence
+///   for which there is no room in a step is not overtaken by other waiting ones: they might keep it from its room for ever.
 /// - A step that fails and blames no actor and no sequence counts against all its sequences. After two in a row a sequence is
 ///   doubtful and runs alone, every other step, so that the others go on; after failures_max in a row it is blamed itself
 ///   and given up. A step that ends well clears the count.
@@ -67,6 +77,8 @@ public:
   static constexpr uint32_t failures_alone = 2, failures_max = 8, lates_max = 32, poisonings_max = 3, asks_max = 4;
 
   explicit batch_policy(batch_limits limits) : limits_(limits) {}
+  batch_policy(batch_policy&&) = default;
+  batch_policy& operator=(batch_policy&&) = default;
 
   /// A new sequence, or a known one that joins again with its present token log. With fewer tokens than are known: ignored.
   void join(joining_sequence sequence);
@@ -79,7 +91,7 @@ public:
   /// following is called with it.
   std::optional<planned_step> plan();
   /// True when some sequence owes its next token: a step formed now would run without it.
-  bool awaits_tokens() const;
+  bool awaits_tokens() const { return !awaited_.empty(); }
 
   /// Sequences that owe their next token have not answered in time: their newest row runs again, so that they get its logits
   /// once more. Returns those that were asked again asks_max times in vain: they have been removed.
@@ -101,7 +113,20 @@ public:
   uint64_t rows_replayed() const { return rows_replayed_; }
 
 private:
+  /// Ready sequences are kept in these lists, each in the order of service.
+  enum list : uint8_t { running, waiting, doubtful, lists };
+  struct turn { // Place in the order of service.
+    int64_t served = 0;   // Last, with what is added and taken off for prefill and priority.
+    int64_t priority = 0; // Negated.
+    uint64_t arrival = 0;
+    auto operator<=>(const turn&) const = default;
+  };
+  using rank = std::pair<int64_t, uint64_t>; // Who may preempt whom: negated priority, arrival.
+
+  enum class part : uint8_t { none, planned, preempted }; // In the step that is being formed.
+
   struct entry {
+    uint64_t id = 0;
     std::vector<uint32_t> tokens;
     uint32_t cached = 0;
     uint32_t computed_most = 0; // The most positions that were ever cached: below it a row is a replay.
@@ -115,21 +140,39 @@ private:
     uint32_t poisonings = 0, poisonings_here = 0; // In a row, and in a row at the same actor.
     uint32_t poisoned_from = 0;                   // The highest position at which one of those slices began.
     std::string poisoned_at;                      // Path of the actor of the latest one.
-    bool is_ready() const { return !awaits_token && cached < tokens.size(); }
-  };
-  using entry_map = std::map<uint64_t, entry>;
+    part in_step = part::none;
 
-  std::vector<uint64_t> order_of_service() const;
-  bool comes_before(const entry& a, const entry& b) const; // In the order in which sequences may preempt others.
-  bool make_room(uint64_t for_sequence, const planned_step& step);
-  void add_slice(uint64_t id, planned_step& step);
-  void add_all(const std::vector<uint64_t>& ids, planned_step& step);
+    struct indexed { // Where it is in the lists and sums, as file() has left it.
+      list in = lists; // None.
+      turn at;
+      std::optional<rank> preemptible;
+      uint64_t positions = 0;
+      bool awaited = false;
+    } index;
+
+    bool is_ready() const { return !awaits_token && cached < tokens.size(); }
+    bool is_doubtful() const { return failures >= failures_alone; }
+    bool is_prefill() const { return tokens.size() - cached > 1; }
+    rank own_rank() const { return {-int64_t(priority), arrival}; }
+  };
+  struct forming_step; // A step that is being formed.
+
+  void file(entry& e); // Puts it where it belongs. Called after every change.
+  void unfile(entry& e);
+  entry* find(uint64_t id);
+  bool make_room(entry& e, forming_step& step);
+  bool add_slice(entry& e, forming_step& step); // False: it gets no row of this step.
+  void add_healthy(forming_step& step);
+  void add_doubtful(forming_step& step);
   void remove(uint64_t id);
-  void release(uint64_t id);
 
   batch_limits limits_;
-  entry_map entries_;
-  std::vector<uint64_t> released_; // Not yet seen by a step that ended well.
+  std::map<uint64_t, entry> entries_;
+  std::array<std::map<turn, entry*>, lists> ready_;
+  std::map<rank, entry*> preemptible_; // All running ones, but for those that are in the step that is being formed.
+  uint64_t positions_ = 0;             // Tokens of all running ones, and of those in that step.
+  std::set<uint64_t> awaited_;         // Those that owe their next token.
+  std::set<uint64_t> released_;        // Not yet seen by a step that ended well.
   uint64_t arrivals_ = 0, steps_ = 0, rows_replayed_ = 0;
   bool doubted_last_ = false; // The last step was that of a doubtful sequence alone.
 };

@@ -52,16 +52,23 @@ void pump(scheduler_pointer self) {
   keep_ticking(self);
 }
 
+/// It is no more the scheduler's business. Returns its handle; null if it was unknown.
+sequence_actor forget(scheduler_state& st, uint64_t sequence) {
+  const auto known = st.sequences.extract(sequence);
+  if (known.empty()) return {};
+  st.by_handle.erase(known.mapped()->id());
+  return known.mapped();
+}
+
 void fail(scheduler_pointer self, const std::vector<uint64_t>& sequences, const std::string& reason) {
   auto& st = self->state;
   for (const uint64_t id : sequences) {
-    const auto it = st.sequences.find(id);
-    if (it == st.sequences.end()) continue;
+    const auto sequence = forget(st, id);
+    if (!sequence) continue;
     v1::FailSequence message;
     message.set_sequence_id(id);
     message.set_reason(reason);
-    self->send(it->second, std::move(message));
-    st.sequences.erase(it);
+    self->send(sequence, std::move(message));
   }
 }
 
@@ -219,10 +226,8 @@ void on_tick(scheduler_pointer self) {
     (st.step ? st.step->running : st.awaiting) += std::min(st.ran.look(self, 2 * st.config.tick), passed);
   if (!st.step && st.policy.awaits_tokens() && st.awaiting > st.config.deadline_min) {
     for (const uint64_t silent : st.policy.ask_again()) {
-      const auto it = st.sequences.find(silent);
-      if (it == st.sequences.end()) continue;
-      send_kill(caf::actor_cast<caf::strong_actor_ptr>(it->second));
-      st.sequences.erase(it);
+      const auto sequence = forget(st, silent);
+      if (sequence) send_kill(caf::actor_cast<caf::strong_actor_ptr>(sequence));
     }
     st.awaiting_since = now;
     st.awaiting = caf::timespan(0);
@@ -245,6 +250,7 @@ void on_join(scheduler_pointer self, const v1::JoinBatch& join) {
   const auto sequence = caf::actor_cast<sequence_actor>(self->current_sender());
   if (!sequence) return;
   if (st.sequences.insert_or_assign(join.sequence_id(), sequence).second) self->monitor(sequence);
+  st.by_handle[sequence->id()] = join.sequence_id();
   st.policy.join({join.sequence_id(),
                   {join.tokens().begin(), join.tokens().end()},
                   join.cached_positions(),
@@ -255,7 +261,7 @@ void on_join(scheduler_pointer self, const v1::JoinBatch& join) {
 }
 
 void on_leave(scheduler_pointer self, uint64_t sequence) {
-  self->state.sequences.erase(sequence);
+  forget(self->state, sequence);
   self->state.policy.leave(sequence);
   pump(self);
 }
@@ -280,8 +286,8 @@ scheduler_actor::behavior_type scheduler(scheduler_pointer self, scheduler_confi
   state.ran.look(self, state.config.tick); // From here on.
   subscribe(self, state.config.directory, state.config.stages);
   self->set_down_handler([self](const caf::down_msg& down) {
-    for (const auto& [id, handle] : self->state.sequences)
-      if (handle->address() == down.source) return on_leave(self, id);
+    const auto known = self->state.by_handle.find(down.source.id());
+    if (known != self->state.by_handle.end()) on_leave(self, known->second);
   });
   return {
     [self](const v1::JoinBatch& join) { on_join(self, join); },

@@ -67,6 +67,7 @@ struct scheduler_state {
   scheduler_config config;
   batch_policy policy{{}};
   std::map<uint64_t, sequence_actor> sequences;
+  std::map<caf::actor_id, uint64_t> by_handle; // The same: which sequence a handle is of.
   std::map<std::string, caf::strong_actor_ptr> stages;
   std::optional<step_under_way> step;
   uint64_t steps = 0;

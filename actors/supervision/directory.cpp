@@ -10,8 +10,8 @@ namespace {
 
 using directory_ptr = directory_actor::stateful_pointer<directory_state>;
 
-void tell(directory_ptr self, const caf::weak_actor_ptr& subscriber, const directory_state::holder& known) {
-  send_packed(self, subscriber.lock(), known.news);
+void tell(directory_ptr self, const caf::actor_addr& subscriber, const directory_state::holder& known) {
+  send_packed(self, caf::actor_cast<caf::strong_actor_ptr>(subscriber), known.news);
 }
 
 void tell_all(directory_ptr self, const std::string& path, const directory_state::holder& known) {
@@ -22,16 +22,18 @@ void tell_all(directory_ptr self, const std::string& path, const directory_state
 }
 
 // Monitors an actor once, however often it occurs as a holder and as a subscriber.
-void monitor_once(directory_ptr self, const caf::strong_actor_ptr& actor) {
-  if (self->state.monitored.insert(actor->address()).second)
+std::set<std::string>& paths_of(directory_ptr self, const caf::strong_actor_ptr& actor) {
+  const auto [it, is_new] = self->state.paths_of.try_emplace(actor->address());
+  if (is_new)
     self->monitor(actor);
+  return it->second;
 }
 
 void started(directory_ptr self, const v1::ActorStarted& news, const caf::strong_actor_ptr& actor) {
   if (!actor || news.path().empty())
     return;
   auto& state = self->state;
-  monitor_once(self, actor);
+  paths_of(self, actor).insert(news.path());
   auto& holders = state.entries[news.path()];
   std::erase_if(holders, [&](const auto& holder) { return holder.actor == actor; });
   const auto supervisor = caf::actor_cast<caf::weak_actor_ptr>(self->current_sender());
@@ -43,31 +45,47 @@ void add_subscriber(directory_ptr self, const v1::Subscribe& request, const caf:
   if (!actor)
     return;
   auto& state = self->state;
-  monitor_once(self, actor);
-  const auto subscriber = caf::actor_cast<caf::weak_actor_ptr>(actor);
+  auto& paths = paths_of(self, actor);
   for (const auto& path : request.paths()) {
-    auto& subscribers = state.subscribers[path];
-    if (std::find(subscribers.begin(), subscribers.end(), subscriber) == subscribers.end())
-      subscribers.push_back(subscriber);
+    paths.insert(path);
+    state.subscribers[path].insert(actor->address());
     const auto known = state.entries.find(path);
     if (known != state.entries.end())
-      tell(self, subscriber, known->second.back());
+      tell(self, actor->address(), known->second.back());
   }
 }
 
+void forget_holder(directory_ptr self, const std::string& path, const caf::actor_addr& ended) {
+  auto& entries = self->state.entries;
+  const auto known = entries.find(path);
+  if (known == entries.end())
+    return;
+  auto& holders = known->second;
+  const bool was_last = holders.back().actor->address() == ended;
+  std::erase_if(holders, [&](const auto& holder) { return holder.actor->address() == ended; });
+  if (holders.empty())
+    entries.erase(known);
+  else if (was_last)
+    tell_all(self, path, holders.back());
+}
+
+void forget_subscriber(directory_state& state, const std::string& path, const caf::actor_addr& ended) {
+  const auto known = state.subscribers.find(path);
+  if (known == state.subscribers.end())
+    return;
+  known->second.erase(ended);
+  if (known->second.empty())
+    state.subscribers.erase(known);
+}
+
 void forget(directory_ptr self, const caf::actor_addr& ended) {
-  auto& state = self->state;
-  state.monitored.erase(ended);
-  for (auto& [path, holders] : state.entries) {
-    const bool was_last = holders.back().actor->address() == ended;
-    std::erase_if(holders, [&](const auto& holder) { return holder.actor->address() == ended; });
-    if (was_last && !holders.empty())
-      tell_all(self, path, holders.back());
+  const auto paths = self->state.paths_of.extract(ended);
+  if (paths.empty())
+    return;
+  for (const auto& path : paths.mapped()) {
+    forget_holder(self, path, ended);
+    forget_subscriber(self->state, path, ended);
   }
-  std::erase_if(state.entries, [](const auto& e) { return e.second.empty(); });
-  for (auto& [path, subscribers] : state.subscribers)
-    std::erase_if(subscribers, [&](const auto& s) { return caf::actor_cast<caf::actor_addr>(s) == ended; });
-  std::erase_if(state.subscribers, [](const auto& s) { return s.second.empty(); });
 }
 
 void remember(directory_state& state, const v1::SupervisorDecision& decision) {

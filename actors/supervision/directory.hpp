@@ -16,6 +16,8 @@ namespace troupe {
 /// that is about to end may publish children after those of its replacement. The holder published last counts: subscribers and
 /// ListActors get that one, and when it ends the one before it.
 ///
+/// Cost: O(log n) for each path that a message, or the end of an actor, is about; telling takes as long as there are subscribers.
+///
 /// Forgets subscribers and holders that ended: between the end of an actor and the start of its replacement its path is
 /// unknown. Does not keep subscribers alive. Remembers the last 256 decisions. AbandonActor goes to the supervisor that
 /// published the path's last holder (which knows whether the order is about that actor or about an earlier one), and nowhere
@@ -35,9 +37,9 @@ struct directory_state {
     uint32_t restarts = 0;
   };
 
-  std::map<std::string, std::vector<holder>> entries;                  // By path, in order of publication.
-  std::map<std::string, std::vector<caf::weak_actor_ptr>> subscribers; // By path, in order of subscription.
-  std::set<caf::actor_addr> monitored;                                 // All of them, once each.
+  std::map<std::string, std::vector<holder>> entries;            // By path, in order of publication.
+  std::map<std::string, std::set<caf::actor_addr>> subscribers;  // By path, in order of their ids.
+  std::map<caf::actor_addr, std::set<std::string>> paths_of;     // Of every holder and subscriber: what to forget when it ends.
   std::deque<v1::SupervisorDecision> decisions;                        // Oldest first.
   uint64_t decisions_total = 0;
 

@@ -19,7 +19,7 @@ supervisor_core::supervisor_core(caf::scheduled_actor* self, std::string path, s
   for (const auto& spec : specs_) {
     TROUPE_ASSERT(!spec.path.empty() && spec.start);
     if (!is_simple())
-      children_.push_back({&spec, spec.path, caf::message{}, restart_window{policy_.period}});
+      add(spec, caf::message{});
   }
 }
 
@@ -46,26 +46,54 @@ caf::strong_actor_ptr supervisor_core::start_child(caf::message args) {
   TROUPE_ASSERT(is_simple());
   if (ending_)
     return nullptr;
-  const auto& spec = specs_.front();
-  auto& c = children_.emplace_back(child{&spec, spec.path, std::move(args), restart_window{policy_.period}});
+  auto& c = *add(specs_.front(), std::move(args));
   start(c);
   auto handle = c.handle;
   advance();
   return handle;
 }
 
+// -- which children there are -------------------------------------------------
+
+supervisor_core::child_place supervisor_core::add(const child_spec& spec, caf::message args) {
+  const auto place =
+    children_.insert(children_.end(), child{&spec, spec.path, std::move(args), restart_window{policy_.period}});
+  place->place = place;
+  ++waiting_;
+  return place;
+}
+
+void supervisor_core::set(child& which, phase next) {
+  const auto is_leaving = [](phase p) { return p == phase::leaving || p == phase::stopping || p == phase::killed; };
+  waiting_ += (next == phase::waiting) - (which.now == phase::waiting);
+  leaving_ += is_leaving(next) - is_leaving(which.now);
+  if (next == phase::done && which.now != phase::done && is_simple())
+    done_.push_back(which.place);
+  which.now = next;
+}
+
+void supervisor_core::set_handle(child& which, caf::strong_actor_ptr handle) {
+  by_handle_.emplace(handle->id(), which.place);
+  which.handle = std::move(handle);
+}
+
+void supervisor_core::drop_handle(child& which) {
+  by_handle_.erase(which.handle->id());
+  which.handle = nullptr;
+}
+
 // -- what happened to a child ------------------------------------------------
 
 bool supervisor_core::on_down(const caf::down_msg& down) {
-  auto c = std::find_if(children_.begin(), children_.end(),
-                        [&](const child& x) { return x.handle && x.handle->address() == down.source; });
-  if (c == children_.end())
+  const auto known = by_handle_.find(down.source.id());
+  if (known == by_handle_.end())
     return false;
-  c->handle = nullptr;
-  if (c->now == phase::running)
-    ended(*c, down.reason);
+  auto& c = *known->second;
+  drop_handle(c);
+  if (c.now == phase::running)
+    ended(c, down.reason);
   else
-    left(*c);
+    left(c);
   advance();
   return true;
 }
@@ -80,13 +108,10 @@ void supervisor_core::on_tick(const v1::SupervisorTick&) { advance(); }
 
 void supervisor_core::on_abandon(const v1::AbandonActor& order) {
   TROUPE_ASSERT(!order.path().empty());
-  auto c = std::find_if(children_.begin(), children_.end(),
-                        [&](const child& x) {
-                          return x.handle && x.path == order.path() && x.handle->id() == order.actor_id();
-                        });
-  if (c == children_.end())
+  const auto known = by_handle_.find(order.actor_id());
+  if (known == by_handle_.end() || known->second->path != order.path())
     return; // It has ended in the meantime.
-  abandon(*c, order.reason());
+  abandon(*known->second, order.reason());
   advance();
 }
 
@@ -132,7 +157,7 @@ void supervisor_core::on_liveness_reply(const v1::LivenessReply& reply) {
 
 void supervisor_core::ended(child& which, const caf::error& reason) {
   if (!restarts_after(which, reason)) {
-    which.now = phase::done;
+    set(which, phase::done);
     publish(which, reason, v1::DIRECTIVE_STOP);
   } else if (count_restart(which, reason)) {
     const auto stopped = restart_along(which);
@@ -144,7 +169,7 @@ void supervisor_core::start_failed(child& which, const std::string& text) {
   // Siblings are left alone: what they know of this child has not changed.
   const auto reason = make_error(failure::start_failed, "start failed: " + text);
   if (which.spec->restart == restart_kind::temporary) {
-    which.now = phase::done;
+    set(which, phase::done);
     publish(which, reason, v1::DIRECTIVE_STOP);
   } else if (count_restart(which, reason)) {
     publish(which, reason, v1::DIRECTIVE_RESTART);
@@ -152,7 +177,7 @@ void supervisor_core::start_failed(child& which, const std::string& text) {
 }
 
 void supervisor_core::left(child& which) {
-  which.now = which.again ? phase::waiting : phase::done;
+  set(which, which.again ? phase::waiting : phase::done);
   which.due = restart_clock_point::min(); // Only a child that ended unexpectedly waits.
 }
 
@@ -177,12 +202,12 @@ bool supervisor_core::count_restart(child& which, const caf::error& reason) {
     for (uint32_t i = 0; i < policy_.restarts_max / 3; ++i)
       count = restarts_.record(time);
   if (count <= policy_.restarts_max) {
-    which.now = phase::waiting;
+    set(which, phase::waiting);
     which.due =
       time + restart_backoff(which.restarts.record(time), policy_.backoff_first, policy_.backoff_max);
     return true;
   }
-  which.now = phase::done;
+  set(which, phase::done);
   std::vector<std::string> stopped;
   for (const auto& c : children_)
     if (c.handle)
@@ -210,10 +235,10 @@ std::vector<std::string> supervisor_core::restart_along(const child& culprit) {
       continue;
     c.again = c.spec->restart != restart_kind::temporary;
     if (c.now == phase::running) {
-      c.now = phase::leaving;
+      set(c, phase::leaving);
       stopped.push_back(c.path);
     } else if (c.now == phase::done && c.again) {
-      c.now = phase::waiting;
+      set(c, phase::waiting);
     }
   }
   return stopped;
@@ -225,9 +250,9 @@ void supervisor_core::begin_end(caf::error reason) {
   for (auto& c : children_) {
     c.again = false;
     if (c.now == phase::running)
-      c.now = phase::leaving;
+      set(c, phase::leaving);
     else if (c.now == phase::waiting)
-      c.now = phase::done;
+      set(c, phase::done);
   }
 }
 
@@ -238,7 +263,7 @@ void supervisor_core::advance() {
   while (!quit_) {
     kill_overdue();
     stop_next();
-    if (any_leaving())
+    if (leaving_ > 0)
       break;
     if (ending_) {
       quit_ = true;
@@ -248,8 +273,9 @@ void supervisor_core::advance() {
     if (start_waiting())
       break;
   }
-  if (is_simple())
-    children_.remove_if([](const child& c) { return c.now == phase::done; });
+  for (const auto place : done_)
+    children_.erase(place);
+  done_.clear();
   wake_when_due();
 }
 
@@ -289,10 +315,12 @@ void supervisor_core::abandon_silent() {
 }
 
 void supervisor_core::kill_overdue() {
+  if (leaving_ == 0)
+    return;
   const auto time = now();
   for (auto& c : children_) {
     if (c.now == phase::stopping && c.due <= time) {
-      c.now = phase::killed;
+      set(c, phase::killed);
       c.due = time + c.spec->shutdown_max;
       send_kill(c.handle);
     } else if (c.now == phase::killed && c.due <= time) {
@@ -307,9 +335,11 @@ void supervisor_core::kill_overdue() {
 }
 
 void supervisor_core::stop_next() {
+  if (leaving_ == 0)
+    return;
   for (auto c = children_.rbegin(); c != children_.rend(); ++c) {
     if (c->now == phase::leaving) {
-      c->now = phase::stopping;
+      set(*c, phase::stopping);
       c->due = now() + c->spec->shutdown_max;
       self_->send_exit(c->handle, caf::exit_reason::user_shutdown);
       ask_child(*c);
@@ -319,12 +349,6 @@ void supervisor_core::stop_next() {
   }
 }
 
-bool supervisor_core::any_leaving() const {
-  return std::any_of(children_.begin(), children_.end(), [](const child& c) {
-    return c.now == phase::leaving || c.now == phase::stopping || c.now == phase::killed;
-  });
-}
-
 bool supervisor_core::starts_in_order() const {
   return policy_.strategy == restart_strategy::one_for_all
          || policy_.strategy == restart_strategy::rest_for_one;
@@ -332,6 +356,8 @@ bool supervisor_core::starts_in_order() const {
 
 // False: a start failed once too often and the supervisor is about to end.
 bool supervisor_core::start_waiting() {
+  if (waiting_ == 0)
+    return true;
   const auto time = now();
   for (auto& c : children_) {
     if (c.now == phase::waiting && c.due <= time)
@@ -345,16 +371,18 @@ bool supervisor_core::start_waiting() {
 }
 
 void supervisor_core::start(child& which) {
+  caf::strong_actor_ptr handle;
   try {
-    which.handle = which.spec->start(self_, which.path, which.args);
+    handle = which.spec->start(self_, which.path, which.args);
   } catch (const std::bad_alloc&) {
     return start_failed(which, "out of memory");
   } catch (const std::exception& e) {
     return start_failed(which, e.what());
   }
-  if (!which.handle)
+  if (!handle)
     return start_failed(which, "the start function returned no actor");
-  which.now = phase::running;
+  set_handle(which, std::move(handle));
+  set(which, phase::running);
   which.liveness = {};
   which.again = true;
   if (which.was_started)
@@ -372,21 +400,21 @@ void supervisor_core::start(child& which) {
 void supervisor_core::let_go(child& which) {
   self_->demonitor(which.handle->address());
   send_kill(which.handle);
-  which.handle = nullptr;
+  drop_handle(which);
 }
 
 void supervisor_core::wake_when_due() {
-  const bool leaving = any_leaving();
   auto first = next_tick_;
-  bool may_start = !leaving && !ending_;
-  for (const auto& c : children_) {
-    if (c.now == phase::stopping || c.now == phase::killed)
-      first = std::min(first, c.due);
-    if (c.now == phase::waiting && may_start) {
-      first = std::min(first, c.due);
-      may_start = !starts_in_order();
+  bool may_start = leaving_ == 0 && !ending_;
+  if (leaving_ > 0 || waiting_ > 0)
+    for (const auto& c : children_) {
+      if (c.now == phase::stopping || c.now == phase::killed)
+        first = std::min(first, c.due);
+      if (c.now == phase::waiting && may_start) {
+        first = std::min(first, c.due);
+        may_start = !starts_in_order();
+      }
     }
-  }
   const auto time = now();
   if (first == restart_clock_point::max() || (wake_ > time && wake_ <= first))
     return;
@@ -424,11 +452,6 @@ void supervisor_core::publish(const child& which, const caf::error& reason, v1::
   const auto time = now().time_since_epoch();
   decision.set_time_us(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
   send_packed(self_, directory_, packed<v1::SupervisorDecision>{std::move(decision)});
-}
-
-std::size_t supervisor_core::alive() const {
-  return std::count_if(children_.begin(), children_.end(),
-                       [](const child& c) { return c.handle != nullptr; });
 }
 
 void send_kill(const caf::strong_actor_ptr& to) {

@@ -25,6 +25,7 @@ template <> constexpr message_kind kind_of<v1::AppendToken> = message_kind::appe
 template <> constexpr message_kind kind_of<v1::JoinBatch> = message_kind::join_batch;
 template <> constexpr message_kind kind_of<v1::LeaveBatch> = message_kind::leave_batch;
 template <> constexpr message_kind kind_of<v1::GenerateRequest> = message_kind::generate_request;
+template <> constexpr message_kind kind_of<v1::GenerateQueued> = message_kind::generate_accepted;
 template <> constexpr message_kind kind_of<v1::GenerateAccepted> = message_kind::generate_accepted;
 template <> constexpr message_kind kind_of<v1::TokenEvent> = message_kind::token_event;
 template <> constexpr message_kind kind_of<v1::LogitsRows> = message_kind::rows;

@@ -26,7 +26,7 @@ enum class message_kind : uint8_t {
   join_batch,
   leave_batch,
   generate_request,
-  generate_accepted,
+  generate_accepted, // GenerateQueued too.
   token_event,
   rows, // LogitsRows, HiddenRows.
   generate_end,

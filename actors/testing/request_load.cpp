@@ -38,23 +38,36 @@ public:
       const auto which = troupe_.sim.draw(requests.size());
       chosen_[troupe_.tracker().submit(requests[which])] = &wanted[which];
     }
+    raw_bits bits{seed + 1};
+    if (bits.below(3) != 0) return;
+    to_cancel_ = std::next(chosen_.begin(), int64_t(bits.below(count)))->first;
+    cancelled_at_ = bits.below(60);
   }
 
   simulated_actors& actors() override { return troupe_; }
-  bool is_done() override { return troupe_.tracker().pending().empty(); }
-  std::string outstanding() override { return std::to_string(troupe_.tracker().pending().size()) + " requests do not finish"; }
+  bool is_done() override { return troupe_.tracker().pending_count() == 0; }
+  std::string outstanding() override { return std::to_string(troupe_.tracker().pending_count()) + " requests do not finish"; }
   uint64_t repeated() override { return troupe_.tracker().resubmitted(); }
 
   std::string proceed() override {
+    if (to_cancel_ && seen_ >= cancelled_at_ && !was_cancelled_) {
+      was_cancelled_ = true;
+      troupe_.tracker().cancel(*to_cancel_);
+    }
     if (events_seen() == seen_) return "";
     seen_ = events_seen();
     for (const auto& [id, out] : troupe_.outcomes)
-      if (const auto wrong = difference(out, *chosen_.at(id), !out.end.empty()); !wrong.empty())
+      if (const auto wrong = difference(out, *chosen_.at(id), is_complete(id, out)); !wrong.empty())
         return "request " + std::to_string(id) + ": " + wrong;
     return "";
   }
 
 private:
+  /// One that was cancelled may end with what there is of it.
+  bool is_complete(uint64_t id, const request_outcome& out) const {
+    return !out.end.empty() && !(was_cancelled_ && id == to_cancel_ && out.end == "cancelled");
+  }
+
   uint64_t events_seen() const {
     uint64_t events = troupe_.outcomes.size();
     for (const auto& [id, out] : troupe_.outcomes)
@@ -65,6 +78,9 @@ private:
   simulated_troupe troupe_;
   std::map<uint64_t, const request_outcome*> chosen_; // By request: what must come out.
   uint64_t seen_ = 0;
+  std::optional<uint64_t> to_cancel_; // A request,
+  uint64_t cancelled_at_ = 0;         // when so many events have been seen.
+  bool was_cancelled_ = false;
 };
 
 class request_load : public trial_load {
@@ -85,7 +101,7 @@ public:
 
   troupe_config config_of(uint64_t seed) const {
     raw_bits bits{~seed};
-    troupe_config config{model_, words_, {}, 64, {}};
+    troupe_config config{model_, words_, {}, {}, {}};
     uint64_t longest = 0;
     for (const auto& request : requests_)
       longest = std::max<uint64_t>(longest, uint64_t(request.prompt_tokens_size()) + request.tokens_max());
@@ -94,6 +110,8 @@ public:
     config.limits.logits_rows_max = 1 + uint32_t(bits.below(5));
     // Often too few for all: then sequences are preempted.
     config.limits.cache_positions_max = longest + 1 + bits.below(longest * per_trial_);
+    // Often not all may run at once: then the others wait.
+    config.sequences_max = 1 + uint32_t(bits.below(2 * per_trial_));
     return config;
   }
 

@@ -76,7 +76,7 @@ void simulated_client::cancel(uint64_t request) { engine_->troupe_->tracker().ca
 void simulated_client::cancel_all() {
   for (const uint64_t id : engine_->troupe_->tracker().pending()) cancel(id);
 }
-size_t simulated_client::pending() const { return engine_->troupe_->tracker().pending().size(); }
+size_t simulated_client::pending() const { return engine_->troupe_->tracker().pending_count(); }
 uint64_t simulated_client::resubmitted() const { return engine_->troupe_->tracker().resubmitted(); }
 
 } // namespace troupe::testing

@@ -19,12 +19,12 @@ public:
 
   /// Runs until all requests of the tracker have finished; `between` is called before every step. False: it got stuck.
   template <class Between> bool run(Between between, size_t steps_max = 400'000) {
-    for (size_t i = 0; i < steps_max && !tracker_->pending().empty(); ++i) {
+    for (size_t i = 0; i < steps_max && tracker_->pending_count() > 0; ++i) {
       between();
       if (!step()) break;
     }
     receive();
-    return tracker_->pending().empty();
+    return tracker_->pending_count() == 0;
   }
   bool run() {
     return run([] {});

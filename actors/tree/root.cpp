@@ -48,6 +48,7 @@ std::vector<child_spec> serving_children(const troupe_config& config, const dire
   generation.each = {config.words, config.model->file->words.end_of_generation, config.model->spec.vocabulary,
                      config.model->positions_max, directory};
   generation.sequences_max = config.sequences_max;
+  generation.waiting_bytes_max = config.waiting_bytes_max;
   generation.hook = config.hook;
   child_spec scheduler_child{.path = paths::scheduler,
                              .start =

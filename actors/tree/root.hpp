@@ -23,6 +23,7 @@ struct troupe_config {
   child_hook hook = {}; // For all actors below the root.
   bool verify_caches = false;          // See attention_head_config.
   uint64_t scrub_bytes_per_second = 0; // See scrubber_config; 0: no scrubber is started.
+  uint64_t waiting_bytes_max = 256 << 20; // See sequences_config.
 };
 
 /// The children of /supervisor, of a given directory.

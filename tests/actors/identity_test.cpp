@@ -213,7 +213,7 @@ TEST_CASE("a cancelled request ends as cancelled") {
 
 TEST_CASE("requests end by stop strings and by length of the context, and impossible ones are refused") {
   const auto model = open_model(testing::write_tiny_model({.context = 48}));
-  engine runtime{model, {.threads = 2, .sequences_max = 3}};
+  engine runtime{model, {.threads = 2, .sequences_max = 3, .waiting_bytes_max = 1}};
   auto from = runtime.connect();
   auto request = request_for(*model, 5, 1000, 1);
   request.want_logits = request.want_hidden_states = false;

@@ -107,8 +107,56 @@ TEST_CASE("several prompts give one object each, in their order, equal to those 
     CHECK(json::parse(generate(model, alone).out).at("tokens") == object.at("tokens"));
   }
   const outcome lines = generate(model, {"--lines", "-n", "3", "--quiet"}, "one\ntwo\n");
-  CHECK(lines.out.starts_with("==> 1/2: one <==\n"));
-  CHECK(lines.out.find("\n==> 2/2: two <==\n") != std::string::npos);
+  CHECK(lines.out.starts_with("==> 1: one <==\n")); // How many will come is not known.
+  CHECK(lines.out.find("\n==> 2: two <==\n") != std::string::npos);
+  const outcome arguments = generate(model, {"-n", "3", "--quiet", "one", "two"});
+  CHECK(arguments.out.starts_with("==> 1/2: one <==\n"));
+}
+
+TEST_CASE("prompts are read from a pipe as they come, and answered before it ends") {
+  troupe_process process{{"generate", "-m", write_tiny_model(), "--lines", "-n", "5", "--json", "--ignore-eos", "--threads", "2"}};
+  process.write("one\ntw");
+  const std::string first = process.read_out(1);
+  CHECK(first.starts_with("{\"prompt\":\"one\""));
+  process.write_and_close("o\nthree");
+  const outcome result = process.finish();
+  CHECK(result.exit_code == 0);
+  CHECK(result.err.empty());
+  const auto objects = json_lines(result.out);
+  REQUIRE(objects.size() == 3);
+  for (size_t i = 0; i < 3; ++i) CHECK(objects[i].at("prompt") == std::vector{"one", "two", "three"}[i]);
+}
+
+TEST_CASE("many prompts of a file wait for two that run, and their answers come in order") {
+  std::string lines;
+  for (int i = 0; i < 3000; ++i) lines += "prompt " + std::to_string(i) + (i < 2999 ? "\n" : "");
+  const std::string file = write_temporary(lines, ".txt");
+  const std::vector<std::string> request{"-f", file, "--lines", "-n", "2", "--json", "--ignore-eos", "--temperature", "0"};
+  const auto objects = json_lines(generate(write_tiny_model(), request).out);
+  auto few = request;
+  few.insert(few.end(), {"--parallel", "2"});
+  const auto in_twos = json_lines(generate(write_tiny_model(), few).out);
+  REQUIRE(objects.size() == 3000);
+  REQUIRE(in_twos.size() == 3000);
+  size_t wrong = 0;
+  for (size_t i = 0; i < objects.size(); ++i)
+    wrong += objects[i].at("prompt") != "prompt " + std::to_string(i) || objects[i].at("tokens") != in_twos[i].at("tokens");
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("when a file of prompts cannot be read the error names it, and what came before it is answered") {
+  const std::string model = write_tiny_model();
+  const outcome missing = generate(model, {"one", "-f", "/nowhere/prompts.txt"});
+  CHECK(missing.exit_code == 3);
+  CHECK(missing.err.find("/nowhere/prompts.txt: cannot be opened") != std::string::npos);
+  CHECK(missing.out.empty());
+  const outcome folder = generate(model, {"one", "-f", "/", "--lines", "-n", "3", "--json"});
+  CHECK(folder.exit_code == 3);
+  CHECK(folder.err.find("/: cannot be read: ") != std::string::npos);
+  CHECK(json_lines(folder.out).size() == 1);
+  const outcome empty = generate(model, {"--lines", "-n", "3"}, "");
+  CHECK(empty.exit_code == 3);
+  CHECK(empty.err.find("not one line") != std::string::npos);
 }
 
 TEST_CASE("a prompt that cannot be served fails alone, with 1") {
@@ -186,6 +234,27 @@ TEST_CASE("after Ctrl-C every JSON object is complete and says cancelled") {
   const auto objects = json_lines(result.out);
   REQUIRE(objects.size() == 2);
   for (const json& object : objects) CHECK(object.at("finish_reason") == "cancelled");
+}
+
+TEST_CASE("SIGTERM ends what waits too: every prompt that was submitted has its object") {
+  std::string lines;
+  for (int i = 0; i < 2000; ++i) lines += "prompt " + std::to_string(i) + "\n";
+  troupe_process process{{"generate", "-m", long_model(), "-f", write_temporary(lines, ".txt"), "--lines", "-n", "90000", "--ignore-eos",
+                          "--json", "--threads", "2", "--parallel", "3"}};
+  process.write_and_close("");
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  process.signal(SIGTERM);
+  const outcome result = process.finish();
+  CHECK(result.exit_code == 143);
+  const auto objects = json_lines(result.out);
+  CHECK(objects.size() > 3);
+  CHECK(objects.size() <= 2000);
+  size_t waited = 0;
+  for (const json& object : objects) {
+    CHECK(object.at("finish_reason") == "cancelled");
+    waited += object.at("tokens").empty();
+  }
+  CHECK(waited + 3 >= objects.size()); // As many as ran at once have begun.
 }
 
 TEST_CASE("when the reader of stdout closes it the program ends by itself, without a message") {

@@ -68,6 +68,14 @@ void troupe_process::close_in() { close_once(in_); }
 void troupe_process::close_out() { close_once(out_); }
 void troupe_process::signal(int number) { ::kill(id_, number); }
 
+void troupe_process::write(std::string_view input) {
+  while (!input.empty()) {
+    const ssize_t written = ::write(in_, input.data(), input.size());
+    if (written <= 0) return;
+    input.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
 void troupe_process::write_and_close(std::string_view input) {
   input_ = input;
   if (input_.empty()) close_in();

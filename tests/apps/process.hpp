@@ -21,6 +21,8 @@ public:
   troupe_process(const troupe_process&) = delete;
   troupe_process& operator=(const troupe_process&) = delete;
 
+  /// Gives it `input`, a few bytes, and keeps its stdin open.
+  void write(std::string_view input);
   /// Gives it `input` as the rest of its stdin.
   void write_and_close(std::string_view input);
   /// Waits until it has printed at least `bytes` on stdout or closed it. Returns what has come.

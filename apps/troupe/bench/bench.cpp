@@ -312,7 +312,9 @@ void check_lengths(const bench_options& options, const model_file& model) {
 int run_bench(const bench_options& options) {
   auto model = open_model(options.run);
   check_lengths(options, *model);
-  const auto troupe_engine = start_engine(std::move(model), options.run, options.clients);
+  auto with = options.run;
+  if (with.parallel == 0) with.parallel = std::max(256u, options.clients); // All of them at once.
+  const auto troupe_engine = start_engine(std::move(model), with);
   client requests = troupe_engine->connect();
   const bench run{options, *troupe_engine, requests};
   try {

@@ -112,13 +112,15 @@ private:
 };
 
 /// Whether the probes hold that are to hold all the time.
-bool all_hold(const v1::FaultPlan& plan, const run_record& undisturbed, run_record so_far, const std::function<v1::FaultLog()>& log) {
+bool all_hold(const v1::FaultPlan& plan, const run_record& undisturbed, const run_record& so_far,
+              const std::function<v1::FaultLog()>& log) {
   const auto& probes = plan.steady_state().probes();
   const bool any = std::any_of(probes.begin(), probes.end(), [](const auto& one) { return one.continuous(); });
   if (!any) return true;
-  so_far.log = log();
+  auto with_log = so_far; // Only where it is asked for: it holds the tokens of all requests.
+  with_log.log = log();
   return std::all_of(probes.begin(), probes.end(), [&](const auto& probe) {
-    return !probe.continuous() || judge(probe, undisturbed, so_far, true).holds;
+    return !probe.continuous() || judge(probe, undisturbed, with_log, true).holds;
   });
 }
 

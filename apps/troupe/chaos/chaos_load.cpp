@@ -47,12 +47,6 @@ std::vector<chaos_request> make_requests(const request_load_options& options, co
   return all;
 }
 
-uint64_t count_tokens(const run_record& run) {
-  uint64_t tokens = 0;
-  for (const auto& one : run.requests) tokens += one.tokens.size();
-  return tokens;
-}
-
 class request_chaos_load final : public chaos_load {
 public:
   explicit request_chaos_load(const request_load_options& options)
@@ -64,14 +58,14 @@ public:
   }
 
   run_record run(std::shared_ptr<const v1::FaultPlan> plan, const chaos_watch& watch) const override {
-    const auto on = start_engine(model_, options_.run, uint32_t(requests_.size()), std::move(plan));
+    const auto on = start_engine(model_, options_.run, std::move(plan));
     std::vector<std::string> paths;
     for (auto& one : on->actors())
       if (one.path != "/") paths.push_back(std::move(one.path));
     watch.started(std::move(paths));
     const double tokens = double(options_.tokens_max) * double(requests_.size());
     return run_requests(*on, requests_, options_.silence, [&](const run_record& so_far) {
-      return watch.go_on(so_far, double(count_tokens(so_far)) / tokens, [&] { return on->fault_log(); });
+      return watch.go_on(so_far, double(so_far.tokens) / tokens, [&] { return on->fault_log(); });
     });
   }
 

@@ -12,8 +12,12 @@ double ms_since(steady::time_point start) {
   return std::chrono::duration<double, std::milli>(steady::now() - start).count();
 }
 
-void take(request_record& one, const generation_event& event, double now_ms) {
-  if (event.kind == event_kind::token) one.tokens.push_back(event.token);
+void take(run_record& record, size_t place, const generation_event& event, double now_ms) {
+  auto& one = record.requests[place];
+  if (event.kind == event_kind::token) {
+    one.tokens.push_back(event.token);
+    ++record.tokens;
+  }
   if (event.kind == event_kind::finished) {
     one.finished = true;
     one.reason = event.reason;
@@ -41,11 +45,11 @@ void take_all(client& from, run_record& record, const std::map<uint64_t, size_t>
     const double now = ms_since(start);
     if (event) {
       last_ms = now;
-      take(record.requests[places.at(event->request)], *event, now);
+      take(record, places.at(event->request), *event, now);
     }
     if (ends_early(record, now - last_ms, silence_max, go_on)) return;
   }
-  while (const auto event = from.next()) take(record.requests[places.at(event->request)], *event, ms_since(start));
+  while (const auto event = from.next()) take(record, places.at(event->request), *event, ms_since(start));
 }
 
 /// Until the last step is done.

@@ -29,6 +29,7 @@ struct request_record {
 struct run_record {
   bool is_training = false;
   std::vector<request_record> requests; // Of training: one.
+  uint64_t tokens = 0; // That have come, of all requests.
   v1::FaultLog log; // Empty for the undisturbed run.
   double wall_ms = 0;
   uint64_t repeated = 0; // Requests that were sent again; updates that were done again.

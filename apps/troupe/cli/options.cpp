@@ -27,6 +27,9 @@ void declare_engine(CLI::App& app, run_options& options) {
   app.add_option("--chunk", options.chunk,
                  "Most tokens of one prompt in a step (default: 512); never changes the result")
     ->check(CLI::Range(1u, 1u << 20))->type_name("N");
+  app.add_option("--parallel", options.parallel,
+                 "Most requests that run at once (default: 256), the others wait; never changes the result")
+    ->check(CLI::Range(1u, 1u << 16))->type_name("N");
   const std::map<std::string, cache_type> types{{"f32", cache_type::f32}, {"f16", cache_type::f16}};
   app.add_option("--cache-type", options.cached,
                  "What key/value caches keep: f32, or f16, which takes half the memory and changes logits a little")

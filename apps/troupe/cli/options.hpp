@@ -17,6 +17,7 @@ struct run_options {
   uint32_t threads = 0;
   uint32_t shards = 0;
   uint32_t chunk = 0;
+  uint32_t parallel = 0;
   cache_type cached = cache_type::f32;
   std::vector<std::string> checks; // products, weights, caches.
   bool quiet = false;
@@ -24,7 +25,7 @@ struct run_options {
 
 void declare_model(CLI::App& app, run_options& options);
 void declare_threads(CLI::App& app, run_options& options);
-void declare_engine(CLI::App& app, run_options& options); // --threads, --shards, --chunk, --cache-type, --check
+void declare_engine(CLI::App& app, run_options& options); // --threads, --shards, --chunk, --parallel, --cache-type, --check
 void declare_quiet(CLI::App& app, run_options& options);
 
 /// Adds examples under the help text.

@@ -7,33 +7,13 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iostream>
+#include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
+#include <utility>
 
 namespace troupe {
 namespace {
-
-void read_from(std::istream& in, const std::string& name, bool lines, std::vector<prompt>& prompts) {
-  std::string text;
-  if (lines) {
-    while (std::getline(in, text)) prompts.push_back({text, {}});
-  } else {
-    std::string part(1 << 16, '\0');
-    while (in.read(part.data(), std::streamsize(part.size())) || in.gcount() > 0) text.append(part, 0, size_t(in.gcount()));
-    if (text.ends_with('\n')) text.pop_back();
-    prompts.push_back({text, {}});
-  }
-  // std::cin takes what it cannot read for the end.
-  if (in.bad() || (&in == &std::cin && std::ferror(stdin) != 0)) throw input_error(name + ": cannot be read: " + std::strerror(errno));
-}
-
-void read_file(const std::string& name, bool lines, std::vector<prompt>& prompts) {
-  if (name == "-") return read_from(std::cin, "stdin", lines, prompts);
-  std::ifstream in{name, std::ios::binary};
-  if (!in) throw input_error(name + ": cannot be opened: " + std::strerror(errno));
-  read_from(in, name, lines, prompts);
-}
 
 bool none_given(const prompt_options& options) {
   return options.texts.empty() && options.words.empty() && options.files.empty() && options.ids.empty();
@@ -62,14 +42,95 @@ void check(const prompt_options& options) {
   }
 }
 
+prompt_file::prompt_file(const std::string& name, bool lines) : name_(name == "-" ? "stdin" : name), lines_(lines) {
+  descriptor_ = name == "-" ? ::dup(STDIN_FILENO) : ::open(name.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor_ < 0) throw input_error(name_ + ": cannot be opened: " + std::strerror(errno));
+}
+
+prompt_file::prompt_file(prompt_file&& other) noexcept
+  : name_(std::move(other.name_)), lines_(other.lines_), descriptor_(std::exchange(other.descriptor_, -1)),
+    unread_(std::move(other.unread_)), begin_(other.begin_), searched_(other.searched_), ended_(other.ended_), over_(other.over_) {}
+
+prompt_file::~prompt_file() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+/// False: nothing came in time.
+bool prompt_file::read_more(std::chrono::milliseconds wait) {
+  pollfd ready{descriptor_, POLLIN, 0};
+  if (::poll(&ready, 1, static_cast<int>(wait.count())) <= 0) return false; // Also when a signal came.
+  unread_.erase(0, begin_);
+  searched_ -= begin_;
+  begin_ = 0;
+  constexpr size_t at_once = 1 << 16;
+  const size_t before = unread_.size();
+  unread_.resize(before + at_once);
+  const ssize_t got = ::read(descriptor_, unread_.data() + before, at_once);
+  const int problem = errno;
+  unread_.resize(before + static_cast<size_t>(std::max<ssize_t>(got, 0)));
+  if (got < 0 && problem != EINTR && problem != EAGAIN)
+    throw input_error(name_ + ": cannot be read: " + std::strerror(problem));
+  ended_ = got == 0;
+  return true;
+}
+
+/// What is left when all is read.
+std::optional<std::string> prompt_file::rest() {
+  over_ = true;
+  std::string text = unread_.substr(begin_);
+  if (lines_ && text.empty()) return std::nullopt; // The line before it was the last.
+  if (!lines_ && text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+std::optional<std::string> prompt_file::next(std::chrono::milliseconds wait) {
+  while (!over_) {
+    if (const size_t end = lines_ ? unread_.find('\n', searched_) : std::string::npos; end != std::string::npos) {
+      std::string line = unread_.substr(begin_, end - begin_);
+      begin_ = searched_ = end + 1;
+      return line;
+    }
+    searched_ = unread_.size();
+    if (ended_) return rest();
+    if (!read_more(wait)) return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+prompt_source::prompt_source(const prompt_options& options) : given_(options.texts.begin(), options.texts.end()) {
+  given_.insert(given_.end(), options.words.begin(), options.words.end());
+  for (const std::string& name : options.files) files_.emplace_back(name, options.lines);
+  for (const std::string& ids : options.ids) ids_.push_back(parse_ids(ids, "--prompt-ids"));
+  if (none_given(options)) files_.emplace_back("-", options.lines);
+  if (files_.empty() || !options.lines) count_ = given_.size() + files_.size() + ids_.size();
+}
+
+std::optional<prompt> prompt_source::next(std::chrono::milliseconds wait) {
+  if (!given_.empty()) {
+    prompt one{std::move(given_.front()), {}};
+    given_.pop_front();
+    return one;
+  }
+  while (!files_.empty()) {
+    auto text = files_.front().next(wait);
+    const bool is_over = files_.front().is_over();
+    if (is_over) files_.pop_front();
+    if (text) return prompt{std::move(*text), {}};
+    if (!is_over) return std::nullopt;
+  }
+  if (ids_.empty()) return std::nullopt;
+  prompt one{"", std::move(ids_.front())};
+  ids_.pop_front();
+  return one;
+}
+
+void throw_no_prompt() { throw input_error("there is not one line to take as a prompt"); }
+
 std::vector<prompt> read_prompts(const prompt_options& options) {
   std::vector<prompt> prompts;
-  for (const std::string& text : options.texts) prompts.push_back({text, {}});
-  for (const std::string& text : options.words) prompts.push_back({text, {}});
-  for (const std::string& name : options.files) read_file(name, options.lines, prompts);
-  for (const std::string& ids : options.ids) prompts.push_back({"", parse_ids(ids, "--prompt-ids")});
-  if (none_given(options)) read_from(std::cin, "stdin", options.lines, prompts);
-  if (prompts.empty()) throw input_error("there is not one line to take as a prompt");
+  for (prompt_source source{options}; !source.is_over();)
+    if (auto one = source.next(std::chrono::hours(1))) prompts.push_back(std::move(*one));
+  if (prompts.empty()) throw_no_prompt();
   return prompts;
 }
 

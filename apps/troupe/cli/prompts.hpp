@@ -1,6 +1,9 @@
 #pragma once
-// Where prompts come from: the command line, files, stdin.
+// Where prompts come from: the command line, files, stdin. A file of many is read as they are needed.
+#include <chrono>
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,9 +28,51 @@ struct prompt {
   std::vector<uint32_t> ids; // Where the prompt was given as ids; then text is empty.
 };
 
+/// A file, or a pipe that may have nothing to read at the moment. Reads as far as it is asked.
+class prompt_file {
+public:
+  /// "-": stdin. `lines`: every line is a prompt, else all of it is one. Throws input_error when it cannot be opened.
+  prompt_file(const std::string& name, bool lines);
+  prompt_file(prompt_file&& other) noexcept;
+  ~prompt_file();
+  /// The next prompt, without its line break. Nothing: none came within `wait`, or is_over(). Throws input_error.
+  std::optional<std::string> next(std::chrono::milliseconds wait);
+  bool is_over() const { return over_; }
+
+private:
+  bool read_more(std::chrono::milliseconds wait);
+  std::optional<std::string> rest();
+
+  std::string name_;
+  bool lines_;
+  int descriptor_ = -1;
+  std::string unread_;
+  size_t begin_ = 0, searched_ = 0; // In unread_: of the next prompt; up to where it has no line break.
+  bool ended_ = false, over_ = false; // All is read; all prompts were taken.
+};
+
 /// All prompts, in order: texts, words, files, ids. Stdin when nothing was given and it is not a terminal. The line
-/// break at the end of a file (and of each line) is not part of the prompt. Throws input_error for a file that cannot be read
-/// and when there is no prompt at all.
+/// break at the end of a file (and of each line) is not part of the prompt. A file is read as its prompts are taken. Throws
+/// input_error for a file that cannot be read.
+class prompt_source {
+public:
+  explicit prompt_source(const prompt_options& options);
+  /// Nothing: none came within `wait`, or is_over(). Only a pipe lets wait.
+  std::optional<prompt> next(std::chrono::milliseconds wait);
+  bool is_over() const { return given_.empty() && files_.empty() && ids_.empty(); }
+  /// How many there are in all; nothing: files have to be read for that.
+  std::optional<uint64_t> count() const { return count_; }
+
+private:
+  std::deque<std::string> given_;
+  std::deque<prompt_file> files_;
+  std::deque<std::vector<uint32_t>> ids_;
+  std::optional<uint64_t> count_;
+};
+
+/// All of them. Throws input_error too when there is no prompt at all.
 std::vector<prompt> read_prompts(const prompt_options& options);
+/// What is thrown then.
+[[noreturn]] void throw_no_prompt();
 
 } // namespace troupe

@@ -15,7 +15,7 @@ std::shared_ptr<const model_file> open_model(const run_options& options) {
 }
 
 std::unique_ptr<engine> start_engine(std::shared_ptr<const model_file> model, const run_options& options,
-                                     uint32_t sequences_min, std::shared_ptr<const v1::FaultPlan> plan) {
+                                     std::shared_ptr<const v1::FaultPlan> plan) {
   engine_options chosen;
   chosen.fault_plan = std::move(plan);
   chosen.threads = options.threads;
@@ -25,7 +25,7 @@ std::unique_ptr<engine> start_engine(std::shared_ptr<const model_file> model, co
     chosen.prefill_chunk = options.chunk;
     chosen.step_rows_max = std::max(chosen.step_rows_max, options.chunk);
   }
-  chosen.sequences_max = std::max(chosen.sequences_max, sequences_min);
+  if (options.parallel > 0) chosen.sequences_max = options.parallel;
   const auto is_checked = [&](const char* what) { return std::ranges::find(options.checks, what) != options.checks.end(); };
   chosen.checks.products = is_checked("products");
   chosen.checks.weights = is_checked("weights");
@@ -34,22 +34,17 @@ std::unique_ptr<engine> start_engine(std::shared_ptr<const model_file> model, co
   return std::make_unique<engine>(std::move(model), chosen, [&](double share) { bar.advance(share); });
 }
 
-int take_events(client& from, const std::function<void(const generation_event&)>& take) {
-  // Signals do not wake the client, so it polls for one.
-  constexpr std::chrono::milliseconds poll_interval{50};
+int take_events(client& from, const std::function<void(const generation_event&)>& take, const std::function<bool()>& feed) {
   interrupt_guard guard;
-  bool cancelled = false;
+  bool more = feed != nullptr, cancelled = false;
   while (true) {
-    const auto event = from.next(poll_interval);
-    if (!cancelled && interrupt_guard::signal() != 0) {
+    if (interrupt_guard::signal() != 0 && !cancelled) {
       from.cancel_all();
       cancelled = true;
     }
-    if (event) {
-      take(*event);
-    } else if (from.pending() == 0) {
-      return interrupt_guard::signal();
-    }
+    more = more && !cancelled && feed();
+    if (const auto event = from.next(signal_poll_interval)) take(*event);
+    else if (from.pending() == 0 && !more) return interrupt_guard::signal();
   }
 }
 

@@ -2,6 +2,7 @@
 // Starting an engine and receiving its events, for commands.
 #include "actors/engine.hpp"
 #include "apps/troupe/cli/options.hpp"
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -10,13 +11,17 @@ namespace troupe {
 /// Opens the model. What had to be assumed about it is told on stderr, unless the options say quiet. Throws input_error.
 std::shared_ptr<const model_file> open_model(const run_options& options);
 
-/// Starts an engine for the model, with a progress bar. At least `sequences_min` requests are admitted at once. With a plan its
-/// faults are injected. Throws input_error.
+/// Starts an engine for the model, with a progress bar. With a plan its faults are injected. Throws input_error.
 std::unique_ptr<engine> start_engine(std::shared_ptr<const model_file> model, const run_options& options,
-                                     uint32_t sequences_min = 1, std::shared_ptr<const v1::FaultPlan> plan = nullptr);
+                                     std::shared_ptr<const v1::FaultPlan> plan = nullptr);
+
+/// How long a command waits for something before it looks whether a signal has come: signals do not wake a client.
+constexpr std::chrono::milliseconds signal_poll_interval{50};
 
 /// Calls `take` with every event of `from` until no request is under way. The first Ctrl-C cancels all requests; their
 /// last events still come. Returns 0, or the signal that came.
-int take_events(client& from, const std::function<void(const generation_event&)>& take);
+/// `feed`: called before each event, to submit more requests; false: no more will come. When no request is under way it may wait for
+/// signal_poll_interval.
+int take_events(client& from, const std::function<void(const generation_event&)>& take, const std::function<bool()>& feed = {});
 
 } // namespace troupe

@@ -89,7 +89,7 @@ std::string introduction(const demo_options& options, const model_file& model, c
 run_record run_disturbed(const demo_options& options, const std::vector<chaos_request>& requests,
                          const std::shared_ptr<const model_file>& model) {
   const auto plan = std::make_shared<v1::FaultPlan>(demo_plan(uint32_t(model->spec.layers.size()), options.pace_ms));
-  const auto on = start_engine(model, options.run, uint32_t(requests.size()), plan);
+  const auto on = start_engine(model, options.run, plan);
   print(introduction(options, *model, *on));
   demo_screen screen(requests.size(), size_of_terminal(STDOUT_FILENO));
   steady::time_point shown{};
@@ -106,7 +106,7 @@ run_record run_disturbed(const demo_options& options, const std::vector<chaos_re
 /// Compares with the same requests on an engine in which nothing goes wrong.
 int prove(const demo_options& options, const std::vector<chaos_request>& requests, const std::shared_ptr<const model_file>& model,
           const run_record& disturbed) {
-  const auto on = start_engine(model, options.run, uint32_t(requests.size()));
+  const auto on = start_engine(model, options.run);
   const auto undisturbed = run_requests(*on, requests, silence_max, [](const run_record&) { return true; });
   if (undisturbed.signal != 0) return 128 + undisturbed.signal;
   std::string out = "\nThe same requests once more, with no fault and at full speed (" +

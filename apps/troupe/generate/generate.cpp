@@ -8,6 +8,7 @@
 #include "model/error.hpp"
 #include "model/utf8.hpp"
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <limits>
 #include <map>
 
@@ -90,59 +91,105 @@ generate_request make_request(const generate_options& options, const generation&
   return request;
 }
 
-/// Submits one prompt. A prompt that cannot be served fails alone.
-void submit(client& to, const generate_options& options, const prompt& from, generation& one,
-            std::map<uint64_t, generation*>& under_way) {
-  one.started = one.ended = std::chrono::steady_clock::now();
-  one.prompt = from.text;
-  try {
-    one.prompt_ids = from.ids.empty() ? to.encode(from.text) : from.ids;
-    under_way[to.submit(make_request(options, one))] = &one;
-  } catch (const input_error& error) {
-    one.error = error.what();
-    one.finished = true;
-  }
-}
+/// Submits prompts as they are needed, and prints what comes of them.
+class generation_run {
+public:
+  /// `parallel`: how many requests run at once.
+  generation_run(const generate_options& options, prompt_source& prompts, client& to, uint32_t parallel)
+    : options_(options), prompts_(prompts), client_(to), kept_max_(std::max<size_t>(64, 4 * size_t{parallel})),
+      printer_(options.json ? generation_format::json : generation_format::text, options.echo, prompts.count(),
+               [this](uint64_t number, const generation& one) { report(number, one); }) {}
 
-/// Reports on stderr how each prompt ended. Returns whether none failed.
-bool report(const std::vector<generation>& all, const generate_options& options) {
-  bool good = true;
-  for (size_t index = 0; index < all.size(); ++index) {
-    const generation& one = all[index];
-    const std::string place = all.size() > 1 ? "prompt " + std::to_string(index + 1) + ": " : "";
+  /// A prompt that cannot be served fails alone.
+  void submit(const prompt& from) {
+    generation& one = printer_.add();
+    one.started = one.ended = std::chrono::steady_clock::now();
+    one.prompt = from.text;
+    try {
+      one.prompt_ids = from.ids.empty() ? client_.encode(from.text) : from.ids;
+      under_way_[client_.submit(make_request(options_, one))] = &one;
+    } catch (const input_error& error) {
+      one.error = error.what();
+      one.finished = true;
+      printer_.update();
+    }
+  }
+
+  /// Submits more prompts, as long as not too many answers are kept: those that run or wait, and those that are complete but come
+  /// after one that is not. False: there are no more. A file that cannot be read any further ends there, once its prompts so far
+  /// are answered.
+  bool feed() {
+    try {
+      for (int i = 0; i < at_once && printer_.kept() < kept_max_; ++i) {
+        const auto wait = client_.pending() == 0 ? signal_poll_interval : std::chrono::milliseconds(0);
+        const auto one = prompts_.next(wait);
+        if (!one) break;
+        submit(*one);
+      }
+      return !prompts_.is_over();
+    } catch (const input_error& error) {
+      unreadable_ = error.what();
+      return false;
+    }
+  }
+
+  void take(const generation_event& event) {
+    const auto found = under_way_.find(event.request);
+    if (found == under_way_.end()) return;
+    apply(*found->second, event);
+    if (event.kind == event_kind::finished) under_way_.erase(found);
+    printer_.update();
+  }
+
+  /// The exit code. Throws input_error when not all prompts could be read.
+  int result() const {
+    if (!unreadable_.empty()) throw input_error(unreadable_);
+    return good_ ? exit_ok : exit_failed;
+  }
+
+private:
+  static constexpr int at_once = 256; // Then events and signals have their turn.
+
+  /// Says on stderr how a prompt ended.
+  void report(uint64_t number, const generation& one) {
+    const std::string place = prompts_.count() == 1 ? "" : "prompt " + std::to_string(number) + ": ";
     if (one.reason == finish_reason::error) {
-      good = false;
+      good_ = false;
       note("generate: " + place + one.error);
-    } else if (!options.run.quiet && !options.json) {
+    } else if (!options_.run.quiet && !options_.json) {
       note(place + summary(one));
     }
   }
-  return good;
+
+  const generate_options& options_;
+  prompt_source& prompts_;
+  client& client_;
+  size_t kept_max_;
+  generation_printer printer_;
+  std::map<uint64_t, generation*> under_way_; // By request.
+  std::string unreadable_;
+  bool good_ = true;
+};
+
+/// Waits for it, so that a model is not loaded for nothing.
+prompt first_prompt(prompt_source& prompts) {
+  while (!prompts.is_over())
+    if (auto one = prompts.next(std::chrono::hours(1))) return std::move(*one);
+  throw_no_prompt();
 }
 
 int run_generate(generate_options& options) {
   check(options);
-  const std::vector<prompt> prompts = read_prompts(options.prompts);
-  const auto troupe_engine = start_engine(open_model(options.run), options.run, static_cast<uint32_t>(prompts.size()));
+  prompt_source prompts{options.prompts};
+  const prompt first = first_prompt(prompts);
+  const auto troupe_engine = start_engine(open_model(options.run), options.run);
   client requests = troupe_engine->connect();
-
-  std::vector<generation> all(prompts.size());
-  std::map<uint64_t, generation*> under_way;
-  for (size_t index = 0; index < prompts.size(); ++index) {
-    submit(requests, options, prompts[index], all[index], under_way);
-  }
-  const auto format = options.json ? generation_format::json : generation_format::text;
-  generation_printer printer{all, format, options.echo};
-  printer.update();
-  const int signal = take_events(requests, [&](const generation_event& event) {
-    const auto found = under_way.find(event.request);
-    if (found == under_way.end()) return;
-    apply(*found->second, event);
-    printer.update();
-  });
-  const bool good = report(all, options);
-  if (signal != 0) return 128 + signal;
-  return good ? exit_ok : exit_failed;
+  generation_run run{options, prompts, requests, troupe_engine->options().sequences_max};
+  run.submit(first);
+  const int signal =
+    take_events(requests, [&](const generation_event& event) { run.take(event); }, [&] { return run.feed(); });
+  const int code = run.result();
+  return signal != 0 ? 128 + signal : code;
 }
 
 } // namespace

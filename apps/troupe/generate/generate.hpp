@@ -2,7 +2,11 @@
 // What `troupe generate` keeps for each prompt, and how it prints it.
 #include "actors/engine.hpp"
 #include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,24 +37,35 @@ std::string summary(const generation& one);
 
 enum class generation_format { text, json };
 
-/// Prints generations to stdout in the order of their prompts, each as soon as all before it are complete. As text, the
-/// first that is not complete is streamed; with several, each stands under a header line.
+/// Prints generations to stdout in the order of their prompts, each as soon as all before it are complete, and forgets it then. As
+/// text, the first that is not complete is streamed; with several, each stands under a header line.
 class generation_printer {
 public:
-  generation_printer(const std::vector<generation>& all, generation_format format, bool echo);
+  /// Called with each generation that was printed, and its number from 1.
+  using done_callback = std::function<void(uint64_t number, const generation& one)>;
+
+  /// `count`: how many there will be, where that is known.
+  generation_printer(generation_format format, bool echo, std::optional<uint64_t> count, done_callback done);
+
+  /// One more, the last in order. It stays where it is until it was printed.
+  generation& add();
+  /// How many are not completely printed.
+  size_t kept() const { return kept_.size(); }
   /// Prints what can be printed now. Call after every change.
   void update();
 
 private:
-  void update_text();
-  void update_json();
+  void print_json(const generation& one);
+  void print_text(const generation& one);
 
-  const std::vector<generation>& all_;
   generation_format format_;
   bool echo_;
-  size_t front_ = 0;       // The first that is not completely printed.
+  std::optional<uint64_t> count_;
+  done_callback done_;
+  std::deque<generation> kept_;
+  uint64_t front_ = 1;      // Number of the first that is kept.
   bool front_open_ = false; // Its header is printed.
-  size_t printed_ = 0;     // Bytes of its text that are printed.
+  size_t printed_ = 0;      // Bytes of its text that are printed.
 };
 
 } // namespace troupe

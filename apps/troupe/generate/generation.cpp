@@ -92,42 +92,44 @@ std::string summary(const generation& one) {
   return text + buffer;
 }
 
-generation_printer::generation_printer(const std::vector<generation>& all, generation_format format, bool echo)
-  : all_(all), format_(format), echo_(echo) {}
+generation_printer::generation_printer(generation_format format, bool echo, std::optional<uint64_t> count, done_callback done)
+  : format_(format), echo_(echo), count_(count), done_(std::move(done)) {}
+
+generation& generation_printer::add() { return kept_.emplace_back(); }
 
 void generation_printer::update() {
-  if (format_ == generation_format::json) {
-    update_json();
-  } else {
-    update_text();
-  }
-}
-
-void generation_printer::update_json() {
-  for (; front_ < all_.size() && all_[front_].finished; ++front_) {
-    print(to_json(all_[front_]).dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
-  }
-}
-
-void generation_printer::update_text() {
-  for (; front_ < all_.size(); ++front_) {
-    const generation& one = all_[front_];
-    std::string out;
-    if (!front_open_) {
-      const std::string place = std::to_string(front_ + 1) + "/" + std::to_string(all_.size());
-      if (all_.size() > 1) out += (front_ > 0 ? "\n==> " : "==> ") + place + ": " + shortened(one.prompt) + " <==\n";
-      if (echo_) out += one.prompt;
-      front_open_ = true;
-    }
-    out += one.text.substr(printed_);
-    printed_ = one.text.size();
-    const bool anything = !one.text.empty() || echo_ || all_.size() > 1;
-    if (one.finished && anything && !one.text.ends_with('\n')) out += '\n';
-    print(out);
+  while (!kept_.empty()) {
+    const generation& one = kept_.front();
+    if (format_ == generation_format::text) print_text(one);
     if (!one.finished) return;
+    if (format_ == generation_format::json) print_json(one);
+    done_(front_, one);
+    kept_.pop_front();
+    ++front_;
     front_open_ = false;
     printed_ = 0;
   }
+}
+
+void generation_printer::print_json(const generation& one) {
+  print(to_json(one).dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
+}
+
+/// What has come of it since the last time.
+void generation_printer::print_text(const generation& one) {
+  const bool is_alone = count_ == 1;
+  std::string out;
+  if (!front_open_) {
+    const std::string place = std::to_string(front_) + (count_ ? "/" + std::to_string(*count_) : "");
+    if (!is_alone) out += (front_ > 1 ? "\n==> " : "==> ") + place + ": " + shortened(one.prompt) + " <==\n";
+    if (echo_) out += one.prompt;
+    front_open_ = true;
+  }
+  out += one.text.substr(printed_);
+  printed_ = one.text.size();
+  const bool anything = !one.text.empty() || echo_ || !is_alone;
+  if (one.finished && anything && !one.text.ends_with('\n')) out += '\n';
+  print(out);
 }
 
 } // namespace troupe

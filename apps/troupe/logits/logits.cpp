@@ -95,7 +95,7 @@ generate_request scoring_request(const std::vector<uint32_t>& tokens, bool hidde
 /// All rows at once, by the actors. Returns 0 or the signal that came.
 int run_actors(const logits_options& options, std::shared_ptr<const model_file> model, results& into) {
   const auto& rows = into.batch.rows;
-  const auto troupe_engine = start_engine(std::move(model), options.run, static_cast<uint32_t>(rows.size()));
+  const auto troupe_engine = start_engine(std::move(model), options.run);
   client requests = troupe_engine->connect();
   std::map<uint64_t, size_t> row_of;
   for (size_t row = 0; row < rows.size(); ++row) {

@@ -70,3 +70,24 @@ TEST_CASE("an injection into a message is over with the next step that comes thr
   CHECK(journal.log().injections(0).recovered_ms() == 4);
   CHECK(!journal.log().injections(0).has_replaced_ms());
 }
+
+TEST_CASE("the journal keeps the actors that live and the latest of those that have ended", "[fault_journal]") {
+  fault_journal journal;
+  journal.actor_started(head, 0, 0);
+  for (uint64_t i = 1; i <= 5000; ++i) {
+    const std::string path = "/sequences/" + std::to_string(i);
+    CHECK(journal.actor_started(path, i, double(i)) == 0);
+    journal.actor_ended(path, 0, "normal", double(i) + 0.5);
+    journal.actor_ended(path, 0, "again", double(i) + 0.7);
+  }
+  CHECK(journal.actor_started(head, 0, 6000) == 1);
+  const auto log = journal.log();
+  REQUIRE(log.incarnations_size() == 4096);
+  CHECK(log.incarnations(0).path() == head);
+  CHECK_FALSE(log.incarnations(0).has_ended_ms());
+  CHECK(log.incarnations(4094).path() == "/sequences/5000");
+  CHECK(log.incarnations(4094).ended_ms() == 5000.5);
+  CHECK(log.incarnations(4094).reason() == "normal");
+  CHECK(log.incarnations(4095).incarnation() == 1);
+  CHECK(log.restarts() == 1);
+}

@@ -1,5 +1,6 @@
 // Goal: which sequences run in the next step follows the rules of batch_policy.hpp, and whatever happens every sequence finishes.
 #include "actors/scheduling/batch_policy.hpp"
+#include "actors/scheduling/plain_batch_policy.hpp"
 #include "support/catch.hpp"
 #include "model/testing/tiny_model.hpp"
 
@@ -442,7 +443,8 @@ void check_shape(const planned_step& step, const batch_limits& limits, const std
   for (const uint64_t id : step.released) REQUIRE(seen.count(id) == 0);
 }
 
-/// One random workload. Returns the number of steps it took, 0 when it got stuck.
+/// One random workload, in which every answer of the policy is compared with the plain one's. Returns the number of steps it took, 0
+/// when it got stuck.
 size_t random_workload(uint64_t seed, bool with_faults) {
   testing::raw_bits bits{seed};
   const uint32_t context = 16 + uint32_t(bits.below(48));
@@ -450,26 +452,36 @@ size_t random_workload(uint64_t seed, bool with_faults) {
                             .prefill_chunk = 1 + uint32_t(bits.below(24)),
                             .logits_rows_max = 1 + uint32_t(bits.below(24)),
                             .cache_positions_max = context + bits.below(context)};
-  batch_policy policy(limits);
+  testing::compared_policy policy(limits);
   head_model head{limits.cache_positions_max, {}};
   std::map<uint64_t, sequence_model> live;
+  const bool many = seed % 4 == 0; // So many that most of them wait.
+  const uint64_t in_all = many ? 60 : 12;
   uint64_t arrived = 0;
   for (size_t steps = 1; steps < 20000; ++steps) {
-    while (arrived < 12 && (live.empty() || bits.below(6) == 0)) {
+    while (arrived < in_all && (live.empty() || bits.below(many ? 2 : 6) == 0)) {
       const uint32_t size = 1 + uint32_t(bits.below(context)), more = uint32_t(bits.below(context - size + 1));
       const bool all_logits = bits.below(3) == 0;
       live[++arrived] = {size, size + more};
       policy.join({.id = arrived, .tokens = tokens(size), .cached = with_faults ? uint32_t(bits.below(size)) : 0,
                    .logits_from = all_logits ? 0 : size - 1, .priority = int32_t(bits.below(3))});
     }
+    if (bits.below(40) == 0 && !live.empty()) { // Cancelled, whether it waits or runs.
+      const auto which = std::next(live.begin(), int64_t(bits.below(live.size())))->first;
+      policy.leave(which);
+      live.erase(which);
+    }
     if (with_faults && bits.below(50) == 0) { // A new scheduler: all join again.
-      policy = batch_policy(limits);
+      policy = testing::compared_policy(limits);
       for (const auto& [id, s] : live)
         policy.join({.id = id, .tokens = tokens(s.log), .cached = uint32_t(bits.below(s.log)), .logits_from = s.log - 1});
     }
+    if (with_faults && policy.awaits_tokens()) {
+      for (const uint64_t id : policy.ask_again()) live.erase(id);
+    }
     auto step = policy.plan();
     if (!step) {
-      if (live.empty() && arrived == 12) {
+      if (live.empty() && arrived == in_all) {
         if (!with_faults) REQUIRE(head.held.empty()); // Everything was released.
         return steps;
       }
@@ -479,8 +491,12 @@ size_t random_workload(uint64_t seed, bool with_faults) {
     check_shape(*step, limits, live);
     if (with_faults && bits.below(200) == 0) head.held.clear(); // The head was restarted.
     if (with_faults && bits.below(12) == 0) {
-      const auto given_up = policy.failed(*step);
+      const auto given_up = policy.failed(*step, bits.below(3) == 0);
       for (const uint64_t id : given_up) live.erase(id); // Allowed, if very unlikely.
+      continue;
+    }
+    if (with_faults && bits.below(30) == 0 && !step->slices.empty()) {
+      for (const uint64_t id : policy.poisoned({step->slices[bits.below(step->slices.size())].sequence}, "/a")) live.erase(id);
       continue;
     }
     if (const auto misses = head.run(*step); !misses.empty()) {
@@ -493,6 +509,7 @@ size_t random_workload(uint64_t seed, bool with_faults) {
     for (const auto& slice : step->slices) {
       auto& s = live.at(slice.sequence);
       if (slice.position + slice.rows < s.log) continue;
+      if (with_faults && bits.below(60) == 0) continue; // It does not answer in time.
       if (s.log < s.target && bits.below(40) != 0) {
         policy.append(slice.sequence, s.log, s.log);
         ++s.log;
@@ -508,6 +525,7 @@ size_t random_workload(uint64_t seed, bool with_faults) {
 } // namespace
 
 TEST_CASE("every sequence finishes in a small memory budget, and the policy knows what the heads have cached", "[batch_policy]") {
+  // Like all that use random_workload: every plan is the one that sorting and walking through all sequences gives.
   for (uint64_t seed = 1; seed <= 400; ++seed) {
     INFO("seed " << seed);
     REQUIRE(random_workload(seed, false) > 0);
@@ -519,6 +537,32 @@ TEST_CASE("every sequence finishes although steps fail and heads and schedulers 
     INFO("seed " << seed);
     REQUIRE(random_workload(seed, true) > 0);
   }
+}
+
+TEST_CASE("a waiting sequence for which there is no room is not overtaken by others that wait", "[batch_policy]") {
+  auto limits = roomy;
+  limits.cache_positions_max = 20;
+  batch_policy policy(limits);
+  prefill(policy, 1, 8);
+  policy.append(1, 8, 0);
+  policy.join(generation(2, 15)); // Too long beside the first,
+  policy.join(generation(3, 2));  // unlike this one.
+  CHECK(run(policy).slices == slices{{1, 8, 1, 1}});
+  policy.leave(1);
+  CHECK(run(policy).slices == slices{{2, 0, 8, 0}, {3, 0, 2, 1}});
+}
+
+TEST_CASE("who was preempted does not begin again in the same step", "[batch_policy]") {
+  auto limits = roomy;
+  limits.cache_positions_max = 12;
+  batch_policy policy(limits);
+  prefill(policy, 1, 4);
+  prefill(policy, 2, 4);
+  policy.append(2, 4, 0);
+  policy.join(generation(3, 8, 5)); // For this one the last one is preempted; it would be next in this step.
+  const auto step = run(policy);
+  CHECK(step.slices == slices{{3, 0, 8, 1}});
+  CHECK(step.released == ids{2});
 }
 
 TEST_CASE("a sequence whose steps are late is given up much later than one whose steps fail", "[batch_policy]") {

@@ -1,0 +1,265 @@
+#pragma once
+// The rules of batch_policy.hpp once more, as plainly as they can be written: every plan sorts all sequences and walks through them.
+// And a policy that asks both and demands the same answers.
+#include "actors/scheduling/batch_policy.hpp"
+#include "support/catch.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+namespace troupe::testing {
+
+class plain_batch_policy {
+public:
+  explicit plain_batch_policy(batch_limits limits) : limits_(limits) {}
+
+  void join(const joining_sequence& sequence) {
+    const bool is_new = !all_.contains(sequence.id);
+    auto& e = all_[sequence.id];
+    if (sequence.tokens.size() < e.tokens.size()) return;
+    if (is_new) {
+      e.arrival = ++arrivals_;
+      e.last_served = steps_;
+      released_.erase(sequence.id);
+    }
+    const auto newest = uint32_t(sequence.tokens.size()) - 1;
+    e.tokens = sequence.tokens;
+    e.cached = std::min(sequence.cached, newest);
+    e.logits_from = std::min(sequence.logits_from, newest);
+    e.hidden = sequence.wants_hidden_states;
+    e.priority = sequence.priority;
+    e.awaits = false;
+    e.asks = 0;
+  }
+  void append(uint64_t id, uint32_t position, uint32_t token) {
+    if (!all_.contains(id) || all_[id].tokens.size() != position) return;
+    auto& e = all_[id];
+    e.tokens.push_back(token);
+    e.logits_from = position;
+    e.awaits = false;
+    e.asks = 0;
+  }
+  void leave(uint64_t id) {
+    if (all_.erase(id) > 0) released_.insert(id);
+  }
+  bool awaits_tokens() const {
+    return std::any_of(all_.begin(), all_.end(), [](const auto& one) { return one.second.awaits; });
+  }
+  std::vector<uint64_t> ask_again() {
+    std::vector<uint64_t> silent;
+    for (auto& [id, e] : all_) {
+      if (!e.awaits) continue;
+      e.awaits = false;
+      e.cached = std::min(e.cached, uint32_t(e.tokens.size()) - 1);
+      if (++e.asks > batch_policy::asks_max) silent.push_back(id);
+    }
+    for (const auto id : silent) leave(id);
+    return silent;
+  }
+
+  std::optional<planned_step> plan() {
+    planned_step step;
+    planned_.clear();
+    preempted_.clear();
+    if (doubted_) add_healthy(step);
+    const bool is_turn_of_doubtful = step.slices.empty();
+    for (const auto id : in_order())
+      if (is_turn_of_doubtful && step.slices.empty() && is_doubtful(id)) add(id, step);
+    doubted_ = is_turn_of_doubtful && !step.slices.empty();
+    if (step.slices.empty()) add_healthy(step);
+    for (const auto id : released_)
+      if (!planned_.contains(id)) step.released.push_back(id);
+    if (step.slices.empty() && step.released.empty()) return std::nullopt;
+    ++steps_;
+    return step;
+  }
+
+  void succeeded(const planned_step& step) {
+    for (const auto id : step.released) released_.erase(id);
+    for (const auto& s : step.slices) {
+      if (!all_.contains(s.sequence)) continue;
+      auto& e = all_[s.sequence];
+      released_.erase(s.sequence);
+      e.cached = s.position + s.rows;
+      e.last_served = steps_;
+      e.failures = e.lates = 0;
+      if (e.cached > e.poisoned_from) e.poisonings = e.poisonings_here = 0;
+      e.awaits = e.cached == e.tokens.size();
+    }
+  }
+  void missed(const std::vector<std::pair<uint64_t, uint32_t>>& misses) {
+    for (const auto& [id, held] : misses)
+      if (all_.contains(id)) all_[id].cached = std::min(all_[id].cached, held);
+  }
+  std::vector<uint64_t> poisoned(const std::vector<uint64_t>& suspects, const std::string& path) {
+    std::vector<uint64_t> given_up;
+    for (const auto id : suspects) {
+      if (!all_.contains(id)) continue;
+      auto& e = all_[id];
+      if (e.poisoned_at != path) e.poisonings_here = 0;
+      e.poisoned_at = path;
+      e.poisoned_from = std::max(e.poisonings > 0 ? e.poisoned_from : 0, e.cached);
+      if (++e.poisonings_here >= batch_policy::poisonings_max || ++e.poisonings >= batch_policy::failures_max) given_up.push_back(id);
+      if (e.poisonings >= 2) e.cached = 0;
+    }
+    for (const auto id : given_up) leave(id);
+    return given_up;
+  }
+  std::vector<uint64_t> failed(const planned_step& step, bool was_late) {
+    std::vector<uint64_t> given_up;
+    for (const auto& s : step.slices) {
+      if (!all_.contains(s.sequence)) continue;
+      auto& e = all_[s.sequence];
+      ++e.failures;
+      e.lates += was_late;
+      e.last_served = steps_;
+      const bool is_enough = e.failures - e.lates >= batch_policy::failures_max || e.failures >= batch_policy::lates_max;
+      if (step.slices.size() == 1 && is_enough) given_up.push_back(s.sequence);
+    }
+    for (const auto id : given_up) leave(id);
+    return given_up;
+  }
+
+private:
+  struct entry {
+    std::vector<uint32_t> tokens;
+    uint32_t cached = 0, logits_from = 0, failures = 0, lates = 0, asks = 0;
+    uint32_t poisonings = 0, poisonings_here = 0, poisoned_from = 0;
+    std::string poisoned_at;
+    bool hidden = false, awaits = false;
+    int64_t priority = 0;
+    uint64_t arrival = 0, last_served = 0;
+  };
+
+  bool is_doubtful(uint64_t id) { return all_[id].failures >= batch_policy::failures_alone; }
+
+  /// All that are ready, in the order of service.
+  std::vector<uint64_t> in_order() {
+    std::vector<std::tuple<int64_t, int64_t, uint64_t, uint64_t>> keys;
+    for (const auto& [id, e] : all_) {
+      if (e.awaits || e.cached == e.tokens.size()) continue;
+      const int64_t prefill = e.tokens.size() - e.cached > 1 ? 64 : 0;
+      keys.emplace_back(int64_t(e.last_served) + prefill - 64 * e.priority, -e.priority, e.arrival, id);
+    }
+    std::sort(keys.begin(), keys.end());
+    std::vector<uint64_t> ids;
+    for (const auto& key : keys) ids.push_back(std::get<3>(key));
+    return ids;
+  }
+
+  void add_healthy(planned_step& step) {
+    bool may_begin = true;
+    for (const auto id : in_order()) {
+      if (is_doubtful(id) || preempted_.contains(id)) continue;
+      const bool is_running = all_[id].cached > 0;
+      if (!is_running && !may_begin) continue;
+      const bool is_full = step.tokens.size() >= limits_.step_rows_max;
+      if (!is_full && !add(id, step) && !is_running) may_begin = false;
+    }
+  }
+
+  bool add(uint64_t id, planned_step& step) {
+    auto& e = all_[id];
+    uint32_t logits_left = limits_.logits_rows_max;
+    for (const auto& s : step.slices) logits_left -= s.logits_rows;
+    const auto size = uint32_t(e.tokens.size());
+    uint32_t rows = std::min({size - e.cached, limits_.prefill_chunk, limits_.step_rows_max - uint32_t(step.tokens.size())});
+    rows = std::min(rows, (e.logits_from > e.cached ? e.logits_from - e.cached : 0) + logits_left);
+    if (rows == 0 || !make_room(id)) return false;
+    planned_.insert(id);
+    const uint32_t end = e.cached + rows;
+    step.slices.push_back({id, e.cached, rows, end > e.logits_from ? end - std::max(e.logits_from, e.cached) : 0});
+    step.tokens.insert(step.tokens.end(), e.tokens.begin() + e.cached, e.tokens.begin() + end);
+    step.observe_hidden_states |= e.hidden;
+    step.has_prefill |= size - e.cached > 1;
+    return true;
+  }
+
+  bool make_room(uint64_t for_id) {
+    const auto rank = [this](uint64_t id) { return std::make_pair(-all_[id].priority, all_[id].arrival); };
+    uint64_t wanted = all_[for_id].tokens.size();
+    std::vector<uint64_t> others;
+    for (const auto& [id, e] : all_) {
+      if (id == for_id || (e.cached == 0 && !planned_.contains(id))) continue;
+      wanted += e.tokens.size();
+      if (!planned_.contains(id) && rank(for_id) < rank(id)) others.push_back(id);
+    }
+    std::sort(others.begin(), others.end(), [&](auto a, auto b) { return rank(b) < rank(a); });
+    size_t last = 0;
+    for (; last < others.size() && wanted > limits_.cache_positions_max; ++last) wanted -= all_[others[last]].tokens.size();
+    if (wanted > limits_.cache_positions_max) return false;
+    for (size_t i = 0; i < last; ++i) {
+      all_[others[i]].cached = 0;
+      preempted_.insert(others[i]);
+      released_.insert(others[i]);
+    }
+    return true;
+  }
+
+  batch_limits limits_;
+  std::map<uint64_t, entry> all_;
+  std::set<uint64_t> released_, planned_, preempted_;
+  uint64_t arrivals_ = 0, steps_ = 0;
+  bool doubted_ = false;
+};
+
+/// Asks both, and demands the same answers.
+class compared_policy {
+public:
+  explicit compared_policy(batch_limits limits) : real_(limits), plain_(limits) {}
+
+  void join(const joining_sequence& sequence) {
+    real_.join(sequence);
+    plain_.join(sequence);
+  }
+  void append(uint64_t id, uint32_t position, uint32_t token) {
+    real_.append(id, position, token);
+    plain_.append(id, position, token);
+  }
+  void leave(uint64_t id) {
+    real_.leave(id);
+    plain_.leave(id);
+  }
+  std::vector<uint64_t> ask_again() { return same(real_.ask_again(), plain_.ask_again()); }
+  std::optional<planned_step> plan() {
+    REQUIRE(real_.awaits_tokens() == plain_.awaits_tokens());
+    auto step = real_.plan();
+    const auto wanted = plain_.plan();
+    REQUIRE(step.has_value() == wanted.has_value());
+    if (!step) return step;
+    REQUIRE(step->slices == wanted->slices);
+    REQUIRE(step->tokens == wanted->tokens);
+    REQUIRE(step->released == wanted->released);
+    REQUIRE(step->observe_hidden_states == wanted->observe_hidden_states);
+    REQUIRE(step->has_prefill == wanted->has_prefill);
+    return step;
+  }
+  void succeeded(const planned_step& step) {
+    real_.succeeded(step);
+    plain_.succeeded(step);
+  }
+  void missed(const std::vector<std::pair<uint64_t, uint32_t>>& misses) {
+    real_.missed(misses);
+    plain_.missed(misses);
+  }
+  std::vector<uint64_t> poisoned(const std::vector<uint64_t>& suspects, const std::string& path) {
+    return same(real_.poisoned(suspects, path), plain_.poisoned(suspects, path));
+  }
+  std::vector<uint64_t> failed(const planned_step& step, bool was_late = false) {
+    return same(real_.failed(step, was_late), plain_.failed(step, was_late));
+  }
+  bool awaits_tokens() const { return real_.awaits_tokens(); }
+
+private:
+  static std::vector<uint64_t> same(std::vector<uint64_t> real, const std::vector<uint64_t>& wanted) {
+    REQUIRE(real == wanted);
+    return real;
+  }
+
+  batch_policy real_;
+  plain_batch_policy plain_;
+};
+
+} // namespace troupe::testing
