@@ -47,10 +47,12 @@ private:
 TEST_CASE("the smallest CPU quota on the path of groups counts, in cgroup v2", "[processors]") {
   fake_root root;
   root.v2("/a/b/c").put("sys/fs/cgroup/a/b/c/cpu.max", "max 100000\n").put("sys/fs/cgroup/a/b/cpu.max", "150000 100000\n")
-    .put("sys/fs/cgroup/a/cpu.max", "30000 10000\n").put("sys/fs/cgroup/other/cpu.max", "1000 100000\n");
+    .put("sys/fs/cgroup/a/cpu.max", "12500 10000\n").put("sys/fs/cgroup/other/cpu.max", "1000 100000\n");
   REQUIRE(root.quota());
-  CHECK(root.quota()->processors == 1.5);
-  CHECK(root.quota()->setting == "cpu.max of /a/b");
+  CHECK(root.quota()->processors == 1.25);
+  CHECK(root.quota()->setting == "cpu.max of /a");
+  root.put("sys/fs/cgroup/a/b/c/cpu.max", "75000 100000\n");
+  CHECK(root.quota()->processors == 0.75);
 }
 
 TEST_CASE("the smallest CPU quota on the path of groups counts, in cgroup v1", "[processors]") {
@@ -80,7 +82,7 @@ TEST_CASE("in a container, whose mount begins at its own group, the group is fou
   }
   SECTION("a group outside of what is mounted: the top of the mount counts") {
     fake_root root;
-    root.v2("/../elsewhere", "/").put("sys/fs/cgroup/cpu.max", "120000 100000");
+    root.v2("/../elsewhere", "/").put("sys/fs/cgroup/cpu.max", "120000 100000").put("sys/fs/elsewhere/cpu.max", "10000 100000");
     REQUIRE(root.quota());
     CHECK(root.quota()->processors == 1.2);
   }

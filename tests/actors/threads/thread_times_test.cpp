@@ -29,11 +29,12 @@ TEST_CASE("a thread that waits for a processor is starved as long as it waits, a
 TEST_CASE("a wait that is going on counts from look to look, and not once more when it is over", "[thread_times]") {
   starvation account;
   account.add(0ms, {times(0ms, 0ms, true)});
-  CHECK(account.add(100ms, {times(10ms, 0ms, true)}) == 0ms); // Then it waits for 330 ms, of which 90 have passed.
+  CHECK(account.add(100ms, {times(10ms, 0ms, true)}) == 0ms); // Then it waits for 230 ms, of which 90 have passed.
   CHECK(account.add(100ms, {times(10ms, 0ms, true)}) == 100ms);
   CHECK(account.add(100ms, {times(10ms, 0ms, true)}) == 100ms);
-  CHECK(account.add(100ms, {times(70ms, 330ms, true)}) == 100ms); // 130 are left, no more than there was time.
-  CHECK(account.add(100ms, {times(170ms, 330ms, true)}) == 0ms);
+  CHECK(account.add(100ms, {times(70ms, 230ms, true)}) == 30ms); // What was not counted yet.
+  CHECK(account.add(100ms, {times(170ms, 230ms, true)}) == 0ms);
+  CHECK(account.add(100ms, {times(170ms, 630ms, true)}) == 100ms); // No more than there was time.
 }
 
 TEST_CASE("a thread that was stopped or waits for the disk is held up, one that blocks or sleeps is not", "[thread_times]") {
