@@ -103,15 +103,18 @@ std::vector<uint64_t> request_tracker::pending() const {
 
 void request_tracker::send_waiting() {
   if (!sequences_) return;
-  for (const uint64_t id : std::exchange(unsent_, {})) {
+  while (!unsent_.empty()) { // One that cannot be sent, because there is no memory, stays among them with those that follow.
+    const uint64_t id = *unsent_.begin();
     auto& state = requests_.at(id);
     if (state.cancelled) {
+      unsent_.erase(id);
       finish(id, finish_reason::cancelled, {}, {});
       continue;
     }
-    state.sent = true;
     state.request.set_attempt(state.request.attempt() + 1);
     self_->send(sequences_, state.request, caf::strong_actor_ptr(self_.ptr()->ctrl()));
+    state.sent = true;
+    unsent_.erase(id);
   }
 }
 

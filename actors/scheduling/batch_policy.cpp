@@ -220,7 +220,7 @@ void batch_policy::succeeded(const planned_step& step) {
     e->cached = end;
     e->computed_most = std::max(e->computed_most, end);
     e->last_served = steps_;
-    e->failures = e->lates = 0;
+    if (end > e->starved_from) e->failures = e->lates = e->starved_from = 0;
     if (end > e->poisoned_from) e->poisonings = e->poisonings_here = 0;
     e->awaits_token = end == e->tokens.size();
     file(*e);
@@ -259,14 +259,15 @@ std::vector<uint64_t> batch_policy::poisoned(const std::vector<uint64_t>& suspec
   return given_up;
 }
 
-std::vector<uint64_t> batch_policy::failed(const planned_step& step, bool was_late) {
+std::vector<uint64_t> batch_policy::failed(const planned_step& step, failure why) {
   std::vector<uint64_t> given_up;
   for (const auto& slice : step.slices) {
     auto* found = find(slice.sequence);
     if (!found) continue;
     auto& e = *found;
     ++e.failures;
-    e.lates += was_late;
+    e.lates += why == failure::late;
+    if (why == failure::out_of_memory) e.starved_from = std::max(e.starved_from, slice.position);
     e.last_served = steps_; // It had its turn.
     file(e);
     const bool is_enough = e.failures - e.lates >= failures_max || e.failures >= lates_max;

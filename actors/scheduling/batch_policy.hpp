@@ -65,7 +65,8 @@ struct planned_step {
 ///   for which there is no room in a step is not overtaken by other waiting ones: they might keep it from its room for ever.
 /// - A step that fails and blames no actor and no sequence counts against all its sequences. After two in a row a sequence is
 ///   doubtful and runs alone, every other step, so that the others go on; after failures_max in a row it is blamed itself
-///   and given up. A step that ends well clears the count.
+///   and given up. A step that ends well clears the count; where memory was lacking, one that gets past the position at which it was,
+///   because the rows before it are only replayed in the memory that was given back.
 /// - A step that is late counts less: lates_max in a row are too many. Messages that are lost make a step late, for which no
 ///   sequence is to blame; and a request that makes actors throw does not make steps late, it makes them fail.
 /// - A sequence whose rows came out of an actor with a NaN or an infinity is poisoned. Poisoned poisonings_max times in a row at
@@ -74,6 +75,7 @@ struct planned_step {
 ///   second it runs again from its first token, since the non-finite values may be in its caches.
 class batch_policy {
 public:
+  enum class failure : uint8_t { unknown, late, out_of_memory };
   static constexpr uint32_t failures_alone = 2, failures_max = 8, lates_max = 32, poisonings_max = 3, asks_max = 4;
 
   explicit batch_policy(batch_limits limits) : limits_(limits) {}
@@ -105,9 +107,9 @@ public:
   bool is_known_poisoned(const std::vector<uint64_t>& suspects, const std::string& path) const;
   /// The step ended because rows of these sequences were not finite at `path`. Returns those given up: they have been removed.
   std::vector<uint64_t> poisoned(const std::vector<uint64_t>& suspects, const std::string& path);
-  /// The step failed for an unknown reason; `was_late`: it did not end, its deadline has passed. Returns those given up: they
-  /// have been removed.
-  std::vector<uint64_t> failed(const planned_step& step, bool was_late = false);
+  /// The step failed, and blames nobody; `late`: it did not end, its deadline has passed. Returns those given up: they have been
+  /// removed.
+  std::vector<uint64_t> failed(const planned_step& step, failure why = failure::unknown);
 
   size_t sequences() const { return entries_.size(); }
   uint64_t rows_replayed() const { return rows_replayed_; }
@@ -136,6 +138,7 @@ private:
     int32_t priority = 0;
     uint64_t arrival = 0, last_served = 0;
     uint32_t failures = 0, lates = 0; // Steps in a row that failed for any reason, and those of them that were late.
+    uint32_t starved_from = 0; // The highest position at which one of them began that got no memory.
     uint32_t asks = 0; // How often it was asked again for the token that it owes.
     uint32_t poisonings = 0, poisonings_here = 0; // In a row, and in a row at the same actor.
     uint32_t poisoned_from = 0;                   // The highest position at which one of those slices began.

@@ -88,12 +88,13 @@ void step_lost(scheduler_pointer self) {
 }
 
 /// The step will not be finished, and no actor or request in particular is to blame.
-void step_failed(scheduler_pointer self, bool was_late = false, const std::string& why = {}) {
+void step_failed(scheduler_pointer self, batch_policy::failure kind = batch_policy::failure::unknown, const std::string& why = {}) {
   auto& st = self->state;
   const auto planned = std::move(st.step->plan);
   st.step.reset();
   st.stats.set_faults(st.stats.faults() + 1);
-  const auto given_up = st.policy.failed(planned, was_late);
+  const auto given_up = st.policy.failed(planned, kind);
+  const bool was_late = kind == batch_policy::failure::late;
   const std::string what = was_late ? "took too long " : "failed ";
   const auto times = was_late ? batch_policy::lates_max : batch_policy::failures_max;
   fail(self, given_up, "running this request " + what + std::to_string(times) + " times in a row" + why);
@@ -176,7 +177,7 @@ void on_step_fault(scheduler_pointer self, const v1::StepFault& fault) {
     return pump(self);
   }
   case v1::FAULT_KIND_BAD_SHAPE: replace(self, culprit(self, fault), "its answer had a wrong shape"); return step_failed(self);
-  case v1::FAULT_KIND_OUT_OF_MEMORY: return step_failed(self, false, ": out of memory in " + fault.path());
+  case v1::FAULT_KIND_OUT_OF_MEMORY: return step_failed(self, batch_policy::failure::out_of_memory, ": out of memory in " + fault.path());
   default: return step_failed(self);
   }
 }
@@ -214,7 +215,7 @@ void blame(scheduler_pointer self) {
   // Others than before hang: that does not mean that the machine is slow, and no request is to blame.
   if (are_new) return step_lost(self);
   ++st.late_in_a_row;
-  step_failed(self, true);
+  step_failed(self, batch_policy::failure::late);
 }
 
 void on_tick(scheduler_pointer self) {

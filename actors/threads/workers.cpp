@@ -50,6 +50,9 @@ void require_threads(uint32_t count) {
   } catch (const std::system_error& error) {
     end();
     throw std::system_error(error.code(), "cannot create " + std::to_string(count) + " threads");
+  } catch (...) {
+    end();
+    throw;
   }
   end();
 }

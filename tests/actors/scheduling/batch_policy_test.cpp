@@ -282,6 +282,29 @@ TEST_CASE("after two failures in a row sequences run alone, and the one that kee
   CHECK(run(policy).released == ids{2});
 }
 
+TEST_CASE("a sequence whose later rows get no memory is given up, although the rows before them are replayed each time", "[batch_policy]") {
+  batch_policy policy(roomy);
+  policy.join(generation(1, 200));
+  const uint32_t from = 2 * roomy.prefill_chunk;
+  REQUIRE(from < 200);
+  ids given_up;
+  uint32_t failures = 0, steps = 0;
+  for (; given_up.empty() && steps < 100; ++steps) {
+    const auto step = next(policy);
+    REQUIRE(step.slices.size() == 1);
+    const auto slice = step.slices.front();
+    if (slice.position + slice.rows <= from) {
+      policy.succeeded(step);
+      continue;
+    }
+    ++failures;
+    given_up = policy.failed(step, batch_policy::failure::out_of_memory);
+    policy.missed({{1, 0}}); // The head has given its caches back.
+  }
+  CHECK(given_up == ids{1});
+  CHECK(failures == batch_policy::failures_max);
+}
+
 TEST_CASE("a sequence is given up only for steps that it fails alone", "[batch_policy]") {
   batch_policy policy(roomy);
   for (const uint64_t id : {1, 2}) policy.join(generation(id, 4));
@@ -491,7 +514,7 @@ size_t random_workload(uint64_t seed, bool with_faults) {
     check_shape(*step, limits, live);
     if (with_faults && bits.below(200) == 0) head.held.clear(); // The head was restarted.
     if (with_faults && bits.below(12) == 0) {
-      const auto given_up = policy.failed(*step, bits.below(3) == 0);
+      const auto given_up = policy.failed(*step, batch_policy::failure(bits.below(3)));
       for (const uint64_t id : given_up) live.erase(id); // Allowed, if very unlikely.
       continue;
     }
@@ -568,8 +591,8 @@ TEST_CASE("who was preempted does not begin again in the same step", "[batch_pol
 TEST_CASE("a sequence whose steps are late is given up much later than one whose steps fail", "[batch_policy]") {
   batch_policy policy({.step_rows_max = 8, .prefill_chunk = 8, .logits_rows_max = 8, .cache_positions_max = 64});
   policy.join({.id = 1, .tokens = {7}});
-  for (uint32_t i = 1; i < batch_policy::lates_max; ++i) REQUIRE(policy.failed(*policy.plan(), true).empty());
-  CHECK(policy.failed(*policy.plan(), true) == std::vector<uint64_t>{1});
+  for (uint32_t i = 1; i < batch_policy::lates_max; ++i) REQUIRE(policy.failed(*policy.plan(), batch_policy::failure::late).empty());
+  CHECK(policy.failed(*policy.plan(), batch_policy::failure::late) == std::vector<uint64_t>{1});
 }
 
 TEST_CASE("a sequence that was asked for its token asks_max times in vain is removed", "[batch_policy]") {

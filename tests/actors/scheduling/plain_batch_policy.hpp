@@ -84,7 +84,7 @@ public:
       released_.erase(s.sequence);
       e.cached = s.position + s.rows;
       e.last_served = steps_;
-      e.failures = e.lates = 0;
+      if (e.cached > e.starved_from) e.failures = e.lates = e.starved_from = 0;
       if (e.cached > e.poisoned_from) e.poisonings = e.poisonings_here = 0;
       e.awaits = e.cached == e.tokens.size();
     }
@@ -107,13 +107,14 @@ public:
     for (const auto id : given_up) leave(id);
     return given_up;
   }
-  std::vector<uint64_t> failed(const planned_step& step, bool was_late) {
+  std::vector<uint64_t> failed(const planned_step& step, batch_policy::failure why) {
     std::vector<uint64_t> given_up;
     for (const auto& s : step.slices) {
       if (!all_.contains(s.sequence)) continue;
       auto& e = all_[s.sequence];
       ++e.failures;
-      e.lates += was_late;
+      e.lates += why == batch_policy::failure::late;
+      if (why == batch_policy::failure::out_of_memory) e.starved_from = std::max(e.starved_from, s.position);
       e.last_served = steps_;
       const bool is_enough = e.failures - e.lates >= batch_policy::failures_max || e.failures >= batch_policy::lates_max;
       if (step.slices.size() == 1 && is_enough) given_up.push_back(s.sequence);
@@ -125,7 +126,7 @@ public:
 private:
   struct entry {
     std::vector<uint32_t> tokens;
-    uint32_t cached = 0, logits_from = 0, failures = 0, lates = 0, asks = 0;
+    uint32_t cached = 0, logits_from = 0, failures = 0, lates = 0, starved_from = 0, asks = 0;
     uint32_t poisonings = 0, poisonings_here = 0, poisoned_from = 0;
     std::string poisoned_at;
     bool hidden = false, awaits = false;
@@ -247,8 +248,8 @@ public:
   std::vector<uint64_t> poisoned(const std::vector<uint64_t>& suspects, const std::string& path) {
     return same(real_.poisoned(suspects, path), plain_.poisoned(suspects, path));
   }
-  std::vector<uint64_t> failed(const planned_step& step, bool was_late = false) {
-    return same(real_.failed(step, was_late), plain_.failed(step, was_late));
+  std::vector<uint64_t> failed(const planned_step& step, batch_policy::failure why = batch_policy::failure::unknown) {
+    return same(real_.failed(step, why), plain_.failed(step, why));
   }
   bool awaits_tokens() const { return real_.awaits_tokens(); }
 
