@@ -22,8 +22,9 @@ TROUPE_INLINE u8x64 codes_of_word(const uint8_t* block) {
     return shift_pairs<-2 * (Word % 4)>(load_codes(block + 64 * (Word / 4))) & all_bytes(3);
   } else {
     static_assert(CodeBits == 6);
-    const u8x64 low = codes_of_word<4, Word>(block);
-    return low | (shift_pairs<4 - 2 * (Word % 4)>(load_codes(block + 64 * (4 + Word / 4))) & all_bytes(48));
+    const u8x64 both = load_codes(block + 64 * (Word % 4));
+    const u8x64 low = (Word < 4 ? both : shift_pairs<-4>(both)) & all_bytes(15);
+    return low | (shift_pairs<4 - 2 * (Word % 4)>(load_codes(block + 256 + 64 * (Word / 4))) & all_bytes(48));
   }
 }
 
@@ -42,7 +43,7 @@ TROUPE_INLINE const uint8_t* record_of(const uint8_t* scales, uint32_t block) {
 }
 template <class Format>
 TROUPE_INLINE const uint8_t* run_of(const uint8_t* record, uint32_t block, uint32_t part, uint32_t width) {
-  return record + scales_of_runs(Format::scaling) + (block % 8 * parts_of<Format> + part) * width;
+  return record + scales_of_runs(Format::scaling) + block % 8 * (uint32_t(parts_of<Format>) * width) + part * width;
 }
 
 /// The scales of part `Part` of block `block`.
