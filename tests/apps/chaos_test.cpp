@@ -288,7 +288,7 @@ TEST_CASE("whatever is killed, hangs or answers NaN, a training run ends with th
   const auto html = temporary_path(".html"), junit = temporary_path(".xml");
   const auto plan = plan_file(R"(
     {"name": "a head", "selector": {"path": "/replica/0/layer/1/head/0"}, "trigger": {"nth_message": 60}, "effect": {"kill": {}}},
-    {"name": "a shard", "selector": {"path": "/replica/0/layer/0/shard/1"}, "trigger": {"nth_message": 140}, "effect": {"throw": {}}},
+    {"name": "a shard", "selector": {"path": "/replica/0/layer/0/shard/1"}, "trigger": {"nth_message": 90}, "effect": {"throw": {}}},
     {"name": "NaN", "selector": {"from": "/replica/0/layer/1/head/1", "message": "HeadPassResult"}, "trigger": {"nth_message": 19},
      "effect": {"not_a_number": {}}},
     {"name": "the trainer", "selector": {"path": "/trainer"}, "trigger": {"nth_message": 300}, "effect": {"kill": {}}},
