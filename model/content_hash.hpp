@@ -1,6 +1,5 @@
 #pragma once
-// 64 bits that stand for some bytes: to notice that a file was changed or damaged. Not against somebody who wants to deceive:
-// who can choose the data can also choose another token file.
+// 64 bits that stand for some bytes: to notice that a file was changed or damaged. Not against somebody who wants to deceive.
 #include <array>
 #include <cstddef>
 #include <cstdint>

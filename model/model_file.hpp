@@ -26,7 +26,7 @@ struct model_file {
   std::vector<std::shared_ptr<const input_file>> files;       // What the tensors are in.
 
   // For saving it as a folder or exporting it (model/families).
-  std::vector<published_tensor> published; // Every published tensor that the views are of.
+  std::vector<published_tensor> published; // Every published tensor that those of `tensors` are of.
   std::string config;                      // The text of config.json; empty for a GGUF file.
   rope_kind gguf_rope = rope_kind::none;   // What GGUF files of this family have, whatever `spec` has.
 };

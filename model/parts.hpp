@@ -54,13 +54,13 @@ private:
 /// thread-safe.
 struct part_scratch {
   product_input input;
-  row_buffer query;      // One head's: [rows, group * head_dim]
-  row_buffer key, value; // [rows, head_dim]
-  std::vector<float> turn;       // The rotation of one position, from rope_table::turn_at().
-  std::vector<float> weights;    // For attend().
-  std::vector<float> sums;       // Of the weights of each query: [rows * group]
-  row_buffer up;         // The ungated half of a feed-forward: [rows, inner_range.count]
-  row_buffer row;        // One learned position: [width]
+  row_buffer query;           // One head's: [rows, group * head_dim]
+  row_buffer key, value;      // [rows, head_dim]
+  std::vector<float> turn;    // The rotation of one position, from rope_table::turn_at().
+  std::vector<float> weights; // For attend().
+  std::vector<float> sums;    // Of the weights of each query: [rows * group]
+  row_buffer up;              // The ungated half of a feed-forward: [rows, inner_range.count]
+  row_buffer row;             // One learned position: [width]
 };
 
 struct norm_weights {

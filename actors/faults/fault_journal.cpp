@@ -28,7 +28,7 @@ void fault_journal::actor_ended(const std::string& path, uint32_t incarnation, c
   one.set_ended_ms(now_ms);
   one.set_reason(reason);
   ended_.insert(known.mapped());
-  if (path.starts_with(paths::sequences + "/")) started_.erase(path);
+  if (paths::is_sequence(path)) started_.erase(path);
 }
 
 void fault_journal::injected(const v1::Fault& fault, const std::string& path, const passing_message* message,

@@ -56,9 +56,10 @@ private:
 
   std::vector<v1::FaultInjection> injections_;
   std::vector<open_injection> open_;
-  std::map<uint64_t, v1::ActorIncarnation> incarnations_; // In the order of their starts. Beyond incarnations_max the oldest of those
-  std::set<uint64_t> ended_;                              // that have ended is forgotten.
-  std::map<std::pair<std::string, uint32_t>, uint64_t> running_; // By path and incarnation: those that have not ended.
+  // By number, in the order of their starts. Beyond incarnations_max the oldest of those that have ended is forgotten.
+  std::map<uint64_t, v1::ActorIncarnation> incarnations_;
+  std::set<uint64_t> ended_; // Numbers of those that have ended.
+  std::map<std::pair<std::string, uint32_t>, uint64_t> running_; // By path and incarnation: numbers of those that have not ended.
   std::map<std::string, uint32_t> started_; // Incarnations so far, by path; not of sequences that have ended, which have one each.
   std::map<uint64_t, uint32_t> sent_;       // Positions so far, by request.
   uint64_t starts_ = 0, restarts_ = 0, messages_ = 0, rows_ = 0, rows_replayed_ = 0, steps_ = 0;

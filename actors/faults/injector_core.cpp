@@ -114,7 +114,7 @@ void injector_core::on_target_ended(const target_ended& news) {
   members_.erase(it);
   end_proxy(ended.proxy, news.reason);
   // A sequence has no successor at its path.
-  if (!ended.path.starts_with(paths::sequences + "/")) former_[ended.path] = std::move(ended.target);
+  if (!paths::is_sequence(ended.path)) former_[ended.path] = std::move(ended.target);
 }
 
 /// A message that begins everything: a request, or an order of a training run.

@@ -7,7 +7,6 @@
 #include <cmath>
 #include <fstream>
 #include <google/protobuf/util/json_util.h>
-#include <iterator>
 #include <set>
 
 namespace troupe {

@@ -30,6 +30,7 @@ inline std::string head(const std::string& layer_path, uint32_t index) {
 inline std::string shard(const std::string& owner_path, uint32_t index) {
   return owner_path + "/shard/" + std::to_string(index);
 }
+inline bool is_sequence(const std::string& path) { return path.starts_with(sequences + "/"); }
 /// The supervisor of everything at and below `path`.
 inline std::string supervisor(const std::string& path) { return path + "/supervisor"; }
 

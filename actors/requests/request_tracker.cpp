@@ -288,7 +288,7 @@ void request_tracker::on_liveness_reply(const v1::LivenessReply& reply) {
 
 void request_tracker::on_tick() {
   ticking_ = false;
-  const bool counts = ran_.look(self_.ptr(), liveness_tick_interval) >= liveness_tick_interval / 2;
+  const bool counts = ran_.tick_counts(self_.ptr(), liveness_tick_interval);
   bool any_overdue = requests_.size() > served_.size() && overdue(others_quiet_);
   std::vector<uint64_t> lost;
   for (const auto& [sequence, id] : served_) {

@@ -90,15 +90,13 @@ void batch_policy::append(uint64_t sequence, uint32_t position, uint32_t token) 
   file(*e);
 }
 
-void batch_policy::remove(uint64_t id) {
+void batch_policy::leave(uint64_t id) {
   const auto it = entries_.find(id);
   if (it == entries_.end()) return;
   unfile(it->second);
   entries_.erase(it);
   released_.insert(id);
 }
-
-void batch_policy::leave(uint64_t sequence) { remove(sequence); }
 
 std::vector<uint64_t> batch_policy::ask_again() {
   std::vector<uint64_t> silent;
@@ -109,7 +107,7 @@ std::vector<uint64_t> batch_policy::ask_again() {
     e.cached = std::min<uint32_t>(e.cached, uint32_t(e.tokens.size()) - 1);
     file(e);
   }
-  for (const uint64_t id : silent) remove(id);
+  for (const uint64_t id : silent) leave(id);
   return silent;
 }
 
@@ -255,7 +253,7 @@ std::vector<uint64_t> batch_policy::poisoned(const std::vector<uint64_t>& suspec
     if (e.poisonings >= 2) e.cached = 0;
     file(e);
   }
-  for (const uint64_t id : given_up) remove(id);
+  for (const uint64_t id : given_up) leave(id);
   return given_up;
 }
 
@@ -273,7 +271,7 @@ std::vector<uint64_t> batch_policy::failed(const planned_step& step, failure why
     const bool is_enough = e.failures - e.lates >= failures_max || e.failures >= lates_max;
     if (step.slices.size() == 1 && is_enough) given_up.push_back(slice.sequence);
   }
-  for (const uint64_t id : given_up) remove(id);
+  for (const uint64_t id : given_up) leave(id);
   return given_up;
 }
 

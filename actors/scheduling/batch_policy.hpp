@@ -167,7 +167,6 @@ private:
   bool add_slice(entry& e, forming_step& step); // False: it gets no row of this step.
   void add_healthy(forming_step& step);
   void add_doubtful(forming_step& step);
-  void remove(uint64_t id);
 
   batch_limits limits_;
   std::map<uint64_t, entry> entries_;

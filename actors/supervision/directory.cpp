@@ -3,8 +3,6 @@
 #include "actors/supervision/failure.hpp"
 #include "actors/supervision/liveness.hpp"
 
-#include <algorithm>
-
 namespace troupe {
 namespace {
 
@@ -21,7 +19,7 @@ void tell_all(directory_ptr self, const std::string& path, const directory_state
       tell(self, subscriber, known);
 }
 
-// Monitors an actor once, however often it occurs as a holder and as a subscriber.
+// The paths that an actor holds or has subscribed to. Monitors it, once, from the first time on.
 std::set<std::string>& paths_of(directory_ptr self, const caf::strong_actor_ptr& actor) {
   const auto [it, is_new] = self->state.paths_of.try_emplace(actor->address());
   if (is_new)

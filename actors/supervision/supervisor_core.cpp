@@ -283,7 +283,7 @@ void supervisor_core::abandon_silent() {
   const auto time = now();
   if (next_tick_ > time)
     return;
-  const bool counts = ran_.look(self_, liveness_tick_interval) >= liveness_tick_interval / 2;
+  const bool counts = ran_.tick_counts(self_, liveness_tick_interval);
   std::vector<child*> late;
   bool any_owes = false;
   for (auto& c : children_) {

@@ -6,6 +6,8 @@
 #include "model/tokenizer/make_tokenizer.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 
 namespace troupe::testing {
 namespace {

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 constexpr uint32_t corruption_weight = 8;
 
 bool is_supervisor(const std::string& path) { return path.ends_with("/supervisor") || path == paths::sequences; }
-bool is_sequence(const std::string& path) { return path.starts_with(paths::sequences + "/"); }
+using paths::is_sequence;
 
 /// Observed on the way: sent once, for a client that wants them.
 bool is_for_client(const message_record& here) {

@@ -101,9 +101,7 @@ void begin(trainer_pointer self) {
   st.squares.clear();
   st.compute_ns = st.state_ns = 0;
   st.watch = {};
-  st.last_event = self->clock().now();
-  st.running = caf::timespan(0);
-  st.asked.reset();
+  note_event(self);
   expect_all(st, phase_kind::preparing);
   auto message = numbered<v1::BeginStep>(st);
   message.set_update(st.order.update());

@@ -35,15 +35,15 @@ public:
       running_.push_back({joined_, prompt});
     }
     while (const auto step = policy_.plan()) policy_.succeeded(*step);
-    policy_.join({.id = joined_++, .tokens = std::vector<uint32_t>(positions, 1), .logits_from = positions - 1});
+    // More than there is even when all others are gone: else it would preempt those that come in place of the first.
+    policy_.join({.id = joined_++, .tokens = std::vector<uint32_t>(positions + 1, 1), .logits_from = positions});
     for (uint64_t i = 1; i < waiting; ++i) policy_.join(sequence(joined_++));
   }
 
   /// All that decode get their next token and run.
   void decode() {
     for (auto& one : running_) policy_.append(one.id, one.tokens++, 1);
-    const auto step = policy_.plan();
-    policy_.succeeded(*step);
+    policy_.succeeded(policy_.plan().value());
   }
 
   /// One of those that decode ends, and another one joins that is to decode. Each of them is replaced after as many of these as there
@@ -56,8 +56,7 @@ public:
     another.tokens.push_back(1);
     another.cached = prompt;
     policy_.join(std::move(another));
-    const auto step = policy_.plan();
-    policy_.succeeded(*step);
+    policy_.succeeded(policy_.plan().value());
   }
 
 private:

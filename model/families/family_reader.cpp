@@ -290,8 +290,7 @@ decoder_sizes read_sizes(const model_source& source, const hyperparameters& para
   decoder_sizes sizes{};
   sizes.width = parameters.count(keys.width, width_bounds);
   sizes.layers = parameters.count(keys.layers, {1, 2048});
-  // 2^20 positions: tables of positions are made for all of them.
-  sizes.context_length = parameters.count(keys.context_length, {1, 1 << 20});
+  sizes.context_length = parameters.count(keys.context_length, {1, double(context_max)});
   const bool may_lack_feed_forward = parameters.is_hugging_face() && keys.feed_forward_times_width > 0;
   sizes.feed_forward = may_lack_feed_forward && !parameters.has(keys.feed_forward)
                            ? keys.feed_forward_times_width * sizes.width

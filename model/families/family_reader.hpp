@@ -154,5 +154,6 @@ rope_spec read_rope(const hyperparameters& parameters, tensor_lookup& tensors, r
 constexpr bounds width_bounds{8, 1 << 17};
 constexpr bounds epsilon_bounds{1e-20, 1};
 constexpr uint64_t vocabulary_max = 1 << 24;
+constexpr uint32_t context_max = 1 << 20; // Positions: tables of positions are made for all of them.
 
 } // namespace troupe

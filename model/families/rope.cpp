@@ -11,12 +11,11 @@ namespace {
 
 constexpr bounds base_bounds{1, 1e12};
 constexpr bounds factor_bounds{1e-3, 1e6};
-constexpr uint32_t context_max = 1 << 20;
 
 /// 1 + 0.1 ln(factor), the logarithm weighed by `weight`; the paper's magnitude, eq. 22.
 float magnitude_of(double factor, double weight = 1) { return factor <= 1 ? 1.0f : float(1 + 0.1 * weight * std::log(factor)); }
 
-/// What the publications have in common: names of keys, defaults.
+/// What the publications have in common, defaults too; the names of the keys are their own.
 yarn_spec read_yarn(const hyperparameters& parameters, const published_name& factor, const published_name& original,
                     const published_name& fast, const published_name& slow, float base, uint32_t context_length) {
   yarn_spec yarn;

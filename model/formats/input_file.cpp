@@ -41,11 +41,10 @@ input_file::identity input_file::identify(int descriptor) const {
           int64_t(facts.st_mtim.tv_nsec)};
 }
 
-input_file::input_file(const std::filesystem::path& path, kept between_reads) : path_(path), kept_(between_reads) {
+input_file::input_file(const std::filesystem::path& path, kept between_reads) : path_(path) {
   descriptor_guard opened{open_descriptor()};
   identity_ = identify(opened.descriptor);
-  size_ = identity_.size;
-  if (kept_ == kept::open) std::swap(descriptor_, opened.descriptor);
+  if (between_reads == kept::open) std::swap(descriptor_, opened.descriptor);
 }
 
 input_file::~input_file() {
@@ -53,16 +52,16 @@ input_file::~input_file() {
 }
 
 void input_file::require_unchanged() const {
-  const descriptor_guard again{kept_ == kept::closed ? open_descriptor() : -1};
-  if (identify(kept_ == kept::closed ? again.descriptor : descriptor_) != identity_)
+  const descriptor_guard again{descriptor_ < 0 ? open_descriptor() : -1};
+  if (identify(descriptor_ < 0 ? again.descriptor : descriptor_) != identity_)
     throw input_error(path_.string() + ": the file was changed while it was read");
 }
 
 void input_file::read(uint64_t offset, std::span<std::byte> out) const {
-  TROUPE_ASSERT(offset <= size_ && out.size() <= size_ - offset);
-  const descriptor_guard again{kept_ == kept::closed ? open_descriptor() : -1};
-  const int descriptor = kept_ == kept::closed ? again.descriptor : descriptor_;
-  if (kept_ == kept::closed && identify(descriptor) != identity_)
+  TROUPE_ASSERT(offset <= size() && out.size() <= size() - offset);
+  const descriptor_guard again{descriptor_ < 0 ? open_descriptor() : -1};
+  const int descriptor = descriptor_ < 0 ? again.descriptor : descriptor_;
+  if (descriptor_ < 0 && identify(descriptor) != identity_)
     throw input_error(path_.string() + ": the file was replaced or changed since it was opened");
   while (!out.empty()) {
     const ssize_t count = ::pread(descriptor, out.data(), out.size(), static_cast<off_t>(offset));
@@ -70,7 +69,7 @@ void input_file::read(uint64_t offset, std::span<std::byte> out) const {
     if (count < 0) fail("cannot read the file", errno);
     if (count == 0)
       throw input_error(path_.string() + ": the file was shortened: it has " + std::to_string(identify(descriptor).size) +
-                        " bytes now, and had " + std::to_string(size_) + " when it was opened");
+                        " bytes now, and had " + std::to_string(size()) + " when it was opened");
     out = out.subspan(static_cast<size_t>(count));
     offset += static_cast<uint64_t>(count);
   }

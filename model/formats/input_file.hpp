@@ -24,7 +24,7 @@ public:
 
   const std::filesystem::path& path() const { return path_; }
   std::string name() const override { return path_.string(); }
-  uint64_t size() const override { return size_; }
+  uint64_t size() const override { return identity_.size; }
   void read(uint64_t offset, std::span<std::byte> out) const override;
   /// Throws input_error when the file was written to since it was opened, or has another length: then what was read in pieces may not
   /// belong together.
@@ -42,10 +42,8 @@ private:
   identity identify(int descriptor) const;
 
   std::filesystem::path path_;
-  kept kept_;
-  int descriptor_ = -1;
+  int descriptor_ = -1; // -1: kept closed.
   identity identity_{};
-  uint64_t size_ = 0;
 };
 
 } // namespace troupe

@@ -35,8 +35,8 @@ struct published_tensor {
   std::string gguf_name, hugging_face_name; // The other publication's name counts only if it has such a tensor.
   std::vector<uint64_t> shape;              // As it was published, the outer dimension first.
   bool is_transposed = false;               // `view` is [columns, rows] of the shape.
-  stored_tensor view; // All of it. A model's tensor may be some of its rows, or of a vector's elements: then it
-                    // is within these bytes.
+  /// All of it. A model's tensor may be some of its rows, or of a vector's elements: then it is within these bytes.
+  stored_tensor view;
 };
 
 /// Read-only. Texts handed out are views into it; tensors share its files.

@@ -25,6 +25,10 @@ template <class B> void check_shapes(const gemm_operand& a, const B& b, const mu
 } // namespace
 
 gemm_panels lay_out(const gemm_operand& b, row_buffer& buffer) {
+  if (b.column_step == 1)
+    TROUPE_ASSERT(b.rows <= 1 || b.row_step >= b.columns);
+  else
+    TROUPE_ASSERT(b.row_step == 1 && b.column_step >= b.rows);
   if (buffer.size() < panels_size(b.rows, b.columns)) buffer.resize(panels_size(b.rows, b.columns));
   const gemm_panels panels = panels_of_buffer(buffer, b.rows, b.columns);
   const uint32_t whole = b.columns / panel_width * panel_width, rest = b.columns - whole;
@@ -55,18 +59,11 @@ gemm_panels panels_of_buffer(const row_buffer& buffer, uint32_t rows, uint32_t c
   return {rows, columns, buffer.data(), uint64_t(rows) * panel_width};
 }
 
-void gemm(const gemm_operand& a, const_rows b, mutable_rows c, bool add, row_buffer& scratch) {
-  check_shapes(a, b, c);
-  TROUPE_ASSERT(b.stride >= b.columns);
-  if (c.rows == 0 || c.columns == 0) return;
-  current_kernels().gemm({a, b, nullptr, c, add, scratch});
-}
-
 void gemm(const gemm_operand& a, const gemm_panels& b, mutable_rows c, bool add, row_buffer& scratch) {
   check_shapes(a, b, c);
   TROUPE_ASSERT(b.columns <= panel_width || b.panel_step >= uint64_t(b.rows) * panel_width);
   if (c.rows == 0 || c.columns == 0) return;
-  current_kernels().gemm({a, {}, &b, c, add, scratch});
+  current_kernels().gemm({a, b, c, add, scratch});
 }
 
 void gemm_reference(const gemm_operand& a, const_rows b, mutable_rows c, bool add) {

@@ -18,8 +18,8 @@ struct gemm_operand {
 inline gemm_operand as_is(const_rows x) { return {x.data, x.rows, x.columns, x.stride, 1}; }
 inline gemm_operand transposed(const_rows x) { return {x.data, x.columns, x.rows, 1, x.stride}; }
 
-/// A matrix as B, laid out once for many products: panels of `width` columns one after the other, each row after row
-/// ([panels][rows][width]; the last panel's columns that do not exist are 0). So what a tile reads is one stream. A view.
+/// A matrix as B: panels of `width` columns one after the other, each row after row ([panels][rows][width]; the last panel's columns
+/// that do not exist are 0). Laid out once for many products, so that what a tile reads is one stream. A view.
 struct gemm_panels {
   static constexpr uint32_t width = 32;
   uint32_t rows = 0, columns = 0;
@@ -41,7 +41,6 @@ gemm_panels panels_of_buffer(const row_buffer& buffer, uint32_t rows, uint32_t c
 /// Every element is computed in one vector lane, by c = fma(b[t][j], a(i, t), c) for t = 0, 1, ..., from 0 or from what it was: the
 /// same bits for any cut of I and J, on every instruction set, and when the T of one product come in several calls that add.
 /// `scratch` only ever grows, and what it holds does not matter: keep it between calls.
-void gemm(const gemm_operand& a, const_rows b, mutable_rows c, bool add, row_buffer& scratch);
 void gemm(const gemm_operand& a, const gemm_panels& b, mutable_rows c, bool add, row_buffer& scratch);
 
 /// The same with sums in float64, rounded at the end. For tests.

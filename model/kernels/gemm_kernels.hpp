@@ -1,6 +1,6 @@
 // General products on the vectors of one instruction set: matrix_kernels.hpp comes first.
 //
-// Blocks of T, all of about the same length, so that a panel of B (gemm_lanes columns) stays in the nearest cache while all rows of A
+// Blocks of T, all of about the same length, so that gemm_lanes columns of a panel of B stay in the nearest cache while all rows of A
 // pass by. Of each block A is copied to where a tile reads it in one stream, where it is not read so anyway and enough columns of B make
 // it worth its while. Sums rest in C between the blocks: each element sees the same operations in the same order, however it is cut.
 #pragma once
@@ -14,6 +14,7 @@ constexpr uint32_t gemm_rows = []<int... Sizes>(std::integer_sequence<int, Sizes
   return uint32_t(std::max({Sizes...}));
 }(float_row_sizes{});
 constexpr uint32_t gemm_lanes = float_groups * 16;
+static_assert(gemm_panels::width % gemm_lanes == 0);
 
 /// The rows of A that a tile takes: either one after the other in memory (columns contiguous), or side by side.
 template <int Rows, bool SideBySide>
@@ -25,10 +26,10 @@ struct gemm_tile_rows {
   }
 };
 
-/// One tile: Rows of A by Groups of 16 columns of B, over `length` of T. `lanes`: columns of the last group that exist.
+/// One tile: Rows of A by Groups of 16 columns of a panel, over `length` of T. `lanes`: columns of the last group that C has.
 template <int Groups, int Rows, bool SideBySide>
-void gemm_tile(gemm_tile_rows<Rows, SideBySide> a, const float* b, uint64_t b_stride, uint32_t length, float* c,
-               uint64_t c_stride, uint32_t lanes, bool add) {
+void gemm_tile(gemm_tile_rows<Rows, SideBySide> a, const float* b, uint32_t length, float* c, uint64_t c_stride, uint32_t lanes,
+               bool add) {
   f32x16 sums[Groups][Rows];
   const bool whole = lanes == 16;
   repeat<Groups>([&](auto g) TROUPE_LAMBDA {
@@ -39,26 +40,13 @@ void gemm_tile(gemm_tile_rows<Rows, SideBySide> a, const float* b, uint64_t b_st
                                                   : load_first(from, lanes);
     });
   });
-  if (whole) {
-    for (uint32_t t = 0; t < length; ++t, b += b_stride) {
-      f32x16 column[Groups];
-      repeat<Groups>([&](auto g) TROUPE_LAMBDA { column[g] = load(b + 16 * g); });
-      repeat<Rows>([&](auto r) TROUPE_LAMBDA {
-        const f32x16 x = a.get(r, t);
-        repeat<Groups>([&](auto g) TROUPE_LAMBDA { sums[g][r] = fma(column[g], x, sums[g][r]); });
-      });
-    }
-  } else {
-    for (uint32_t t = 0; t < length; ++t, b += b_stride) {
-      f32x16 column[Groups];
-      repeat<Groups>([&](auto g) TROUPE_LAMBDA {
-        column[g] = g + 1 < Groups ? load(b + 16 * g) : load_first(b + 16 * g, lanes);
-      });
-      repeat<Rows>([&](auto r) TROUPE_LAMBDA {
-        const f32x16 x = a.get(r, t);
-        repeat<Groups>([&](auto g) TROUPE_LAMBDA { sums[g][r] = fma(column[g], x, sums[g][r]); });
-      });
-    }
+  for (uint32_t t = 0; t < length; ++t, b += gemm_panels::width) {
+    f32x16 column[Groups];
+    repeat<Groups>([&](auto g) TROUPE_LAMBDA { column[g] = load(b + 16 * g); });
+    repeat<Rows>([&](auto r) TROUPE_LAMBDA {
+      const f32x16 x = a.get(r, t);
+      repeat<Groups>([&](auto g) TROUPE_LAMBDA { sums[g][r] = fma(column[g], x, sums[g][r]); });
+    });
   }
   repeat<Groups>([&](auto g) TROUPE_LAMBDA {
     repeat<Rows>([&](auto r) TROUPE_LAMBDA {
@@ -73,19 +61,19 @@ void gemm_tile(gemm_tile_rows<Rows, SideBySide> a, const float* b, uint64_t b_st
 
 /// The rows of C from `row` on, as many as one tile takes, in tiles of fewer rows where fewer are left.
 template <int Groups, bool SideBySide, int Rows = int(gemm_rows)>
-void gemm_rows_of_panel(const float* a, uint64_t a_step, uint64_t a_row_step, const float* b, uint64_t b_stride,
-                        uint32_t length, float* c, uint64_t c_stride, uint32_t rows, uint32_t lanes, bool add) {
+void gemm_rows_of_panel(const float* a, uint64_t a_step, uint64_t a_row_step, const float* b, uint32_t length, float* c,
+                        uint64_t c_stride, uint32_t rows, uint32_t lanes, bool add) {
   while (rows >= uint32_t(Rows)) {
     for (uint32_t r = Rows; r < std::min<uint32_t>(rows, 2 * Rows); ++r) // The next tile's sums.
       for (int g = 0; g < Groups; ++g) __builtin_prefetch(c + r * c_stride + 16 * g, 1);
-    gemm_tile<Groups, Rows, SideBySide>({a, a_step}, b, b_stride, length, c, c_stride, lanes, add);
+    gemm_tile<Groups, Rows, SideBySide>({a, a_step}, b, length, c, c_stride, lanes, add);
     a += Rows * a_row_step;
     c += Rows * c_stride;
     rows -= Rows;
   }
   if constexpr (Rows > 1) {
     constexpr int fewer = Rows > 4 ? (Rows - 1) / 4 * 4 : Rows / 2; // 12, 8, 4, 2, 1 or 6, 4, 2, 1.
-    if (rows > 0) gemm_rows_of_panel<Groups, SideBySide, fewer>(a, a_step, a_row_step, b, b_stride, length, c, c_stride, rows, lanes, add);
+    if (rows > 0) gemm_rows_of_panel<Groups, SideBySide, fewer>(a, a_step, a_row_step, b, length, c, c_stride, rows, lanes, add);
   }
 }
 
@@ -109,69 +97,23 @@ inline void copy_block(const gemm_operand& a, uint32_t first, uint32_t length, f
   }
 }
 
-/// One panel of B for all rows: `a` is the copied block, or A itself where it begins.
+/// gemm_lanes columns of a panel, or those that there are, for all rows: `copy` is the copied block of A, or null.
 template <int Groups>
-void gemm_panel(const gemm_task& task, const float* copy, uint32_t first, uint32_t length, const float* b, uint64_t b_stride,
-                uint32_t column, uint32_t lanes, bool add) {
+void gemm_panel(const gemm_task& task, const float* copy, uint32_t first, uint32_t length, const float* b, uint32_t column,
+                uint32_t lanes, bool add) {
   float* c = task.c.data + column;
   if (copy != nullptr) {
     for (uint32_t row = 0; row < task.a.rows; row += gemm_rows, copy += uint64_t(length) * gemm_rows)
-      gemm_rows_of_panel<Groups, true>(copy, gemm_rows, 1, b, b_stride, length, c + row * task.c.stride, task.c.stride,
+      gemm_rows_of_panel<Groups, true>(copy, gemm_rows, 1, b, length, c + row * task.c.stride, task.c.stride,
                                        std::min(gemm_rows, task.a.rows - row), lanes, add);
   } else if (task.a.row_step == 1) {
-    gemm_rows_of_panel<Groups, true>(task.a.data + first * task.a.column_step, task.a.column_step, 1, b, b_stride, length, c,
+    gemm_rows_of_panel<Groups, true>(task.a.data + first * task.a.column_step, task.a.column_step, 1, b, length, c,
                                      task.c.stride, task.a.rows, lanes, add);
   } else {
-    gemm_rows_of_panel<Groups, false>(task.a.data + first, task.a.row_step, task.a.row_step, b, b_stride, length, c,
+    gemm_rows_of_panel<Groups, false>(task.a.data + first, task.a.row_step, task.a.row_step, b, length, c,
                                       task.c.stride, task.a.rows, lanes, add);
   }
 }
-
-/// Copies `length` rows of B, each with `columns` columns from b on, to panels one after the other: [panels][gemm_block][gemm_lanes].
-inline void copy_panels(const float* b, uint64_t b_stride, uint32_t length, uint32_t columns, float* to) {
-  for (uint32_t t = 0; t < length; ++t, b += b_stride, to += gemm_lanes) {
-    float* panel = to;
-    uint32_t column = 0;
-    for (; column + gemm_lanes <= columns; column += gemm_lanes, panel += uint64_t(gemm_block) * gemm_lanes)
-      repeat<float_groups>([&](auto g) TROUPE_LAMBDA { store(panel + 16 * g, load(b + column + 16 * g)); });
-    std::copy_n(b + column, columns - column, panel);
-  }
-}
-
-/// Where a tile reads B.
-struct gemm_stream {
-  const float* data;
-  uint64_t stride; // From row to row.
-};
-
-/// The panels of B, one after the other in each block of rows: as they are laid out; or copied where enough rows of A pass by, because a
-/// panel's rows lie far apart in B, in few sets of the nearest cache and in many pages; or where they are. Several are copied at a time,
-/// so that what is read of a row of B is long.
-class panel_reader {
-public:
-  static constexpr uint32_t at_once = 8;
-  static constexpr uint64_t size = uint64_t(gemm_block) * gemm_lanes;
-  explicit panel_reader(const gemm_task& task)
-      : task_(task), copies_(task.panels == nullptr && task.a.rows > 4 * gemm_rows && task.b.stride > gemm_lanes) {}
-  uint64_t scratch_wanted() const { return copies_ ? at_once * size : 0; }
-  gemm_stream read(uint32_t first, uint32_t length, uint32_t column, float* scratch) const {
-    if (task_.panels != nullptr) {
-      constexpr uint32_t panel_width = gemm_panels::width;
-      static_assert(panel_width % gemm_lanes == 0);
-      return {task_.panels->data + column / panel_width * task_.panels->panel_step + uint64_t(first) * panel_width + column % panel_width,
-              panel_width};
-    }
-    const float* b = task_.b.data + first * task_.b.stride + column;
-    if (!copies_) return {b, task_.b.stride};
-    const uint32_t panel = column / gemm_lanes % at_once;
-    if (panel == 0) copy_panels(b, task_.b.stride, length, std::min(at_once * gemm_lanes, task_.c.columns - column), scratch);
-    return {scratch + panel * size, gemm_lanes};
-  }
-
-private:
-  const gemm_task& task_;
-  bool copies_;
-};
 
 void gemm(const gemm_task& task) {
   const uint32_t length = task.a.columns, columns = task.c.columns;
@@ -179,10 +121,8 @@ void gemm(const gemm_task& task) {
   const bool is_scattered = task.a.row_step == 1 || task.a.row_step % 512 == 0;
   const bool copies = columns >= 4 * gemm_lanes && is_scattered;
   const uint64_t copied_rows = (task.a.rows + gemm_rows - 1) / gemm_rows * gemm_rows;
-  const panel_reader panels(task);
-  const uint64_t wanted = panels.scratch_wanted() + (copies ? gemm_block * copied_rows : 0);
-  if (task.scratch.size() < wanted) task.scratch.resize(wanted);
-  float* copy = copies ? task.scratch.data() + panels.scratch_wanted() : nullptr;
+  if (copies && task.scratch.size() < gemm_block * copied_rows) task.scratch.resize(gemm_block * copied_rows);
+  float* copy = copies ? task.scratch.data() : nullptr;
   if (length == 0 && !task.add)
     for (uint32_t row = 0; row < task.c.rows; ++row) std::fill_n(task.c.data + row * task.c.stride, columns, 0.0f);
   const uint32_t blocks = (length + gemm_block - 1) / gemm_block, block_length = blocks > 0 ? (length + blocks - 1) / blocks : 0;
@@ -191,11 +131,12 @@ void gemm(const gemm_task& task) {
     if (copies) copy_block(task.a, first, block, copy);
     const bool add = task.add || first > 0;
     for (uint32_t column = 0; column < columns; column += gemm_lanes) {
-      const gemm_stream b = panels.read(first, block, column, task.scratch.data());
+      constexpr uint32_t panel = gemm_panels::width;
+      const float* b = task.b.data + column / panel * task.b.panel_step + uint64_t(first) * panel + column % panel;
       const uint32_t width = std::min(gemm_lanes, columns - column);
       const uint32_t lanes = (width - 1) % 16 + 1;
       with_size<1, float_groups>((width + 15) / 16, [&](auto groups) {
-        gemm_panel<groups>(task, copy, first, block, b.data, b.stride, column, lanes, add);
+        gemm_panel<groups>(task, copy, first, block, b, column, lanes, add);
       });
     }
   }

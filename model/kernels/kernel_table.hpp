@@ -37,8 +37,7 @@ struct attention_task {
 /// Arguments of `gemm`, checked.
 struct gemm_task {
   const gemm_operand& a;
-  const_rows b;
-  const gemm_panels* panels; // B instead, where it is laid out; or null.
+  const gemm_panels& b;
   mutable_rows c;
   bool add;
   row_buffer& scratch;

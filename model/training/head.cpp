@@ -62,6 +62,7 @@ void attend(const attention_spec& spec, const head_rows& head, mutable_rows out,
 void attend_backward(const attention_spec& spec, const head_rows& head, const_rows dout, mutable_rows dquery, mutable_rows dkey,
                      mutable_rows dvalue, training_scratch& scratch) {
   const uint32_t length = head.query.rows;
+  const gemm_panels queries = lay_out(as_is(head.query), scratch.queries), outputs = lay_out(as_is(dout), scratch.output_gradients);
   const gemm_panels keys = lay_out(as_is(head.key), scratch.keys), turned_keys = lay_out(transposed(head.key), scratch.turned_keys),
                     turned_values = lay_out(transposed(head.value), scratch.turned_values);
   each_block(spec, length, [&](uint32_t first, uint32_t count, uint32_t seen) {
@@ -69,12 +70,12 @@ void attend_backward(const attention_spec& spec, const head_rows& head, const_ro
     const mutable_rows weights = rows_of_buffer(scratch.scores, count, seen);
     gemm(as_is(query), turned_keys.first_columns(seen), weights, false, scratch.gemm);
     weigh(spec, weights, first, length);
-    gemm(transposed(weights), dy, some_rows(dvalue, 0, seen), true, scratch.gemm);
+    gemm(transposed(weights), outputs.some_rows(first, count), some_rows(dvalue, 0, seen), true, scratch.gemm);
     const mutable_rows dscores = rows_of_buffer(scratch.score_gradients, count, seen);
     gemm(as_is(dy), turned_values.first_columns(seen), dscores, false, scratch.gemm);
     for (uint32_t row = 0; row < count; ++row) softmax_backward(weights.row(row), dscores.row(row), spec.scale);
     gemm(as_is(dscores), keys.some_rows(0, seen), some_rows(dquery, first, count), false, scratch.gemm);
-    gemm(transposed(dscores), query, some_rows(dkey, 0, seen), true, scratch.gemm);
+    gemm(transposed(dscores), queries.some_rows(first, count), some_rows(dkey, 0, seen), true, scratch.gemm);
   });
 }
 

@@ -27,7 +27,7 @@ struct training_cut {
 struct training_scratch {
   std::vector<float> turn;
   row_buffer gemm, panels;
-  row_buffer keys, turned_keys, values, turned_values; // Of a head and a sequence, as panels.
+  row_buffer queries, keys, turned_keys, values, turned_values, output_gradients; // Of a head and a sequence, in panels.
   row_buffer scores, score_gradients;
   row_buffer query_gradient, key_gradient, value_gradient;
   std::vector<row_buffer> sums; // By depth of a sum tree.

@@ -1,5 +1,5 @@
 #pragma once
-// Counts what operator new allocates, in every test program that links this. Mapped files and malloc are not
+// Counts what operator new allocates, in every test program that links this. Mapped memory (packed weights) and malloc are not
 // counted.
 #include <cstdint>
 

@@ -1,5 +1,6 @@
 #pragma once
 // The interface between main.cpp and the subcommands, and the exit codes.
+#include "actors/memory/out_of_memory.hpp"
 #include <functional>
 #include <stdexcept>
 
@@ -14,7 +15,7 @@ enum exit_code : int {
   exit_usage = 2,      // The command line is not acceptable; nothing was read or written.
   exit_input = 3,      // A model or another file is not acceptable, or cannot be read or written.
   exit_internal = 4,   // A bug in troupe.
-  exit_memory = 5,     // As out_of_memory_exit_code. There was not enough memory: the command ended early, maybe at once.
+  exit_memory = out_of_memory_exit_code, // There was not enough memory: the command ended early, maybe at once.
   exit_interrupted = 130, // SIGINT: as shells count, 128 + signal. SIGTERM: 143.
   exit_closed = 141,      // The reader of stdout closed it: 128 + SIGPIPE.
 };

@@ -47,10 +47,6 @@ prompt_file::prompt_file(const std::string& name, bool lines) : name_(name == "-
   if (descriptor_ < 0) throw input_error(name_ + ": cannot be opened: " + std::strerror(errno));
 }
 
-prompt_file::prompt_file(prompt_file&& other) noexcept
-  : name_(std::move(other.name_)), lines_(other.lines_), descriptor_(std::exchange(other.descriptor_, -1)),
-    unread_(std::move(other.unread_)), begin_(other.begin_), searched_(other.searched_), ended_(other.ended_), over_(other.over_) {}
-
 prompt_file::~prompt_file() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }

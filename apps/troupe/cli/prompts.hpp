@@ -33,7 +33,7 @@ class prompt_file {
 public:
   /// "-": stdin. `lines`: every line is a prompt, else all of it is one. Throws input_error when it cannot be opened.
   prompt_file(const std::string& name, bool lines);
-  prompt_file(prompt_file&& other) noexcept;
+  prompt_file(const prompt_file&) = delete;
   ~prompt_file();
   /// The next prompt, without its line break. Nothing: none came within `wait`, or is_over(). Throws input_error.
   std::optional<std::string> next(std::chrono::milliseconds wait);

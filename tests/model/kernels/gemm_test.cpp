@@ -1,6 +1,5 @@
 // Claims: a general product is, element by element, the chain of fused operations that its header states, to the bit, in every shape,
-// for both orientations of A, B as it is or laid out in panels, however it is cut, on every instruction set; and it touches its own
-// elements only.
+// for both orientations of A, however it is cut, on every instruction set; and it touches its own elements only.
 #include "model/kernels/gemm.hpp"
 #include "model/error.hpp"
 #include "model/kernels/kernel_support.hpp"
@@ -12,6 +11,11 @@ using namespace troupe::testing;
 namespace {
 
 constexpr float sentinel = 42.0f;
+
+void multiply(const gemm_operand& a, const_rows b, mutable_rows c, bool add, row_buffer& scratch) {
+  row_buffer panels;
+  gemm(a, lay_out(as_is(b), panels), c, add, scratch);
+}
 
 /// Matrices with strides larger than their widths. What is between the rows of A and B is NaN, so that whoever uses it is found out.
 class product_case {
@@ -48,24 +52,14 @@ public:
   const std::vector<float>& before() const { return before_; }
   const std::vector<float>& expected(bool add) const { return add ? chains_ : sums_; }
 
-  /// Whether the first `rows` rows and `columns` columns of the product have the bits of the chains, and nothing else is written; with B as
-  /// it is, and in panels.
+  /// Whether the first `rows` rows and `columns` columns of the product have the bits of the chains, and nothing else is written.
   bool holds(uint32_t rows, uint32_t columns, bool turned, bool add, row_buffer& scratch) const {
-    const gemm_operand some = a(turned, 0, rows, 0, length_);
-    const const_rows all = b(0, length_, 0, columns);
-    row_buffer buffer;
-    return is_right(rows, columns, add, [&](mutable_rows c) { gemm(some, all, c, add, scratch); }) &&
-           is_right(rows, columns, add, [&](mutable_rows c) { gemm(some, lay_out(as_is(all), buffer), c, add, scratch); });
-  }
-
-private:
-  template <class Multiply> bool is_right(uint32_t rows, uint32_t columns, bool add, Multiply multiply) const {
     std::vector<float> out((rows + 2) * c_stride_, sentinel);
     const mutable_rows c{out.data() + c_stride_, rows, columns, c_stride_}; // Between two rows that are not its own.
     if (add)
       for (uint32_t row = 0; row < rows; ++row)
         std::copy_n(before_.begin() + ptrdiff_t(row * c_stride_), columns, c.row(row).begin());
-    multiply(c);
+    multiply(a(turned, 0, rows, 0, length_), b(0, length_, 0, columns), c, add, scratch);
     for (uint32_t row = 0; row < rows + 2; ++row) {
       const bool is_own = row > 0 && row <= rows;
       const float* got = out.data() + row * c_stride_;
@@ -76,6 +70,7 @@ private:
     return true;
   }
 
+private:
   uint32_t rows_, length_, columns_;
   uint64_t a_stride_, turned_stride_, b_stride_, c_stride_;
   std::vector<float> a_, turned_, b_, before_, chains_, sums_;
@@ -117,8 +112,7 @@ TEST_CASE("every element of a general product is its chain of fused sums, in eve
 TEST_CASE("general products around blocks and panels have the same bits as small ones", "[kernels]") {
   const isa_guard guard;
   random_bits random(102);
-  // Copies of A are made where B is wide and A transposed, or its rows 512 apart (as with a length of 509, see product_case); of B where
-  // its rows are far apart and A has many.
+  // Copies of A are made where B is wide and A transposed, or its rows 512 apart (as with a length of 509, see product_case).
   for (const uint32_t length : {4u, 39u, 255u, 256u, 257u, 509u, 513u})
     for (const uint32_t b_stride : {0u, 600u}) {
       const product_case product(51, length, 164, random, b_stride);
@@ -150,7 +144,7 @@ TEST_CASE("however a general product is cut along its rows, columns and sums, it
       for (const piece k : random_cut(product.length(), random)) // In their order; each with a cut of its own.
         for (const piece i : random_cut(product.rows(), random))
           for (const piece j : random_cut(product.columns(), random))
-            gemm(product.a(turned, i.first, i.count, k.first, k.count), product.b(k.first, k.count, j.first, j.count),
+            multiply(product.a(turned, i.first, i.count, k.first, k.count), product.b(k.first, k.count, j.first, j.count),
                  {out.data() + i.first * product.c_stride() + j.first, i.count, j.count, product.c_stride()}, true, scratch);
       INFO(product.rows() << " x " << product.length() << " x " << product.columns() << " on " << isa);
       REQUIRE(same_bits(out, product.expected(true)));
@@ -176,12 +170,10 @@ TEST_CASE("parts of panels, of a matrix or of a transpose, give the bits of that
       for (int round = 0; round < 5; ++round) {
         const uint32_t first = random.below(length), count = 1 + random.below(length - first), width = 1 + random.below(columns);
         const gemm_operand part = as_is({a.data() + first, rows, count, length});
-        const auto bits_of = [&](auto of, std::vector<float>& to) {
-          gemm(part, of, {to.data(), rows, width, columns}, false, scratch);
-        };
-        bits_of(some_columns(some_rows(whole, first, count), 0, width), wanted);
+        multiply(part, some_columns(some_rows(whole, first, count), 0, width), {wanted.data(), rows, width, columns}, false, scratch);
         for (const row_buffer* panels : {&buffer, &turned_buffer}) {
-          bits_of(panels_of_buffer(*panels, length, columns).some_rows(first, count).first_columns(width), got);
+          gemm(part, panels_of_buffer(*panels, length, columns).some_rows(first, count).first_columns(width),
+               {got.data(), rows, width, columns}, false, scratch);
           INFO("rows " << first << " + " << count << ", columns " << width << " of " << columns << " on " << isa);
           REQUIRE(same_bits(got, wanted));
         }
@@ -200,7 +192,7 @@ TEST_CASE("a general product is within rounding of the one in float64", "[kernel
         const std::vector<float> values = random.units(rows * length), b = random.units(length * columns);
         std::vector<float> c = random.units(rows * columns), exact = c;
         const gemm_operand a = turned ? transposed({values.data(), length, rows, rows}) : as_is({values.data(), rows, length, length});
-        gemm(a, {b.data(), length, columns, columns}, rows_of(c, rows), add, scratch);
+        multiply(a, {b.data(), length, columns, columns}, rows_of(c, rows), add, scratch);
         gemm_reference(a, {b.data(), length, columns, columns}, rows_of(exact, rows), add);
         for (uint32_t i = 0; i < rows; ++i)
           for (uint32_t j = 0; j < columns; ++j) {
@@ -226,7 +218,7 @@ TEST_CASE("a general product has the bits of the product by packed float32 weigh
       std::vector<float> turned(columns * outputs), y(rows * outputs);
       for (uint32_t n = 0; n < outputs; ++n)
         for (uint32_t k = 0; k < columns; ++k) std::memcpy(&turned[k * outputs + n], &w.bytes[4 * (n * columns + k)], 4);
-      gemm(as_is(rows_of(x, rows)), {turned.data(), columns, outputs, outputs}, rows_of(y, rows), false, scratch);
+      multiply(as_is(rows_of(x, rows)), {turned.data(), columns, outputs, outputs}, rows_of(y, rows), false, scratch);
       INFO("columns " << columns << " on " << isa);
       REQUIRE(same_bits(y, product_of(*packed_matrix::pack(w.view), rows_of(x, rows))));
     }
@@ -244,7 +236,7 @@ TEST_CASE("an element of A that is not finite spoils its row of the product only
         const uint32_t rows = 29, length = 9, columns = 35, row = random.below(rows), column = random.below(columns);
         std::vector<float> a = random.units(rows * length), b = random.units(length * columns), clean(rows * columns), c = clean;
         const auto multiply_into = [&](std::vector<float>& to) {
-          gemm(turned ? transposed({a.data(), length, rows, rows}) : as_is({a.data(), rows, length, length}),
+          multiply(turned ? transposed({a.data(), length, rows, rows}) : as_is({a.data(), rows, length, length}),
                {b.data(), length, columns, columns}, rows_of(to, rows), false, scratch);
         };
         multiply_into(clean);
@@ -268,16 +260,16 @@ TEST_CASE("a general product refuses matrices that do not fit", "[kernels]") {
   std::vector<float> a(6), b(12), c(8);
   row_buffer scratch;
   const const_rows x{a.data(), 2, 3, 3}, y{b.data(), 3, 4, 4};
-  REQUIRE_NOTHROW(gemm(as_is(x), y, {c.data(), 2, 4, 4}, false, scratch));
-  REQUIRE_NOTHROW(gemm(transposed(y), {b.data(), 3, 2, 2}, {c.data(), 4, 2, 2}, false, scratch));
-  REQUIRE_THROWS_AS(gemm(transposed(x), y, {c.data(), 2, 4, 4}, false, scratch), broken_invariant);
-  REQUIRE_THROWS_AS(gemm(as_is(x), y, {c.data(), 1, 4, 4}, false, scratch), broken_invariant);
-  REQUIRE_THROWS_AS(gemm(as_is(x), y, {c.data(), 2, 3, 4}, false, scratch), broken_invariant);
-  REQUIRE_THROWS_AS(gemm(as_is(x), y, {c.data(), 2, 4, 3}, false, scratch), broken_invariant);
-  REQUIRE_THROWS_AS(gemm(as_is(x), {b.data(), 3, 4, 3}, {c.data(), 2, 4, 4}, false, scratch), broken_invariant);
+  REQUIRE_NOTHROW(multiply(as_is(x), y, {c.data(), 2, 4, 4}, false, scratch));
+  REQUIRE_NOTHROW(multiply(transposed(y), {b.data(), 3, 2, 2}, {c.data(), 4, 2, 2}, false, scratch));
+  REQUIRE_THROWS_AS(multiply(transposed(x), y, {c.data(), 2, 4, 4}, false, scratch), broken_invariant);
+  REQUIRE_THROWS_AS(multiply(as_is(x), y, {c.data(), 1, 4, 4}, false, scratch), broken_invariant);
+  REQUIRE_THROWS_AS(multiply(as_is(x), y, {c.data(), 2, 3, 4}, false, scratch), broken_invariant);
+  REQUIRE_THROWS_AS(multiply(as_is(x), y, {c.data(), 2, 4, 3}, false, scratch), broken_invariant);
+  REQUIRE_THROWS_AS(multiply(as_is(x), {b.data(), 3, 4, 3}, {c.data(), 2, 4, 4}, false, scratch), broken_invariant);
   row_buffer buffer;
   REQUIRE_NOTHROW(gemm(as_is(x), lay_out(as_is(y), buffer), {c.data(), 2, 4, 4}, false, scratch));
   REQUIRE_THROWS_AS(gemm(as_is(x), lay_out(transposed(y), buffer), {c.data(), 2, 4, 4}, false, scratch), broken_invariant);
   REQUIRE_THROWS_AS(panels_of_buffer(buffer, 1000, 1000), broken_invariant);
-  REQUIRE_THROWS_AS(gemm({a.data(), 2, 3, 3, 2}, y, {c.data(), 2, 4, 4}, false, scratch), broken_invariant);
+  REQUIRE_THROWS_AS(multiply({a.data(), 2, 3, 3, 2}, y, {c.data(), 2, 4, 4}, false, scratch), broken_invariant);
 }
