@@ -157,7 +157,7 @@ TEST_CASE("whichever actor hangs while requests run, all of them finish with the
         if (hung == paths::directory) troupe.kill(troupe.find(paths::layer(0, 0)), true);
         if (hung == paths::sequences)
           for (const auto& [path, handle] : troupe.newest)
-            if (path.starts_with(paths::sequences + "/") && handle.lock()) return troupe.kill(handle.lock(), true);
+            if (paths::is_sequence(path) && handle.lock()) return troupe.kill(handle.lock(), true);
       }));
       CHECK(target);
       check_outcomes(troupe.outcomes);

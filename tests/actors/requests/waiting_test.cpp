@@ -17,7 +17,7 @@ troupe_config two_at_once() {
   return config;
 }
 
-bool is_sequence(const std::string& path) { return path.starts_with(paths::sequences + "/"); }
+using paths::is_sequence;
 
 size_t sequences_alive(simulated_troupe& troupe) {
   size_t alive = 0;
