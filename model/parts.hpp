@@ -60,7 +60,8 @@ struct part_scratch {
   std::vector<float> weights; // For attend().
   std::vector<float> sums;    // Of the weights of each query: [rows * group]
   row_buffer up;              // The ungated half of a feed-forward: [rows, inner_range.count]
-  row_buffer row;             // One learned position: [width]
+  row_buffer row;             // One learned position or segment: [width]
+  kv_cache cache;             // Of the sequence at hand, where a head keeps none.
 };
 
 struct norm_weights {
@@ -80,26 +81,39 @@ struct projection {
   void apply(product_input& input, mutable_rows out) const;
 };
 
-/// Looks up token embeddings and adds learned positions where a model has them (§3.4 and §3.5 of "Attention
-/// Is All You Need"). Stateless.
+/// Looks up token embeddings; scales them and adds positions and segments where a stack has them; see embedding_spec (§3.4 and §3.5
+/// of "Attention Is All You Need"). Stateless.
 struct embedding_part {
+  embedding_spec spec;
   tensor_view table;                    // [vocabulary, width], of the file's type, in `memory`.
-  std::optional<tensor_view> positions; // [context_length, width]
+  std::optional<tensor_view> positions; // [position_offset + context_length, width]
+  std::optional<tensor_view> segments;  // [spec.segments, width]
   weight_memory memory;
-  /// out: [tokens.size(), width]; positions_of[i] < context_length, tokens[i] < vocabulary, both asserted.
-  void forward(std::span<const uint32_t> tokens, std::span<const uint32_t> positions_of, mutable_rows out,
-               part_scratch& scratch) const;
+  std::vector<float> sinusoids;         // [positions_max, width], where positions are sinusoidal.
+  std::optional<norm_weights> norm;
+  /// out: [tokens.size(), width]; positions_of[i] < context_length, tokens[i] < vocabulary, segments_of[i] < spec.segments, all
+  /// asserted. segments_of: empty stands for segment 0 everywhere.
+  void forward(std::span<const uint32_t> tokens, std::span<const uint32_t> positions_of,
+               std::span<const uint32_t> segments_of, mutable_rows out, part_scratch& scratch) const;
 };
 
 /// Consecutive rows of a step that belong to one sequence: rows [.., ..+rows) continue it at
 /// `first_position`.
 struct head_slice {
-  kv_cache* cache = nullptr; // length() >= first_position.
+  kv_cache* cache = nullptr; // length() >= first_position. Null: a buffer serves; only where all rows see each other.
   uint32_t first_position = 0;
   uint32_t rows = 0;
 };
 
-/// One key/value head with its query heads.
+/// The numbers that a head's query heads add to their scores, by distance: see score_bias.
+struct relative_bias {
+  uint32_t positions = 0;
+  uint64_t stride = 0;       // Of a query head.
+  std::vector<float> values; // [group][stride]
+  score_bias from(uint32_t first_position) const;
+};
+
+/// One key/value head with its query heads, of attention within a stack or of cross-attention.
 struct attention_head_part {
   attention_spec spec;
   uint32_t index = 0;    // Which key/value head.
@@ -107,6 +121,7 @@ struct attention_head_part {
   projection key, value; // [head_dim, width]
   std::optional<norm_weights> query_norm, key_norm;
   std::shared_ptr<const rope_table> rope; // Null without rotary positions.
+  std::optional<relative_bias> bias;
 
   cache_type cached = cache_type::f32;
 
@@ -120,6 +135,12 @@ struct attention_head_part {
   /// before, when not causal). Running a slice again rewrites the same cache and gives the same bits.
   void forward(const_rows x, std::span<const head_slice> slices, mutable_rows out,
                part_scratch& scratch) const;
+
+  /// Cross-attention (§3.2.3, "encoder-decoder attention"), first half: writes the keys and values of whole source sequences into
+  /// their caches. source: [rows, width], what left the encoder; slices cover the rows in order, each from position 0.
+  void remember(const_rows source, std::span<const head_slice> slices, part_scratch& scratch) const;
+  /// Second half: every row of x attends to all that the cache of its slice holds. out: as in forward.
+  void recall(const_rows x, std::span<const head_slice> slices, mutable_rows out, part_scratch& scratch) const;
 };
 
 /// A shard of a layer's other matrices: some of their output rows. Stateless: three products, each of which may be
@@ -129,34 +150,57 @@ struct projection_shard_part {
   range width_range;   // This shard's columns of the hidden state (outputs of `output` and `down`).
   range inner_range;   // This shard's columns of the feed-forward's inner activation.
   projection output;   // [width_range.count, heads * head_dim]
+  projection cross_output; // The same of cross-attention, where there is one.
   projection gate, up; // [inner_range.count, width]; gate only when gated.
   projection down;     // [width_range.count, feed_forward.width]
   /// [rows, heads * head_dim] -> [rows, width_range.count]
   void attention_output(const_rows x, mutable_rows out, part_scratch& scratch) const;
+  void cross_attention_output(const_rows x, mutable_rows out, part_scratch& scratch) const;
   /// [rows, width] -> [rows, inner_range.count]
   void inner(const_rows x, mutable_rows out, part_scratch& scratch) const;
   /// [rows, feed_forward.width] -> [rows, width_range.count]
   void outer(const_rows x, mutable_rows out, part_scratch& scratch) const;
 };
 
-/// What the layer itself does: the two norms; the residual sums are add().
+/// What the layer itself does: the norms; the residual sums are add().
 struct layer_part {
+  norm_place norms = norm_place::before;
   norm_weights attention_norm, feed_forward_norm;
-  std::vector<std::shared_ptr<const attention_head_part>> heads;    // [kv_heads]
+  std::optional<norm_weights> cross_attention_norm;
+  std::vector<std::shared_ptr<const attention_head_part>> heads;       // [kv_heads]
+  std::vector<std::shared_ptr<const attention_head_part>> cross_heads; // [kv_heads] of cross-attention, or none.
   std::vector<std::shared_ptr<const projection_shard_part>> shards; // [partition.shards]
 };
 
-/// A shard of the output matrix: a range of the vocabulary.
+/// A shard of the output's matrices: a range of the columns of its results, and of the transform's.
 struct output_shard_part {
-  range vocabulary_range;
-  projection output; // [vocabulary_range.count, width]
-  /// x: [rows, width], after output_part::norm; out: [rows, vocabulary_range.count], logits.
+  range columns;
+  projection output; // [columns.count, width]
+  range transform_columns;
+  projection transform; // [transform_columns.count, width], where there is one.
+  /// x: [rows, width], as output_part::enter and transformed() leave it; out: [rows, columns.count], logits.
   void forward(const_rows x, mutable_rows out, part_scratch& scratch) const;
+  /// The transform's product: x: [rows, width]; out: [rows, transform_columns.count].
+  void apply_transform(const_rows x, mutable_rows out, part_scratch& scratch) const;
 };
 
+/// What the output itself does with rows; see output_spec.
 struct output_part {
-  norm_weights norm;
+  output_spec spec;
+  std::optional<norm_weights> final_norm;
+  std::optional<norm_weights> transform_norm;
   std::vector<std::shared_ptr<const output_shard_part>> shards; // [partition.shards]
+  /// out = scale * final_norm(x). out may be x.
+  void enter(const_rows x, mutable_rows out) const;
+  /// x = norm(act(x)), after the transform's product.
+  void finish_transform(mutable_rows x) const;
+};
+
+/// The parts of a stack.
+struct stack_part {
+  embedding_part embedding;
+  std::vector<std::shared_ptr<const layer_part>> layers;
+  uint32_t positions_max = 0; // min(context_length, partition.positions_max); every position is below it.
 };
 
 struct partition {
@@ -169,13 +213,12 @@ struct partition {
   kept_sums keep = kept_sums::none;
 };
 
-struct model_parts {
+struct model_parts : stack_part {
   std::shared_ptr<const model_file> file;
   model_spec spec;
-  embedding_part embedding;
-  std::vector<std::shared_ptr<const layer_part>> layers;
+  std::optional<stack_part> encoder;
+  std::optional<norm_weights> encoder_norm; // Of what leaves the encoder's last layer.
   output_part output;
-  uint32_t positions_max = 0; // min(context_length, partition.positions_max); every position is below it.
   uint64_t weight_bytes = 0;  // Memory of all packed weights.
 };
 

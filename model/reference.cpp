@@ -13,82 +13,162 @@ struct activations {
   uint32_t rows, columns;
   std::vector<float> values;
 
+  const_rows all() const { return {values.data(), rows, columns, columns}; }
   mutable_rows all() { return {values.data(), rows, columns, columns}; }
   mutable_rows some(range cut) { return {values.data() + cut.first, rows, cut.count, columns}; }
 };
 
-/// x += shards(input), each shard its columns.
-void add_product(activations& x, activations& delta, const layer_part& layer, const_rows input,
-                 part_scratch& scratch,
-                 void (projection_shard_part::*product)(const_rows, mutable_rows, part_scratch&) const) {
-  for (const auto& shard : layer.shards)
-    (shard.get()->*product)(input, delta.some(shard->width_range), scratch);
-  add(x.values, delta.values);
+/// The caches of a layer's heads.
+struct layer_caches {
+  std::span<kv_cache> own;   // Empty: the heads keep nothing.
+  std::span<kv_cache> cross;
+};
+
+/// delta = shards(input), each shard its columns.
+void apply_shards(activations& delta, const layer_part& layer, const_rows input, part_scratch& scratch,
+                  void (projection_shard_part::*product)(const_rows, mutable_rows, part_scratch&) const) {
+  for (const auto& shard : layer.shards) (shard.get()->*product)(input, delta.some(shard->width_range), scratch);
 }
 
-/// x += attention(norm(x)); x += feed_forward(norm(x)).
-void run_layer(const layer_part& layer, std::vector<kv_cache>& caches, uint32_t first_position,
-               activations& x, part_scratch& scratch) {
-  const attention_head_part& first_head = *layer.heads.front();
-  const uint32_t head_columns = first_head.output_columns();
-  const uint32_t inner_width = layer.shards.front()->feed_forward.width;
-  activations normed{x.rows, x.columns}, delta{x.rows, x.columns};
-  activations attended{x.rows, layer.heads.size() * head_columns}, inner{x.rows, inner_width};
-
-  layer.attention_norm.apply(x.all(), normed.all());
-  for (const auto& head : layer.heads) {
-    const head_slice slice{&caches[head->index], first_position, x.rows};
-    const range columns{head->index * head_columns, head_columns};
-    head->forward(normed.all(), {&slice, 1}, attended.some(columns), scratch);
+/// A block with its norm and residual sum; see norm_place. block: (input, delta).
+template <class Block>
+void add_block(norm_place norms, const norm_weights& norm, activations& x, Block block) {
+  activations delta{x.rows, x.columns};
+  if (norms == norm_place::before) {
+    activations normed{x.rows, x.columns};
+    norm.apply(x.all(), normed.all());
+    block(const_rows(normed.all()), delta);
+  } else {
+    block(const_rows(x.all()), delta);
   }
-  add_product(x, delta, layer, attended.all(), scratch, &projection_shard_part::attention_output);
-
-  layer.feed_forward_norm.apply(x.all(), normed.all());
-  for (const auto& shard : layer.shards) shard->inner(normed.all(), inner.some(shard->inner_range), scratch);
-  add_product(x, delta, layer, inner.all(), scratch, &projection_shard_part::outer);
+  add(x.values, delta.values);
+  if (norms == norm_place::after) norm.apply(x.all(), x.all());
 }
 
-void check_input(const model_parts& parts, std::span<const uint32_t> tokens, uint32_t length) {
-  if (tokens.size() > parts.positions_max - length)
+/// The outputs of all heads side by side. attend: (head, cache or null, input, out).
+template <class Attend>
+activations attended(std::span<const std::shared_ptr<const attention_head_part>> heads, std::span<kv_cache> caches, const_rows input,
+                     Attend attend) {
+  const uint32_t columns = heads.front()->output_columns();
+  activations out{input.rows, heads.size() * columns};
+  for (const auto& head : heads)
+    attend(*head, caches.empty() ? nullptr : &caches[head->index], input, out.some({head->index * columns, columns}));
+  return out;
+}
+
+void run_layer(const layer_part& layer, layer_caches caches, uint32_t first_position, activations& x, part_scratch& scratch) {
+  const auto slice_of = [&](kv_cache* cache) { return head_slice{cache, first_position, x.rows}; };
+  add_block(layer.norms, layer.attention_norm, x, [&](const_rows input, activations& delta) {
+    const auto all = attended(layer.heads, caches.own, input, [&](const auto& head, kv_cache* cache, const_rows in, mutable_rows out) {
+      const head_slice slice = slice_of(cache);
+      head.forward(in, {&slice, 1}, out, scratch);
+    });
+    apply_shards(delta, layer, all.all(), scratch, &projection_shard_part::attention_output);
+  });
+  if (layer.cross_attention_norm)
+    add_block(layer.norms, *layer.cross_attention_norm, x, [&](const_rows input, activations& delta) {
+      const auto all =
+          attended(layer.cross_heads, caches.cross, input, [&](const auto& head, kv_cache* cache, const_rows in, mutable_rows out) {
+            const head_slice slice = slice_of(cache);
+            head.recall(in, {&slice, 1}, out, scratch);
+          });
+      apply_shards(delta, layer, all.all(), scratch, &projection_shard_part::cross_attention_output);
+    });
+  add_block(layer.norms, layer.feed_forward_norm, x, [&](const_rows input, activations& delta) {
+    activations inner{x.rows, layer.shards.front()->feed_forward.width};
+    for (const auto& shard : layer.shards) shard->inner(input, inner.some(shard->inner_range), scratch);
+    apply_shards(delta, layer, inner.all(), scratch, &projection_shard_part::outer);
+  });
+}
+
+void check_input(const model_spec& spec, uint32_t positions_max, std::span<const uint32_t> tokens, uint32_t length) {
+  if (tokens.size() > positions_max - length)
     throw input_error("a sequence of " + std::to_string(length + tokens.size()) + " tokens exceeds the " +
-                      std::to_string(parts.positions_max) + " positions of the model");
+                      std::to_string(positions_max) + " positions of the model");
   for (const uint32_t token : tokens)
-    if (token >= parts.spec.vocabulary)
-      throw input_error("token " + std::to_string(token) + " is beyond the vocabulary of " +
-                        std::to_string(parts.spec.vocabulary));
+    if (token >= spec.vocabulary)
+      throw input_error("token " + std::to_string(token) + " is beyond the vocabulary of " + std::to_string(spec.vocabulary));
+}
+
+std::vector<std::vector<kv_cache>> make_caches(const stack_part& stack, bool of_cross_heads) {
+  std::vector<std::vector<kv_cache>> all;
+  for (const auto& layer : stack.layers) {
+    auto& caches = all.emplace_back();
+    for (const auto& head : of_cross_heads ? layer->cross_heads : layer->heads)
+      if (of_cross_heads || head->spec.causal) caches.push_back(head->make_cache());
+  }
+  return all;
+}
+
+activations embed(const stack_part& stack, uint32_t width, std::span<const uint32_t> tokens, uint32_t first_position,
+                  std::span<const uint32_t> segments, part_scratch& scratch) {
+  std::vector<uint32_t> positions(tokens.size());
+  std::iota(positions.begin(), positions.end(), first_position);
+  activations x{tokens.size(), width};
+  stack.embedding.forward(tokens, positions, segments, x.all(), scratch);
+  return x;
+}
+
+activations logits_of(const output_part& output, activations x, part_scratch& scratch) {
+  if (output.spec.of_first_row) {
+    x.values.resize(x.columns);
+    x.rows = 1;
+  }
+  output.enter(x.all(), x.all());
+  if (output.spec.transform) {
+    activations transformed{x.rows, x.columns};
+    for (const auto& shard : output.shards) shard->apply_transform(x.all(), transformed.some(shard->transform_columns), scratch);
+    output.finish_transform(transformed.all());
+    x = std::move(transformed);
+  }
+  if (output.spec.kind == output_spec::result::hidden_states) return x;
+  activations logits{x.rows, output.spec.columns};
+  for (const auto& shard : output.shards) shard->forward(x.all(), logits.some(shard->columns), scratch);
+  return logits;
 }
 
 } // namespace
 
 reference_model::reference_model(std::shared_ptr<const model_parts> parts) : parts_(std::move(parts)) {
   TROUPE_ASSERT(parts_ != nullptr);
-  for (const auto& layer : parts_->layers) {
-    std::vector<kv_cache>& caches = caches_.emplace_back();
-    for (const auto& head : layer->heads) caches.push_back(head->make_cache());
-  }
+  caches_ = make_caches(*parts_, false);
+  cross_caches_ = make_caches(*parts_, true);
 }
 
-std::vector<float> reference_model::forward(std::span<const uint32_t> tokens,
-                                            std::vector<std::vector<float>>* hidden_states) {
+void reference_model::encode(std::span<const uint32_t> source, hidden_states* states) {
+  TROUPE_ASSERT(parts_->encoder.has_value() && !source.empty());
   const model_parts& parts = *parts_;
-  check_input(parts, tokens, length_);
-  std::vector<uint32_t> positions(tokens.size());
-  std::iota(positions.begin(), positions.end(), length_);
-
-  activations x{tokens.size(), parts.spec.width};
-  parts.embedding.forward(tokens, positions, x.all(), scratch_);
-  if (hidden_states != nullptr) hidden_states->assign(1, x.values);
-  for (size_t i = 0; i < parts.layers.size(); ++i) {
-    run_layer(*parts.layers[i], caches_[i], length_, x, scratch_);
-    if (hidden_states != nullptr) hidden_states->push_back(x.values);
+  check_input(parts.spec, parts.encoder->positions_max, source, 0);
+  activations x = embed(*parts.encoder, parts.spec.width, source, 0, {}, scratch_);
+  if (states != nullptr) states->assign(1, x.values);
+  for (const auto& layer : parts.encoder->layers) {
+    run_layer(*layer, {}, 0, x, scratch_);
+    if (states != nullptr) states->push_back(x.values);
   }
+  if (parts.encoder_norm) parts.encoder_norm->apply(x.all(), x.all());
+  if (states != nullptr) states->push_back(x.values);
+  cross_caches_ = make_caches(parts, true);
+  for (size_t i = 0; i < parts.layers.size(); ++i)
+    for (const auto& head : parts.layers[i]->cross_heads) {
+      const head_slice slice{&cross_caches_[i][head->index], 0, x.rows};
+      head->remember(x.all(), {&slice, 1}, scratch_);
+    }
+  length_ = 0;
+}
 
-  activations logits{tokens.size(), parts.spec.vocabulary};
-  parts.output.norm.apply(x.all(), x.all());
-  for (const auto& shard : parts.output.shards)
-    shard->forward(x.all(), logits.some(shard->vocabulary_range), scratch_);
-  length_ += uint32_t(tokens.size());
-  return std::move(logits.values);
+std::vector<float> reference_model::forward(std::span<const uint32_t> tokens, hidden_states* states,
+                                            std::span<const uint32_t> segments) {
+  const model_parts& parts = *parts_;
+  const bool is_whole = parts.spec.needs_whole_sequences();
+  check_input(parts.spec, parts.positions_max, tokens, is_whole ? 0 : length_);
+  activations x = embed(parts, parts.spec.width, tokens, is_whole ? 0 : length_, segments, scratch_);
+  if (states != nullptr) states->assign(1, x.values);
+  for (size_t i = 0; i < parts.layers.size(); ++i) {
+    run_layer(*parts.layers[i], {caches_[i], cross_caches_[i]}, is_whole ? 0 : length_, x, scratch_);
+    if (states != nullptr) states->push_back(x.values);
+  }
+  if (!is_whole) length_ += uint32_t(tokens.size());
+  return std::move(logits_of(parts.output, std::move(x), scratch_).values);
 }
 
 void reference_model::rewind(uint32_t length) {

@@ -17,7 +17,7 @@ struct norm_spec {
   float epsilon = 1e-5f;
 };
 
-/// How positions enter the attention. Learned and sinusoidal positions enter at the embedding instead.
+/// How positions turn queries and keys. Learned and sinusoidal positions enter at the embedding instead.
 enum class rope_kind : uint8_t {
   none,
   interleaved, // Pairs (2i, 2i+1): the original RoPE paper, llama in GGUF.
@@ -48,20 +48,33 @@ struct rope_spec {
   bool operator==(const rope_spec&) const = default;
 };
 
+/// T5's relative positions (Raffel et al. 2020, §2.1): a learned number for each head and bucket of distances is added to the scores.
+/// Half of the buckets hold one distance each, the others ranges that grow logarithmically up to distance_max, beyond which
+/// all distances share the last one. Bidirectional: half of the buckets are for keys after the query.
+struct relative_positions_spec {
+  uint32_t buckets = 32, distance_max = 128;
+  bool bidirectional = false;
+  bool operator==(const relative_positions_spec&) const = default;
+};
+
+/// The bucket of a key at `distance` = its position minus the query's.
+uint32_t relative_bucket(const relative_positions_spec& spec, int64_t distance);
+
 /// Attention, "Attention Is All You Need" §3.2; grouped queries after Ainslie et al. 2023: query heads
 /// [g * group, (g + 1) * group) share key/value head g, group = heads / kv_heads.
 struct attention_spec {
   uint32_t heads = 0;
   uint32_t kv_heads = 0;
   uint32_t head_dim = 0; // Of queries, keys and values alike.
-  bool causal = true;
+  bool causal = true;    // A row sees no later rows. False: every row sees all rows of its sequence.
   rope_spec rope;
+  std::optional<relative_positions_spec> relative_positions;
   std::optional<norm_spec> query_key_norm; // qwen3: each head's query and key normalised before RoPE.
   float scale = 0;                         // Of q·k; 1/sqrt(head_dim) unless the family says otherwise.
   uint32_t group() const { return heads / kv_heads; }
 };
 
-enum class activation_kind : uint8_t { relu, gelu_tanh, gelu_erf, silu };
+enum class activation_kind : uint8_t { relu, gelu_tanh, gelu_erf, silu, tanh };
 
 /// Plain: down(act(up(x))), §3.3.  Gated: down(act(gate(x)) * up(x)) (Shazeer 2020).
 struct feed_forward_spec {
@@ -70,22 +83,80 @@ struct feed_forward_spec {
   uint32_t width = 0; // The inner width.
 };
 
-/// A decoder-only layer, pre-norm: x += attention(norm(x)); x += feed_forward(norm(x)).
-struct layer_spec {
-  attention_spec attention;
-  feed_forward_spec feed_forward;
-  norm_spec norm;
+enum class norm_place : uint8_t {
+  before, // x += block(norm(x)): pre-norm, Xiong et al. 2020.
+  after,  // x = norm(x + block(x)): post-norm, "Attention Is All You Need" §3.1.
 };
 
-struct model_spec {
+/// A layer: its blocks one after the other, each with a norm and a residual sum: attention within its own stack, attention to
+/// the encoder's result where there is one (§3.2.3: cross-attention), feed-forward.
+struct layer_spec {
+  attention_spec attention;
+  std::optional<attention_spec> cross_attention;
+  feed_forward_spec feed_forward;
+  norm_spec norm;
+  norm_place norms = norm_place::before;
+};
+
+enum class position_kind : uint8_t {
+  none,
+  learned,    // A table: row position + position_offset.
+  sinusoidal, // §3.5, sines at even elements, cosines at odd ones.
+  sinusoidal_halves, // The same numbers, all sines first: marian.
+};
+
+/// x = norm(scale * table[token] + positions[position] + segments[segment])
+struct embedding_spec {
+  float scale = 1; // sqrt(width) in §3.4.
+  position_kind positions = position_kind::none;
+  uint32_t position_offset = 0; // Rows of a table of learned positions before position 0's: bart.
+  uint32_t segments = 0;        // Rows of the table of segments (bert's token types); 0: none.
+  std::optional<norm_spec> norm;
+};
+
+/// Layers one above the other, with what turns tokens into the rows that enter the first.
+struct stack_spec {
+  embedding_spec embedding;
+  uint32_t context_length = 0; // Positions the stack was made for; a sequence never grows beyond.
+  std::vector<layer_spec> layers;
+  std::optional<norm_spec> final_norm;
+};
+
+/// What a model ends in. logits = W transform(scale * x) + bias.
+struct output_spec {
+  enum class result : uint8_t {
+    tokens,        // The vocabulary: the next token, or the masked one.
+    labels,        // Classes of a whole sequence.
+    spans,         // Two columns: how well a row begins an answer, and how well it ends one.
+    hidden_states, // No matrix: the rows that leave the last layer.
+  };
+  /// norm(act(W x + bias)): what bert's heads do to a row first. `norm` is absent in poolers.
+  struct transform_spec {
+    activation_kind activation = activation_kind::tanh;
+    std::optional<norm_spec> norm;
+  };
+  result kind = result::tokens;
+  uint32_t columns = 0;      // Of a row of results: the size of the vocabulary, or how many labels, or 2, or the width.
+  bool of_first_row = false; // There is one result for each sequence, from its first row; else one for each row.
+  float scale = 1;           // T5, where output and embedding are tied: 1/sqrt(width).
+  std::optional<transform_spec> transform;
+  std::vector<std::string> labels; // [columns], where they have names.
+};
+
+/// A model: the stack that its tokens pass, an encoder before it or none, and its output. Without an encoder, the layers have no
+/// cross-attention. gpt and llama are one stack with causal attention, bert is one without; marian, bart and t5 have an encoder
+/// of their own for the source text, and the stack is the decoder.
+struct model_spec : stack_spec {
   std::string architecture; // As the file says it: "llama". For people; no code decides by it.
   std::string name;
   uint32_t vocabulary = 0;
-  uint32_t width = 0;            // Of the hidden states.
-  uint32_t context_length = 0;   // Positions the model was made for; a sequence never grows beyond.
-  bool learned_positions = false;
-  std::vector<layer_spec> layers;
-  norm_spec final_norm;
+  uint32_t width = 0; // Of the hidden states, in both stacks.
+  std::optional<stack_spec> encoder;
+  output_spec output;
+  uint32_t start_token = 0; // With an encoder: what the decoder begins with.
+
+  /// Whether a row sees later rows of its own stack, so that all rows of a sequence must be computed together.
+  bool needs_whole_sequences() const { return !layers.empty() && !layers.front().attention.causal; }
 };
 
 /// weight: [outputs, inputs]; bias: [1, outputs].
@@ -105,6 +176,7 @@ struct attention_tensors {
   projection_tensors value;  // [kv_heads * head_dim, width]
   projection_tensors output; // [width, heads * head_dim]
   std::optional<norm_tensors> query_norm, key_norm; // [1, head_dim]
+  std::optional<stored_tensor> relative_positions;  // [buckets, heads]; the same one in all layers of a stack.
 };
 
 struct feed_forward_tensors {
@@ -116,16 +188,26 @@ struct feed_forward_tensors {
 struct layer_tensors {
   norm_tensors attention_norm, feed_forward_norm;
   attention_tensors attention;
+  std::optional<norm_tensors> cross_attention_norm;
+  std::optional<attention_tensors> cross_attention;
   feed_forward_tensors feed_forward;
 };
 
-/// Every tensor of a model by its role. Shares the model's files.
-struct model_tensors {
+struct stack_tensors {
   stored_tensor embedding;                // [vocabulary, width]
-  std::optional<stored_tensor> positions; // [context_length, width], learned.
+  std::optional<stored_tensor> positions; // [position_offset + context_length, width], learned.
+  std::optional<stored_tensor> segments;  // [segments, width]
+  std::optional<norm_tensors> embedding_norm;
   std::vector<layer_tensors> layers;
-  norm_tensors final_norm;
-  projection_tensors output;            // [vocabulary, width]; the embedding itself where tied.
+  std::optional<norm_tensors> final_norm;
+};
+
+/// Every tensor of a model by its role. Shares the model's files.
+struct model_tensors : stack_tensors {
+  std::optional<stack_tensors> encoder;
+  std::optional<projection_tensors> output_transform; // [width, width]
+  std::optional<norm_tensors> output_transform_norm;
+  projection_tensors output; // [output.columns, width]; the embedding itself where tied; unused where the result is hidden states.
 };
 
 } // namespace troupe

@@ -24,7 +24,7 @@ v1::HiddenStates embedding_state::embed(const v1::ForwardStep& step) {
   states.set_layer(0);
   states.set_width(config.model->spec.width);
   allocate(*states.mutable_values(), uint64_t(rows) * states.width());
-  config.model->embedding.forward({step.tokens().data(), rows}, positions,
+  config.model->embedding.forward({step.tokens().data(), rows}, positions, {},
                                   rows_of(*states.mutable_values(), rows, states.width()), scratch_of_this_thread());
   states.mutable_times()->set_compute_ns(watch.elapsed_ns());
   states.mutable_times()->set_messages(2); // ForwardStep and HiddenStates.

@@ -94,7 +94,7 @@ void on_project_result(output_pointer self, const v1::ProjectResult& answer) {
   const auto& plan = step.result.plan();
   if (answer.out_of_memory())
     return give_up(self, make_fault(id_of(plan), v1::FAULT_KIND_OUT_OF_MEMORY, st.shards.name(answer.shard())));
-  const range columns = st.part().shards[answer.shard()]->vocabulary_range;
+  const range columns = st.part().shards[answer.shard()]->columns;
   if (answer.width() != columns.count || uint64_t(answer.values_size()) != uint64_t(step.rows) * columns.count)
     return give_up(self, make_fault(id_of(plan), v1::FAULT_KIND_BAD_SHAPE, st.shards.name(answer.shard())));
   if (const auto suspects = suspects_in(plan, answer); !suspects.empty())

@@ -15,7 +15,7 @@ namespace {
 uint32_t result_width(const projection_shard_part& part, v1::Projection projection) {
   return projection == v1::PROJECTION_FEED_FORWARD_INNER ? part.inner_range.count : part.width_range.count;
 }
-uint32_t result_width(const output_shard_part& part, v1::Projection) { return part.vocabulary_range.count; }
+uint32_t result_width(const output_shard_part& part, v1::Projection) { return part.columns.count; }
 
 void run(const projection_shard_part& part, v1::Projection projection, const_rows x, mutable_rows out,
          part_scratch& scratch) {

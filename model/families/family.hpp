@@ -23,15 +23,18 @@ struct model_description {
   rope_kind gguf_rope = rope_kind::none;   // What the family's GGUF files have, whatever this one has.
 };
 
+/// One class of models of a family: what the same layers end in.
 struct family {
   std::string_view architecture; // As general.architecture and model_type say it.
   std::string_view model_class;  // As Hugging Face's architectures says it.
+  bool has_encoder;              // Beside the stack that its tokens pass.
   /// Throws input_error when a key or a tensor is missing, of the wrong shape, out of bounds, or not
   /// understood.
   model_description (*describe)(const model_source& source);
 };
 
-/// All families, by name. A new one is a file in this folder and a line in family.cpp.
+/// All families, by name, each with the class that is meant where none is named first. A new one is a file in this folder and a line
+/// in family.cpp for each of its classes.
 std::span<const family> families();
 
 /// Describes the model by its family's rules. The result is consistent: every tensor has the shape that the
@@ -46,5 +49,16 @@ model_description describe_llama(const model_source& source);
 model_description describe_qwen2(const model_source& source);
 model_description describe_qwen3(const model_source& source);
 model_description describe_gpt2(const model_source& source);
+model_description describe_bert(const model_source& source);
+model_description describe_bert_for_masked_lm(const model_source& source);
+model_description describe_bert_for_classification(const model_source& source);
+model_description describe_bert_for_question_answering(const model_source& source);
+model_description describe_distilbert(const model_source& source);
+model_description describe_distilbert_for_masked_lm(const model_source& source);
+model_description describe_distilbert_for_classification(const model_source& source);
+model_description describe_distilbert_for_question_answering(const model_source& source);
+model_description describe_bart(const model_source& source);
+model_description describe_marian(const model_source& source);
+model_description describe_t5(const model_source& source);
 
 } // namespace troupe

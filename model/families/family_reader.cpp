@@ -249,6 +249,13 @@ void tensor_lookup::ignore_endings(std::initializer_list<std::string_view> endin
   }
 }
 
+void tensor_lookup::ignore_beginnings(std::initializer_list<std::string_view> beginnings) {
+  for (size_t i = 0; i < source_.tensor_count(); ++i) {
+    for (const auto beginning : beginnings)
+      is_ignored_[i] = is_ignored_[i] || source_.tensor(i).name.starts_with(beginning);
+  }
+}
+
 void tensor_lookup::ignore_copy(const published_name& name, const stored_tensor& other) {
   const auto index = source_.find_index(name_here(name));
   if (!index) return;
@@ -344,7 +351,7 @@ model_spec start_spec(const model_source& source, std::string_view architecture,
   spec.architecture = architecture;
   const auto name = source.find_string(is_folder ? "_name_or_path" : "general.name").value_or(folder_name);
   spec.name = is_utf8(name) ? std::string(name) : in_quotes(name);
-  spec.vocabulary = static_cast<uint32_t>(embedding.rows);
+  spec.vocabulary = spec.output.columns = static_cast<uint32_t>(embedding.rows);
   spec.width = sizes.width;
   spec.context_length = sizes.context_length;
   return spec;

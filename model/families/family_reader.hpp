@@ -92,6 +92,8 @@ public:
   std::string prefix_if_used(std::string_view prefix) const;
   /// Tensors whose names end so do not count as unused: constants that some versions stored.
   void ignore_endings(std::initializer_list<std::string_view> endings);
+  /// Nor those whose names begin so: parts of a model that its class does not use.
+  void ignore_beginnings(std::initializer_list<std::string_view> beginnings);
   /// The tensor is as good as used when it holds the same bytes as `other`; input_error when it holds others.
   void ignore_copy(const published_name& name, const stored_tensor& other);
 

@@ -83,7 +83,7 @@ model_description describe_gpt2(const model_source& source) {
   model.tensors.positions =
       tensors.matrix({"position_embd.weight", base + "wpe.weight"}, sizes.context_length, sizes.width);
   model.spec = start_spec(source, "gpt2", sizes, model.tensors.embedding);
-  model.spec.learned_positions = true;
+  model.spec.embedding.positions = position_kind::learned;
   model.spec.final_norm = norm;
   model.tensors.layers.reserve(sizes.layers);
   model.spec.layers.reserve(sizes.layers);

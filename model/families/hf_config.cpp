@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, 20> must_be_off{
     "attention_chunk_size",
     "clip_qkv",
     "alibi",
-    "is_encoder_decoder",
+    "is_decoder",
     "add_cross_attention",
     "parallel_attn",
     "use_parallel_residual",
@@ -78,8 +78,10 @@ void require_known_rope(const json_node& config) {
 
 } // namespace
 
-void require_supported(const hf_source& source) {
+void require_supported(const hf_source& source, bool has_encoder) {
   const json_node config = source.config();
+  if (const auto found = config.find("is_encoder_decoder"); found && found->flag() != has_encoder)
+    found->fail_kind(has_encoder ? "true" : "false");
   for (const auto key : must_be_off) {
     const auto found = config.find(key);
     if (found && !is_off(*found)) found->fail("is not supported");

@@ -11,6 +11,8 @@
 
 namespace troupe {
 
+constexpr uint64_t line = 64; // Of a cache.
+
 kv_cache::kv_cache(uint32_t head_dim, cache_type type, bool keep_sums)
     : head_dim_(head_dim), type_(type), keep_sums_(keep_sums) {}
 
@@ -19,12 +21,31 @@ uint64_t kv_cache::bytes() const { return pages_.size() * page_bytes(); }
 /// Zeroed: kernels compute scores for whole pages, and drop those beyond the end. On a cache line, and a vector longer than
 /// the page, see values().
 kv_cache::page_memory kv_cache::new_page() const {
-  constexpr uint64_t line = 64;
-  const uint64_t size = (page_bytes() + line - 1) / line * line + line;
-  page_memory page(static_cast<uint8_t*>(std::aligned_alloc(line, size)));
+  page_memory page(static_cast<uint8_t*>(std::aligned_alloc(line, allocated_page_bytes())), std::free);
   if (!page) throw std::bad_alloc();
-  std::memset(page.get(), 0, size);
+  std::memset(page.get(), 0, allocated_page_bytes());
   return page;
+}
+
+uint64_t kv_cache::allocated_page_bytes() const { return (page_bytes() + line - 1) / line * line + line; }
+
+void kv_cache::own_page(uint32_t page) {
+  if (page == pages_.size()) return pages_.push_back(new_page());
+  if (pages_[page].use_count() == 1) return;
+  page_memory copy(static_cast<uint8_t*>(std::aligned_alloc(line, allocated_page_bytes())), std::free);
+  if (!copy) throw std::bad_alloc();
+  std::memcpy(copy.get(), pages_[page].get(), allocated_page_bytes());
+  pages_[page] = std::move(copy);
+}
+
+kv_cache kv_cache::fork(uint32_t length) const {
+  TROUPE_ASSERT(length <= length_);
+  kv_cache copy(head_dim_, type_, keep_sums_);
+  const uint32_t pages = (length + page_positions - 1) / page_positions;
+  copy.pages_.assign(pages_.begin(), pages_.begin() + pages);
+  copy.length_ = length;
+  if (keep_sums_) copy.sums_.assign(sums_.begin(), sums_.begin() + ptrdiff_t(pages * page_positions));
+  return copy;
 }
 
 void kv_cache::write(uint32_t position, std::span<const float> key, std::span<const float> value) {
@@ -32,7 +53,7 @@ void kv_cache::write(uint32_t position, std::span<const float> key, std::span<co
   TROUPE_ASSERT(key.size() == head_dim_);
   TROUPE_ASSERT(value.size() == head_dim_);
   const uint32_t page = position / page_positions, within = position % page_positions;
-  if (page == pages_.size()) pages_.push_back(new_page());
+  own_page(page);
   uint32_t sum = 0;
   const auto fill = [&](auto* elements, auto convert) { // [64/16][head_dim][16], [64][head_dim]
     for (uint32_t d = 0; d < head_dim_; ++d) elements[key_at(within, d)] = convert(key[d]);
@@ -69,11 +90,11 @@ void kv_cache::flip_bit(uint64_t draw) {
   const uint64_t bits = bytes_of(type_) * 8, bit = draw % bits;
   const uint32_t element = uint32_t(draw / bits % (2 * head_dim_));
   const uint64_t at = element < head_dim_ ? key_at(within, element) : value_at(within, element - head_dim_);
-  pages_[page][at * bytes_of(type_) + bit / 8] ^= uint8_t(1u << bit % 8);
+  pages_[page].get()[at * bytes_of(type_) + bit / 8] ^= uint8_t(1u << bit % 8);
 }
 
 void attend(const kv_cache& cache, const_rows queries, visible_positions visible, float scale, mutable_rows out,
-            std::span<float> sums, std::vector<float>& scratch) {
+            std::span<float> sums, std::vector<float>& scratch, score_bias bias) {
   TROUPE_ASSERT(cache.head_dim() > 0);
   TROUPE_ASSERT(queries.columns % cache.head_dim() == 0);
   TROUPE_ASSERT(out.columns == queries.columns);
@@ -88,7 +109,7 @@ void attend(const kv_cache& cache, const_rows queries, visible_positions visible
   constexpr uint64_t units_at_once = 4; // The most that a kernel takes.
   const uint64_t wanted = units_at_once * ((positions + page - 1) / page * page);
   if (scratch.size() < wanted) scratch.resize(wanted);
-  current_kernels().attend({cache, queries, heads, visible, scale, out, scratch.data(), sums.data()});
+  current_kernels().attend({cache, queries, heads, visible, scale, bias, out, scratch.data(), sums.data()});
 }
 
 float attend(const kv_cache& cache, std::span<const float> query, uint32_t positions, float scale,

@@ -22,10 +22,17 @@ public:
   static constexpr uint32_t page_positions = 64;
   /// keep_sums: the bits of every position's key and value are added up when they are written, for is_intact.
   explicit kv_cache(uint32_t head_dim = 0, cache_type type = cache_type::f32, bool keep_sums = false);
+  kv_cache(kv_cache&&) = default;
+  kv_cache& operator=(kv_cache&&) = default;
+  /// Another cache that holds the first `length` positions of this one. Pages are shared until one of the two writes to them:
+  /// so both belong to the same thread or actor.
+  kv_cache fork(uint32_t length) const;
   uint32_t length() const { return length_; }
   uint32_t head_dim() const { return head_dim_; }
   cache_type type() const { return type_; }
   uint64_t bytes() const;
+  /// Forgets all positions, and keeps the memory for others.
+  void clear() { length_ = 0; }
 
   /// Writes position `position` <= length(). Writing an old position again replaces it and keeps the length:
   /// the same tokens give the same bits, so a repeated write is harmless. key, value: [head_dim], key after
@@ -44,15 +51,14 @@ public:
   const uint8_t* values(uint32_t page) const { return pages_[page].get() + page_bytes() / 2; }
 
 private:
-  struct free_memory {
-    void operator()(uint8_t* memory) const { std::free(memory); }
-  };
-  using page_memory = std::unique_ptr<uint8_t[], free_memory>;
+  using page_memory = std::shared_ptr<uint8_t>;
   uint64_t page_bytes() const { return page_positions * 2 * uint64_t(head_dim_) * bytes_of(type_); }
   // Where element `d` of a position's key and value is in its page; `within`: the position's place there.
   uint64_t key_at(uint32_t within, uint32_t d) const { return (uint64_t(within / 16) * head_dim_ + d) * 16 + within % 16; }
   uint64_t value_at(uint32_t within, uint32_t d) const { return uint64_t(page_positions + within) * head_dim_ + d; }
+  uint64_t allocated_page_bytes() const;
   page_memory new_page() const;
+  void own_page(uint32_t page); // So that it may be written to.
 
   uint32_t head_dim_, length_ = 0;
   cache_type type_;
@@ -61,7 +67,7 @@ private:
   std::vector<uint32_t> sums_; // Of each position; whole pages.
 };
 
-/// out = softmax(scale * q·Kᵀ) V over the visible positions, at least 1 and at most cache.length(); "Attention Is All You
+/// out = softmax(scale * q·Kᵀ + bias) V over the visible positions, at least 1 and at most cache.length(); "Attention Is All You
 /// Need" §3.2.1, eq. 1. queries, out: [rows, heads * head_dim], any number of query heads that share the cache, side by
 /// side. sums: [rows * heads], the sums of the normalised weights (1 within float32 rounding, unless something is broken),
 /// which the caller may check. `scratch` is resized as needed: keep it between calls.
@@ -70,7 +76,7 @@ private:
 /// sums the positions in order: the result of a row and head does not depend on what else is computed, nor on later
 /// positions in the cache. Several heads and rows pass over the cache together, so that it is read less often.
 void attend(const kv_cache& cache, const_rows queries, visible_positions visible, float scale, mutable_rows out,
-            std::span<float> sums, std::vector<float>& scratch);
+            std::span<float> sums, std::vector<float>& scratch, score_bias bias = {});
 
 /// The same for a single query: query, out: [head_dim]. Returns the sum of the weights.
 float attend(const kv_cache& cache, std::span<const float> query, uint32_t positions, float scale,

@@ -45,6 +45,22 @@ TROUPE_INLINE void score_page(const uint8_t* keys, const uint8_t* ahead, const f
   });
 }
 
+/// What is added to the scores of a query row's head, from position 0 on.
+inline const float* bias_of(const score_bias& bias, uint32_t row, uint32_t head) {
+  if (bias.of_distance_0 == nullptr) return nullptr;
+  return bias.of_distance_0 + head * bias.stride - (uint64_t(bias.first_position) + row);
+}
+
+/// weights[u][i] += biases[u][position + i] for one page.
+template <int Units>
+TROUPE_INLINE void add_biases(const float* const* biases, uint32_t position, float* const* weights) {
+  repeat<Units>([&](auto u) TROUPE_LAMBDA {
+    repeat<page_vectors>([&](auto v) TROUPE_LAMBDA {
+      store(weights[u] + 16 * v, load(weights[u] + 16 * v) + load(biases[u] + position + 16 * v));
+    });
+  });
+}
+
 /// From scores to normalised weights, in place; returns their sum. Position p belongs to lane p % 16 of both
 /// sums.
 TROUPE_INLINE float softmax(float* weights, uint32_t positions) {
@@ -76,6 +92,7 @@ TROUPE_INLINE float softmax(float* weights, uint32_t positions) {
 template <int Units>
 struct attention_units {
   const float* queries[Units];
+  const float* biases[Units]; // Of position 0; null where there are none.
   float* out[Units];
   uint32_t positions[Units]; // Ascending.
   float* weights[Units];
@@ -131,6 +148,7 @@ void attend_units(const attention_task& task, uint32_t first_unit) {
   for (uint32_t i = 0; i < uint32_t(Units); ++i) {
     const uint32_t unit = std::min(first_unit + i, last_unit), row = unit / task.heads, head = unit % task.heads;
     units.queries[i] = task.queries.data + row * task.queries.stride + head * head_dim;
+    units.biases[i] = bias_of(task.bias, row, head);
     units.out[i] = task.out.data + row * task.out.stride + head * head_dim;
     units.positions[i] = task.visible.of_row(row);
   }
@@ -140,6 +158,7 @@ void attend_units(const attention_task& task, uint32_t first_unit) {
   for (uint32_t page = 0; page < pages; ++page) {
     const uint8_t* ahead = page + 1 < pages ? task.cache.keys(page + 1) : task.cache.values(0);
     score_page<Type, Units>(task.cache.keys(page), ahead, units.queries, head_dim, task.scale, moving);
+    if (task.bias.of_distance_0 != nullptr) add_biases<Units>(units.biases, page * page_positions, moving);
     for (float*& weights : moving) weights += page_positions;
   }
   for (uint32_t i = 0; i < uint32_t(Units); ++i)

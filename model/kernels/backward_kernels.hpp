@@ -65,6 +65,9 @@ TROUPE_INLINE value_and_slope activation_slope(f32x16 x) {
     // Where x² overflows s (1 - s) is 0, and 0 times infinity would be NaN.
     const f32x16 inner = fma(min(all_lanes(1e30f), square), all_lanes(3 * 0.044715f), one) * all_lanes(2 * 0.7978845608f);
     return {x * s, fma(x * s * (one - s), inner, s)};
+  } else if constexpr (Kind == activation_kind::tanh) { // 1 - tanh² = 4 s (1 - s) with s = 1 / (1 + e^2x).
+    const f32x16 s = one / (one + exponential(x + x));
+    return {fma(all_lanes(-2.0f), s, one), all_lanes(4.0f) * s * (one - s)};
   } else { // Φ(x) + x φ(x), φ(x) = e^(-x²/2) / √(2π).
     const f32x16 magnitude = max(x, zero - x);
     const f32x16 tail = erfc_of_root_half(magnitude) * all_lanes(0.5f);

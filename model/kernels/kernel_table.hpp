@@ -29,6 +29,7 @@ struct attention_task {
   uint32_t heads;
   visible_positions visible;
   float scale;
+  score_bias bias;
   mutable_rows out; // [rows, heads * head_dim]
   float* weights;   // Scratch: [4][the most positions rounded up to whole pages].
   float* sums;      // Result: [rows * heads]

@@ -30,4 +30,12 @@ struct visible_positions {
   uint32_t of_row(uint32_t row) const { return first + row * step; }
 };
 
+/// What is added to the scores, by distance: for query row r of head h and the key at position p
+/// of_distance_0[h * stride + p - (first_position + r)]. 64 more values than the largest distance needs must exist. Null: nothing.
+struct score_bias {
+  const float* of_distance_0 = nullptr;
+  uint64_t stride = 0;
+  uint32_t first_position = 0; // Of query row 0.
+};
+
 } // namespace troupe

@@ -65,6 +65,8 @@ TROUPE_INLINE f32x16 activation(f32x16 x) {
     // (1 + tanh y) / 2 = 1 / (1 + e^(-2y)), which does not cancel for negative y.
     const f32x16 cubic = fma(x * x * x, all_lanes(0.044715f), x);
     return x / (one + exponential(cubic * all_lanes(-2 * 0.7978845608f)));
+  } else if constexpr (Kind == activation_kind::tanh) { // 1 - 2 / (1 + e^2x).
+    return fma(all_lanes(-2.0f), one / (one + exponential(x + x)), one);
   } else { // x Φ(x), Φ(x) = erfc(-x / √2) / 2.
     const f32x16 magnitude = max(x, zero_floats() - x);
     const f32x16 tail = erfc_of_root_half(magnitude) * all_lanes(0.5f);
@@ -83,6 +85,8 @@ void with_activation(activation_kind kind, Function&& function) {
     return function(std::integral_constant<activation_kind, activation_kind::gelu_tanh>{});
   case activation_kind::gelu_erf:
     return function(std::integral_constant<activation_kind, activation_kind::gelu_erf>{});
+  case activation_kind::tanh:
+    return function(std::integral_constant<activation_kind, activation_kind::tanh>{});
   }
 }
 

@@ -29,6 +29,10 @@ mutable_rows heads_of(std::span<float> row, const attention_spec& spec) {
 
 } // namespace
 
+score_bias relative_bias::from(uint32_t first_position) const {
+  return {values.data() + positions, stride, first_position};
+}
+
 kv_cache attention_head_part::make_cache(bool keep_sums) const {
   return kv_cache(spec.head_dim, cached, keep_sums);
 }
@@ -38,6 +42,8 @@ void attention_head_part::forward(const_rows x, std::span<const head_slice> slic
   TROUPE_ASSERT(out.rows == x.rows);
   TROUPE_ASSERT(out.columns == output_columns());
   const uint32_t head_dim = spec.head_dim;
+  if (!spec.causal && (scratch.cache.head_dim() != head_dim || scratch.cache.type() != cache_type::f32))
+    scratch.cache = kv_cache(head_dim);
   const mutable_rows queries = rows_of_buffer(scratch.query, x.rows, output_columns());
   const mutable_rows keys = rows_of_buffer(scratch.key, x.rows, head_dim);
   const mutable_rows values = rows_of_buffer(scratch.value, x.rows, head_dim);
@@ -48,8 +54,10 @@ void attention_head_part::forward(const_rows x, std::span<const head_slice> slic
 
   uint32_t begin = 0; // Of the slice, in rows of x.
   for (const head_slice& slice : slices) {
-    TROUPE_ASSERT(slice.cache != nullptr);
+    TROUPE_ASSERT(slice.cache != nullptr || (!spec.causal && slice.first_position == 0));
     TROUPE_ASSERT(slice.rows <= x.rows - begin);
+    kv_cache& cache = slice.cache != nullptr ? *slice.cache : scratch.cache;
+    if (slice.cache == nullptr) cache.clear();
     for (uint32_t i = 0; i < slice.rows; ++i) {
       const uint32_t row = begin + i, position = slice.first_position + i;
       if (rope) rope->turn_at(position, scratch.turn);
@@ -57,12 +65,46 @@ void attention_head_part::forward(const_rows x, std::span<const head_slice> slic
       for (uint32_t head = 0; head < heads.rows; ++head)
         place(heads.row(head), query_norm, rope.get(), scratch.turn);
       place(keys.row(row), key_norm, rope.get(), scratch.turn);
-      slice.cache->write(position, keys.row(row), values.row(row));
+      cache.write(position, keys.row(row), values.row(row));
     }
     const uint32_t first = slice.first_position;
     const auto visible = spec.causal ? visible_positions{first + 1, 1} : visible_positions{first + slice.rows};
     scratch.sums.resize(uint64_t(slice.rows) * spec.group());
-    attend(*slice.cache, some_rows(queries, begin, slice.rows), visible, spec.scale, some_rows(out, begin, slice.rows),
+    attend(cache, some_rows(queries, begin, slice.rows), visible, spec.scale, some_rows(out, begin, slice.rows),
+           scratch.sums, scratch.weights, bias ? bias->from(first) : score_bias{});
+    check_weights(scratch.sums);
+    begin += slice.rows;
+  }
+  TROUPE_ASSERT(begin == x.rows);
+}
+
+void attention_head_part::remember(const_rows source, std::span<const head_slice> slices, part_scratch& scratch) const {
+  const mutable_rows keys = rows_of_buffer(scratch.key, source.rows, spec.head_dim);
+  const mutable_rows values = rows_of_buffer(scratch.value, source.rows, spec.head_dim);
+  scratch.input.assign(source);
+  key.apply(scratch.input, keys);
+  value.apply(scratch.input, values);
+  uint32_t row = 0;
+  for (const head_slice& slice : slices) {
+    TROUPE_ASSERT(slice.cache != nullptr && slice.first_position == 0);
+    TROUPE_ASSERT(slice.rows <= source.rows - row);
+    for (uint32_t i = 0; i < slice.rows; ++i, ++row) slice.cache->write(i, keys.row(row), values.row(row));
+  }
+  TROUPE_ASSERT(row == source.rows);
+}
+
+void attention_head_part::recall(const_rows x, std::span<const head_slice> slices, mutable_rows out, part_scratch& scratch) const {
+  TROUPE_ASSERT(out.rows == x.rows);
+  TROUPE_ASSERT(out.columns == output_columns());
+  const mutable_rows queries = rows_of_buffer(scratch.query, x.rows, output_columns());
+  scratch.input.assign(x);
+  query.apply(scratch.input, queries);
+  uint32_t begin = 0;
+  for (const head_slice& slice : slices) {
+    TROUPE_ASSERT(slice.cache != nullptr);
+    TROUPE_ASSERT(slice.rows <= x.rows - begin);
+    scratch.sums.resize(uint64_t(slice.rows) * spec.group());
+    attend(*slice.cache, some_rows(queries, begin, slice.rows), {slice.cache->length()}, spec.scale, some_rows(out, begin, slice.rows),
            scratch.sums, scratch.weights);
     check_weights(scratch.sums);
     begin += slice.rows;

@@ -48,6 +48,14 @@ void check_attention(const checker& check, const std::string& place, const atten
   check.product(tensors.value, keys, width);
   check.product(tensors.output, width, queries);
 
+  check.require(!spec.relative_positions || tensors.relative_positions.has_value(), place, "the relative positions are missing");
+  if (spec.relative_positions) {
+    const auto& relative = *spec.relative_positions;
+    const uint32_t exact = (relative.bidirectional ? relative.buckets / 2 : relative.buckets) / 2;
+    check.require(exact > 0 && relative.distance_max > exact, place,
+                  std::to_string(relative.buckets) + " buckets do not fit distances up to " + std::to_string(relative.distance_max));
+    check.shape(*tensors.relative_positions, relative.buckets, spec.heads);
+  }
   const bool has_norms = tensors.query_norm && tensors.key_norm;
   check.require(!spec.query_key_norm || has_norms, place, "the norms of queries and keys are missing");
   if (spec.query_key_norm) {
@@ -73,6 +81,64 @@ void check_feed_forward(const checker& check, const std::string& place, const fe
   check.product(tensors.down, width, spec.width);
 }
 
+void check_embedding(const checker& check, const model_spec& model, const stack_spec& stack, const stack_tensors& tensors) {
+  const embedding_spec& spec = stack.embedding;
+  check.shape(tensors.embedding, model.vocabulary, model.width);
+  check.require((spec.positions == position_kind::learned) == tensors.positions.has_value(), "model",
+                tensors.positions ? "positions that are not learned have a table" : "the learned positions are missing");
+  if (tensors.positions) check.shape(*tensors.positions, uint64_t(spec.position_offset) + stack.context_length, model.width);
+  check.require((spec.segments > 0) == tensors.segments.has_value(), "model", "the table of segments is missing, or has no segments");
+  if (tensors.segments) check.shape(*tensors.segments, spec.segments, model.width);
+  check.require(spec.norm.has_value() == tensors.embedding_norm.has_value(), "model", "the norm of the embedding is missing or unused");
+  if (tensors.embedding_norm) check.norm(*tensors.embedding_norm, model.width);
+}
+
+/// is_decoder: its layers attend to an encoder.
+void check_stack(const checker& check, const std::string& prefix, const model_spec& model, const stack_spec& spec,
+                 const stack_tensors& tensors, bool is_decoder) {
+  check.require(spec.context_length > 0, "model", "the context length is 0");
+  check.require(spec.layers.size() == tensors.layers.size(), "model",
+                "tensors of " + std::to_string(tensors.layers.size()) + " layers, described are " +
+                    std::to_string(spec.layers.size()));
+  check_embedding(check, model, spec, tensors);
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
+    const std::string place = prefix + "layer " + std::to_string(i);
+    const layer_spec& layer = spec.layers[i];
+    const layer_tensors& layer_tensors = tensors.layers[i];
+    check.require(layer.attention.causal == spec.layers[0].attention.causal, place, "is causal, or not, unlike layer 0");
+    check.norm(layer_tensors.attention_norm, model.width);
+    check.norm(layer_tensors.feed_forward_norm, model.width);
+    check_attention(check, place, layer.attention, layer_tensors.attention, model.width);
+    check_feed_forward(check, place, layer.feed_forward, layer_tensors.feed_forward, model.width);
+    check.require(layer.cross_attention.has_value() == is_decoder, place, "cross-attention goes with an encoder");
+    if (!layer.cross_attention) continue;
+    check.require(layer_tensors.cross_attention && layer_tensors.cross_attention_norm, place, "the cross-attention is missing");
+    check.require(!layer.cross_attention->relative_positions && layer.cross_attention->rope.kind == rope_kind::none, place,
+                  "cross-attention has no positions");
+    check.norm(*layer_tensors.cross_attention_norm, model.width);
+    check_attention(check, place, *layer.cross_attention, *layer_tensors.cross_attention, model.width);
+  }
+  check.require(spec.final_norm.has_value() == tensors.final_norm.has_value(), "model", "the final norm is missing or unused");
+  if (tensors.final_norm) check.norm(*tensors.final_norm, model.width);
+}
+
+void check_output(const checker& check, const model_spec& model, const model_tensors& tensors) {
+  const output_spec& spec = model.output;
+  check.require(spec.columns > 0, "model", "the output has no columns");
+  check.require(spec.transform.has_value() == tensors.output_transform.has_value(), "model",
+                "the output's transform is missing or unused");
+  if (spec.transform) {
+    check.product(*tensors.output_transform, model.width, model.width);
+    check.require(spec.transform->norm.has_value() == tensors.output_transform_norm.has_value(), "model",
+                  "the norm of the output's transform is missing or unused");
+    if (tensors.output_transform_norm) check.norm(*tensors.output_transform_norm, model.width);
+  }
+  if (spec.kind == output_spec::result::hidden_states)
+    check.require(spec.columns == model.width, "model", "hidden states are not as wide as the output's columns");
+  else
+    check.product(tensors.output, spec.columns, model.width);
+}
+
 } // namespace
 
 void check_tensors(const model_file& file) {
@@ -81,25 +147,10 @@ void check_tensors(const model_file& file) {
   const model_tensors& tensors = file.tensors;
   check.require(spec.width > 0, "model", "the hidden states are 0 wide");
   check.require(spec.vocabulary > 0, "model", "the vocabulary is empty");
-  check.require(spec.context_length > 0, "model", "the context length is 0");
-  check.require(spec.layers.size() == tensors.layers.size(), "model",
-                "tensors of " + std::to_string(tensors.layers.size()) + " layers, described are " +
-                    std::to_string(spec.layers.size()));
-  check.shape(tensors.embedding, spec.vocabulary, spec.width);
-  check.require(!spec.learned_positions || tensors.positions.has_value(), "model",
-                "the learned positions are missing");
-  if (spec.learned_positions) check.shape(*tensors.positions, spec.context_length, spec.width);
-  for (size_t i = 0; i < spec.layers.size(); ++i) {
-    const std::string place = "layer " + std::to_string(i);
-    const layer_spec& layer = spec.layers[i];
-    const layer_tensors& layer_tensors = tensors.layers[i];
-    check.norm(layer_tensors.attention_norm, spec.width);
-    check.norm(layer_tensors.feed_forward_norm, spec.width);
-    check_attention(check, place, layer.attention, layer_tensors.attention, spec.width);
-    check_feed_forward(check, place, layer.feed_forward, layer_tensors.feed_forward, spec.width);
-  }
-  check.norm(tensors.final_norm, spec.width);
-  check.product(tensors.output, spec.vocabulary, spec.width);
+  check.require(spec.encoder.has_value() == tensors.encoder.has_value(), "model", "the tensors of the encoder are missing or unused");
+  check_stack(check, "", spec, spec, tensors, spec.encoder.has_value());
+  if (spec.encoder) check_stack(check, "encoder: ", spec, *spec.encoder, *tensors.encoder, false);
+  check_output(check, spec, tensors);
 }
 
 } // namespace troupe

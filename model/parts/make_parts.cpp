@@ -5,6 +5,7 @@
 #include "model/parts/check_tensors.hpp"
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 
 namespace troupe {
 namespace {
@@ -20,6 +21,41 @@ std::vector<float> slice_of(const std::optional<stored_tensor>& vector, range el
 
 norm_weights norm_of(const norm_spec& spec, const norm_tensors& tensors) {
   return {spec, dequantize(tensors.weight), slice_of(tensors.bias, whole(tensors.weight.columns))};
+}
+
+std::optional<norm_weights> norm_of(const std::optional<norm_spec>& spec, const std::optional<norm_tensors>& tensors) {
+  if (!spec) return std::nullopt;
+  return norm_of(*spec, *tensors);
+}
+
+/// Sines and cosines of positions, "Attention Is All You Need" §3.5: pair i of position p is sin and cos of p / 10000^(2i/width).
+std::vector<float> make_sinusoids(position_kind kind, uint32_t positions, uint32_t width) {
+  std::vector<float> table(uint64_t(positions) * width);
+  const uint32_t pairs = width / 2;
+  for (uint32_t i = 0; i < pairs; ++i) {
+    const double frequency = std::pow(10000.0, -2.0 * i / width);
+    const uint32_t sine = kind == position_kind::sinusoidal ? 2 * i : i;
+    const uint32_t cosine = kind == position_kind::sinusoidal ? 2 * i + 1 : pairs + i;
+    for (uint32_t p = 0; p < positions; ++p) {
+      table[uint64_t(p) * width + sine] = float(std::sin(p * frequency));
+      table[uint64_t(p) * width + cosine] = float(std::cos(p * frequency));
+    }
+  }
+  return table;
+}
+
+/// table: [buckets, heads].
+relative_bias make_bias(const attention_spec& spec, const stored_tensor& table, uint32_t head, uint32_t positions) {
+  constexpr uint64_t page = kv_cache::page_positions; // Kernels read whole pages.
+  relative_bias bias{positions, 2 * uint64_t(positions) + page, {}};
+  bias.values.resize(spec.group() * bias.stride);
+  const std::vector<float> numbers = dequantize(table);
+  for (uint32_t i = 0; i < spec.group(); ++i)
+    for (uint64_t at = 0; at < 2 * uint64_t(positions); ++at) {
+      const uint32_t bucket = relative_bucket(*spec.relative_positions, int64_t(at) - positions);
+      bias.values[i * bias.stride + at] = numbers[uint64_t(bucket) * spec.heads + head * spec.group() + i];
+    }
+  return bias;
 }
 
 /// Collects one job per matrix to pack. Jobs write into projections that must stay where they are, and count
@@ -95,7 +131,8 @@ private:
 
 std::shared_ptr<const attention_head_part> make_head(packing& work, const attention_spec& spec,
                                                      const attention_tensors& tensors, uint32_t index,
-                                                     std::shared_ptr<const rope_table> rope, cache_type cached) {
+                                                     std::shared_ptr<const rope_table> rope, uint32_t positions,
+                                                     cache_type cached) {
   const auto part = std::make_shared<attention_head_part>();
   part->spec = spec;
   part->index = index;
@@ -105,6 +142,7 @@ std::shared_ptr<const attention_head_part> make_head(packing& work, const attent
     part->query_norm = norm_of(*spec.query_key_norm, *tensors.query_norm);
     part->key_norm = norm_of(*spec.query_key_norm, *tensors.key_norm);
   }
+  if (spec.relative_positions) part->bias = make_bias(spec, *tensors.relative_positions, index, positions);
   work.add(part->query, tensors.query, {index * part->output_columns(), part->output_columns()});
   work.add(part->key, tensors.key, {index * spec.head_dim, spec.head_dim});
   work.add(part->value, tensors.value, {index * spec.head_dim, spec.head_dim});
@@ -119,6 +157,7 @@ std::shared_ptr<const projection_shard_part> make_shard(packing& work, const lay
   part->width_range = shard_range(width, shards, shard);
   part->inner_range = shard_range(spec.feed_forward.width, shards, shard);
   work.add(part->output, tensors.attention.output, part->width_range);
+  if (tensors.cross_attention) work.add(part->cross_output, tensors.cross_attention->output, part->width_range);
   if (spec.feed_forward.gated) work.add(part->gate, *tensors.feed_forward.gate, part->inner_range);
   work.add(part->up, tensors.feed_forward.up, part->inner_range);
   work.add(part->down, tensors.feed_forward.down, part->width_range);
@@ -126,33 +165,65 @@ std::shared_ptr<const projection_shard_part> make_shard(packing& work, const lay
 }
 
 std::shared_ptr<const layer_part> make_layer(packing& work, rope_tables& ropes, const layer_spec& spec,
-                                             const layer_tensors& tensors, uint32_t width, const partition& cut) {
+                                             const layer_tensors& tensors, uint32_t width, uint32_t positions,
+                                             const partition& cut) {
   const auto part = std::make_shared<layer_part>();
+  part->norms = spec.norms;
   part->attention_norm = norm_of(spec.norm, tensors.attention_norm);
   part->feed_forward_norm = norm_of(spec.norm, tensors.feed_forward_norm);
   for (uint32_t index = 0; index < spec.attention.kv_heads; ++index)
     part->heads.push_back(
-        make_head(work, spec.attention, tensors.attention, index, ropes.get(spec.attention.rope), cut.cached));
+        make_head(work, spec.attention, tensors.attention, index, ropes.get(spec.attention.rope), positions, cut.cached));
+  if (spec.cross_attention) {
+    part->cross_attention_norm = norm_of(spec.norm, *tensors.cross_attention_norm);
+    for (uint32_t index = 0; index < spec.cross_attention->kv_heads; ++index)
+      part->cross_heads.push_back(
+          make_head(work, *spec.cross_attention, *tensors.cross_attention, index, nullptr, positions, cut.cached));
+  }
   for (uint32_t shard = 0; shard < cut.shards; ++shard)
     part->shards.push_back(make_shard(work, spec, tensors, width, cut.shards, shard));
   return part;
 }
 
-void read_embedding(packing& work, embedding_part& into, const model_spec& spec, const model_tensors& tensors) {
-  const uint64_t table = (tensors.embedding.bytes() + 63) / 64 * 64;
-  into.memory = allocate_weights(table + (spec.learned_positions ? tensors.positions->bytes() : 0));
+void read_embedding(packing& work, embedding_part& into, const embedding_spec& spec, const stack_tensors& tensors,
+                    uint32_t positions) {
+  const stored_tensor* tables[] = {&tensors.embedding, tensors.positions ? &*tensors.positions : nullptr,
+                                   tensors.segments ? &*tensors.segments : nullptr};
+  const auto bytes_of = [](const stored_tensor* table) { return table != nullptr ? (table->bytes() + 63) / 64 * 64 : 0; };
+  into.spec = spec;
+  into.memory = allocate_weights(bytes_of(tables[0]) + bytes_of(tables[1]) + bytes_of(tables[2]));
   work.add(into.table, tensors.embedding, into.memory);
-  if (spec.learned_positions) work.add(into.positions.emplace(), *tensors.positions, cut(into.memory, table));
+  if (tables[1] != nullptr) work.add(into.positions.emplace(), *tables[1], cut(into.memory, bytes_of(tables[0])));
+  if (tables[2] != nullptr)
+    work.add(into.segments.emplace(), *tables[2], cut(into.memory, bytes_of(tables[0]) + bytes_of(tables[1])));
+  if (spec.positions == position_kind::sinusoidal || spec.positions == position_kind::sinusoidal_halves)
+    into.sinusoids = make_sinusoids(spec.positions, positions, uint32_t(tensors.embedding.columns));
+  into.norm = norm_of(spec.norm, tensors.embedding_norm);
 }
 
-output_part make_output(packing& work, const model_spec& spec, const model_tensors& tensors,
-                        uint32_t shards) {
+/// In place: jobs refer to the embedding.
+void make_stack(packing& work, stack_part& into, const stack_spec& spec, const stack_tensors& tensors, uint32_t width,
+                const partition& cut) {
+  into.positions_max = std::min(spec.context_length, cut.positions_max);
+  read_embedding(work, into.embedding, spec.embedding, tensors, into.positions_max);
+  rope_tables ropes{into.positions_max};
+  for (size_t i = 0; i < spec.layers.size(); ++i)
+    into.layers.push_back(make_layer(work, ropes, spec.layers[i], tensors.layers[i], width, into.positions_max, cut));
+}
+
+output_part make_output(packing& work, const model_spec& spec, const model_tensors& tensors, uint32_t shards) {
   output_part part;
-  part.norm = norm_of(spec.final_norm, tensors.final_norm);
+  part.spec = spec.output;
+  part.final_norm = norm_of(spec.final_norm, tensors.final_norm);
+  if (spec.output.transform) part.transform_norm = norm_of(spec.output.transform->norm, tensors.output_transform_norm);
   for (uint32_t shard = 0; shard < shards; ++shard) {
     const auto cut = std::make_shared<output_shard_part>();
-    cut->vocabulary_range = shard_range(spec.vocabulary, shards, shard);
-    work.add(cut->output, tensors.output, cut->vocabulary_range);
+    cut->columns = shard_range(spec.output.columns, shards, shard);
+    if (spec.output.transform) {
+      cut->transform_columns = shard_range(spec.width, shards, shard);
+      work.add(cut->transform, *tensors.output_transform, cut->transform_columns);
+    }
+    if (spec.output.kind != output_spec::result::hidden_states) work.add(cut->output, tensors.output, cut->columns);
     part.shards.push_back(cut);
   }
   return part;
@@ -176,13 +247,12 @@ std::shared_ptr<const model_parts> make_parts(std::shared_ptr<const model_file> 
   const auto parts = std::make_shared<model_parts>();
   parts->file = file;
   parts->spec = spec;
-  parts->positions_max = std::min(spec.context_length, cut.positions_max);
   packing work{cut.keep, progress};
-  read_embedding(work, parts->embedding, spec, tensors);
-  rope_tables ropes{parts->positions_max};
-  for (size_t i = 0; i < spec.layers.size(); ++i)
-    parts->layers.push_back(
-        make_layer(work, ropes, spec.layers[i], tensors.layers[i], spec.width, cut));
+  if (spec.encoder) {
+    make_stack(work, parts->encoder.emplace(), *spec.encoder, *tensors.encoder, spec.width, cut);
+    parts->encoder_norm = norm_of(spec.encoder->final_norm, tensors.encoder->final_norm);
+  }
+  make_stack(work, *parts, spec, tensors, spec.width, cut);
   parts->output = make_output(work, spec, tensors, cut.shards);
   parts->weight_bytes = work.run(run);
   for (const auto& one : file->files) one->require_unchanged();

@@ -39,6 +39,11 @@ void projection_shard_part::attention_output(const_rows x, mutable_rows out, par
   output.apply(scratch.input, out);
 }
 
+void projection_shard_part::cross_attention_output(const_rows x, mutable_rows out, part_scratch& scratch) const {
+  scratch.input.assign(x);
+  cross_output.apply(scratch.input, out);
+}
+
 void projection_shard_part::inner(const_rows x, mutable_rows out, part_scratch& scratch) const {
   scratch.input.assign(x);
   if (!feed_forward.gated) {
@@ -61,6 +66,30 @@ void projection_shard_part::outer(const_rows x, mutable_rows out, part_scratch& 
 void output_shard_part::forward(const_rows x, mutable_rows out, part_scratch& scratch) const {
   scratch.input.assign(x);
   output.apply(scratch.input, out);
+}
+
+void output_shard_part::apply_transform(const_rows x, mutable_rows out, part_scratch& scratch) const {
+  scratch.input.assign(x);
+  transform.apply(scratch.input, out);
+}
+
+void output_part::enter(const_rows x, mutable_rows out) const {
+  TROUPE_ASSERT(x.rows == out.rows && x.columns == out.columns);
+  for (uint32_t row = 0; row < x.rows; ++row) {
+    const auto to = out.row(row);
+    if (final_norm) normalize(final_norm->spec, final_norm->weight, final_norm->bias, x.row(row), to);
+    else if (x.data != out.data) std::copy_n(x.row(row).begin(), to.size(), to.begin());
+    if (spec.scale != 1)
+      for (float& element : to) element *= spec.scale;
+  }
+}
+
+void output_part::finish_transform(mutable_rows x) const {
+  TROUPE_ASSERT(spec.transform.has_value());
+  for (uint32_t row = 0; row < x.rows; ++row) {
+    activate(spec.transform->activation, x.row(row));
+    if (transform_norm) normalize(transform_norm->spec, transform_norm->weight, transform_norm->bias, x.row(row), x.row(row));
+  }
 }
 
 } // namespace troupe

@@ -47,9 +47,9 @@ std::shared_ptr<const Part> repaired(std::shared_ptr<const Part> part) {
 
 projection_list projections_of(const attention_head_part& part) { return list_of(part.query, part.key, part.value); }
 projection_list projections_of(const projection_shard_part& part) {
-  return list_of(part.output, part.gate, part.up, part.down);
+  return list_of(part.output, part.cross_output, part.gate, part.up, part.down);
 }
-projection_list projections_of(const output_shard_part& part) { return list_of(part.output); }
+projection_list projections_of(const output_shard_part& part) { return list_of(part.output, part.transform); }
 
 uint32_t verify_weights(const projection_list& weights, uint32_t first, uint64_t bytes_max) {
   uint32_t strip = 0; // Of the first strip of the matrix at hand.

@@ -207,7 +207,7 @@ trainable_shard trainable_builder::shard(uint32_t layer_index, uint32_t index) c
 }
 
 trainable_output trainable_builder::output() const {
-  return {norm(0, tensor_role::final_norm, spec_.final_norm, tensors_.final_norm, spec_.width), spec_.vocabulary};
+  return {norm(0, tensor_role::final_norm, *spec_.final_norm, *tensors_.final_norm, spec_.width), spec_.vocabulary};
 }
 
 trainable_output_shard trainable_builder::output_shard(uint32_t index) const {

@@ -62,7 +62,7 @@ std::vector<keyed_tensor> keyed_tensors(const model_tensors& tensors) {
     push_one(l, tensor_role::up, layer.feed_forward.up);
     push_one(l, tensor_role::down, layer.feed_forward.down);
   }
-  push_one(0, tensor_role::final_norm, tensors.final_norm);
+  if (tensors.final_norm) push_one(0, tensor_role::final_norm, *tensors.final_norm);
   if (!is_tied(tensors)) push_one(0, tensor_role::output, tensors.output);
   std::ranges::sort(all, {}, &keyed_tensor::key);
   return all;

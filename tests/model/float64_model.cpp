@@ -121,14 +121,14 @@ float64_matrix float64_logits(const model_file& file, std::span<const uint32_t> 
   const float64_matrix embedding = matrix_of(tensors.embedding);
   float64_matrix x(tokens.size(), spec.width);
   for (size_t i = 0; i < tokens.size(); ++i) x.row(Eigen::Index(i)) = embedding.row(tokens[i]);
-  if (spec.learned_positions) x += matrix_of(*tensors.positions).topRows(x.rows());
+  if (spec.embedding.positions == position_kind::learned) x += matrix_of(*tensors.positions).topRows(x.rows());
   for (size_t i = 0; i < spec.layers.size(); ++i) {
     const layer_spec& layer = spec.layers[i];
     const layer_tensors& parts = tensors.layers[i];
     x += attention(layer.attention, parts.attention, norm(layer.norm, parts.attention_norm, x));
     x += feed_forward(layer.feed_forward, parts.feed_forward, norm(layer.norm, parts.feed_forward_norm, x));
   }
-  return product(tensors.output, norm(spec.final_norm, tensors.final_norm, x));
+  return product(tensors.output, norm(*spec.final_norm, *tensors.final_norm, x));
 }
 
 double relative_error(std::span<const float> actual, const float64_matrix& expected) {

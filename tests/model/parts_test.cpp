@@ -151,7 +151,7 @@ TEST_CASE("a tensor of the wrong shape is named with its file", "[parts]") {
       {"has shape", [&](model_file& m) { shrink(m.tensors.layers[1].feed_forward.down.weight); }},
       {"has shape", [&](model_file& m) { shrink(m.tensors.layers[1].feed_forward.gate->weight); }},
       {"has shape", [&](model_file& m) { m.tensors.layers[0].attention_norm.weight.columns -= 1; }},
-      {"has shape", [&](model_file& m) { m.tensors.final_norm.weight.columns += 1; }},
+      {"has shape", [&](model_file& m) { m.tensors.final_norm->weight.columns += 1; }},
       {"bytes", [&](model_file& m) { m.tensors.embedding.from = std::make_shared<byte_memory>(std::vector<std::byte>(8)); }},
       {"gate is missing", [&](model_file& m) { m.tensors.layers[0].feed_forward.gate.reset(); }},
       {"evenly", [&](model_file& m) { m.spec.layers[0].attention.kv_heads = 3; }},
@@ -160,7 +160,7 @@ TEST_CASE("a tensor of the wrong shape is named with its file", "[parts]") {
       {"rotary factors", [&](model_file& m) { m.spec.layers[0].attention.rope.factors = {1.0f}; }},
       {"context length", [&](model_file& m) { m.spec.context_length = 0; }},
       {"layers", [&](model_file& m) { m.spec.layers.pop_back(); }},
-      {"learned positions", [&](model_file& m) { m.spec.learned_positions = true; }},
+      {"learned positions", [&](model_file& m) { m.spec.embedding.positions = position_kind::learned; }},
   };
   int number = 0;
   for (const auto& [reason, apply] : changes) {
@@ -173,7 +173,7 @@ TEST_CASE("a tensor of the wrong shape is named with its file", "[parts]") {
 
 TEST_CASE("an absurd context length costs no memory", "[parts]") {
   auto file = std::make_shared<model_file>(*open_tiny(tiny_choices().front()));
-  REQUIRE_FALSE(file->spec.learned_positions);
+  REQUIRE_FALSE(file->spec.embedding.positions == position_kind::learned);
   file->spec.context_length = std::numeric_limits<uint32_t>::max();
   const auto parts = make_parts(file, {});
   CHECK(parts->positions_max == partition{}.positions_max);
@@ -267,5 +267,5 @@ TEST_CASE("wrong shapes are broken invariants", "[parts]") {
   CHECK_THROWS_AS(forward({{nullptr, 0, 2}}), broken_invariant);
   CHECK_THROWS_AS(forward({{&cache, 7, 2}}), broken_invariant); // A gap in the cache.
   const uint32_t tokens[] = {0, file->spec.vocabulary}, positions[] = {0, 1};
-  CHECK_THROWS_AS(parts->embedding.forward(tokens, positions, out.all, scratch), broken_invariant);
+  CHECK_THROWS_AS(parts->embedding.forward(tokens, positions, {}, out.all, scratch), broken_invariant);
 }

@@ -25,6 +25,17 @@ const char* name_of(activation_kind kind) {
     case activation_kind::gelu_tanh: return "gelu_tanh";
     case activation_kind::gelu_erf: return "gelu_erf";
     case activation_kind::silu: return "silu";
+    case activation_kind::tanh: return "tanh";
+  }
+  return "?";
+}
+
+const char* name_of(position_kind kind) {
+  switch (kind) {
+    case position_kind::none: return "none";
+    case position_kind::learned: return "learned";
+    case position_kind::sinusoidal:
+    case position_kind::sinusoidal_halves: return "sinusoidal";
   }
   return "?";
 }
@@ -153,7 +164,7 @@ json model_facts(const model_file& model) {
     {"context_length", model.spec.context_length},
     {"width", model.spec.width},
     {"vocabulary", model.spec.vocabulary},
-    {"learned_positions", model.spec.learned_positions},
+    {"positions", name_of(model.spec.embedding.positions)},
     {"layer_count", model.spec.layers.size()},
     {"layers", layer_groups(model.spec.layers)},
     {"tokenizer", tokenizer_facts(model.words)},

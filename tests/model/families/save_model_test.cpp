@@ -47,9 +47,9 @@ void require_same_spec(const model_spec& a, const model_spec& b) {
   CHECK(a.vocabulary == b.vocabulary);
   CHECK(a.width == b.width);
   CHECK(a.context_length == b.context_length);
-  CHECK(a.learned_positions == b.learned_positions);
-  CHECK(a.final_norm.kind == b.final_norm.kind);
-  CHECK(a.final_norm.epsilon == b.final_norm.epsilon);
+  CHECK(a.embedding.positions == b.embedding.positions);
+  CHECK(a.final_norm->kind == b.final_norm->kind);
+  CHECK(a.final_norm->epsilon == b.final_norm->epsilon);
   REQUIRE(a.layers.size() == b.layers.size());
   for (size_t i = 0; i < a.layers.size(); ++i) {
     const auto &one = a.layers[i], &other = b.layers[i];

@@ -19,10 +19,11 @@ public:
   void check() const {
     require(spec_.vocabulary >= 1 && spec_.width >= 1 && spec_.context_length >= 1, "sizes");
     require(!spec_.layers.empty() && spec_.layers.size() == model_.tensors.layers.size(), "layers");
-    check_norm(spec_.final_norm, model_.tensors.final_norm, spec_.width);
+    if (spec_.final_norm) check_norm(*spec_.final_norm, model_.tensors.final_norm.value(), spec_.width);
     check_matrix(model_.tensors.embedding, spec_.vocabulary, spec_.width);
-    require(spec_.learned_positions == model_.tensors.positions.has_value(), "positions");
-    if (spec_.learned_positions) check_matrix(*model_.tensors.positions, spec_.context_length, spec_.width);
+    const bool is_learned = spec_.embedding.positions == position_kind::learned;
+    require(is_learned == model_.tensors.positions.has_value(), "positions");
+    if (is_learned) check_matrix(*model_.tensors.positions, spec_.context_length, spec_.width);
     check_projection(model_.tensors.output, spec_.vocabulary, spec_.width);
     for (size_t i = 0; i < spec_.layers.size(); ++i) check_layer(spec_.layers[i], model_.tensors.layers[i]);
     check_words(model_.words);

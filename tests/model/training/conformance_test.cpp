@@ -64,7 +64,7 @@ reference_model_of read_gpt(const std::filesystem::path& file, const json& confi
   model.spec.vocabulary = config["vocab"];
   model.spec.width = width;
   model.spec.context_length = config["ctx"];
-  model.spec.learned_positions = true;
+  model.spec.embedding.positions = position_kind::learned;
   model.spec.final_norm = {norm_kind::layer, 1e-5f};
   model.tensors.embedding = read.matrix("tok.weight", {0, role::token_embedding});
   model.tensors.positions = read.matrix("pos.weight", {0, role::position_embedding});
@@ -72,7 +72,7 @@ reference_model_of read_gpt(const std::filesystem::path& file, const json& confi
     layer_spec layer;
     layer.attention = {heads, heads, width / heads, true, {}, {}, 1 / std::sqrt(float(width / heads))};
     layer.feed_forward = {false, activation_kind::gelu_tanh, config["ff"]};
-    layer.norm = model.spec.final_norm;
+    layer.norm = *model.spec.final_norm;
     model.spec.layers.push_back(layer);
     const std::string at = "blocks." + std::to_string(l) + ".";
     layer_tensors tensors;
@@ -108,7 +108,7 @@ reference_model_of read_llama(const std::filesystem::path& file, const json& con
     rope.base = config["theta"];
     layer.attention = {config["heads"], config["kv"], head_dim, true, rope, {}, 1 / std::sqrt(float(head_dim))};
     layer.feed_forward = {true, activation_kind::silu, config["ff"]};
-    layer.norm = model.spec.final_norm;
+    layer.norm = *model.spec.final_norm;
     model.spec.layers.push_back(layer);
     const std::string at = "blocks." + std::to_string(l) + ".";
     layer_tensors tensors;

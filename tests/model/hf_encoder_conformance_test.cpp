@@ -1,0 +1,141 @@
+// Hugging Face folders of models with an encoder against results of transformers: hf/ in the folder of references, see its README.
+#include "model/families/family.hpp"
+#include "model/formats/hf_folder.hpp"
+#include "model/formats/safetensors.hpp"
+#include "model/reference.hpp"
+#include "support/catch.hpp"
+#include "support/references.hpp"
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+using namespace troupe;
+
+namespace {
+
+/// A model of the references, its golden tensors, and how far results may be off.
+struct golden_model {
+  explicit golden_model(const std::filesystem::path& folder)
+      : parts(make_parts(make_model_file(describe_model(hf_folder(folder))), {.shards = 2})), tensors(folder / "golden.safetensors"),
+        facts(nlohmann::json::parse(std::ifstream(folder / "golden.json"))), allowed(facts.at("tolerance").at("atol")),
+        hidden_allowed(facts.at("tolerance").at("hidden_states").at("atol")) {}
+
+  std::shared_ptr<const model_parts> parts;
+  safetensors_reader tensors;
+  nlohmann::json facts;
+  double allowed, hidden_allowed;
+  double worst = 0, hidden_worst = 0;
+
+  /// The ids of a row of a batch, without its padding; nothing when there is no such tensor.
+  std::vector<uint32_t> row(const std::string& batch, const std::string& name, size_t index) const {
+    const auto* found = tensors.find(batch + "." + name);
+    if (found == nullptr) return {};
+    const auto all = tensors.integers(batch + "." + name);
+    const size_t length = found->shape.back();
+    const auto* mask = name == "decoder_input_ids" ? nullptr : tensors.find(batch + ".attention_mask");
+    const auto masks = mask == nullptr ? std::vector<int64_t>{} : tensors.integers(batch + ".attention_mask");
+    std::vector<uint32_t> ids;
+    for (size_t i = index * length; i < (index + 1) * length; ++i)
+      if (masks.empty() || masks[i] != 0) ids.push_back(uint32_t(all[i]));
+    return ids;
+  }
+
+  /// values: the rows of one sequence; the golden tensor has them at [index, 0...].
+  void compare(const std::string& name, size_t index, std::span<const float> values, double most, double& largest) const {
+    const auto* found = tensors.find(name);
+    REQUIRE(found != nullptr);
+    const auto all = tensors.floats(name);
+    const size_t of_row = all.size() / found->shape.at(0);
+    REQUIRE(values.size() <= of_row);
+    double off = 0;
+    for (size_t i = 0; i < values.size(); ++i) {
+      const double difference = std::abs(double(values[i]) - all[index * of_row + i]);
+      off = difference >= 0 ? std::max(off, difference) : INFINITY;
+    }
+    INFO(name << ", row " << index);
+    CHECK(off <= most);
+    largest = std::max(largest, off);
+  }
+  void compare_logits(const std::string& name, size_t index, std::span<const float> values) { compare(name, index, values, allowed, worst); }
+  void compare_hidden(const std::string& prefix, size_t index, const reference_model::hidden_states& states, size_t layers) {
+    for (size_t i = 0; i <= layers; ++i)
+      compare(prefix + "hidden." + std::to_string(i), index, states.at(i), hidden_allowed, hidden_worst);
+  }
+  void report(const std::string& name) const {
+    std::cout << name << ": outputs off by " << worst << " (at most " << allowed << "), hidden states by " << hidden_worst << " (at most "
+              << hidden_allowed << ")\n";
+  }
+};
+
+/// Columns of a result: "start_logits" and "end_logits" are published apart.
+std::vector<float> column(std::span<const float> rows, size_t columns, size_t index) {
+  std::vector<float> result;
+  for (size_t i = index; i < rows.size(); i += columns) result.push_back(rows[i]);
+  return result;
+}
+
+void compare_results(golden_model& model, const std::string& batch, size_t index, std::span<const float> results) {
+  if (model.parts->spec.output.kind == output_spec::result::spans) {
+    model.compare_logits(batch + ".start_logits", index, column(results, 2, 0));
+    model.compare_logits(batch + ".end_logits", index, column(results, 2, 1));
+  } else {
+    model.compare_logits(batch + ".logits", index, results);
+  }
+}
+
+} // namespace
+
+TEST_CASE("encoders give the recorded logits and hidden states", "[conformance]") {
+  const auto folder = testing::references() / "hf";
+  if (!std::filesystem::exists(folder)) TROUPE_SKIP("no " + folder.string());
+  for (const std::string name : {"bert_mlm", "bert_seqcls", "distilbert_qa"}) DYNAMIC_SECTION(name) {
+      golden_model model(folder / name);
+      reference_model encoder(model.parts);
+      for (const std::string batch : {"a", "b"}) {
+        const size_t rows = model.tensors.get(batch + ".input_ids").shape.at(0);
+        for (size_t i = 0; i < rows; ++i) {
+          reference_model::hidden_states states;
+          const auto results =
+              encoder.forward(model.row(batch, "input_ids", i), &states, model.row(batch, "token_type_ids", i));
+          compare_results(model, batch, i, results);
+          if (batch == "a") model.compare_hidden("a.", i, states, model.parts->layers.size());
+        }
+      }
+      model.report(name);
+    }
+}
+
+TEST_CASE("encoder-decoders give the recorded logits and hidden states, and continue greedily as recorded", "[conformance]") {
+  const auto folder = testing::references() / "hf";
+  if (!std::filesystem::exists(folder)) TROUPE_SKIP("no " + folder.string());
+  for (const std::string name : {"bart", "marian", "t5", "t5_v11"}) DYNAMIC_SECTION(name) {
+      golden_model model(folder / name);
+      reference_model translator(model.parts);
+      for (size_t i = 0; i < model.tensors.get("a.input_ids").shape.at(0); ++i) {
+        reference_model::hidden_states states;
+        translator.encode(model.row("a", "input_ids", i), &states);
+        model.compare_hidden("a.encoder.", i, states, model.parts->encoder->layers.size());
+        model.compare("a.encoder_last_hidden_state", i, states.back(), model.hidden_allowed, model.hidden_worst);
+        const auto logits = translator.forward(model.row("a", "decoder_input_ids", i), &states);
+        model.compare_logits("a.logits", i, logits);
+        model.compare_hidden("a.decoder.", i, states, model.parts->layers.size());
+      }
+      model.report(name);
+
+      const auto& greedy = model.facts.at("greedy");
+      const auto tokens = greedy.at("ids").get<std::vector<uint32_t>>();
+      const auto margins = greedy.at("margins").get<std::vector<double>>();
+      const auto start = greedy.at("decoder_start_ids").get<std::vector<uint32_t>>();
+      REQUIRE(start == std::vector<uint32_t>{model.parts->spec.start_token});
+      translator.encode(greedy.at("source_ids").get<std::vector<uint32_t>>());
+      auto logits = translator.forward(start);
+      for (size_t i = 0; i < tokens.size(); ++i) {
+        INFO("greedy step " << i);
+        REQUIRE(margins[i] >= 2 * model.allowed);
+        REQUIRE(size_t(std::ranges::max_element(logits) - logits.begin()) == tokens[i]);
+        logits = translator.forward({&tokens[i], 1});
+      }
+      CHECK(tokens.size() == 64);
+    }
+}
