@@ -36,12 +36,13 @@ engine_options with_defaults(engine_options options, const model_parts& model) {
   if (options.sequences_max == 0) options.sequences_max = 1;
   options.step_rows_max = std::max(options.step_rows_max, 1u);
   options.prefill_chunk = std::max(options.prefill_chunk, 1u);
+  const uint64_t longest = uint64_t(model.positions_max) + (model.encoder ? model.encoder->positions_max : 0);
   if (options.cache_positions_max == 0) {
     const uint64_t by_memory = memory_bytes() / 4 / std::max<uint64_t>(position_bytes(model.spec, options.cached), 1);
-    options.cache_positions_max = std::min<uint64_t>(16ull * model.positions_max, by_memory);
+    options.cache_positions_max = std::min<uint64_t>(16 * longest, by_memory);
   }
-  // One sequence of full length always fits: without that there is no progress.
-  options.cache_positions_max = std::max<uint64_t>(options.cache_positions_max, model.positions_max);
+  // One sequence of full length, with its source, always fits: without that there is no progress.
+  options.cache_positions_max = std::max<uint64_t>(options.cache_positions_max, longest);
   return options;
 }
 
@@ -113,7 +114,7 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   config.waiting_bytes_max = st.options.waiting_bytes_max;
   config.limits.step_rows_max = st.options.step_rows_max;
   config.limits.prefill_chunk = st.options.prefill_chunk;
-  config.limits.logits_rows_max = std::max<uint32_t>(1, (16u << 20) / std::max(1u, st.model->spec.vocabulary));
+  config.limits.logits_rows_max = std::max<uint32_t>(1, (16u << 20) / std::max(1u, st.model->spec.output.columns));
   config.limits.cache_positions_max = st.options.cache_positions_max;
   config.verify_caches = st.options.checks.caches;
   if (st.options.checks.weights) config.scrub_bytes_per_second = std::max<uint64_t>(1, st.options.checks.scrub_bytes_per_second);

@@ -5,6 +5,7 @@
 #include "actors/supervision/scrubber.hpp"
 #include "model/error.hpp"
 #include "model/parts/weights.hpp"
+#include <algorithm>
 #include <map>
 #include <new>
 #include <vector>
@@ -33,14 +34,35 @@ void attention_head_state::flip_cache_bit(uint64_t draw) {
   }
 }
 
+bool attention_head_state::brings_source(const v1::StepPlan& plan, uint64_t sequence) const {
+  const auto& all = plan.source_sequence_ids();
+  return std::find(all.begin(), all.end(), sequence) != all.end();
+}
+
+/// Before anything is released or missed: the sequence that is continued may be among the released ones.
+void attention_head_state::fork_caches(const v1::StepPlan& plan) {
+  for (int i = 0; i < plan.forked_from_size(); ++i) {
+    const auto from = caches.find(plan.forked_from(i));
+    if (plan.forked_from(i) == 0 || from == caches.end()) continue;
+    const uint32_t wanted = config.is_cross ? from->second.cache.length() : plan.positions(i);
+    const auto held = caches.find(plan.sequence_ids(i));
+    const bool is_held = held != caches.end() && held->second.cache.length() >= wanted;
+    if (is_held || wanted == 0 || from->second.cache.length() < wanted) continue;
+    auto copy = from->second.cache.fork(wanted);
+    caches[plan.sequence_ids(i)].cache = std::move(copy);
+  }
+}
+
 void attention_head_state::find_misses(const v1::StepPlan& plan, v1::AttendResult& result) const {
   for (int i = 0; i < plan.sequence_ids_size(); ++i) {
-    const auto found = caches.find(plan.sequence_ids(i));
+    const auto id = plan.sequence_ids(i);
+    const auto found = caches.find(id);
     const uint32_t held = found == caches.end() ? 0 : found->second.cache.length();
-    if (held >= plan.positions(i)) continue;
+    if (config.is_cross ? held > 0 || brings_source(plan, id) : held >= plan.positions(i)) continue;
     auto* miss = result.add_misses();
-    miss->set_sequence_id(plan.sequence_ids(i));
-    miss->set_positions(held);
+    miss->set_sequence_id(id);
+    miss->set_positions(config.is_cross ? 0 : held);
+    miss->set_lacks_source(config.is_cross);
   }
 }
 
@@ -69,6 +91,7 @@ pooled_message<v1::AttendResult> attention_head_state::answer_to(const v1::StepP
   result->set_step(plan.step());
   result->set_layer(config.layer);
   result->set_head(config.part->index);
+  result->set_is_cross(config.is_cross);
   result->set_width(config.part->output_columns());
   return result;
 }
@@ -81,31 +104,69 @@ pooled_message<v1::AttendResult> attention_head_state::got_no_memory(const v1::S
   return result;
 }
 
-pooled_message<v1::AttendResult> attention_head_state::attend(const v1::AttendStep& step) {
-  const auto& plan = step.plan();
-  const uint32_t rows = checked_rows(plan);
-  TROUPE_ASSERT(uint64_t(step.values_size()) == uint64_t(rows) * step.width());
-  auto result = answer_to(plan);
-  for (const uint64_t id : plan.released_sequence_ids()) caches.erase(id);
-  if (config.verify_caches) forget_wrong_caches(plan);
-  find_misses(plan, *result);
-  if (result->misses_size() > 0) return result;
-
-  const stopwatch watch;
+std::vector<head_slice> attention_head_state::slices_of(const v1::StepPlan& plan) {
   std::vector<head_slice> slices;
   slices.reserve(size_t(plan.sequence_ids_size()));
   for (int i = 0; i < plan.sequence_ids_size(); ++i) {
+    if (!keeps_caches()) {
+      slices.push_back({nullptr, plan.positions(i), plan.rows(i)});
+      continue;
+    }
     auto& held = caches[plan.sequence_ids(i)];
     // New, or computed again from its first token: what was left from before would take memory that is not accounted for.
-    if (plan.positions(i) == 0) held.cache = empty_cache();
+    if (plan.positions(i) == 0 && !config.is_cross) held.cache = empty_cache();
     held.last_used = id_of(plan);
     slices.push_back({&held.cache, plan.positions(i), plan.rows(i)});
   }
+  return slices;
+}
+
+/// The sources that a step brings. A head of the encoder computes with them, one for cross-attention keeps them.
+std::vector<head_slice> attention_head_state::sources_of(const v1::StepPlan& plan) {
+  std::vector<head_slice> sources;
+  for (int i = 0; i < plan.source_rows_size(); ++i) {
+    kv_cache* cache = nullptr;
+    if (config.is_cross) {
+      auto& held = caches[plan.source_sequence_ids(i)];
+      held.cache = empty_cache();
+      held.last_used = id_of(plan);
+      cache = &held.cache;
+    }
+    sources.push_back({cache, 0, plan.source_rows(i)});
+  }
+  return sources;
+}
+
+void attention_head_state::remember_sources(const v1::AttendStep& step) {
+  const uint32_t rows = source_rows(step.plan());
+  TROUPE_ASSERT(uint64_t(step.source_values_size()) == uint64_t(rows) * step.width());
+  if (rows == 0) return;
+  const auto sources = sources_of(step.plan());
+  config.part->remember(rows_of(step.source_values(), rows, step.width()), sources, scratch_of_this_thread());
+}
+
+pooled_message<v1::AttendResult> attention_head_state::attend(const v1::AttendStep& step) {
+  const auto& plan = step.plan();
+  const uint32_t all_rows = checked_rows(plan), rows = config.of_encoder ? source_rows(plan) : all_rows;
+  TROUPE_ASSERT(uint64_t(step.values_size()) == uint64_t(rows) * step.width());
+  auto result = answer_to(plan);
+  if (keeps_caches()) {
+    fork_caches(plan);
+    for (const uint64_t id : plan.released_sequence_ids()) caches.erase(id);
+    if (config.verify_caches) forget_wrong_caches(plan);
+    find_misses(plan, *result);
+    if (result->misses_size() > 0) return result;
+  }
+
+  const stopwatch watch;
+  if (config.is_cross) remember_sources(step);
+  const auto slices = config.of_encoder ? sources_of(plan) : slices_of(plan);
   evict(plan, rows);
   if (rows > 0) {
     allocate(*result->mutable_values(), uint64_t(rows) * result->width());
-    config.part->forward(rows_of(step.values(), rows, step.width()), slices,
-                         rows_of(*result->mutable_values(), rows, result->width()), scratch_of_this_thread());
+    const auto forward = config.is_cross ? &attention_head_part::recall : &attention_head_part::forward;
+    (config.part.get()->*forward)(rows_of(step.values(), rows, step.width()), slices,
+                                  rows_of(*result->mutable_values(), rows, result->width()), scratch_of_this_thread());
   }
   result->set_compute_ns(watch.elapsed_ns());
   return result;

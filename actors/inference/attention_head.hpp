@@ -5,19 +5,25 @@
 #include "model/parts.hpp"
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 namespace troupe {
 
 struct attention_head_config {
   std::shared_ptr<const attention_head_part> part; // Its weights and maths (model/parts.hpp).
   uint32_t layer = 0;
+  bool of_encoder = false, is_cross = false; // Neither: of the stack that the sequences' own tokens pass.
   uint64_t cache_positions_max = 0; // Above it the caches used least recently are evicted; never one of the running step.
   bool verify_caches = false; // Every cache is verified before it is used; one with a wrong bit is a cache miss.
 };
 
 /// One attention head actor: one key/value head with the query heads that share it ("Attention Is All You Need" §3.2.1,
-/// grouped queries). It alone owns their key/value caches, for all sequences under way.
+/// grouped queries). It alone owns their key/value caches, for all sequences under way. Where rows see later rows it keeps none:
+/// a sequence is computed as a whole. For cross-attention (§3.2.3) it keeps the keys and values of sources: computed
+/// once, when a step brings the source's rows, and recomputed by a replay like those of a sequence.
 ///
+/// Forks     a sequence that continues another one begins with that one's positions, which both share until one of them writes to
+///           the same page.
 /// Answers   every AttendStep with an AttendResult to its sender: the attention output, or, when a sequence's earlier
 ///           positions are missing, what is missing, and then nothing was changed or computed; or that it got no memory for
 ///           the step, and then it has forgotten the caches of the step's sequences.
@@ -44,6 +50,12 @@ struct attention_head_state {
 private:
   pooled_message<v1::AttendResult> answer_to(const v1::StepPlan& plan) const;
   kv_cache empty_cache() const { return config.part->make_cache(config.verify_caches); }
+  bool keeps_caches() const { return config.is_cross || config.part->spec.causal; }
+  bool brings_source(const v1::StepPlan& plan, uint64_t sequence) const;
+  void fork_caches(const v1::StepPlan& plan);
+  std::vector<head_slice> slices_of(const v1::StepPlan& plan);
+  void remember_sources(const v1::AttendStep& step);
+  std::vector<head_slice> sources_of(const v1::StepPlan& plan);
   void forget_wrong_caches(const v1::StepPlan& plan);
   void find_misses(const v1::StepPlan& plan, v1::AttendResult& result) const;
   void evict(const v1::StepPlan& plan, uint32_t rows);

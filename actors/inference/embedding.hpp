@@ -1,19 +1,23 @@
 #pragma once
-#include "actors/interfaces/roles.hpp"
 #include "actors/inference/stage.hpp"
+#include "actors/interfaces/roles.hpp"
+#include "actors/interfaces/step.hpp"
 #include "model/parts.hpp"
 #include <memory>
+#include <string>
 
 namespace troupe {
 
 struct embedding_config {
   std::string path;
   std::shared_ptr<const model_parts> model;
-  std::string next; // Path of layer 0.
+  bool of_encoder = false; // Of the encoder's stack, for the rows of sources.
+  std::string next;        // Path of layer 0 of its stack.
   directory_actor directory;
 };
 
-/// The first stage of the pipeline: turns the tokens of a step into hidden states and sends them to layer 0.
+/// The first stage of a stack: turns the tokens of a step into hidden states and sends them to layer 0. Behind an encoder it gets
+/// steps from the encoder's last layer, too: then what the encoder's final norm makes of the source rows goes along.
 ///
 /// Retry     stateless but for the newest step it has seen; older ones are dropped.
 /// Restart   loses at most the step under way, whose rows the scheduler then plans again.
@@ -25,7 +29,9 @@ struct embedding_state {
   scheduler_link scheduler;
   step_gate gate;
 
-  v1::HiddenStates embed(const v1::ForwardStep& step);
+  const stack_part& stack() const { return config.of_encoder ? *config.model->encoder : *config.model; }
+  v1::HiddenStates begin(const v1::ForwardStep& step);
+  v1::HiddenStates go_on(v1::HiddenStates& encoded);
 };
 
 embedding_actor::behavior_type embedding(embedding_actor::stateful_pointer<embedding_state> self,

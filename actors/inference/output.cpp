@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace troupe {
@@ -25,30 +26,49 @@ void finish(output_pointer self) {
   auto& st = self->state;
   auto result = std::move(st.step->result);
   const float* row = result.values().data();
-  for (uint32_t r = 0; r < st.step->rows; ++r, row += result.vocabulary())
-    result.add_row_sums(sum_of_bits({row, result.vocabulary()}));
+  for (uint32_t r = 0; r < st.step->rows; ++r, row += result.width())
+    result.add_row_sums(sum_of_bits({row, result.width()}));
   st.step.reset();
   st.scheduler.send(self, std::move(result));
 }
 
-/// Applies the final norm to the rows that want logits, and packs the results without gaps.
-void normalize_wanted(const output_state& st, const v1::HiddenStates& states, v1::ProjectStep& request) {
+/// The rows that want logits, without gaps, as they enter the output's matrices: the last ones of each slice, or the first.
+void enter_wanted(const output_state& st, const v1::HiddenStates& states, float_field& values) {
   const uint32_t width = states.width();
+  const bool is_first = st.part().spec.of_first_row;
   const float* from = states.values().data();
-  float* to = request.mutable_values()->mutable_data();
+  float* to = values.mutable_data();
   for (int i = 0; i < states.plan().rows_size(); ++i) {
     const uint32_t rows = states.plan().rows(i), wanted = states.plan().logits_rows(i);
-    st.part().norm.apply({from + uint64_t(rows - wanted) * width, wanted, width, width}, {to, wanted, width, width});
+    st.part().enter({from + (is_first ? 0 : uint64_t(rows - wanted) * width), wanted, width, width}, {to, wanted, width, width});
     from += uint64_t(rows) * width;
     to += uint64_t(wanted) * width;
   }
+}
+
+pooled_message<v1::ProjectStep> make_request(const output_state& st, v1::Projection projection) {
+  const auto& plan = st.step->result.plan();
+  const uint32_t width = st.config.model->spec.width;
+  pooled_message<v1::ProjectStep> request;
+  request->set_epoch(plan.epoch());
+  request->set_step(plan.step());
+  request->set_projection(projection);
+  request->set_rows(st.step->rows);
+  request->set_width(width);
+  allocate(*request->mutable_values(), uint64_t(st.step->rows) * width);
+  return request;
+}
+
+void ask_shards(output_pointer self, pooled_message<v1::ProjectStep> request) {
+  self->state.step->round = request->projection();
+  self->state.shards.ask_all(self, std::move(request));
 }
 
 void begin(output_pointer self, const v1::HiddenStates& states) {
   auto& st = self->state;
   const auto& spec = st.config.model->spec;
   const uint32_t all_rows = checked_rows(states.plan());
-  TROUPE_ASSERT(states.layer() == spec.layers.size());
+  TROUPE_ASSERT(states.layer() == spec.layers.size() && !states.of_encoder());
   TROUPE_ASSERT(states.width() == spec.width);
   TROUPE_ASSERT(uint64_t(states.values_size()) == uint64_t(all_rows) * spec.width);
   const stopwatch watch;
@@ -57,21 +77,30 @@ void begin(output_pointer self, const v1::HiddenStates& states) {
   for (const uint32_t wanted : states.plan().logits_rows()) step.rows += wanted;
   *step.result.mutable_plan() = states.plan();
   *step.result.mutable_times() = states.times();
-  step.result.set_vocabulary(spec.vocabulary);
+  step.result.set_width(spec.output.columns);
   if (step.rows == 0) return finish(self);
-  allocate(*step.result.mutable_values(), uint64_t(step.rows) * spec.vocabulary);
-
-  pooled_message<v1::ProjectStep> request;
-  request->set_epoch(states.plan().epoch());
-  request->set_step(states.plan().step());
-  request->set_projection(v1::PROJECTION_LOGITS);
-  request->set_rows(step.rows);
-  request->set_width(spec.width);
-  allocate(*request->mutable_values(), uint64_t(step.rows) * spec.width);
-  normalize_wanted(st, states, *request);
+  allocate(*step.result.mutable_values(), uint64_t(step.rows) * spec.output.columns);
   auto& times = *step.result.mutable_times();
+  if (spec.output.kind == output_spec::result::hidden_states) {
+    enter_wanted(st, states, *step.result.mutable_values());
+    times.set_compute_ns(times.compute_ns() + watch.elapsed_ns());
+    return finish(self);
+  }
+  auto request = make_request(st, spec.output.transform ? v1::PROJECTION_OUTPUT_TRANSFORM : v1::PROJECTION_LOGITS);
+  enter_wanted(st, states, *request->mutable_values());
   times.set_compute_ns(times.compute_ns() + watch.elapsed_ns());
-  st.shards.ask_all(self, std::move(request));
+  if (spec.output.transform) step.transformed = make_request(st, v1::PROJECTION_LOGITS);
+  ask_shards(self, std::move(request));
+}
+
+void transform_is_done(output_pointer self) {
+  auto& st = self->state;
+  const stopwatch watch;
+  auto request = *std::exchange(st.step->transformed, std::nullopt);
+  st.part().finish_transform(rows_of(*request->mutable_values(), st.step->rows, request->width()));
+  auto& times = *st.step->result.mutable_times();
+  times.set_compute_ns(times.compute_ns() + watch.elapsed_ns());
+  ask_shards(self, std::move(request));
 }
 
 /// Which sequences own the non-finite rows of an answer. Its rows are those that want logits, in plan order.
@@ -89,24 +118,29 @@ std::vector<uint64_t> suspects_in(const v1::StepPlan& plan, const v1::ProjectRes
 
 void on_project_result(output_pointer self, const v1::ProjectResult& answer) {
   auto& st = self->state;
-  if (!st.is_current(id_of(answer)) || !st.shards.settle(answer.shard())) return;
+  if (!st.is_current(id_of(answer)) || st.step->round != answer.projection() || !st.shards.settle(answer.shard())) return;
   auto& step = *st.step;
   const auto& plan = step.result.plan();
   if (answer.out_of_memory())
     return give_up(self, make_fault(id_of(plan), v1::FAULT_KIND_OUT_OF_MEMORY, st.shards.name(answer.shard())));
-  const range columns = st.part().shards[answer.shard()]->columns;
+  const bool is_transform = step.round == v1::PROJECTION_OUTPUT_TRANSFORM;
+  const auto& shard = *st.part().shards[answer.shard()];
+  const range columns = is_transform ? shard.transform_columns : shard.columns;
   if (answer.width() != columns.count || uint64_t(answer.values_size()) != uint64_t(step.rows) * columns.count)
     return give_up(self, make_fault(id_of(plan), v1::FAULT_KIND_BAD_SHAPE, st.shards.name(answer.shard())));
   if (const auto suspects = suspects_in(plan, answer); !suspects.empty())
     return give_up(self, make_non_finite_fault(plan, st.shards.name(answer.shard()), suspects));
-  float* to = step.result.mutable_values()->mutable_data() + columns.first;
+  auto& values = is_transform ? *(**step.transformed).mutable_values() : *step.result.mutable_values();
+  const uint32_t width = is_transform ? st.config.model->spec.width : step.result.width();
+  float* to = values.mutable_data() + columns.first;
   const float* from = answer.values().data();
-  for (uint32_t r = 0; r < step.rows; ++r, from += columns.count, to += step.result.vocabulary())
-    std::copy_n(from, columns.count, to);
+  for (uint32_t r = 0; r < step.rows; ++r, from += columns.count, to += width) std::copy_n(from, columns.count, to);
   auto& times = *step.result.mutable_times();
   times.set_compute_ns(times.compute_ns() + answer.compute_ns());
   times.set_messages(times.messages() + 2);
-  if (st.shards.complete()) finish(self);
+  if (!st.shards.complete()) return;
+  if (is_transform) transform_is_done(self);
+  else finish(self);
 }
 
 } // namespace
@@ -136,7 +170,13 @@ output_actor::behavior_type output(output_pointer self, output_config config) {
       if (const auto to = asker_of<v1::StepProgress>(self))
         self->send(to, make_progress(query, st.config.path, holds, holds ? st.shards.owing() : std::vector<actor_name>{}));
     },
-    [self](const v1::ProjectResult& answer) { on_project_result(self, answer); },
+    [self](const v1::ProjectResult& answer) {
+      try {
+        on_project_result(self, answer);
+      } catch (const std::bad_alloc&) {
+        give_up(self, make_fault(id_of(answer), v1::FAULT_KIND_OUT_OF_MEMORY, {self->state.config.path}));
+      }
+    },
     [self](const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
       auto& st = self->state;
       if (started.path() == paths::scheduler) st.scheduler.replace(self, handle);

@@ -2,6 +2,7 @@
 #include "actors/inference/fan_out.hpp"
 #include "actors/inference/stage.hpp"
 #include "actors/interfaces/roles.hpp"
+#include "messages/message_pool.hpp"
 #include "model/parts.hpp"
 #include <memory>
 #include <optional>
@@ -14,8 +15,9 @@ struct output_config {
   directory_actor directory;
 };
 
-/// The last stage of the pipeline: the final norm, and the logits of the rows that want them, which its shards compute, each for
-/// a range of the vocabulary. Its LogitsResult ends the step.
+/// The last stage of the pipeline: the final norm, and the logits of the rows that want them (output_spec), which its shards
+/// compute, each for a range of the columns; before that the output's transform in the same way, where there is one. Its
+/// LogitsResult ends the step.
 ///
 /// Retry, restart   as a layer.
 /// Faults           NON_FINITE, BAD_SHAPE with the path of the shard whose answer it was.
@@ -29,6 +31,8 @@ struct output_state {
 
   struct step_under_way {
     uint32_t rows = 0; // Only those that want logits.
+    v1::Projection round = v1::PROJECTION_UNSPECIFIED;          // Of the shards, that is under way.
+    std::optional<pooled_message<v1::ProjectStep>> transformed; // The request for logits, while the transform's answers are put into it.
     v1::LogitsResult result;
   };
   std::optional<step_under_way> step;

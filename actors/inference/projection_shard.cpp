@@ -15,12 +15,15 @@ namespace {
 uint32_t result_width(const projection_shard_part& part, v1::Projection projection) {
   return projection == v1::PROJECTION_FEED_FORWARD_INNER ? part.inner_range.count : part.width_range.count;
 }
-uint32_t result_width(const output_shard_part& part, v1::Projection) { return part.columns.count; }
+uint32_t result_width(const output_shard_part& part, v1::Projection projection) {
+  return projection == v1::PROJECTION_OUTPUT_TRANSFORM ? part.transform_columns.count : part.columns.count;
+}
 
 void run(const projection_shard_part& part, v1::Projection projection, const_rows x, mutable_rows out,
          part_scratch& scratch) {
   switch (projection) {
   case v1::PROJECTION_ATTENTION_OUTPUT: return part.attention_output(x, out, scratch);
+  case v1::PROJECTION_CROSS_ATTENTION_OUTPUT: return part.cross_attention_output(x, out, scratch);
   case v1::PROJECTION_FEED_FORWARD_INNER: return part.inner(x, out, scratch);
   case v1::PROJECTION_FEED_FORWARD_OUTER: return part.outer(x, out, scratch);
   default: throw broken_invariant("a layer's shard was asked for projection " + std::to_string(projection));
@@ -29,6 +32,7 @@ void run(const projection_shard_part& part, v1::Projection projection, const_row
 
 void run(const output_shard_part& part, v1::Projection projection, const_rows x, mutable_rows out,
          part_scratch& scratch) {
+  if (projection == v1::PROJECTION_OUTPUT_TRANSFORM) return part.apply_transform(x, out, scratch);
   TROUPE_ASSERT(projection == v1::PROJECTION_LOGITS);
   part.forward(x, out, scratch);
 }

@@ -27,7 +27,7 @@ using projection_shard_actor = weight_owner::extend<caf::reacts_to<v1::ProjectSt
 using scrubber_actor = caf::typed_actor<caf::reacts_to<v1::ScrubTick>, caf::reacts_to<v1::WeightsVerified>,
                                        caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>>;
 
-/// A stage that takes hidden states: a layer, or the output.
+/// A stage that takes hidden states.
 using stage_actor = caf::typed_actor<caf::reacts_to<v1::HiddenStates>, caf::reacts_to<v1::ReportProgress>>;
 
 using layer_actor =
@@ -37,9 +37,9 @@ using layer_actor =
 using output_actor = stage_actor::extend<caf::reacts_to<v1::ProjectResult>,
                                          caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>>;
 
+/// Begins a step; behind an encoder it also goes on with one.
 using embedding_actor =
-  caf::typed_actor<caf::reacts_to<v1::ForwardStep>, caf::reacts_to<v1::ReportProgress>,
-                   caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>>;
+  stage_actor::extend<caf::reacts_to<v1::ForwardStep>, caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>>;
 
 using scheduler_actor =
   caf::typed_actor<caf::reacts_to<v1::JoinBatch>, caf::reacts_to<v1::AppendToken>, caf::reacts_to<v1::LeaveBatch>,

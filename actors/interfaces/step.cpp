@@ -18,6 +18,18 @@ uint32_t checked_rows(const v1::StepPlan& plan) {
     rows += plan.rows(i);
   }
   TROUPE_ASSERT(rows <= INT32_MAX);
+  TROUPE_ASSERT(plan.forked_from_size() == 0 || plan.forked_from_size() == slices);
+  return uint32_t(rows);
+}
+
+uint32_t source_rows(const v1::StepPlan& plan) {
+  TROUPE_ASSERT(plan.source_rows_size() == plan.source_sequence_ids_size());
+  uint64_t rows = 0;
+  for (const uint32_t one : plan.source_rows()) {
+    TROUPE_ASSERT(one >= 1);
+    rows += one;
+  }
+  TROUPE_ASSERT(rows <= INT32_MAX);
   return uint32_t(rows);
 }
 
@@ -28,16 +40,31 @@ float* allocate(float_field& field, uint64_t n) {
   return n == 0 ? field.mutable_data() : field.AddNAlreadyReserved(int(n));
 }
 
-std::vector<uint64_t> non_finite_sequences(const v1::StepPlan& plan, const float_field& values, uint32_t width) {
+namespace {
+
+using ids = google::protobuf::RepeatedField<uint64_t>;
+using counts = google::protobuf::RepeatedField<uint32_t>;
+
+std::vector<uint64_t> non_finite(const ids& sequences, const counts& rows, const float_field& values, uint32_t width) {
   std::vector<uint64_t> found;
   if (is_finite({values.data(), size_t(values.size())})) return found;
   const float* row = values.data();
-  for (int i = 0; i < plan.sequence_ids_size(); ++i) {
-    const size_t count = size_t(plan.rows(i)) * width;
-    if (!is_finite({row, count})) found.push_back(plan.sequence_ids(i));
+  for (int i = 0; i < sequences.size(); ++i) {
+    const size_t count = size_t(rows[i]) * width;
+    if (!is_finite({row, count})) found.push_back(sequences[i]);
     row += count;
   }
   return found;
+}
+
+} // namespace
+
+std::vector<uint64_t> non_finite_sequences(const v1::StepPlan& plan, const float_field& values, uint32_t width) {
+  return non_finite(plan.sequence_ids(), plan.rows(), values, width);
+}
+
+std::vector<uint64_t> non_finite_sources(const v1::StepPlan& plan, const float_field& values, uint32_t width) {
+  return non_finite(plan.source_sequence_ids(), plan.source_rows(), values, width);
 }
 
 v1::StepFault make_fault(step_id id, v1::FaultKind kind, const actor_name& who) {

@@ -37,6 +37,13 @@ private:
 
 /// How many rows the step has. Throws broken_invariant for a plan that contradicts itself.
 uint32_t checked_rows(const v1::StepPlan& plan);
+/// How many rows its sources have.
+uint32_t source_rows(const v1::StepPlan& plan);
+
+/// The sequences that an actor runs side by side have ids of their own, which no actor's id equals; the first has that of the actor.
+inline uint64_t branch_id(uint64_t actor, uint32_t branch) {
+  return branch == 0 ? actor : uint64_t(1) << 63 | actor << 24 | branch;
+}
 
 /// Gives `field` n elements without writing zeros first; the caller fills them.
 float* allocate(float_field& field, uint64_t n);
@@ -51,6 +58,8 @@ inline mutable_rows rows_of(float_field& values, uint32_t rows, uint32_t columns
 /// Sequences that own a row with a NaN or an infinity, in plan order. Rows are independent, so these alone are affected.
 /// values: [rows, width]
 std::vector<uint64_t> non_finite_sequences(const v1::StepPlan& plan, const float_field& values, uint32_t width);
+/// The same for the rows of sources. values: [source rows, width]
+std::vector<uint64_t> non_finite_sources(const v1::StepPlan& plan, const float_field& values, uint32_t width);
 
 /// One particular actor: its path, and its id, which distinguishes it from its predecessors and successors at that path. Id 0:
 /// the sender of the message that names it, or, where that makes no sense, no actor.

@@ -1,7 +1,10 @@
 #pragma once
 // A request to generate text, and the events that answer it, as plain values: no actor, no message.
+#include "model/decoding/beam_search.hpp"
+#include "model/decoding/token_rules.hpp"
 #include "model/sampling/sampler.hpp"
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,12 +13,16 @@ namespace troupe {
 
 /// What a client asks for. Everything is checked by client::submit.
 struct generate_request {
-  std::vector<uint32_t> prompt;       // Token ids, at least one.
+  std::vector<uint32_t> prompt;       // Token ids, at least one. For a model with an encoder empty stands for its start token.
+  std::vector<uint32_t> source;       // For a model with an encoder: what it reads, at least one token.
+  std::vector<uint32_t> segments;     // Of each token of the prompt, for a model that has segments; or empty: all 0.
   uint32_t tokens_max = 128;          // 0: only score the prompt.
   sampling_options sampling;
+  std::optional<beam_options> beams;  // Beam search instead of sampling; its results come with the last event, no tokens before.
+  token_rules rules;                  // In addition to the model's own end tokens, which always end a sequence.
   std::vector<std::string> stop_strings;
   bool ignore_end_of_generation = false;
-  bool want_logits = false;           // Deliver the logits of every prompt position.
+  bool want_logits = false;           // Deliver the logits of every prompt position; or of the sequence, see output_spec.
   bool want_hidden_states = false;    // Deliver the hidden states of every prompt position at every layer boundary.
   int32_t priority = 0;
 };
@@ -38,11 +45,13 @@ struct generation_event {
   uint32_t token = 0;
   std::string text;     // Whole UTF-8 characters; may be empty.
   uint32_t layer = 0;
+  bool of_encoder = false; // Hidden states of the source; the layer behind the last is what the encoder's final norm makes of it.
   uint32_t position = 0;
   uint32_t width = 0;
   std::vector<float> values; // [rows, width]
   finish_reason reason = finish_reason::length;
   std::string error;
+  std::vector<hypothesis> hypotheses; // Results of a beam search, the best first.
 };
 
 } // namespace troupe

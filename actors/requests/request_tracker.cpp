@@ -1,6 +1,7 @@
 #include "actors/requests/request_tracker.hpp"
 
 #include "actors/interfaces/paths.hpp"
+#include "actors/requests/decoding_messages.hpp"
 #include "actors/supervision/failure.hpp"
 #include "model/error.hpp"
 #include "model/utf8.hpp"
@@ -11,16 +12,50 @@
 namespace troupe {
 namespace {
 
-void check(const generate_request& request, const model_parts& model) {
-  if (request.prompt.empty()) throw input_error("the prompt is empty: at least one token is needed");
-  for (const uint32_t token : request.prompt)
+void check_tokens(const std::string& what, const std::vector<uint32_t>& tokens, uint64_t room, uint32_t positions_max,
+                  const model_parts& model) {
+  if (tokens.empty()) throw input_error("the " + what + " is empty: at least one token is needed");
+  for (const uint32_t token : tokens)
     if (token >= model.spec.vocabulary)
-      throw input_error("the prompt has token " + std::to_string(token) + ", but the vocabulary ends at " +
+      throw input_error("the " + what + " has token " + std::to_string(token) + ", but the vocabulary ends at " +
                         std::to_string(model.spec.vocabulary - 1));
-  const uint64_t room = model.positions_max - (request.tokens_max > 0 ? 1 : 0);
-  if (request.prompt.size() > room)
-    throw input_error("the prompt has " + std::to_string(request.prompt.size()) +
-                      " tokens, but the model's context holds " + std::to_string(model.positions_max));
+  if (tokens.size() > room)
+    throw input_error("the " + what + " has " + std::to_string(tokens.size()) + " tokens, but the model's context holds " +
+                      std::to_string(positions_max));
+}
+
+void check_source(const generate_request& request, const model_parts& model) {
+  if (model.encoder) {
+    const uint32_t room = model.encoder->positions_max;
+    return check_tokens("source", request.source, room, room, model);
+  }
+  if (!request.source.empty()) throw input_error("there is a source, but the model has no encoder");
+}
+
+void check_segments(const generate_request& request, const model_parts& model) {
+  if (request.segments.empty()) return;
+  const uint32_t segments = model.spec.embedding.segments;
+  if (segments == 0) throw input_error("there are segments, but the model knows none");
+  if (request.segments.size() != request.prompt.size())
+    throw input_error("there are segments of " + std::to_string(request.segments.size()) + " tokens, but the prompt has " +
+                      std::to_string(request.prompt.size()));
+  for (const uint32_t segment : request.segments)
+    if (segment >= segments)
+      throw input_error("there is a segment " + std::to_string(segment) + ", but the model's end at " + std::to_string(segments - 1));
+}
+
+void check(const generate_request& request, const model_parts& model) {
+  check_tokens("prompt", request.prompt, model.positions_max - (request.tokens_max > 0 ? 1 : 0), model.positions_max, model);
+  check_source(request, model);
+  check_segments(request, model);
+  const bool generates = model.spec.output.kind == output_spec::result::tokens && !model.spec.needs_whole_sequences();
+  if (request.tokens_max > 0 && !generates) throw input_error("this model does not generate text");
+  if (request.beams) {
+    if (request.tokens_max == 0) throw input_error("a beam search needs room for a token");
+    if (const auto reason = invalid(*request.beams); !reason.empty()) throw input_error(reason);
+    if (!request.stop_strings.empty()) throw input_error("a beam search knows no stop strings");
+  }
+  if (const auto reason = invalid(request.rules, model.spec.vocabulary); !reason.empty()) throw input_error(reason);
   if (const auto reason = invalid(request.sampling, model.spec.vocabulary); !reason.empty())
     throw input_error(reason);
   for (const auto& stop : request.stop_strings) {
@@ -33,8 +68,13 @@ void check(const generate_request& request, const model_parts& model) {
 } // namespace
 
 v1::GenerateRequest to_message(generate_request request, const model_parts& model) {
+  if (model.encoder && request.prompt.empty()) request.prompt = {model.spec.start_token};
   check(request, model);
   v1::GenerateRequest message;
+  message.mutable_source_tokens()->Add(request.source.begin(), request.source.end());
+  message.mutable_segments()->Add(request.segments.begin(), request.segments.end());
+  if (request.beams) *message.mutable_beam_search() = to_message(*request.beams);
+  if (!request.rules.empty() || !request.rules.end_tokens.empty()) *message.mutable_token_rules() = to_message(request.rules);
   message.mutable_prompt_tokens()->Add(request.prompt.begin(), request.prompt.end());
   message.set_tokens_max(request.tokens_max);
   *message.mutable_sampling() = to_message(request.sampling);
@@ -132,13 +172,15 @@ request_tracker::request_state* request_tracker::accept(uint64_t request_id) {
   return it != requests_.end() && sender && it->second.sequence == sender ? &it->second : nullptr;
 }
 
-void request_tracker::finish(uint64_t request_id, finish_reason reason, std::string error, std::string text) {
+void request_tracker::finish(uint64_t request_id, finish_reason reason, std::string error, std::string text,
+                             std::vector<hypothesis> hypotheses) {
   generation_event event;
   event.request = request_id;
   event.kind = event_kind::finished;
   event.reason = reason;
   event.error = std::move(error);
   event.text = std::move(text);
+  event.hypotheses = std::move(hypotheses);
   events_.push_back(std::move(event));
   const auto it = requests_.find(request_id);
   set_sequence(request_id, it->second, nullptr);
@@ -233,7 +275,9 @@ void request_tracker::on_end(v1::GenerateEnd& end) {
     lose(it->first, it->second);
     return send_waiting();
   }
-  finish(end.request_id(), reasons[end.finish_reason()], end.error(), std::move(*end.mutable_text()));
+  std::vector<hypothesis> hypotheses;
+  for (const auto& one : end.hypotheses()) hypotheses.push_back({{one.tokens().begin(), one.tokens().end()}, one.score()});
+  finish(end.request_id(), reasons[end.finish_reason()], end.error(), std::move(*end.mutable_text()), std::move(hypotheses));
 }
 
 void request_tracker::on_down(const caf::down_msg& down) {
@@ -317,7 +361,7 @@ void request_tracker::on_tick() {
 bool request_tracker::receive(std::chrono::milliseconds timeout) {
   if (timeout <= std::chrono::milliseconds(0) && self_.ptr()->mailbox().empty()) return false; // CAF would wait a moment.
   bool received = true;
-  auto rows_event = [this](event_kind kind, uint32_t layer, uint32_t width, auto& rows) {
+  auto rows_event = [this](event_kind kind, uint32_t layer, bool of_encoder, const auto& rows) {
     auto* state = accept(rows.request_id());
     if (!state) return;
     reset(state->quiet);
@@ -325,8 +369,9 @@ bool request_tracker::receive(std::chrono::milliseconds timeout) {
     event.request = rows.request_id();
     event.kind = kind;
     event.layer = layer;
+    event.of_encoder = of_encoder;
     event.position = rows.position();
-    event.width = width;
+    event.width = rows.width();
     event.values.assign(rows.values().begin(), rows.values().end());
     events_.push_back(std::move(event));
   };
@@ -337,8 +382,8 @@ bool request_tracker::receive(std::chrono::milliseconds timeout) {
       on_accepted(accepted, sequence);
     },
     [this](v1::TokenEvent& token) { on_token(token); },
-    [&](const v1::LogitsRows& rows) { rows_event(event_kind::logits, 0, rows.vocabulary(), rows); },
-    [&](const v1::HiddenRows& rows) { rows_event(event_kind::hidden_states, rows.layer(), rows.width(), rows); },
+    [&](const v1::LogitsRows& rows) { rows_event(event_kind::logits, 0, false, rows); },
+    [&](const v1::HiddenRows& rows) { rows_event(event_kind::hidden_states, rows.layer(), rows.of_encoder(), rows); },
     [this](v1::GenerateEnd& end) { on_end(end); }, [this](const v1::ClientTick&) { on_tick(); },
     [this](const v1::LivenessReply& reply) { on_liveness_reply(reply); },
     [this](const caf::down_msg& down) { on_down(down); }, caf::after(timeout) >> [&] { received = false; });

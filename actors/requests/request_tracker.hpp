@@ -76,7 +76,8 @@ private:
   void send_waiting();
   void lose(uint64_t id, request_state& lost);
   request_state* accept(uint64_t request_id); // Null: the message is not from the sequence that serves the request now.
-  void finish(uint64_t request_id, finish_reason reason, std::string error, std::string text);
+  void finish(uint64_t request_id, finish_reason reason, std::string error, std::string text,
+              std::vector<hypothesis> hypotheses = {});
   void on_started(const v1::ActorStarted& started, const caf::strong_actor_ptr& handle);
   void on_queued(const v1::GenerateQueued& queued);
   void on_accepted(const v1::GenerateAccepted& accepted, const caf::strong_actor_ptr& sequence);

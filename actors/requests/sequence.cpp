@@ -1,6 +1,8 @@
 #include "actors/requests/sequence.hpp"
 
 #include "actors/interfaces/paths.hpp"
+#include "actors/requests/decoding_messages.hpp"
+#include "actors/requests/logits_slice.hpp"
 #include "actors/supervision/failure.hpp"
 #include "actors/supervision/liveness.hpp"
 #include "model/error.hpp"
@@ -12,40 +14,6 @@
 #include <utility>
 
 namespace troupe {
-
-sampling_options to_options(const v1::SamplingOptions& m) {
-  sampling_options o;
-  o.temperature = m.temperature();
-  o.top_k = m.top_k();
-  o.top_p = m.top_p();
-  o.min_p = m.min_p();
-  o.repetition_penalty = m.repetition_penalty();
-  o.presence_penalty = m.presence_penalty();
-  o.frequency_penalty = m.frequency_penalty();
-  o.penalty_window = m.penalty_window();
-  TROUPE_ASSERT(m.bias_tokens_size() == m.bias_values_size());
-  for (int i = 0; i < m.bias_tokens_size(); ++i) o.logit_bias.emplace_back(m.bias_tokens(i), m.bias_values(i));
-  o.seed = m.seed();
-  return o;
-}
-
-v1::SamplingOptions to_message(const sampling_options& o) {
-  v1::SamplingOptions m;
-  m.set_temperature(o.temperature);
-  m.set_top_k(o.top_k);
-  m.set_top_p(o.top_p);
-  m.set_min_p(o.min_p);
-  m.set_repetition_penalty(o.repetition_penalty);
-  m.set_presence_penalty(o.presence_penalty);
-  m.set_frequency_penalty(o.frequency_penalty);
-  m.set_penalty_window(o.penalty_window);
-  for (const auto& [token, value] : o.logit_bias) {
-    m.add_bias_tokens(token);
-    m.add_bias_values(value);
-  }
-  m.set_seed(o.seed);
-  return m;
-}
 
 void send_accepted(caf::local_actor* self, const v1::GenerateRequest& request, const caf::strong_actor_ptr& sequence,
                    const caf::strong_actor_ptr& client) {
@@ -91,8 +59,8 @@ void finish(sequence_pointer self, v1::FinishReason reason, const std::string& e
 std::optional<v1::FinishReason> append(sequence_state& st, uint32_t token, std::string& text) {
   st.log.push_back(token);
   const auto& ends = st.config.end_of_generation;
-  if (!st.request.ignore_end_of_generation() && std::find(ends.begin(), ends.end(), token) != ends.end())
-    return v1::FINISH_REASON_STOP;
+  const bool is_end = std::find(ends.begin(), ends.end(), token) != ends.end() || st.rules.ends(token);
+  if (!st.request.ignore_end_of_generation() && is_end) return v1::FINISH_REASON_STOP;
   if (st.config.words) text = st.stops.push(st.utf8.push(st.config.words->token_bytes(token)));
   if (st.stops.stopped()) return v1::FINISH_REASON_STOP;
   if (st.generated() >= st.request.tokens_max() || st.log.size() >= st.config.positions_max)
@@ -106,8 +74,10 @@ void join_batch(sequence_pointer self, uint32_t cached) {
   v1::JoinBatch join;
   join.set_sequence_id(self->id());
   join.mutable_tokens()->Add(st.log.begin(), st.log.end());
+  *join.mutable_segments() = st.request.segments();
+  *join.mutable_source_tokens() = st.request.source_tokens();
   join.set_cached_positions(cached);
-  join.set_logits_from(st.request.want_logits() ? cached : uint32_t(st.log.size()) - 1);
+  join.set_logits_from(st.wants_all_logits() ? cached : uint32_t(st.log.size()) - 1);
   join.set_want_hidden_states(st.request.want_hidden_states());
   join.set_priority(st.request.priority());
   self->send(st.scheduler, std::move(join));
@@ -126,6 +96,12 @@ void sample_next(sequence_pointer self, std::span<const float> logits) {
   auto& st = self->state;
   v1::TokenEvent event;
   event.set_index(st.generated());
+  std::vector<float> allowed;
+  if (!st.rules.empty()) {
+    allowed.assign(logits.begin(), logits.end());
+    st.rules.apply(allowed, st.log, st.generated(), st.tokens_max());
+    logits = allowed;
+  }
   event.set_token(sample(st.sampling, logits, st.log, st.log.size()));
   std::string text;
   const auto end = append(st, event.token(), text);
@@ -136,40 +112,11 @@ void sample_next(sequence_pointer self, std::span<const float> logits) {
   if (end) finish(self, *end);
 }
 
-/// Where a sequence's rows are in a step.
-struct slice_place {
-  uint32_t position = 0, rows = 0, logits_rows = 0;
-  uint64_t row = 0, logits_row = 0; // Index of the first among all rows, and among those that want logits.
-};
-
-std::optional<slice_place> find_slice(const v1::StepPlan& plan, uint64_t sequence) {
-  slice_place place;
-  for (int i = 0; i < plan.sequence_ids_size(); ++i) {
-    place.position = plan.positions(i);
-    place.rows = plan.rows(i);
-    place.logits_rows = plan.logits_rows(i);
-    if (plan.sequence_ids(i) == sequence) return place;
-    place.row += place.rows;
-    place.logits_row += place.logits_rows;
-  }
-  return std::nullopt;
-}
-
-/// Whether these rows arrived as the output sent them.
-bool are_whole(const v1::LogitsResult& result, const slice_place& place) {
-  const uint64_t vocabulary = result.vocabulary(), end = place.logits_row + place.logits_rows;
-  if (uint64_t(result.values_size()) < end * vocabulary || uint64_t(result.row_sums_size()) < end) return false;
-  for (uint64_t row = place.logits_row; row < end; ++row)
-    if (sum_of_bits({result.values().data() + row * vocabulary, vocabulary}) != result.row_sums(int(row))) return false;
-  return true;
-}
-
 void on_logits_result(sequence_pointer self, const v1::LogitsResult& result) {
   auto& st = self->state;
   const auto place = find_slice(result.plan(), self->id());
   if (!place || place->logits_rows == 0) return;
-  const uint64_t vocabulary = result.vocabulary();
-  TROUPE_ASSERT(vocabulary == st.config.vocabulary);
+  TROUPE_ASSERT(result.width() == st.config.output_columns);
   // Damaged on the way here: once more from what is known to be right. For the scheduler that counts as the answer it waits for.
   if (!are_whole(result, *place)) {
     if (id_of(result.plan()) <= st.damaged_step) return; // It was asked for again already.
@@ -179,37 +126,59 @@ void on_logits_result(sequence_pointer self, const v1::LogitsResult& result) {
                   "logits were damaged on their way " + std::to_string(st.damaged) + " times in a row");
   }
   st.damaged = 0;
-  const float* logits = result.values().data() + place->logits_row * vocabulary;
-  const uint32_t end = place->position + place->rows;
+  const uint32_t end = place->end();
   if (st.request.want_logits() && end <= st.prompt_size()) {
+    const uint32_t position = st.config.output_of_first_row ? 0 : end - place->logits_rows;
+    const float* logits = logits_of(result, *place, 0).data();
     v1::LogitsRows rows;
-    rows.set_position(end - place->logits_rows);
-    rows.set_vocabulary(result.vocabulary());
-    rows.mutable_values()->Add(logits, logits + place->logits_rows * vocabulary);
+    rows.set_position(position);
+    rows.set_width(result.width());
+    rows.mutable_values()->Add(logits, logits + uint64_t(place->logits_rows) * result.width());
     tell_client(self, std::move(rows));
     // Rows before these were lost on the way: once more from there.
-    if (end - place->logits_rows > st.scored) return join_batch(self, st.scored);
+    if (position > st.scored) return join_batch(self, st.scored);
     st.scored = std::max(st.scored, end);
   }
   if (end > st.log.size() || end < st.prompt_size()) return;
   st.cached = std::max(st.cached, end);
   if (end < st.log.size()) return reply_token(self, end);
   if (st.request.tokens_max() == 0) return finish(self, v1::FINISH_REASON_LENGTH);
-  sample_next(self, {logits + (place->logits_rows - 1) * vocabulary, vocabulary});
+  sample_next(self, logits_of(result, *place, place->logits_rows - 1));
+}
+
+/// Sends `count` rows of a matrix on.
+void send_hidden(sequence_pointer self, const float_field& values, uint32_t width, uint64_t first_row, uint32_t count, v1::HiddenRows rows) {
+  const float* first = values.data() + first_row * width;
+  rows.set_width(width);
+  rows.mutable_values()->Add(first, first + uint64_t(count) * width);
+  tell_client(self, std::move(rows));
+}
+
+/// The rows of this sequence's source in a matrix of a step's source rows.
+void send_source_states(sequence_pointer self, const v1::StepPlan& plan, const float_field& values, uint32_t width, uint32_t layer) {
+  uint64_t row = 0;
+  for (int i = 0; i < plan.source_rows_size(); row += plan.source_rows(i), ++i) {
+    if (plan.source_sequence_ids(i) != self->id()) continue;
+    v1::HiddenRows rows;
+    rows.set_of_encoder(true);
+    rows.set_layer(layer);
+    send_hidden(self, values, width, row, plan.source_rows(i), std::move(rows));
+  }
 }
 
 void on_hidden_states(sequence_pointer self, const v1::HiddenStates& states) {
-  const auto place = find_slice(states.plan(), self->id());
-  if (!place || !self->state.request.want_hidden_states() || place->position >= self->state.prompt_size()) return;
-  const float* first = states.values().data() + place->row * states.width();
+  const auto& plan = states.plan();
+  const auto& st = self->state;
+  if (!st.request.want_hidden_states()) return;
+  if (states.of_encoder()) return send_source_states(self, plan, states.values(), states.width(), states.layer());
+  if (states.layer() == 0) send_source_states(self, plan, states.source_values(), states.width(), st.config.encoder_layers + 1);
+  const auto place = find_slice(plan, self->id());
+  if (!place || place->position >= st.prompt_size()) return;
   v1::HiddenRows rows;
   rows.set_layer(states.layer());
   rows.set_position(place->position);
-  rows.set_width(states.width());
   // A replay may run past the prompt.
-  const uint32_t count = std::min(place->rows, self->state.prompt_size() - place->position);
-  rows.mutable_values()->Add(first, first + uint64_t(count) * states.width());
-  tell_client(self, std::move(rows));
+  send_hidden(self, states.values(), states.width(), place->row, std::min(place->rows, st.prompt_size() - place->position), std::move(rows));
 }
 
 /// Continues the request where the sequence that served it before ended: same log, same state of the text stream, nothing sent
@@ -236,6 +205,7 @@ sequence_actor::behavior_type sequence(sequence_pointer self, sequence_config co
   state.request = std::move(request);
   state.client = std::move(client);
   state.sampling = to_options(state.request.sampling());
+  state.rules = to_rules(state.request.token_rules());
   state.stops = stop_filter({state.request.stop_strings().begin(), state.request.stop_strings().end()});
   self->set_down_handler([self](const caf::down_msg&) { leave(self); }); // The client has ended.
   self->monitor(caf::actor_cast<caf::actor>(state.client));

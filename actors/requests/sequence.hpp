@@ -2,10 +2,12 @@
 #include "actors/interfaces/roles.hpp"
 #include "actors/interfaces/step.hpp"
 #include "actors/supervision/directory.hpp"
+#include "model/decoding/token_rules.hpp"
 #include "model/sampling/sampler.hpp"
 #include "model/tokenizer/stop_filter.hpp"
 #include "model/tokenizer/tokenizer.hpp"
 #include "model/utf8.hpp"
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -18,12 +20,12 @@ struct sequence_config {
   std::shared_ptr<const tokenizer> words; // Null: a model without a vocabulary; no text then.
   std::vector<uint32_t> end_of_generation;
   uint32_t vocabulary = 0;
+  uint32_t output_columns = 0;      // Of a row of logits.
+  bool output_of_first_row = false; // There is one such row for a whole sequence.
+  uint32_t encoder_layers = 0;
   uint32_t positions_max = 0; // A sequence ends when it has this many tokens.
   directory_actor directory;
 };
-
-sampling_options to_options(const v1::SamplingOptions& message);
-v1::SamplingOptions to_message(const sampling_options& options);
 
 /// Sends a client the handle of the sequence that serves its request.
 void send_accepted(caf::local_actor* self, const v1::GenerateRequest& request, const caf::strong_actor_ptr& sequence,
@@ -46,6 +48,7 @@ struct sequence_state {
   caf::strong_actor_ptr client;
   scheduler_actor scheduler;
   sampling_options sampling;
+  token_rules rules;
   std::vector<uint32_t> log;
   uint32_t cached = 0;  // Positions up to which logits have arrived, so that the heads probably hold them.
   uint32_t damaged = 0; // How many times in a row logits were not as the output sent them.
@@ -56,6 +59,9 @@ struct sequence_state {
 
   uint32_t prompt_size() const { return uint32_t(request.prompt_tokens_size()); }
   uint32_t generated() const { return uint32_t(log.size()) - prompt_size(); }
+  /// How many tokens will be generated at most.
+  uint32_t tokens_max() const { return std::min(request.tokens_max(), config.positions_max - prompt_size()); }
+  bool wants_all_logits() const { return request.want_logits() && !config.output_of_first_row; }
 };
 
 sequence_actor::behavior_type sequence(sequence_actor::stateful_pointer<sequence_state> self, sequence_config config,

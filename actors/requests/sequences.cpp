@@ -1,6 +1,7 @@
 #include "actors/requests/sequences.hpp"
 
 #include "actors/interfaces/paths.hpp"
+#include "actors/requests/beam_sequence.hpp"
 #include "actors/requests/request_queue.hpp"
 #include "actors/supervision/supervisor_core.hpp"
 
@@ -22,8 +23,11 @@ using sequences_pointer = sequences_actor::stateful_pointer<sequences_state>;
 
 caf::strong_actor_ptr start_sequence(caf::scheduled_actor* self, const sequence_config& config,
                                      const caf::message& args) {
-  return caf::actor_cast<caf::strong_actor_ptr>(self->spawn(sequence, config, args.get_as<v1::GenerateRequest>(0),
-                                                            args.get_as<caf::strong_actor_ptr>(1)));
+  const auto& request = args.get_as<v1::GenerateRequest>(0);
+  const auto& client = args.get_as<caf::strong_actor_ptr>(1);
+  const auto started = request.has_beam_search() ? self->spawn(beam_sequence, config, request, client)
+                                                 : self->spawn(sequence, config, request, client);
+  return caf::actor_cast<caf::strong_actor_ptr>(started);
 }
 
 template <class Message> void tell(sequences_pointer self, const caf::strong_actor_ptr& client, Message message) {

@@ -25,8 +25,9 @@ void batch_policy::file(entry& e) {
                -int64_t(e.priority), e.arrival};
   }
   if (is_running && e.in_step != part::planned) next.preemptible = e.own_rank();
-  if (is_running || e.in_step == part::planned) next.positions = e.tokens.size();
-  next.awaited = e.awaits_token;
+  if (is_running || e.in_step == part::planned) next.positions = e.size();
+  const auto own_group = groups_.find(e.group);
+  next.awaited = e.awaits_token && (own_group == groups_.end() || own_group->second.owes);
 
   const auto& now = e.index;
   if (now.in != next.in || now.at != next.at) {
@@ -50,6 +51,30 @@ void batch_policy::unfile(entry& e) {
   positions_ -= e.index.positions;
 }
 
+/// To be called when a member has got its logits or its next token, has come or left.
+void batch_policy::settle_group(uint64_t id) {
+  const auto found = groups_.find(id);
+  if (found == groups_.end()) return;
+  auto& [members, owes] = found->second;
+  const auto awaits = [&](uint64_t member) { return entries_.at(member).awaits_token; };
+  if (std::ranges::all_of(members, awaits)) owes = true;
+  else if (std::ranges::none_of(members, awaits)) owes = false;
+  for (const uint64_t member : members) file(entries_.at(member));
+}
+
+void batch_policy::set_fork(entry& e, uint64_t from) {
+  if (e.forked_from != 0) forks_.erase({e.forked_from, e.id});
+  e.forked_from = from;
+  if (from != 0) forks_.insert({from, e.id});
+}
+
+/// Whether a sequence that is not in this step is to begin in the caches of this one.
+bool batch_policy::is_fork_pending(uint64_t id) const {
+  for (auto it = forks_.lower_bound({id, 0}); it != forks_.end() && it->first == id; ++it)
+    if (entries_.at(it->second).in_step != part::planned) return true;
+  return false;
+}
+
 batch_policy::entry* batch_policy::find(uint64_t id) {
   const auto it = entries_.find(id);
   return it == entries_.end() ? nullptr : &it->second;
@@ -69,7 +94,13 @@ void batch_policy::join(joining_sequence sequence) {
     // A sequence that joins again after it has left must not lose its caches because of the earlier release.
     released_.erase(sequence.id);
   }
+  if (is_new && sequence.group != 0) groups_[sequence.group].members.insert(sequence.id);
+  e.group = sequence.group;
   e.tokens = std::move(sequence.tokens);
+  e.segments = std::move(sequence.segments);
+  e.source = std::move(sequence.source);
+  if (is_new) e.lacks_source = !e.source.empty() && sequence.cached == 0;
+  if (is_new && sequence.cached > 0) set_fork(e, sequence.forked_from);
   e.cached = std::min<uint32_t>(sequence.cached, uint32_t(e.tokens.size()) - 1);
   e.computed_most = std::max(e.computed_most, e.cached);
   e.logits_from = std::min<uint32_t>(sequence.logits_from, uint32_t(e.tokens.size()) - 1);
@@ -78,6 +109,7 @@ void batch_policy::join(joining_sequence sequence) {
   e.awaits_token = false;
   e.asks = 0;
   file(e);
+  settle_group(e.group);
 }
 
 void batch_policy::append(uint64_t sequence, uint32_t position, uint32_t token) {
@@ -88,14 +120,22 @@ void batch_policy::append(uint64_t sequence, uint32_t position, uint32_t token) 
   e->awaits_token = false;
   e->asks = 0;
   file(*e);
+  settle_group(e->group);
 }
 
 void batch_policy::leave(uint64_t id) {
   const auto it = entries_.find(id);
   if (it == entries_.end()) return;
   unfile(it->second);
+  set_fork(it->second, 0);
+  const uint64_t own_group = it->second.group;
   entries_.erase(it);
   released_.insert(id);
+  const auto members = groups_.find(own_group);
+  if (members == groups_.end()) return;
+  members->second.members.erase(id);
+  if (members->second.members.empty()) groups_.erase(members);
+  else settle_group(own_group);
 }
 
 std::vector<uint64_t> batch_policy::ask_again() {
@@ -106,6 +146,7 @@ std::vector<uint64_t> batch_policy::ask_again() {
     e.awaits_token = false;
     e.cached = std::min<uint32_t>(e.cached, uint32_t(e.tokens.size()) - 1);
     file(e);
+    settle_group(e.group);
   }
   for (const uint64_t id : silent) leave(id);
   return silent;
@@ -118,22 +159,24 @@ struct batch_policy::forming_step {
   uint32_t logits_left = 0;
   std::vector<entry*> parts; // Those that are planned or preempted.
 
-  bool is_full(const batch_limits& limits) const { return step.tokens.size() >= limits.step_rows_max; }
+  bool is_full(const batch_limits& limits) const { return step.rows() >= limits.step_rows_max; }
 };
 
 /// Makes room for all of a sequence's tokens, by preempting sequences that come after it, last first. False: not possible, and
 /// none was preempted. Every running sequence counts with all its tokens: one that begins without room for the rest of
 /// them would be preempted before it is done, and would have computed in vain.
 bool batch_policy::make_room(entry& e, forming_step& step) {
-  uint64_t wanted = positions_ + (e.cached > 0 ? 0 : e.tokens.size());
+  uint64_t wanted = positions_ + (e.cached > 0 ? 0 : e.size());
   std::vector<entry*> last;
   for (auto it = preemptible_.rbegin(); wanted > limits_.cache_positions_max; ++it) {
     if (it == preemptible_.rend() || it->first <= e.own_rank()) return false;
-    wanted -= it->second->tokens.size();
+    wanted -= it->second->size();
     last.push_back(it->second);
   }
   for (auto* one : last) {
     one->cached = 0;
+    one->lacks_source = !one->source.empty();
+    set_fork(*one, 0);
     one->in_step = part::preempted; // Until the next step it gives its room to this one.
     file(*one);
     released_.insert(one->id);
@@ -142,20 +185,40 @@ bool batch_policy::make_room(entry& e, forming_step& step) {
   return true;
 }
 
+/// How many rows of a sequence the step has room for, but for those of its logits.
+uint32_t batch_policy::rows_for(const entry& e, const forming_step& forming) const {
+  const uint32_t wanted = uint32_t(e.tokens.size()) - e.cached, sources = e.new_source_rows();
+  const uint64_t left = limits_.step_rows_max - std::min<uint64_t>(forming.step.rows(), limits_.step_rows_max);
+  const bool is_first = forming.step.rows() == 0;
+  if (limits_.whole_sequences) return is_first || wanted <= left ? wanted : 0;
+  if (sources > 0 && sources >= left) return is_first ? std::min(wanted, limits_.prefill_chunk) : 0;
+  return uint32_t(std::min<uint64_t>({wanted, limits_.prefill_chunk, left - sources}));
+}
+
 bool batch_policy::add_slice(entry& e, forming_step& forming) {
   auto& step = forming.step;
-  const uint32_t size = uint32_t(e.tokens.size());
-  uint32_t rows = std::min({size - e.cached, limits_.prefill_chunk, limits_.step_rows_max - uint32_t(step.tokens.size())});
+  uint32_t rows = rows_for(e, forming);
   const uint32_t without_logits = e.logits_from > e.cached ? e.logits_from - e.cached : 0;
-  rows = std::min(rows, without_logits + forming.logits_left);
+  const bool is_first = step.slices.empty();
+  if (limits_.whole_sequences) rows = is_first || rows <= without_logits + forming.logits_left ? rows : 0;
+  else rows = std::min(rows, without_logits + forming.logits_left);
   if (rows == 0 || !make_room(e, forming)) return false;
   const uint32_t end = e.cached + rows;
   const uint32_t logits_rows = end > e.logits_from ? end - std::max(e.logits_from, e.cached) : 0;
-  step.slices.push_back({e.id, e.cached, rows, logits_rows});
+  if (!e.segments.empty()) {
+    step.segments.resize(step.tokens.size());
+    step.segments.insert(step.segments.end(), e.segments.begin() + e.cached, e.segments.begin() + end);
+  }
+  step.slices.push_back({e.id, e.cached, rows, logits_rows, e.forked_from});
   step.tokens.insert(step.tokens.end(), e.tokens.begin() + e.cached, e.tokens.begin() + end);
+  if (!step.segments.empty()) step.segments.resize(step.tokens.size());
+  if (e.lacks_source) {
+    step.sources.emplace_back(e.id, e.new_source_rows());
+    step.source_tokens.insert(step.source_tokens.end(), e.source.begin(), e.source.end());
+  }
   step.observe_hidden_states |= e.wants_hidden_states;
   step.has_prefill |= e.is_prefill();
-  forming.logits_left -= logits_rows;
+  forming.logits_left -= std::min(forming.logits_left, logits_rows);
   e.in_step = part::planned;
   file(e);
   forming.parts.push_back(&e);
@@ -194,7 +257,8 @@ std::optional<planned_step> batch_policy::plan() {
   if (step.slices.empty()) add_healthy(forming);
   for (const uint64_t id : released_) {
     const auto* e = find(id);
-    if (!e || e->in_step != part::planned) step.released.push_back(id); // Else it was preempted and is back again.
+    const bool is_back = e && e->in_step == part::planned; // It was preempted, and runs again.
+    if (!is_back && !is_fork_pending(id)) step.released.push_back(id);
   }
   for (auto* e : forming.parts) {
     e->in_step = part::none;
@@ -216,12 +280,15 @@ void batch_policy::succeeded(const planned_step& step) {
     released_.erase(slice.sequence);
     rows_replayed_ += std::min(end, std::max(e->computed_most, slice.position)) - slice.position;
     e->cached = end;
+    e->lacks_source = false;
+    set_fork(*e, 0);
     e->computed_most = std::max(e->computed_most, end);
     e->last_served = steps_;
     if (end > e->starved_from) e->failures = e->lates = e->starved_from = 0;
     if (end > e->poisoned_from) e->poisonings = e->poisonings_here = 0;
     e->awaits_token = end == e->tokens.size();
     file(*e);
+    settle_group(e->group);
   }
 }
 
@@ -230,6 +297,16 @@ void batch_policy::missed(const std::vector<std::pair<uint64_t, uint32_t>>& miss
     auto* e = find(id);
     if (!e) continue;
     e->cached = std::min(e->cached, positions);
+    set_fork(*e, 0);
+    file(*e);
+  }
+}
+
+void batch_policy::missed_sources(const std::vector<uint64_t>& sequences) {
+  for (const uint64_t id : sequences) {
+    auto* e = find(id);
+    if (!e) continue;
+    e->lacks_source = !e->source.empty();
     file(*e);
   }
 }
@@ -250,7 +327,11 @@ std::vector<uint64_t> batch_policy::poisoned(const std::vector<uint64_t>& suspec
     if (std::exchange(e.poisoned_at, path) != path) e.poisonings_here = 0;
     e.poisoned_from = std::max(e.poisonings > 0 ? e.poisoned_from : 0, e.cached);
     if (++e.poisonings_here >= poisonings_max || ++e.poisonings >= failures_max) given_up.push_back(id);
-    if (e.poisonings >= 2) e.cached = 0;
+    if (e.poisonings >= 2) {
+      e.cached = 0;
+      e.lacks_source = !e.source.empty();
+      set_fork(e, 0);
+    }
     file(e);
   }
   for (const uint64_t id : given_up) leave(id);

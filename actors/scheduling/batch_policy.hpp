@@ -25,30 +25,40 @@ struct batch_limits {
   uint32_t step_rows_max = 512;      // Rows of a step.
   uint32_t prefill_chunk = 512;      // Rows of one sequence in a step.
   uint32_t logits_rows_max = 512;    // Rows that want logits in a step: bounds the size of its result.
-  uint64_t cache_positions_max = 0;  // Positions of all sequences together; at least one full context.
+  uint64_t cache_positions_max = 0;  // Positions of all sequences and their sources together; at least one full context.
+  bool whole_sequences = false;      // Rows see later rows: a slice is always a whole sequence, whatever the limits above.
 };
 
 /// What a sequence sends when it joins.
 struct joining_sequence {
   uint64_t id = 0;
   std::vector<uint32_t> tokens; // Its token log, at least one.
+  std::vector<uint32_t> segments; // Of the tokens; or empty.
+  std::vector<uint32_t> source;   // For an encoder; or empty.
   uint32_t cached = 0;          // Positions that the heads' key/value caches probably hold.
   uint32_t logits_from = 0;     // First position whose logits it wants.
   bool wants_hidden_states = false;
   int32_t priority = 0;
+  uint64_t group = 0;       // What is computed side by side for one request; 0: nothing else.
+  uint64_t forked_from = 0; // The member of the group that it continues; 0: none.
 };
 
 struct planned_slice {
   uint64_t sequence = 0;
   uint32_t position = 0, rows = 0, logits_rows = 0;
+  uint64_t forked_from = 0; // Its first `position` positions, and its source, are in the caches of this sequence; 0: in its own.
   bool operator==(const planned_slice&) const = default;
 };
 
 struct planned_step {
   std::vector<planned_slice> slices;
   std::vector<uint32_t> tokens;       // [rows]
+  std::vector<uint32_t> segments;     // [rows]; or empty
+  std::vector<std::pair<uint64_t, uint32_t>> sources; // Sequences whose source passes the encoder, and how many rows it has.
+  std::vector<uint32_t> source_tokens; // [rows of all sources]
   std::vector<uint64_t> released;     // Sequences whose caches are to be dropped.
   bool observe_hidden_states = false;
+  uint64_t rows() const { return tokens.size() + source_tokens.size(); }
   bool has_prefill = false;           // Some slice does more than its sequence's one newest token.
 };
 
@@ -63,6 +73,11 @@ struct planned_step {
 ///   may preempt sequences of lower priority, or of the same priority that came later: their caches are dropped, and replayed
 ///   when there is room for them again. The first in that order always fits, so there is always progress. The first waiting sequence
 ///   for which there is no room in a step is not overtaken by other waiting ones: they might keep it from its room for ever.
+/// - Sources: a sequence with a source brings it along in the first step in which it runs, as a whole, and again when heads lack it.
+///   It counts as rows of the step and as positions; a step has at least one source's room, however long the source is.
+/// - Groups: the members of a group owe their next tokens only when all of them have got their logits, because what follows one
+///   depends on all; meanwhile those that have them wait.
+/// - Forks: a sequence that continues another one begins in the caches of that one, which are not released before.
 /// - A step that fails and blames no actor and no sequence counts against all its sequences. After two in a row a sequence is
 ///   doubtful and runs alone, every other step, so that the others go on; after failures_max in a row it is blamed itself
 ///   and given up. A step that ends well clears the count; where memory was lacking, one that gets past the position at which it was,
@@ -103,6 +118,8 @@ public:
   void succeeded(const planned_step& step);
   /// The step ended because cached positions are missing: each (sequence, positions that are still cached).
   void missed(const std::vector<std::pair<uint64_t, uint32_t>>& misses);
+  /// The same, because heads lack the sources of these sequences.
+  void missed_sources(const std::vector<uint64_t>& sequences);
   /// True when all of these sequences were poisoned at `path` the last time that they ran.
   bool is_known_poisoned(const std::vector<uint64_t>& suspects, const std::string& path) const;
   /// The step ended because rows of these sequences were not finite at `path`. Returns those given up: they have been removed.
@@ -129,7 +146,9 @@ private:
 
   struct entry {
     uint64_t id = 0;
-    std::vector<uint32_t> tokens;
+    std::vector<uint32_t> tokens, segments, source;
+    bool lacks_source = false; // It has one that the heads do not hold.
+    uint64_t group = 0, forked_from = 0;
     uint32_t cached = 0;
     uint32_t computed_most = 0; // The most positions that were ever cached: below it a row is a replay.
     uint32_t logits_from = 0;
@@ -157,12 +176,18 @@ private:
     bool is_doubtful() const { return failures >= failures_alone; }
     bool is_prefill() const { return tokens.size() - cached > 1; }
     rank own_rank() const { return {-int64_t(priority), arrival}; }
+    uint64_t size() const { return tokens.size() + source.size(); } // In positions.
+    uint32_t new_source_rows() const { return lacks_source ? uint32_t(source.size()) : 0; }
   };
   struct forming_step; // A step that is being formed.
 
   void file(entry& e); // Puts it where it belongs. Called after every change.
   void unfile(entry& e);
   entry* find(uint64_t id);
+  void settle_group(uint64_t id);
+  void set_fork(entry& e, uint64_t from);
+  bool is_fork_pending(uint64_t id) const;
+  uint32_t rows_for(const entry& e, const forming_step& step) const;
   bool make_room(entry& e, forming_step& step);
   bool add_slice(entry& e, forming_step& step); // False: it gets no row of this step.
   void add_healthy(forming_step& step);
@@ -174,6 +199,12 @@ private:
   std::map<rank, entry*> preemptible_; // All running ones, but for those that are in the step that is being formed.
   uint64_t positions_ = 0;             // Tokens of all running ones, and of those in that step.
   std::set<uint64_t> awaited_;         // Those that owe their next token.
+  struct member_group {
+    std::set<uint64_t> members;
+    bool owes = false; // From when all members have their logits until none waits for its next token.
+  };
+  std::map<uint64_t, member_group> groups_;
+  std::set<std::pair<uint64_t, uint64_t>> forks_; // (sequence that is continued, sequence that is to begin in its caches).
   std::set<uint64_t> released_;        // Not yet seen by a step that ended well.
   uint64_t arrivals_ = 0, steps_ = 0, rows_replayed_ = 0;
   bool doubted_last_ = false; // The last step was that of a doubtful sequence alone.

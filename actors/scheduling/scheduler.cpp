@@ -25,9 +25,18 @@ v1::ForwardStep make_forward_step(step_id id, const planned_step& planned) {
     plan.add_rows(slice.rows);
     plan.add_logits_rows(slice.logits_rows);
   }
+  const auto is_fork = [](const planned_slice& slice) { return slice.forked_from != 0; };
+  if (std::any_of(planned.slices.begin(), planned.slices.end(), is_fork))
+    for (const auto& slice : planned.slices) plan.add_forked_from(slice.forked_from);
+  for (const auto& [sequence, rows] : planned.sources) {
+    plan.add_source_sequence_ids(sequence);
+    plan.add_source_rows(rows);
+  }
   for (const uint64_t released : planned.released) plan.add_released_sequence_ids(released);
   plan.set_observe_hidden_states(planned.observe_hidden_states);
   message.mutable_tokens()->Add(planned.tokens.begin(), planned.tokens.end());
+  message.mutable_segments()->Add(planned.segments.begin(), planned.segments.end());
+  message.mutable_source_tokens()->Add(planned.source_tokens.begin(), planned.source_tokens.end());
   return message;
 }
 
@@ -42,10 +51,10 @@ void keep_ticking(scheduler_pointer self) {
 void pump(scheduler_pointer self) {
   auto& st = self->state;
   if (st.step || st.policy.awaits_tokens()) return keep_ticking(self);
-  const auto first = st.stages.find(st.config.stages.front());
-  if (first == st.stages.end()) return;
+  if (!std::ranges::all_of(st.config.entries, [&](const auto& path) { return st.stages.contains(path); })) return;
   auto planned = st.policy.plan();
   if (!planned) return;
+  const auto first = st.stages.find(planned->sources.empty() ? st.config.entries.front() : st.config.entries.back());
   const step_id id{self->id(), ++st.steps};
   self->send(caf::actor_cast<embedding_actor>(first->second), make_forward_step(id, *planned));
   st.step.emplace(scheduler_state::step_under_way{id, std::move(*planned), self->clock().now(), {}, caf::timespan(0), std::nullopt, {}});
@@ -56,7 +65,9 @@ void pump(scheduler_pointer self) {
 sequence_actor forget(scheduler_state& st, uint64_t sequence) {
   const auto known = st.sequences.extract(sequence);
   if (known.empty()) return {};
-  st.by_handle.erase(known.mapped()->id());
+  const auto actor = st.by_handle.find(known.mapped()->id());
+  actor->second.erase(sequence);
+  if (actor->second.empty()) st.by_handle.erase(actor);
   return known.mapped();
 }
 
@@ -103,7 +114,7 @@ void step_failed(scheduler_pointer self, batch_policy::failure kind = batch_poli
 
 void account(scheduler_state& st, const v1::LogitsResult& result, caf::timespan took) {
   const auto& step = *st.step;
-  const uint64_t wall_ns = step.watch.elapsed_ns(), rows = step.plan.tokens.size();
+  const uint64_t wall_ns = step.watch.elapsed_ns(), rows = step.plan.rows();
   if (rows == 0) return;
   // A step that ends after late ones shows that the machine has become slow: it counts twice, because the estimate ignores
   // the slowest duration.
@@ -131,9 +142,10 @@ void on_logits_result(scheduler_pointer self, const v1::LogitsResult& result) {
   st.awaiting_since = self->clock().now();
   st.awaiting = caf::timespan(0);
   const auto message = self->current_mailbox_element()->copy_content_to_message(); // Shared, not copied.
+  std::set<caf::actor_id> told; // Once each, however many of its sequences are in the step.
   for (const auto& slice : planned.slices) {
     const auto it = slice.logits_rows > 0 ? st.sequences.find(slice.sequence) : st.sequences.end();
-    if (it != st.sequences.end()) pass_on(self, it->second, message);
+    if (it != st.sequences.end() && told.insert(it->second->id()).second) pass_on(self, it->second, message);
   }
   pump(self);
 }
@@ -161,8 +173,12 @@ void on_step_fault(scheduler_pointer self, const v1::StepFault& fault) {
   switch (fault.kind()) {
   case v1::FAULT_KIND_CACHE_MISS: {
     std::vector<std::pair<uint64_t, uint32_t>> misses;
-    for (const auto& miss : fault.misses()) misses.emplace_back(miss.sequence_id(), miss.positions());
+    std::vector<uint64_t> without_source;
+    for (const auto& miss : fault.misses())
+      if (miss.lacks_source()) without_source.push_back(miss.sequence_id());
+      else misses.emplace_back(miss.sequence_id(), miss.positions());
     st.policy.missed(misses);
+    st.policy.missed_sources(without_source);
     st.step.reset();
     return pump(self);
   }
@@ -186,9 +202,9 @@ caf::timespan deadline(const scheduler_state& st) {
   const auto& config = st.config;
   const int64_t patience = int64_t(1) << std::min(st.late_in_a_row, 4u);
   if (!st.step_ns.is_known())
-    return std::clamp(config.row_longest * int64_t(st.step->plan.tokens.size()) * patience,
+    return std::clamp(config.row_longest * int64_t(st.step->plan.rows()) * patience,
                       config.deadline_unknown_min * patience, config.deadline_unknown);
-  const double rows = double(st.step->plan.tokens.size());
+  const double rows = double(st.step->plan.rows());
   const double ns = config.deadline_factor * std::max(st.step_ns.value(), st.row_ns.value() * rows);
   // Actors that cannot meet the deadline must not be replaced for ever: no step would ever end.
   return std::max(config.deadline_min, caf::timespan(int64_t(ns))) * patience;
@@ -250,14 +266,20 @@ void on_join(scheduler_pointer self, const v1::JoinBatch& join) {
   TROUPE_ASSERT(join.tokens_size() > 0);
   const auto sequence = caf::actor_cast<sequence_actor>(self->current_sender());
   if (!sequence) return;
-  if (st.sequences.insert_or_assign(join.sequence_id(), sequence).second) self->monitor(sequence);
-  st.by_handle[sequence->id()] = join.sequence_id();
-  st.policy.join({join.sequence_id(),
-                  {join.tokens().begin(), join.tokens().end()},
-                  join.cached_positions(),
-                  join.logits_from(),
-                  join.want_hidden_states(),
-                  join.priority()});
+  st.sequences.insert_or_assign(join.sequence_id(), sequence);
+  auto& of_actor = st.by_handle[sequence->id()];
+  if (of_actor.empty()) self->monitor(sequence);
+  of_actor.insert(join.sequence_id());
+  st.policy.join({.id = join.sequence_id(),
+                  .tokens = {join.tokens().begin(), join.tokens().end()},
+                  .segments = {join.segments().begin(), join.segments().end()},
+                  .source = {join.source_tokens().begin(), join.source_tokens().end()},
+                  .cached = join.cached_positions(),
+                  .logits_from = join.logits_from(),
+                  .wants_hidden_states = join.want_hidden_states(),
+                  .priority = join.priority(),
+                  .group = join.group(),
+                  .forked_from = join.forked_from()});
   pump(self);
 }
 
@@ -273,7 +295,8 @@ void on_actor_started(scheduler_pointer self, const v1::ActorStarted& started, c
   const bool was_known = known != nullptr;
   known = handle;
   // The scheduler sends a step to the embedding, so it is the one that knows that the step may have been lost there.
-  if (was_known && st.step && started.path() == st.config.stages.front()) return step_failed(self);
+  const bool is_entry = std::ranges::count(st.config.entries, started.path()) > 0;
+  if (was_known && st.step && is_entry) return step_failed(self);
   pump(self);
 }
 
@@ -288,7 +311,8 @@ scheduler_actor::behavior_type scheduler(scheduler_pointer self, scheduler_confi
   subscribe(self, state.config.directory, state.config.stages);
   self->set_down_handler([self](const caf::down_msg& down) {
     const auto known = self->state.by_handle.find(down.source.id());
-    if (known != self->state.by_handle.end()) on_leave(self, known->second);
+    if (known == self->state.by_handle.end()) return;
+    for (const uint64_t sequence : std::set(known->second)) on_leave(self, sequence);
   });
   return {
     [self](const v1::JoinBatch& join) { on_join(self, join); },

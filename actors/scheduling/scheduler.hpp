@@ -18,7 +18,8 @@ namespace troupe {
 
 struct scheduler_config {
   batch_limits limits;
-  std::vector<std::string> stages; // Paths in pipeline order: embedding, layers, output.
+  std::vector<std::string> stages;  // Paths in pipeline order: embedding, layers, output; before them those of an encoder.
+  std::vector<std::string> entries; // Those at which a step may begin: the embedding; for a step with sources the encoder's.
   directory_actor directory;
   caf::timespan deadline_min = std::chrono::milliseconds(350); // A step is never late before this,
   double deadline_factor = 3;                                  // nor before this multiple of the duration estimate;
@@ -67,7 +68,7 @@ struct scheduler_state {
   scheduler_config config;
   batch_policy policy{{}};
   std::map<uint64_t, sequence_actor> sequences;
-  std::map<caf::actor_id, uint64_t> by_handle; // The same: which sequence a handle is of.
+  std::map<caf::actor_id, std::set<uint64_t>> by_handle; // The same: which sequences a handle is of.
   std::map<std::string, caf::strong_actor_ptr> stages;
   std::optional<step_under_way> step;
   uint64_t steps = 0;

@@ -37,24 +37,47 @@ child_spec actor_child(const replica_config& of, std::string path, Behavior beha
                 of.hook);
 }
 
-std::string path_after(const replica_config& config, uint32_t layer_index) {
-  return layer_index + 1 < config.model->layers.size() ? paths::layer(config.index, layer_index + 1)
-                                                       : paths::output(config.index);
+/// A layer of the encoder, or of the stack that the sequences' tokens pass.
+struct layer_place {
+  bool of_encoder;
+  uint32_t index;
+
+  const stack_part& stack(const replica_config& config) const { return of_encoder ? *config.model->encoder : *config.model; }
+  const layer_part& part(const replica_config& config) const { return *stack(config).layers[index]; }
+  std::string path(const replica_config& config) const {
+    return of_encoder ? paths::encoder_layer(config.index, index) : paths::layer(config.index, index);
+  }
+  std::string next_path(const replica_config& config) const {
+    if (index + 1 < stack(config).layers.size()) return layer_place{of_encoder, index + 1}.path(config);
+    return of_encoder ? paths::embedding(config.index) : paths::output(config.index);
+  }
+};
+
+/// All layers in the order in which a step passes them.
+std::vector<layer_place> layer_places(const model_parts& model) {
+  std::vector<layer_place> places;
+  for (uint32_t i = 0; model.encoder && i < model.encoder->layers.size(); ++i) places.push_back({true, i});
+  for (uint32_t i = 0; i < model.layers.size(); ++i) places.push_back({false, i});
+  return places;
 }
 
-child_spec layer_group(const replica_config& config, uint32_t index, const directory_actor& directory) {
-  const auto& part = *config.model->layers[index];
-  const auto path = paths::layer(config.index, index);
+child_spec layer_group(const replica_config& config, layer_place place, const directory_actor& directory) {
+  const auto& part = place.part(config);
+  const auto path = place.path(config);
   std::vector<child_spec> children;
-  for (uint32_t i = 0; i < part.heads.size(); ++i)
-    children.push_back(actor_child(config, paths::head(path, i), attention_head,
-                                   attention_head_config{part.heads[i], index, config.cache_positions_max,
-                                                         config.verify_caches}));
+  const auto add_head = [&](const std::string& head_path, std::shared_ptr<const attention_head_part> head, bool is_cross) {
+    children.push_back(actor_child(config, head_path, attention_head,
+                                   attention_head_config{std::move(head), place.index, place.of_encoder, is_cross,
+                                                         config.cache_positions_max, config.verify_caches}));
+  };
+  for (uint32_t i = 0; i < part.heads.size(); ++i) add_head(paths::head(path, i), part.heads[i], false);
+  for (uint32_t i = 0; i < part.cross_heads.size(); ++i) add_head(paths::cross_head(path, i), part.cross_heads[i], true);
   for (uint32_t i = 0; i < part.shards.size(); ++i)
     children.push_back(
       actor_child(config, paths::shard(path, i), projection_shard, projection_shard_config{i, part.shards[i]}));
   children.push_back(
-    actor_child(config, path, layer, layer_config{path, index, config.model, path_after(config, index), directory}));
+    actor_child(config, path, layer,
+                layer_config{path, place.index, config.model, place.of_encoder, place.next_path(config), directory}));
   return hooked(supervisor_child(paths::supervisor(path), stage_policy, std::move(children), directory), config.hook);
 }
 
@@ -71,21 +94,36 @@ child_spec output_group(const replica_config& config, const directory_actor& dir
 } // namespace
 
 child_spec replica_child(const replica_config& config, const directory_actor& directory) {
-  const auto path = paths::embedding(config.index);
   std::vector<child_spec> children;
-  children.push_back(
-    actor_child(config, path, embedding, embedding_config{path, config.model, paths::layer(config.index, 0), directory}));
-  for (uint32_t i = 0; i < config.model->layers.size(); ++i) children.push_back(layer_group(config, i, directory));
+  const auto add_embedding = [&](const std::string& path, bool of_encoder) {
+    const auto next = layer_place{of_encoder, 0}.path(config);
+    children.push_back(actor_child(config, path, embedding, embedding_config{path, config.model, of_encoder, next, directory}));
+  };
+  if (config.model->encoder) add_embedding(paths::encoder_embedding(config.index), true);
+  add_embedding(paths::embedding(config.index), false);
+  for (const auto& place : layer_places(*config.model)) children.push_back(layer_group(config, place, directory));
   children.push_back(output_group(config, directory));
   const auto own_path = paths::supervisor(paths::replica(config.index));
   return hooked(supervisor_child(own_path, replica_policy, std::move(children), directory), config.hook);
 }
 
 std::vector<std::string> stage_paths(const replica_config& config) {
-  std::vector<std::string> stages{paths::embedding(config.index)};
-  for (uint32_t i = 0; i < config.model->layers.size(); ++i) stages.push_back(paths::layer(config.index, i));
+  std::vector<std::string> stages;
+  if (config.model->encoder) stages.push_back(paths::encoder_embedding(config.index));
+  bool is_in_encoder = config.model->encoder.has_value();
+  if (!is_in_encoder) stages.push_back(paths::embedding(config.index));
+  for (const auto& place : layer_places(*config.model)) {
+    if (std::exchange(is_in_encoder, place.of_encoder) != place.of_encoder) stages.push_back(paths::embedding(config.index));
+    stages.push_back(place.path(config));
+  }
   stages.push_back(paths::output(config.index));
   return stages;
+}
+
+std::vector<std::string> entry_paths(const replica_config& config) {
+  std::vector<std::string> entries{paths::embedding(config.index)};
+  if (config.model->encoder) entries.push_back(paths::encoder_embedding(config.index));
+  return entries;
 }
 
 std::vector<std::string> weight_owner_paths(const replica_config& config) {
@@ -93,10 +131,12 @@ std::vector<std::string> weight_owner_paths(const replica_config& config) {
   const auto add_shards = [&](const std::string& path, size_t count) {
     for (uint32_t i = 0; i < count; ++i) owners.push_back(paths::shard(path, i));
   };
-  for (uint32_t l = 0; l < config.model->layers.size(); ++l) {
-    const auto path = paths::layer(config.index, l);
-    for (uint32_t i = 0; i < config.model->layers[l]->heads.size(); ++i) owners.push_back(paths::head(path, i));
-    add_shards(path, config.model->layers[l]->shards.size());
+  for (const auto& place : layer_places(*config.model)) {
+    const auto& part = place.part(config);
+    const auto path = place.path(config);
+    for (uint32_t i = 0; i < part.heads.size(); ++i) owners.push_back(paths::head(path, i));
+    for (uint32_t i = 0; i < part.cross_heads.size(); ++i) owners.push_back(paths::cross_head(path, i));
+    add_shards(path, part.shards.size());
   }
   add_shards(paths::output(config.index), config.model->output.shards.size());
   return owners;
@@ -104,7 +144,10 @@ std::vector<std::string> weight_owner_paths(const replica_config& config) {
 
 size_t actor_count(const model_parts& model) {
   size_t count = 3 + 1 + 1; // /supervisor, scheduler, sequences; the replica's supervisor and its embedding.
-  for (const auto& layer : model.layers) count += 2 + layer->heads.size() + layer->shards.size();
+  for (const auto* stack : {static_cast<const stack_part*>(&model), model.encoder ? &*model.encoder : nullptr})
+    if (stack != nullptr)
+      for (const auto& layer : stack->layers) count += 2 + layer->heads.size() + layer->cross_heads.size() + layer->shards.size();
+  count += model.encoder ? 1 : 0; // Its embedding.
   return count + 2 + model.output.shards.size();
 }
 

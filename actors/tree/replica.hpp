@@ -24,8 +24,10 @@ struct replica_config {
 /// (make_parts), no head and no shard starts with corrupt ones: they are verified first, and packed anew if necessary.
 child_spec replica_child(const replica_config& config, const directory_actor& directory);
 
-/// Paths of the stages in pipeline order: embedding, layers, output.
+/// Paths of the stages in pipeline order: embedding, layers, output; before them those of an encoder.
 std::vector<std::string> stage_paths(const replica_config& config);
+/// Those at which a step may begin: the embedding; for a step with sources the encoder's.
+std::vector<std::string> entry_paths(const replica_config& config);
 
 /// Paths of all that own packed weights: heads and shards.
 std::vector<std::string> weight_owner_paths(const replica_config& config);

@@ -40,13 +40,22 @@ std::vector<child_spec> serving_children(const troupe_config& config, const dire
   const replica_config replica{0, config.model, config.limits.cache_positions_max, config.verify_caches, config.hook};
   scheduler_config scheduling;
   scheduling.limits = config.limits;
+  scheduling.limits.whole_sequences = config.model->spec.needs_whole_sequences();
   // Two operations for each parameter, at 0.2 of them in a nanosecond.
   scheduling.row_longest = caf::timespan(int64_t(config.model->file->parameters) * 10);
   scheduling.stages = stage_paths(replica);
+  scheduling.entries = entry_paths(replica);
   scheduling.directory = directory;
   sequences_config generation;
-  generation.each = {config.words, config.model->file->words.end_of_generation, config.model->spec.vocabulary,
-                     config.model->positions_max, directory};
+  const model_spec& spec = config.model->spec;
+  generation.each = {.words = config.words,
+                     .end_of_generation = config.model->file->words.end_of_generation,
+                     .vocabulary = spec.vocabulary,
+                     .output_columns = spec.output.columns,
+                     .output_of_first_row = spec.output.of_first_row,
+                     .encoder_layers = spec.encoder ? uint32_t(spec.encoder->layers.size()) : 0,
+                     .positions_max = config.model->positions_max,
+                     .directory = directory};
   generation.sequences_max = config.sequences_max;
   generation.waiting_bytes_max = config.waiting_bytes_max;
   generation.hook = config.hook;

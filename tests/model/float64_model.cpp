@@ -42,6 +42,8 @@ double activate_one(activation_kind kind, double x) {
     return 0.5 * x * (1 + std::erf(x / std::numbers::sqrt2));
   case activation_kind::silu:
     return x / (1 + std::exp(-x));
+  case activation_kind::tanh:
+    return std::tanh(x);
   }
   throw std::logic_error("no such activation");
 }

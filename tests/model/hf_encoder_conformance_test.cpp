@@ -1,4 +1,5 @@
 // Hugging Face folders of models with an encoder against results of transformers: hf/ in the folder of references, see its README.
+#include "model/decoding/beam_search.hpp"
 #include "model/families/family.hpp"
 #include "model/formats/hf_folder.hpp"
 #include "model/formats/safetensors.hpp"
@@ -137,5 +138,72 @@ TEST_CASE("encoder-decoders give the recorded logits and hidden states, and cont
         logits = translator.forward({&tokens[i], 1});
       }
       CHECK(tokens.size() == 64);
+    }
+}
+
+namespace {
+
+/// The settings of a recorded beam search, by transformers' names.
+struct recorded_search {
+  beam_options options;
+  token_rules rules;
+  uint32_t tokens_max = 0;
+
+  recorded_search(const nlohmann::json& settings, uint32_t end_token) {
+    options.beams = options.best = settings.at("num_beams");
+    options.length_penalty = settings.at("length_penalty");
+    options.stopping = settings.at("early_stopping").get<bool>() ? early_stopping::yes : early_stopping::no;
+    tokens_max = settings.at("max_new_tokens");
+    rules.end_tokens = {end_token};
+    rules.no_repeat_ngram = settings.value("no_repeat_ngram_size", 0u);
+    rules.forbidden = settings.value("bad_words_ids", std::vector<std::vector<uint32_t>>{});
+    if (settings.contains("forced_bos_token_id")) rules.forced_first = settings.at("forced_bos_token_id").get<uint32_t>();
+    if (settings.contains("forced_eos_token_id")) rules.forced_last = settings.at("forced_eos_token_id").get<uint32_t>();
+  }
+};
+
+std::vector<hypothesis> search(const std::shared_ptr<const model_parts>& parts, const std::vector<uint32_t>& source,
+                               const recorded_search& how) {
+  beam_search beams(how.options, how.rules, {parts->spec.start_token}, how.tokens_max);
+  reference_model translator(parts);
+  translator.encode(source);
+  while (!beams.done()) {
+    std::vector<std::vector<float>> logits;
+    for (const auto& branch : beams.live()) {
+      translator.rewind(0);
+      const auto all = translator.forward(branch.log);
+      logits.emplace_back(all.end() - parts->spec.vocabulary, all.end());
+    }
+    beams.advance({logits.begin(), logits.end()});
+  }
+  return beams.best();
+}
+
+} // namespace
+
+TEST_CASE("beam search finds the recorded sequences and scores", "[conformance]") {
+  const auto folder = testing::references() / "hf";
+  if (!std::filesystem::exists(folder)) TROUPE_SKIP("no " + folder.string());
+  for (const std::string name : {"bart", "marian", "t5", "t5_v11"}) DYNAMIC_SECTION(name) {
+      const golden_model model(folder / name);
+      std::ifstream config(folder / name / "config.json");
+      const uint32_t end_token = nlohmann::json::parse(config).at("eos_token_id");
+      double off = 0;
+      int searches = 0;
+      for (const auto& recorded : model.facts.at("beam4")) {
+        const auto found = search(model.parts, recorded.at("source_ids"), {recorded.at("settings"), end_token});
+        const auto& sequences = recorded.at("sequences");
+        REQUIRE(found.size() == sequences.size());
+        for (size_t i = 0; i < found.size(); ++i) {
+          INFO("search " << searches << ", sequence " << i);
+          auto tokens = found[i].tokens;
+          tokens.insert(tokens.begin(), model.parts->spec.start_token);
+          CHECK(tokens == sequences[i].get<std::vector<uint32_t>>());
+          off = std::max(off, std::abs(double(found[i].score) - recorded.at("scores")[i].get<double>()));
+        }
+        ++searches;
+      }
+      CHECK(off < 1e-4);
+      std::cout << name << ": " << searches << " beam searches agree, scores off by " << off << '\n';
     }
 }

@@ -135,7 +135,7 @@ void make_embedding_throw(const caf::strong_actor_ptr& to) {
 void make_sequence_throw(const caf::strong_actor_ptr& to) {
   v1::LogitsResult bad;
   fill_plan(*bad.mutable_plan(), to->id());
-  bad.set_vocabulary(1);
+  bad.set_width(1);
   send(to, bad);
 }
 void make_scheduler_throw(const caf::strong_actor_ptr& to) {

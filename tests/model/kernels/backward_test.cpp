@@ -16,7 +16,7 @@ using namespace troupe::testing;
 namespace {
 
 constexpr activation_kind all_activations[] = {activation_kind::relu, activation_kind::gelu_tanh, activation_kind::gelu_erf,
-                                               activation_kind::silu};
+                                               activation_kind::silu, activation_kind::tanh};
 constexpr float sentinel = 42.0f;
 using doubles = std::vector<double>;
 
@@ -82,6 +82,7 @@ double activation_of(activation_kind kind, double x) {
   case activation_kind::gelu_tanh: return x / (1 + std::exp(-2 * std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
   case activation_kind::gelu_erf: return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
   case activation_kind::silu: return x / (1 + std::exp(-x));
+  case activation_kind::tanh: return std::tanh(x);
   }
   return 0;
 }
@@ -99,6 +100,7 @@ double slope_of(activation_kind kind, double x) {
     const double s = 1 / (1 + std::exp(-x));
     return s * (1 + x * (1 - s));
   }
+  case activation_kind::tanh: return 1 - std::tanh(x) * std::tanh(x);
   }
   return 0;
 }

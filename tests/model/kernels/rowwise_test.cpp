@@ -26,6 +26,8 @@ double activation_of(activation_kind kind, double x) {
     return 0.5 * x * std::erfc(-x * root_half);
   case activation_kind::silu:
     return x / (1 + std::exp(-x));
+  case activation_kind::tanh:
+    return std::tanh(x);
   }
   return 0;
 }
@@ -51,6 +53,17 @@ void on_every_isa(const std::function<std::vector<float>()>& check) {
 }
 
 } // namespace
+
+TEST_CASE("tanh is within 1e-7 of its formula", "[kernels]") {
+  on_every_isa([] {
+    std::vector<float> x;
+    for (int i = -12000; i <= 12000; ++i) x.push_back(float(i) * 1e-3f);
+    std::vector<float> y = x;
+    activate(activation_kind::tanh, y);
+    for (size_t i = 0; i < x.size(); ++i) REQUIRE(std::abs(double(y[i]) - std::tanh(double(x[i]))) < 1.2e-7);
+    return y;
+  });
+}
 
 TEST_CASE("activations are within a few units of the last place of their formulas", "[kernels]") {
   // Where an exponential is tiny its argument's own rounding shows: |2y| is 0.07 |x|³ for gelu_tanh, and

@@ -1,0 +1,19 @@
+#pragma once
+// How tokens are chosen, as messages say it and as model/ takes it.
+#include "model/decoding/beam_search.hpp"
+#include "model/decoding/token_rules.hpp"
+#include "model/sampling/sampler.hpp"
+#include "troupe/v1/generation.pb.h"
+
+namespace troupe {
+
+sampling_options to_options(const v1::SamplingOptions& message);
+v1::SamplingOptions to_message(const sampling_options& options);
+
+beam_options to_options(const v1::BeamSearch& message);
+v1::BeamSearch to_message(const beam_options& options);
+
+token_rules to_rules(const v1::TokenRules& message);
+v1::TokenRules to_message(const token_rules& rules);
+
+} // namespace troupe

@@ -1,0 +1,16 @@
+#pragma once
+// Small models with encoders for tests: random weights from a seed, no files, no vocabulary. The same arguments give the same weights
+// everywhere.
+#include "model/model_file.hpp"
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace troupe::testing {
+
+/// model_class: BertModel, BertForMaskedLM, BertForQuestionAnswering, MarianMTModel, BartForConditionalGeneration,
+/// T5ForConditionalGeneration. Width 32, 2 layers a stack, 100 tokens, at least 64 positions. End of generation is token 2; the start
+/// token is 1.
+std::shared_ptr<const model_file> tiny_encoder(std::string_view model_class, uint64_t seed = 1);
+
+} // namespace troupe::testing

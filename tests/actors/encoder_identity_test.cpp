@@ -1,0 +1,241 @@
+// Goal: models with encoders, and models whose rows see later rows, give what the sequential reference gives, bit for bit, however
+// the work is cut, whoever else is served, and whatever actor is killed meanwhile. The same for beam search.
+#include "actors/engine.hpp"
+#include "model/error.hpp"
+#include "model/reference.hpp"
+#include "model/testing/tiny_encoder.hpp"
+#include "model/testing/tiny_model.hpp"
+#include "support/catch.hpp"
+
+#include <cstring>
+#include <map>
+
+namespace troupe {
+namespace {
+
+using rows_by_layer = std::map<std::pair<bool, uint32_t>, std::vector<float>>; // (of the encoder, layer).
+
+struct outcome {
+  std::vector<float> results;
+  std::vector<uint32_t> tokens;
+  rows_by_layer hidden;
+  std::vector<hypothesis> hypotheses;
+  std::string error;
+};
+
+void put(std::vector<float>& all, const generation_event& event) {
+  const size_t first = size_t(event.position) * event.width;
+  all.resize(std::max(all.size(), first + event.values.size()));
+  std::copy(event.values.begin(), event.values.end(), all.begin() + std::ptrdiff_t(first));
+}
+
+std::vector<outcome> run_all(engine& on, const std::vector<generate_request>& requests) {
+  client from = on.connect();
+  std::vector<outcome> outcomes(requests.size());
+  std::map<uint64_t, size_t> index;
+  for (size_t i = 0; i < requests.size(); ++i) index[from.submit(requests[i])] = i;
+  while (auto event = from.next()) {
+    auto& out = outcomes[index.at(event->request)];
+    switch (event->kind) {
+    case event_kind::token: out.tokens.push_back(event->token); break;
+    case event_kind::logits: put(out.results, *event); break;
+    case event_kind::hidden_states: put(out.hidden[{event->of_encoder, event->layer}], *event); break;
+    case event_kind::finished:
+      out.error = event->error;
+      out.hypotheses = event->hypotheses;
+      break;
+    }
+  }
+  return outcomes;
+}
+
+bool same_bytes(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+std::vector<uint32_t> tokens_of(size_t count, uint64_t seed) {
+  testing::raw_bits bits{seed};
+  std::vector<uint32_t> tokens(count);
+  for (auto& token : tokens) token = uint32_t(bits.below(100));
+  return tokens;
+}
+
+/// What a request with this seed asks of this model.
+generate_request request_for(const model_spec& spec, uint64_t seed) {
+  generate_request request;
+  request.want_logits = request.want_hidden_states = true;
+  request.ignore_end_of_generation = true;
+  if (spec.encoder) {
+    request.source = tokens_of(1 + 7 * seed % 41, seed);
+    request.prompt = tokens_of(1 + seed % 6, seed + 100);
+    request.tokens_max = 7;
+    request.sampling.temperature = seed % 2 ? 0.0f : 0.9f;
+    request.sampling.seed = seed;
+  } else {
+    request.prompt = tokens_of(1 + 7 * seed % 53, seed);
+    request.tokens_max = 0;
+    for (size_t i = 0; i < request.prompt.size() && seed % 2; ++i) request.segments.push_back(i > request.prompt.size() / 2);
+  }
+  return request;
+}
+
+void take_hidden(outcome& into, bool of_encoder, const reference_model::hidden_states& states) {
+  for (uint32_t i = 0; i < states.size(); ++i) into.hidden[{of_encoder, i}] = states[i];
+}
+
+outcome by_reference(const std::shared_ptr<const model_parts>& parts, const generate_request& request) {
+  reference_model reference(parts);
+  outcome out;
+  reference_model::hidden_states states;
+  if (parts->encoder) {
+    reference.encode(request.source, &states);
+    take_hidden(out, true, states);
+  }
+  out.results = reference.forward(request.prompt, &states, request.segments);
+  take_hidden(out, false, states);
+  auto log = request.prompt;
+  std::vector<float> last(out.results.end() - ptrdiff_t(parts->spec.output.columns), out.results.end());
+  while (out.tokens.size() < request.tokens_max) {
+    const uint32_t token = sample(request.sampling, last, log, log.size());
+    out.tokens.push_back(token);
+    log.push_back(token);
+    last = reference.forward({&token, 1});
+  }
+  return out;
+}
+
+void check_equal(const outcome& out, const outcome& wanted) {
+  CHECK(out.error == "");
+  CHECK(out.tokens == wanted.tokens);
+  CHECK(same_bytes(out.results, wanted.results));
+  REQUIRE(out.hidden.size() == wanted.hidden.size());
+  for (const auto& [layer, values] : wanted.hidden) {
+    INFO("hidden states " << layer.second << (layer.first ? " of the encoder" : ""));
+    CHECK(same_bytes(out.hidden.at(layer), values));
+  }
+}
+
+const char* const model_classes[] = {"BertForMaskedLM", "BertForQuestionAnswering", "BertModel", "MarianMTModel",
+                                     "BartForConditionalGeneration", "T5ForConditionalGeneration"};
+
+struct setting {
+  uint32_t threads, chunk, shards, rows;
+};
+constexpr setting settings[] = {{1, 512, 1, 512}, {2, 1, 2, 512}, {4, 3, 3, 8}};
+
+/// A beam search by hand, over the reference.
+std::vector<hypothesis> search_by_reference(const std::shared_ptr<const model_parts>& parts, const generate_request& request) {
+  auto rules = request.rules;
+  rules.end_tokens = {2};
+  beam_search search(*request.beams, rules, {parts->spec.start_token}, request.tokens_max);
+  reference_model reference(parts);
+  reference.encode(request.source);
+  while (!search.done()) {
+    std::vector<std::vector<float>> logits;
+    for (const auto& branch : search.live()) {
+      reference.rewind(0);
+      const auto all = reference.forward(branch.log);
+      logits.emplace_back(all.end() - ptrdiff_t(parts->spec.output.columns), all.end());
+    }
+    search.advance({logits.begin(), logits.end()});
+  }
+  return search.best();
+}
+
+generate_request beam_request(uint64_t seed) {
+  generate_request request;
+  request.source = tokens_of(3 + 5 * seed, seed);
+  request.tokens_max = 12;
+  request.beams = beam_options{.beams = uint32_t(2 + seed % 4), .best = 2, .length_penalty = 0.6f};
+  if (seed % 2) request.rules.no_repeat_ngram = 2;
+  return request;
+}
+
+void check_equal(const std::vector<hypothesis>& found, const std::vector<hypothesis>& wanted) {
+  REQUIRE(found.size() == wanted.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    CHECK(found[i].tokens == wanted[i].tokens);
+    CHECK(std::memcmp(&found[i].score, &wanted[i].score, sizeof(float)) == 0);
+  }
+}
+
+} // namespace
+
+TEST_CASE("actors equal the reference for models with encoders, for any threads, chunks, shards and batch") {
+  for (const char* name : model_classes) {
+    const auto model = testing::tiny_encoder(name);
+    const auto parts = make_parts(model, {});
+    std::vector<generate_request> requests;
+    std::vector<outcome> wanted;
+    for (uint64_t seed = 0; seed < 6; ++seed) {
+      requests.push_back(request_for(model->spec, seed));
+      wanted.push_back(by_reference(parts, requests.back()));
+    }
+    for (const auto& s : settings) {
+      INFO(name << ": threads " << s.threads << ", chunk " << s.chunk << ", shards " << s.shards);
+      engine runtime{model, {.threads = s.threads, .shards = s.shards, .step_rows_max = s.rows, .prefill_chunk = s.chunk}};
+      const auto outcomes = run_all(runtime, requests);
+      for (size_t i = 0; i < outcomes.size(); ++i) {
+        INFO("request " << i);
+        check_equal(outcomes[i], wanted[i]);
+      }
+      check_equal(run_all(runtime, {requests[3]}).front(), wanted[3]);
+      CHECK(runtime.stop() == 0);
+    }
+  }
+}
+
+TEST_CASE("beam search by actors finds what a search over the reference finds, scores bit for bit") {
+  for (const char* name : {"MarianMTModel", "T5ForConditionalGeneration"}) {
+    const auto model = testing::tiny_encoder(name);
+    const auto parts = make_parts(model, {});
+    std::vector<generate_request> requests;
+    for (uint64_t seed = 0; seed < 5; ++seed) requests.push_back(beam_request(seed));
+    for (const auto& s : settings) {
+      INFO(name << ": threads " << s.threads << ", chunk " << s.chunk << ", shards " << s.shards);
+      engine runtime{model, {.threads = s.threads, .shards = s.shards, .step_rows_max = s.rows, .prefill_chunk = s.chunk}};
+      const auto outcomes = run_all(runtime, requests);
+      for (size_t i = 0; i < outcomes.size(); ++i) {
+        INFO("request " << i);
+        CHECK(outcomes[i].error == "");
+        check_equal(outcomes[i].hypotheses, search_by_reference(parts, requests[i]));
+      }
+      CHECK(runtime.stop() == 0);
+    }
+  }
+}
+
+TEST_CASE("requests that a model cannot serve are refused with a reason") {
+  const auto refused = [](const char* name, generate_request request) {
+    engine runtime{testing::tiny_encoder(name), {.threads = 1}};
+    std::string reason;
+    try {
+      runtime.connect().submit(std::move(request));
+    } catch (const input_error& error) {
+      reason = error.what();
+    }
+    return reason;
+  };
+  generate_request request;
+  request.tokens_max = 3;
+  CHECK(refused("MarianMTModel", request) == "the source is empty: at least one token is needed");
+  request.source = {1, 100};
+  CHECK(refused("MarianMTModel", request) == "the source has token 100, but the vocabulary ends at 99");
+  request.source.assign(65, 1);
+  CHECK(refused("MarianMTModel", request) == "the source has 65 tokens, but the model's context holds 64");
+  request.source = {5};
+  request.beams = beam_options{.beams = 2, .best = 3};
+  CHECK(refused("MarianMTModel", request).starts_with("3 results of 2 beams"));
+  request.beams.reset();
+  request.prompt = {5};
+  CHECK(refused("BertModel", request) == "there is a source, but the model has no encoder");
+  request.source.clear();
+  CHECK(refused("BertModel", request) == "this model does not generate text");
+  request.tokens_max = 0;
+  request.segments = {2};
+  CHECK(refused("BertModel", request) == "there is a segment 2, but the model's end at 1");
+  request.segments = {0, 0};
+  CHECK(refused("BertModel", request).starts_with("there are segments of 2 tokens"));
+}
+
+} // namespace troupe
