@@ -191,7 +191,7 @@ void injector_core::route(caf::actor_id target, caf::mailbox_element_ptr element
   }
   if (is_held_by_hang(from, *to, element)) return;
   const auto request_of_sequence = [this](uint64_t id) {
-    const auto it = sequences_.find(id);
+    const auto it = sequences_.find(actor_of_branch(id));
     return it == sequences_.end() ? uint64_t(0) : it->second;
   };
   std::vector<request_rows> rows;

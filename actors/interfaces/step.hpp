@@ -44,6 +44,8 @@ uint32_t source_rows(const v1::StepPlan& plan);
 inline uint64_t branch_id(uint64_t actor, uint32_t branch) {
   return branch == 0 ? actor : uint64_t(1) << 63 | actor << 24 | branch;
 }
+/// The actor that runs it.
+inline uint64_t actor_of_branch(uint64_t id) { return id >> 63 == 0 ? id : (id & ~(uint64_t(1) << 63)) >> 24; }
 
 /// Gives `field` n elements without writing zeros first; the caller fills them.
 float* allocate(float_field& field, uint64_t n);

@@ -1,6 +1,7 @@
 #include "actors/testing/outcome.hpp"
 
-#include "actors/requests/sequence.hpp"
+#include "actors/requests/decoding_messages.hpp"
+#include "model/error.hpp"
 #include "model/reference.hpp"
 
 namespace troupe::testing {
@@ -26,35 +27,77 @@ void take(request_outcome& result, const generation_event& event) {
   } else if (event.kind == event_kind::finished) {
     result.end = to_string(event.reason);
     result.error = event.error;
+    result.hypotheses = event.hypotheses;
   }
   for (size_t row = 0; row * event.width < event.values.size(); ++row) {
     const auto* first = event.values.data() + row * event.width;
     const uint32_t position = event.position + uint32_t(row);
-    auto& place = event.kind == event_kind::logits ? result.logits[position] : result.hidden[{event.layer, position}];
+    auto& place = event.kind == event_kind::logits ? result.logits[position] : result.hidden[{event.of_encoder, event.layer, position}];
     const std::vector<float> values(first, first + event.width);
     result.in_order = result.in_order && (place.empty() || place == values);
     place = values;
   }
 }
 
+namespace {
+
+using hidden_states = reference_model::hidden_states;
+
+std::vector<uint32_t> ids_of(const google::protobuf::RepeatedField<uint32_t>& field) { return {field.begin(), field.end()}; }
+
+void take_hidden(request_outcome& result, bool of_encoder, const hidden_states& states, size_t width) {
+  for (uint32_t layer = 0; layer < states.size(); ++layer)
+    for (uint32_t p = 0; p * width < states[layer].size(); ++p) {
+      const auto first = states[layer].begin() + int64_t(p * width);
+      result.hidden[{of_encoder, layer, p}].assign(first, first + int64_t(width));
+    }
+}
+
+std::vector<float> last_row(std::vector<float> logits, size_t columns) {
+  return {logits.end() - int64_t(columns), logits.end()};
+}
+
+std::vector<hypothesis> search(reference_model& reference, const model_parts& model, const v1::GenerateRequest& request) {
+  auto rules = to_rules(request.token_rules());
+  if (!request.ignore_end_of_generation())
+    for (const uint32_t token : model.file->words.end_of_generation) rules.end_tokens.push_back(token);
+  beam_search beams(to_options(request.beam_search()), std::move(rules), ids_of(request.prompt_tokens()), request.tokens_max());
+  while (!beams.done()) {
+    std::vector<std::vector<float>> logits;
+    for (const auto& branch : beams.live()) {
+      reference.rewind(0);
+      logits.push_back(last_row(reference.forward(branch.log), model.spec.output.columns));
+    }
+    beams.advance({logits.begin(), logits.end()});
+  }
+  return beams.best();
+}
+
+} // namespace
+
 request_outcome by_reference(const std::shared_ptr<const model_parts>& model, const v1::GenerateRequest& request) {
   reference_model reference(model);
-  std::vector<uint32_t> log(request.prompt_tokens().begin(), request.prompt_tokens().end());
-  std::vector<std::vector<float>> hidden;
-  auto logits = reference.forward(log, &hidden);
-  const size_t vocabulary = model->spec.vocabulary, width = model->spec.width;
   request_outcome result;
-  for (uint32_t p = 0; p < log.size() && request.want_logits(); ++p)
-    result.logits[p].assign(logits.begin() + int64_t(p * vocabulary), logits.begin() + int64_t((p + 1) * vocabulary));
-  for (uint32_t layer = 0; layer < hidden.size() && request.want_hidden_states(); ++layer)
-    for (uint32_t p = 0; p < log.size(); ++p)
-      result.hidden[{layer, p}].assign(hidden[layer].begin() + int64_t(p * width),
-                                       hidden[layer].begin() + int64_t((p + 1) * width));
+  hidden_states states;
+  if (request.source_tokens_size() > 0) {
+    reference.encode(ids_of(request.source_tokens()), &states);
+    if (request.want_hidden_states()) take_hidden(result, true, states, model->spec.width);
+  }
+  if (request.has_beam_search()) {
+    result.hypotheses = search(reference, *model, request);
+    result.end = "stop";
+    return result;
+  }
+  auto log = ids_of(request.prompt_tokens());
+  auto logits = reference.forward(log, &states, ids_of(request.segments()));
+  const size_t columns = model->spec.output.columns;
+  for (uint32_t p = 0; p * columns < logits.size() && request.want_logits(); ++p)
+    result.logits[p].assign(logits.begin() + int64_t(p * columns), logits.begin() + int64_t((p + 1) * columns));
+  if (request.want_hidden_states()) take_hidden(result, false, states, model->spec.width);
   const auto sampling = to_options(request.sampling());
   result.end = "length";
   while (result.tokens.size() < request.tokens_max()) {
-    const std::span<const float> last(logits.data() + logits.size() - vocabulary, vocabulary);
-    log.push_back(sample(sampling, last, log, log.size()));
+    log.push_back(sample(sampling, last_row(std::move(logits), columns), log, log.size()));
     result.tokens.push_back(log.back());
     if (log.size() >= model->positions_max) break;
     logits = reference.forward(std::vector<uint32_t>{log.back()});
@@ -74,6 +117,7 @@ std::string difference(const request_outcome& got, const request_outcome& wanted
   if (const char* rows = rows_difference(got.logits, wanted.logits, finished)) return std::string("logits") + rows;
   if (const char* rows = rows_difference(got.hidden, wanted.hidden, finished)) return std::string("hidden states") + rows;
   if (!finished) return {};
+  if (got.hypotheses != wanted.hypotheses) return "the results of the beam search differ";
   if (got.tokens.size() != wanted.tokens.size())
     return "ended after " + std::to_string(got.tokens.size()) + " tokens of " + std::to_string(wanted.tokens.size());
   return got.end == wanted.end ? "" : "ended with " + got.end + ", not " + wanted.end;

@@ -7,7 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 namespace troupe::testing {
@@ -15,8 +15,9 @@ namespace troupe::testing {
 struct request_outcome {
   std::vector<uint32_t> tokens;
   std::string text;
-  std::map<uint32_t, std::vector<float>> logits;                      // By position.
-  std::map<std::pair<uint32_t, uint32_t>, std::vector<float>> hidden; // By layer boundary and position.
+  std::map<uint32_t, std::vector<float>> logits; // By position.
+  std::map<std::tuple<bool, uint32_t, uint32_t>, std::vector<float>> hidden; // By stack (true: the encoder), layer boundary, position.
+  std::vector<hypothesis> hypotheses;
   std::string end, error;
   bool in_order = true; // No token was skipped or repeated, and no row came again with other values.
   bool operator==(const request_outcome&) const = default;

@@ -1,7 +1,9 @@
 // The load of a trial: requests to a troupe that serves.
+#include "actors/requests/decoding_messages.hpp"
 #include "actors/testing/simulated_engine.hpp"
 #include "actors/testing/trial.hpp"
 #include "model/model_file.hpp"
+#include "model/testing/tiny_encoder.hpp"
 #include "model/testing/tiny_model.hpp"
 #include "model/tokenizer/make_tokenizer.hpp"
 
@@ -12,22 +14,36 @@
 namespace troupe::testing {
 namespace {
 
+/// As many tokens, up to `room`, as are drawn.
+template <class Field> void draw_tokens(Field* into, uint32_t room, uint32_t vocabulary, raw_bits& bits) {
+  const auto count = std::min(room, uint32_t(1 + bits.below(12)));
+  for (uint32_t i = 0; i < count; ++i) into->Add(uint32_t(bits.below(vocabulary)));
+}
+
+bool generates(const model_spec& spec) { return spec.output.kind == output_spec::result::tokens && !spec.needs_whole_sequences(); }
+
+/// A scoring: every logit and every hidden state counts.
+void want_everything(v1::GenerateRequest& request) {
+  request.set_tokens_max(0);
+  request.set_want_logits(true);
+  request.set_want_hidden_states(true);
+}
+
 v1::GenerateRequest draw_request(const model_parts& model, raw_bits& bits, uint32_t number) {
   v1::GenerateRequest request;
   const uint32_t room = model.positions_max - 1;
-  const auto prompt = std::min(room, uint32_t(1 + bits.below(12)));
-  for (uint32_t i = 0; i < prompt; ++i) request.add_prompt_tokens(uint32_t(bits.below(model.spec.vocabulary)));
+  draw_tokens(request.mutable_prompt_tokens(), room, model.spec.vocabulary, bits);
+  const auto prompt = uint32_t(request.prompt_tokens_size());
+  if (model.encoder) draw_tokens(request.mutable_source_tokens(), model.encoder->positions_max, model.spec.vocabulary, bits);
   request.set_tokens_max(std::min(room - prompt, uint32_t(3 + bits.below(12))));
   request.set_ignore_end_of_generation(true);
   sampling_options sampling;
   sampling.temperature = number % 2 == 0 ? 0.0f : 0.9f;
   sampling.seed = number;
   *request.mutable_sampling() = to_message(sampling);
-  if (number % 4 == 3) { // A scoring: every logit and every hidden state counts.
-    request.set_tokens_max(0);
-    request.set_want_logits(true);
-    request.set_want_hidden_states(true);
-  }
+  if (number % 4 == 3 || !generates(model.spec)) want_everything(request);
+  else if (model.encoder && number % 4 < 2)
+    *request.mutable_beam_search() = to_message(beam_options{.beams = 2 + number % 3, .best = 2});
   return request;
 }
 
@@ -106,7 +122,7 @@ public:
     troupe_config config{model_, words_, {}, {}, {}};
     uint64_t longest = 0;
     for (const auto& request : requests_)
-      longest = std::max<uint64_t>(longest, uint64_t(request.prompt_tokens_size()) + request.tokens_max());
+      longest = std::max<uint64_t>(longest, uint64_t(request.prompt_tokens_size()) + request.source_tokens_size() + request.tokens_max());
     config.limits.step_rows_max = 1 + uint32_t(bits.below(9));
     config.limits.prefill_chunk = 1 + uint32_t(bits.below(5));
     config.limits.logits_rows_max = 1 + uint32_t(bits.below(5));
@@ -135,6 +151,13 @@ trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t reques
   return setup;
 }
 
-trial_setup make_tiny_setup(uint32_t requests_per_trial) { return make_setup(make_tiny_parts(), requests_per_trial); }
+trial_setup make_tiny_setup(uint32_t requests_per_trial, tiny_kind kind) {
+  switch (kind) {
+  case tiny_kind::decoder: break;
+  case tiny_kind::encoder_decoder: return make_setup(make_parts(tiny_encoder("T5ForConditionalGeneration"), {.shards = 2}), requests_per_trial);
+  case tiny_kind::encoder: return make_setup(make_parts(tiny_encoder("BertForQuestionAnswering"), {.shards = 2}), requests_per_trial);
+  }
+  return make_setup(make_tiny_parts(), requests_per_trial);
+}
 
 } // namespace troupe::testing

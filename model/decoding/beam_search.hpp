@@ -30,6 +30,7 @@ std::string invalid(const beam_options& options);
 struct hypothesis {
   std::vector<uint32_t> tokens;
   float score = 0;
+  bool operator==(const hypothesis&) const = default;
 };
 
 /// One search. A live branch is a sequence that may go on; every advance() takes the logits of all of them and makes the next

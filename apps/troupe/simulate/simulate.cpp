@@ -23,6 +23,7 @@ struct simulate_options {
   run_options run; // model: empty means the built-in tiny one.
   std::string seeds = "1..1000", plan;
   bool train = false;
+  std::string kind; // Of the built-in model; empty: a decoder.
   uint32_t requests = 3;
   uint32_t updates = 4; // With `train`, in place of requests.
   uint32_t jobs = usable_processors().count;
@@ -33,6 +34,7 @@ constexpr const char* examples =
   R"(  troupe simulate --seeds 1..10000
   troupe simulate -m model.gguf --seeds 1..500 --requests 5 --jobs 8 --json
   troupe simulate --seeds 4711 --trace
+  troupe simulate --kind encoder-decoder --seeds 1..2000
   troupe simulate --plan plan.json --seeds 1..2000
   troupe simulate --train --seeds 1..10000
   troupe simulate --train --updates 8 --seeds 4711 --trace
@@ -56,6 +58,8 @@ void declare_options(CLI::App& app, simulate_options& options) {
   app.add_option("-m,--model", options.run.model,
                  "Model: a GGUF file or a Hugging Face folder (default: a built-in tiny one with random weights)")
     ->type_name("PATH");
+  app.add_option("-k,--kind", options.kind, "What the built-in model is: decoder, encoder-decoder or encoder (default: decoder)")
+    ->check(CLI::IsMember({"decoder", "encoder-decoder", "encoder"}))->type_name("KIND");
   app.add_option("-s,--seeds", options.seeds, "Which seeds: A..B, or one alone (default: 1..1000)")->type_name("A..B");
   app.add_option("--plan", options.plan, "Fault plan (JSON) in place of drawn fault schedules; docs/faults.md describes it")
     ->type_name("FILE");
@@ -80,7 +84,10 @@ testing::trial_setup make_setup(const simulate_options& options) {
   if (options.train)
     return options.run.model.empty() ? testing::make_tiny_training_setup(options.updates)
                                      : testing::make_training_setup(open_model(options.run.model), shards, options.updates);
-  if (options.run.model.empty()) return testing::make_tiny_setup(options.requests);
+  using testing::tiny_kind;
+  const auto kind = options.kind == "encoder" ? tiny_kind::encoder
+                    : options.kind == "encoder-decoder" ? tiny_kind::encoder_decoder : tiny_kind::decoder;
+  if (options.run.model.empty()) return testing::make_tiny_setup(options.requests, kind);
   return testing::make_setup(make_parts(open_model(options.run.model), {.shards = shards}), options.requests);
 }
 
@@ -111,6 +118,7 @@ std::string replay_command(const simulate_options& options, uint64_t seed) {
   command += options.train ? " --train --updates " + std::to_string(options.updates)
                            : " --requests " + std::to_string(options.requests);
   if (!options.run.model.empty()) command += " --model " + options.run.model;
+  if (!options.kind.empty()) command += " --kind " + options.kind;
   if (!options.plan.empty()) command += " --plan " + options.plan;
   if (options.run.shards > 0) command += " --shards " + std::to_string(options.run.shards);
   return command + " --trace";
@@ -196,6 +204,8 @@ void show_failure(const simulate_options& options, const testing::trial_setup& s
 
 int run_simulate(const simulate_options& options) {
   const auto seeds = parse_seeds(options.seeds);
+  if (!options.kind.empty() && (options.train || !options.run.model.empty()))
+    throw usage_error("--kind is for the built-in model that serves requests");
   if (options.trace && seeds.count() > 1) throw usage_error("--trace shows one seed: give one with --seeds");
   chosen_plan plan;
   if (!options.plan.empty()) plan = read_fault_plan(options.plan);
