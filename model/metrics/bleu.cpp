@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cmath>
 #include <iterator>
+#include <utility>
 
 namespace troupe {
 namespace {
@@ -71,12 +72,12 @@ void bleu::add(std::string_view hypothesis, std::span<const std::string> referen
   std::vector<std::string> texts;
   texts.reserve(references.size()); // The n-grams are views of them.
   uint64_t closest = 0;
-  const auto distance = [&](uint64_t length) { return std::max<uint64_t>(length, words.size()) - std::min<uint64_t>(length, words.size()); };
+  const auto distance = [&](uint64_t length) { return length > words.size() ? length - words.size() : words.size() - length; };
   for (const std::string& reference : references) {
     texts.push_back(words_13a(reference));
     const auto reference_words = words_of(texts.back());
     const uint64_t length = reference_words.size();
-    if (texts.size() == 1 || distance(length) < distance(closest) || (distance(length) == distance(closest) && length < closest)) closest = length;
+    if (texts.size() == 1 || std::pair(distance(length), length) < std::pair(distance(closest), closest)) closest = length;
     for (size_t n = 1; n <= 4; ++n) {
       const auto found = n_grams(reference_words, n);
       std::vector<std::string_view> both;
