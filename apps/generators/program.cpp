@@ -17,6 +17,14 @@
 namespace troupe::generators {
 namespace {
 
+volatile std::sig_atomic_t interrupted = 0;
+
+/// The first signal ends the program in order, without a partial file; a second one ends it at once.
+void on_interrupt(int signal) {
+  interrupted = 1;
+  std::signal(signal, SIG_DFL);
+}
+
 struct options {
   uint64_t count = 1, seed = 1, first = 0;
   std::string out;
@@ -89,6 +97,7 @@ int print_records(const generator& made, const options& asked) {
   progress bar(made.name, asked);
   std::string text;
   for (uint64_t i = 0; i < asked.count; ++i) {
+    if (interrupted != 0) return 130;
     if (i > 0 && !asked.as_json) text += made.between;
     text += line_of(made, made.make(asked.seed, asked.first + i, asked.held_out ? part::held_out : part::training), asked.as_json);
     bar.advance(i + 1);
@@ -104,6 +113,7 @@ int print_entropy(const generator& made, const options& asked) {
   double bits = 0;
   uint64_t words = 0, characters = 0;
   for (uint64_t i = 0; i < asked.count; ++i) {
+    if (interrupted != 0) return 130;
     const record one = made.make(asked.seed, asked.first + i, part::training);
     const std::string& text = one.values[0];
     bits += one.bits;
@@ -128,6 +138,7 @@ int print_entropy(const generator& made, const options& asked) {
 
 int run(const generator& made, int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  for (const int ended_by : {SIGINT, SIGTERM}) std::signal(ended_by, on_interrupt);
   options asked;
   CLI::App app{made.description, made.name};
   const std::string noun = made.noun;

@@ -14,7 +14,8 @@ Examples:
 Stories are separated by an empty line; within a story there is none. Story number i of a seed is the same wherever one begins and
 on every machine. Results go to stdout, everything else to stderr.
 
-Exit codes: 0 done, 1 the output could not be written, 2 wrong usage, 141 the reader of the output closed it)";
+Exit codes: 0 done, 1 the output could not be written, 2 wrong usage, 130 interrupted, 141 the reader of the output
+closed it)";
 
 } // namespace
 

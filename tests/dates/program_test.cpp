@@ -45,6 +45,16 @@ TEST_CASE("a file of --out has the bytes that stdout would have") {
   CHECK(text.str() == run("--count 50000").out);
 }
 
+TEST_CASE("Ctrl-C ends the program with 130 and leaves no file") {
+  const auto folder = std::filesystem::temp_directory_path() / ("dates-" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  const auto file = (folder / "endless.tsv").string();
+  const auto told = run_program("timeout --preserve-status -s INT 0.3 " TROUPE_DATES_PROGRAM, "--count 1000000000000 --out " + file);
+  CHECK(told.exit_code == 130);
+  CHECK(std::filesystem::is_empty(folder));
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("dates: a wrong command line ends with 2, a disk that is full or a folder that is not there with 1, and the help has examples") {
   for (const char* wrong : {"--count 0", "--count some", "--dates 3", "--entropy"}) {
     INFO(wrong);
