@@ -8,7 +8,7 @@ namespace troupe::stories {
 
 struct story {
   std::string text;      // ASCII; paragraphs are separated by one line break; none at the end.
-  double bits = 0;       // The information of the choices that made it: telling/choice.hpp.
+  double bits = 0;       // The information of the choices that made it: apps/generators/choice.hpp.
   std::string hero;      // The main character's name.
   std::string wish;      // The word for what the hero wanted; occurs in the last paragraph.
   std::string_view plot; // A name in plots/plots.cpp.

@@ -4,14 +4,13 @@
 #include "apps/stories/telling/grammar.hpp"
 #include "apps/stories/telling/teller.hpp"
 #include "support/catch.hpp"
+#include "support/program.hpp"
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
-#include <sys/wait.h>
 #include <unordered_set>
 #include <vector>
 
@@ -83,22 +82,7 @@ double mean_bits(std::string_view pattern) {
   return sum / count;
 }
 
-struct outcome {
-  int exit_code = -1;
-  std::string out; // Of stdout.
-};
-
-/// Runs the built program.
-outcome run(const std::string& arguments) {
-  outcome result;
-  FILE* pipe = ::popen((TROUPE_STORIES_PROGRAM " " + arguments + " 2>/dev/null").c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  char buffer[4096];
-  for (size_t count; (count = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) result.out.append(buffer, count);
-  const int status = ::pclose(pipe);
-  if (WIFEXITED(status)) result.exit_code = WEXITSTATUS(status);
-  return result;
-}
+program_result run(const std::string& arguments) { return run_program(TROUPE_STORIES_PROGRAM, arguments); }
 
 } // namespace
 
@@ -316,5 +300,6 @@ TEST_CASE("stories: a wrong command line ends with 2, a full disk with 1, and th
   CHECK(run("--stories 3").exit_code == 2);
   CHECK(run("--count 0").out.empty());
   CHECK(run("--count 10 > /dev/full").exit_code == 1);
+  CHECK(run("--held-out").exit_code == 2); // Stories have no such thing.
   CHECK(run("--help").out.find("Examples:") != std::string::npos);
 }

@@ -25,12 +25,6 @@ bool takes_an(std::string_view word) {
   return !word.empty() && std::string_view("aeiouAEIOU").find(word.front()) != std::string_view::npos;
 }
 
-std::string capitalised(std::string_view words) {
-  std::string result{words};
-  if (!result.empty()) result.front() = upper(result.front());
-  return result;
-}
-
 std::string spelled_out(std::string_view text) {
   constexpr std::string_view opening = "\u201C", closing = "\u201D"; // Patterns have typographic quotes, which show the side.
   std::string result;

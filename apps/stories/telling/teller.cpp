@@ -1,40 +1,9 @@
 #include "apps/stories/telling/teller.hpp"
 #include "apps/stories/telling/grammar.hpp"
-#include <algorithm>
-#include <stdexcept>
 #include <utility>
 
 namespace troupe::stories {
 namespace {
-
-[[noreturn]] void wrong(std::string_view what, std::string_view where) {
-  throw std::logic_error("stories: " + std::string(what) + ": " + std::string(where));
-}
-
-/// The position after the bracket that closes the one at `open`.
-size_t after_closing(std::string_view pattern, size_t open) {
-  int depth = 0;
-  for (size_t at = open; at < pattern.size(); ++at) {
-    if (pattern[at] == '[') ++depth;
-    if (pattern[at] == ']' && --depth == 0) return at + 1;
-  }
-  wrong("a bracket is not closed", pattern);
-}
-
-/// "a|b[c|d]|e" without the outer brackets, at its outer bars.
-void split(std::string_view inside, std::vector<std::string_view>& parts) {
-  int depth = 0;
-  size_t start = 0;
-  for (size_t at = 0; at < inside.size(); ++at) {
-    if (inside[at] == '[') ++depth;
-    if (inside[at] == ']') --depth;
-    if (inside[at] == '|' && depth == 0) {
-      parts.push_back(inside.substr(start, at - start));
-      start = at + 1;
-    }
-  }
-  parts.push_back(inside.substr(start));
-}
 
 /// "a red cap", "a~ old cap": "the red cap", "the old cap".
 std::string definite(std::string_view words) {
@@ -42,14 +11,6 @@ std::string definite(std::string_view words) {
     if (words.starts_with(article)) return "the " + std::string(words.substr(article.size()));
   }
   return std::string(words);
-}
-
-/// Takes "3*" off a pattern.
-uint32_t take_weight(std::string_view& pattern) {
-  if (pattern.size() < 2 || pattern[1] != '*' || pattern[0] < '1' || pattern[0] > '9') return 1;
-  const uint32_t weight = static_cast<uint32_t>(pattern[0] - '0');
-  pattern.remove_prefix(2);
-  return weight;
 }
 
 } // namespace
@@ -72,29 +33,7 @@ void teller::say_sentence(std::string_view pattern) {
 }
 
 void teller::maybe(ways patterns, uint32_t part, uint32_t whole) {
-  if (draws_.chance(part, whole)) say(patterns);
-}
-
-void teller::set(std::string_view slot, std::string_view pattern) {
-  slots_.insert_or_assign(
-    std::string(slot), slot_value{std::string(pattern), pattern.find_first_of("[{<") == std::string_view::npos});
-}
-
-const std::string& teller::value(std::string_view slot) {
-  const auto found = slots_.find(slot);
-  if (found == slots_.end()) wrong("a slot is not set", slot);
-  slot_value& entry = found->second;
-  if (!entry.fixed) {
-    entry.pattern = written(entry.pattern);
-    entry.fixed = true;
-  }
-  return entry.pattern;
-}
-
-std::string teller::written(std::string_view pattern) {
-  std::string result;
-  expand(pattern, result);
-  return result;
+  if (draws().chance(part, whole)) say(patterns);
 }
 
 void teller::cast(char role, std::function<character(teller&)> draw) {
@@ -111,54 +50,7 @@ const character& teller::who(char role) {
 
 std::string teller::text() const { return spelled_out(text_); }
 
-void teller::expand_one(std::span<const std::string_view> patterns, std::string& into) {
-  if (patterns.size() == 1) return expand(patterns[0], into);
-  std::array<uint32_t, 64> weights;
-  if (patterns.empty() || patterns.size() > weights.size()) wrong("no patterns, or too many", "");
-  bool equal = true;
-  for (size_t i = 0; i < patterns.size(); ++i) {
-    std::string_view pattern = patterns[i];
-    weights[i] = take_weight(pattern);
-    equal = equal && weights[i] == weights[0];
-  }
-  const auto count = static_cast<uint32_t>(patterns.size());
-  std::string_view chosen = patterns[equal ? draws_.below(count) : draws_.weighted({weights.data(), count})];
-  take_weight(chosen);
-  expand(chosen, into);
-}
-
-void teller::expand(std::string_view pattern, std::string& into) {
-  std::vector<std::string_view> parts;
-  for (size_t at = 0; at < pattern.size();) {
-    const size_t special = std::min(pattern.find_first_of("[{<", at), pattern.size());
-    into += pattern.substr(at, special - at);
-    if (special == pattern.size()) return;
-    if (pattern[special] == '[') {
-      at = after_closing(pattern, special);
-      parts.clear();
-      split(pattern.substr(special + 1, at - special - 2), parts);
-      expand_one(parts, into);
-      continue;
-    }
-    const bool slot = pattern[special] == '{';
-    const size_t closing = pattern.find(slot ? '}' : '>', special);
-    if (closing == std::string_view::npos) wrong("a slot is not closed", pattern);
-    const std::string_view name = pattern.substr(special + 1, closing - special - 1);
-    at = closing + 1;
-    if (slot) {
-      expand_name(name, into);
-    } else {
-      const auto list = phrases_(name);
-      if (list.empty()) wrong("there is no list of phrases", name);
-      expand_one(list, into);
-    }
-  }
-}
-
-void teller::expand_name(std::string_view name, std::string& into) {
-  const bool capital = name.starts_with('^');
-  if (capital) name.remove_prefix(1);
-  const size_t start = into.size();
+void teller::write_name(std::string_view name, std::string& into) {
   const size_t dot = name.find('.');
   if (dot == 0) {
     if (spoken_of_ == nullptr) wrong("nobody is spoken of", name);
@@ -174,7 +66,6 @@ void teller::expand_name(std::string_view name, std::string& into) {
   } else {
     into += value(name);
   }
-  if (capital) into.replace(start, std::string::npos, capitalised(std::string_view(into).substr(start)));
 }
 
 std::string_view teller::attribute(const character& of, std::string_view name) const {

@@ -1,8 +1,8 @@
-#include "apps/stories/telling/choice.hpp"
+#include "apps/generators/choice.hpp"
 #include "model/sampling/philox.hpp"
 #include <cmath>
 
-namespace troupe::stories {
+namespace troupe::generators {
 
 uint32_t choice::next() {
   if (used_ == numbers_.size()) {
@@ -40,4 +40,4 @@ uint32_t choice::weighted(std::span<const uint32_t> weights) {
   return index;
 }
 
-} // namespace troupe::stories
+} // namespace troupe::generators

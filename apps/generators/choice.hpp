@@ -1,23 +1,23 @@
 #pragma once
-// The draws of a story, and the information in them.
+// The draws of a text, and the information in them.
 //
-// Why the bits are an upper bound of the text's entropy. A story is a function of its draws: text = f(d1, d2, ...). Each draw is
+// Why the bits are an upper bound of the text's entropy. A text is a function of its draws: text = f(d1, d2, ...). Each draw is
 // taken from a distribution that the draws before it decide, so the chain rule gives H(draws) = E[sum of -log2 p(di |
 // d1...di-1)], which is what bits() adds up, and H(text) <= H(draws), because a function of a variable has no more entropy than
 // the variable. Both are equal if no two sequences of draws give the same text. Therefore a draw is made at the moment when its
 // result is written, or when something must be known that will be written; nothing is drawn that does not show. What is left of
 // the gap are the few texts that can come about in two ways.
 //
-// So no model, however good, has a mean loss per story below H(text), and one that has learned everything can reach H(text),
+// So no model, however good, has a mean loss per text below H(text), and one that has learned everything can reach H(text),
 // which is at most the mean of bits(). A loss a little below the mean of bits() can only come from texts with two ways to them.
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
-namespace troupe::stories {
+namespace troupe::generators {
 
-/// The draws of story `index` of `seed`: the same on every machine, and independent of all other stories.
+/// The draws of text `index` of `seed`: the same on every machine, and independent of all other texts.
 class choice {
 public:
   choice(uint64_t seed, uint64_t index) : seed_(seed), index_(index) {}
@@ -43,4 +43,4 @@ private:
   double bits_ = 0;
 };
 
-} // namespace troupe::stories
+} // namespace troupe::generators
