@@ -169,7 +169,7 @@ void read_pre_tokenizer(const gguf& file, vocabulary& words) {
   const auto name = file.find_string("tokenizer.ggml.pre");
   words.pre_tokenizer = name.value_or("default");
   if (words.kind != tokenizer_kind::byte_pair) return;
-  words.compose = begins_with_composition(words.pre_tokenizer);
+  if (begins_with_composition(words.pre_tokenizer)) words.rules.push_back({.kind = text_rule_kind::nfc});
   if (name) return;
   words.warnings.push_back("tokenizer.ggml.pre is missing: how text is cut into words before it becomes tokens is assumed to be "
                            "\"default\", as llama.cpp does; if that is not what the model was trained with, its answers are worse");

@@ -41,6 +41,9 @@ public:
       : header_(header), words_(words), of_(of) {}
 
   void write() {
+    for (const auto& rule : words_.rules)
+      if (rule.kind != text_rule_kind::nfc) fail("it changes texts in ways that GGUF files do not know");
+    if (!words_.single.empty()) fail("GGUF files know at most one token before a text and one behind it");
     switch (words_.kind) {
     case tokenizer_kind::none:
       return header_.add_string("tokenizer.ggml.model", "no_vocab");
@@ -52,9 +55,13 @@ public:
     case tokenizer_kind::byte_pair:
       return write_gpt2();
     case tokenizer_kind::unigram:
+      fail("a unigram vocabulary cannot be written to a GGUF file");
+    case tokenizer_kind::word_piece:
+      fail("a WordPiece vocabulary cannot be written to a GGUF file");
+    case tokenizer_kind::marian:
       break;
     }
-    fail("a unigram vocabulary cannot be written to a GGUF file");
+    fail("a vocabulary of Marian cannot be written to a GGUF file");
   }
 
 private:

@@ -2,6 +2,8 @@
 #include "model/error.hpp"
 #include "model/formats/byte_reader.hpp"
 #include "model/formats/hf_pipeline.hpp"
+#include "model/formats/sentencepiece_model.hpp"
+#include "model/tokenizer/normalizer.hpp"
 #include "model/tokenizer/pre_tokenizer.hpp"
 #include "model/utf8.hpp"
 #include <algorithm>
@@ -12,6 +14,16 @@
 namespace troupe {
 namespace {
 
+/// A sentencepiece model that is all of a tokenizer. Under other names (spiece.model, sentencepiece.bpe.model) they are parts of one whose
+/// ids are others.
+std::optional<std::filesystem::path> sentencepiece_model_in(const std::filesystem::path& folder) {
+  for (const char* name : {"spm.model", "tokenizer.model"}) {
+    std::error_code ignored;
+    if (std::filesystem::exists(folder / name, ignored)) return folder / name;
+  }
+  return std::nullopt;
+}
+
 /// Fills a vocabulary from the files of a folder.
 class hf_vocabulary_reader {
 public:
@@ -19,28 +31,76 @@ public:
       : folder_(std::move(folder)), rows_(embedding_rows) {}
 
   vocabulary read() {
-    if (!has_file("tokenizer.json")) return words_;
-    const json_file file(folder_ / "tokenizer.json");
-    const json_node tokenizer = file.root();
-    tokenizer.require_only({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
-                            "post_processor", "decoder", "model"});
-    detail::read_pipeline(tokenizer, words_);
-    if (words_.kind == tokenizer_kind::byte_pair) check_patterns(tokenizer.get("pre_tokenizer"));
-    read_model(tokenizer.get("model"));
-    read_added_tokens(tokenizer);
-    detail::read_post_processor(tokenizer, rows_, words_);
+    if (has_file("tokenizer.json"))
+      read_tokenizer_json();
+    else if (has_file("source.spm"))
+      read_marian();
+    else if (const auto model = sentencepiece_model_in(folder_))
+      read_sentencepiece(*model);
+    else
+      return words_;
     read_special_tokens();
     fill_up();
     return std::move(words_);
   }
 
 private:
-  void check_patterns(const json_node& pre_tokenizer_node) const {
+  void read_tokenizer_json() {
+    const json_file file(folder_ / "tokenizer.json");
+    const json_node tokenizer = file.root();
+    tokenizer.require_only({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
+                            "post_processor", "decoder", "model"});
+    detail::read_pipeline(tokenizer, words_);
+    if (words_.kind == tokenizer_kind::byte_pair)
+      check([&] { const pre_tokenizer patterns(words_); }, tokenizer.get("pre_tokenizer"));
+    if (!words_.rules.empty()) check([&] { const normalizer rules(words_); }, tokenizer.get("normalizer"));
+    read_model(tokenizer.get("model"));
+    read_added_tokens(tokenizer);
+    detail::read_post_processor(tokenizer, rows_, words_);
+  }
+
+  /// What is made of the file's content must be possible, or `node` is to blame.
+  template <class make_function>
+  static void check(const make_function& make, const json_node& node) {
     try {
-      const pre_tokenizer patterns(words_);
+      make();
     } catch (const input_error& error) {
-      pre_tokenizer_node.fail(error.what());
+      node.fail(error.what());
     }
+  }
+
+  void read_sentencepiece(const std::filesystem::path& path) {
+    words_ = read_sentencepiece_model(path);
+    if (words_.pieces.size() > rows_) {
+      throw input_error(path.string() + ": the file: has " + std::to_string(words_.pieces.size()) + " pieces, but the model embeds only " +
+                        std::to_string(rows_));
+    }
+    for (uint32_t id = 0; id < words_.pieces.size(); ++id)
+      if (words_.kinds[id] != piece_kind::unused) ids_.emplace(words_.pieces[id], id);
+    words_.pieces.resize(rows_);
+    words_.scores.resize(rows_);
+    words_.kinds.resize(rows_, piece_kind::unused);
+  }
+
+  /// The target's model is not needed: every piece that it has is in vocab.json, and decoding goes by the pieces.
+  void read_marian() {
+    words_.cutter = std::make_shared<const vocabulary>(read_sentencepiece_model(folder_ / "source.spm"));
+    const json_file file(folder_ / "vocab.json");
+    const json_node vocab = file.root();
+    words_.kind = tokenizer_kind::marian;
+    words_.pieces.resize(rows_);
+    words_.kinds.resize(rows_, piece_kind::unused);
+    read_vocab(vocab);
+    const auto config = find_file("tokenizer_config.json");
+    const auto special = [&](const char* key, const char* by_default) {
+      if (config && config->root().find(key)) return *find_token(config->root(), key);
+      return get_piece(vocab, by_default);
+    };
+    words_.eos = special("eos_token", "</s>");
+    words_.padding = special("pad_token", "<pad>");
+    for (const uint32_t id : {*words_.eos, *words_.padding}) words_.kinds[id] = piece_kind::control;
+    set_unknown(special("unk_token", "<unk>"));
+    words_.add_eos = true;
   }
 
   void add_piece(std::string_view piece, uint32_t id, piece_kind kind) {
@@ -77,6 +137,7 @@ private:
     words_.kinds.resize(rows_, piece_kind::unused);
     has_bytes_ = model.flag_or("byte_fallback", false);
     if (words_.kind == tokenizer_kind::unigram) return read_unigram(model);
+    if (words_.kind == tokenizer_kind::word_piece) return read_word_piece(model);
     model.require_only(
         {"type", "dropout", "unk_token", "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges"});
     if (const auto dropout = model.find("dropout"); dropout && dropout->number() != 0) {
@@ -85,14 +146,7 @@ private:
     if (has_bytes_ && words_.kind == tokenizer_kind::byte_pair) {
       model.get("byte_fallback").fail("is not supported with ByteLevel");
     }
-    const json_node vocab = model.get("vocab");
-    for (const auto& entry : vocab.members()) {
-      const uint32_t id = check_id(vocab.of(entry));
-      if (words_.kinds[id] != piece_kind::unused) {
-        vocab.of(entry).fail("id " + std::to_string(id) + " is also that of " + in_quotes(words_.pieces[id]));
-      }
-      add_piece(entry.name, id, has_bytes_ && is_byte(entry.name) ? piece_kind::byte : piece_kind::normal);
-    }
+    read_vocab(model.get("vocab"));
     words_.whole_words_first = model.flag_or("ignore_merges", false);
     words_.fuses_unknown = model.flag_or("fuse_unk", false);
     if (words_.whole_words_first && words_.kind != tokenizer_kind::byte_pair) {
@@ -100,6 +154,29 @@ private:
     }
     if (const auto unknown = model.find("unk_token")) set_unknown(get_piece(*unknown, unknown->text()));
     for (const json_node& merge : model.get("merges").elements()) read_merge(merge);
+  }
+
+  void read_vocab(const json_node& vocab) {
+    for (const auto& entry : vocab.members()) {
+      const uint32_t id = check_id(vocab.of(entry));
+      if (words_.kinds[id] != piece_kind::unused) {
+        vocab.of(entry).fail("id " + std::to_string(id) + " is also that of " + in_quotes(words_.pieces[id]));
+      }
+      add_piece(entry.name, id, has_bytes_ && is_byte(entry.name) ? piece_kind::byte : piece_kind::normal);
+    }
+  }
+
+  void read_word_piece(const json_node& model) {
+    model.require_only({"type", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab"});
+    constexpr uint64_t word_characters_max = 1 << 20;
+    if (const auto most = model.find("max_input_chars_per_word")) words_.word_characters_max = uint32_t(most->natural(word_characters_max));
+    words_.continuing_prefix = model.text_or("continuing_subword_prefix", "##");
+    read_vocab(model.get("vocab"));
+    const auto unknown = model.find("unk_token");
+    if (unknown)
+      set_unknown(get_piece(*unknown, unknown->text()));
+    else if (const auto usual = find_piece("[UNK]"))
+      set_unknown(*usual);
   }
 
   void read_merge(const json_node& merge) {
@@ -281,8 +358,26 @@ vocabulary read_hf_vocabulary(const std::filesystem::path& folder, uint32_t embe
   return hf_vocabulary_reader(folder, embedding_rows).read();
 }
 
+bool has_hf_vocabulary(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  return std::filesystem::exists(folder / "tokenizer.json", ignored) || std::filesystem::exists(folder / "source.spm", ignored) ||
+         sentencepiece_model_in(folder).has_value();
+}
+
 uint32_t hf_vocabulary_size(const std::filesystem::path& folder) {
   constexpr uint64_t id_max = (1 << 20) - 1;
+  const auto has_file = [&](const char* name) {
+    std::error_code ignored;
+    return std::filesystem::exists(folder / name, ignored);
+  };
+  const auto size_of = [](const json_node& vocab) {
+    uint64_t size = 0;
+    for (const auto& entry : vocab.members()) size = std::max(size, vocab.of(entry).natural(id_max) + 1);
+    return size;
+  };
+  if (!has_file("tokenizer.json") && has_file("source.spm")) return uint32_t(size_of(json_file(folder / "vocab.json").root()));
+  if (const auto model = sentencepiece_model_in(folder); !has_file("tokenizer.json") && model)
+    return uint32_t(read_sentencepiece_model(*model).pieces.size());
   const json_file file(folder / "tokenizer.json");
   const json_node vocab = file.root().get("model").get("vocab");
   uint64_t size = 0;
@@ -290,7 +385,7 @@ uint32_t hf_vocabulary_size(const std::filesystem::path& folder) {
     size = vocab.size(); // unigram: pieces in the order of their ids.
     if (size > id_max) vocab.fail("has " + std::to_string(size) + " pieces; " + std::to_string(id_max) + " are supported");
   } else {
-    for (const auto& entry : vocab.members()) size = std::max(size, vocab.of(entry).natural(id_max) + 1);
+    size = size_of(vocab);
   }
   if (const auto added = file.root().find("added_tokens"))
     for (const json_node& entry : added->elements()) size = std::max(size, entry.get("id").natural(id_max) + 1);

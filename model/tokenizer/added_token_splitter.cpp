@@ -1,39 +1,11 @@
 #include "model/tokenizer/added_token_splitter.hpp"
 #include "model/error.hpp"
-#include "model/tokenizer/normalize.hpp"
-#include "model/utf8.hpp"
+#include "model/tokenizer/characters.hpp"
 #include <algorithm>
-#include <utf8proc.h>
 
 namespace troupe {
 
 namespace {
-
-bool is_white_space(uint32_t c) {
-  return (c >= 0x9 && c <= 0xD) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
-         c == 0x3000;
-}
-
-/// What \w means to tokenizer.json: letters, marks, decimal digits, connecting punctuation, joiners.
-bool is_word_character(uint32_t c) {
-  switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
-  case UTF8PROC_CATEGORY_LU:
-  case UTF8PROC_CATEGORY_LL:
-  case UTF8PROC_CATEGORY_LT:
-  case UTF8PROC_CATEGORY_LM:
-  case UTF8PROC_CATEGORY_LO:
-  case UTF8PROC_CATEGORY_MN:
-  case UTF8PROC_CATEGORY_MC:
-  case UTF8PROC_CATEGORY_ME:
-  case UTF8PROC_CATEGORY_ND:
-  case UTF8PROC_CATEGORY_NL:
-  case UTF8PROC_CATEGORY_PC:
-    return true;
-  default:
-    return c == 0x200C || c == 0x200D;
-  }
-}
 
 /// The character that begins at `position`, with its length; nothing at the end and in damaged text.
 struct character {
@@ -64,17 +36,19 @@ bool is_in_word(std::string_view text, size_t begin, size_t end) {
 
 } // namespace
 
-added_token_splitter::added_token_splitter(const vocabulary& words) {
+added_token_splitter::added_token_splitter(const vocabulary& words, const normalizer& rules) {
   TROUPE_ASSERT(words.added_tokens.has_value());
   for (const auto& token : *words.added_tokens) {
     const auto kind = words.kinds[token.id];
     rules_.emplace(token.id, rule{token, kind == piece_kind::control || kind == piece_kind::unknown});
     const std::string& text = words.pieces[token.id];
     if (text.empty()) continue;
-    if (token.normalized)
-      normalized_.add(normalize(words, text), token.id);
-    else
+    if (!token.normalized) {
       raw_.add(text, token.id);
+      continue;
+    }
+    const std::string normal = rules.is_for_whole_texts() ? text : rules.apply(text);
+    if (!normal.empty()) normalized_.add(normal, token.id);
   }
 }
 

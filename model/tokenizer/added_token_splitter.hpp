@@ -1,5 +1,6 @@
 #pragma once
 // Finds the added tokens of a tokenizer.json in a text.
+#include "model/tokenizer/normalizer.hpp"
 #include "model/tokenizer/piece_matcher.hpp"
 #include "model/tokenizer/vocabulary.hpp"
 #include <string>
@@ -13,7 +14,7 @@ namespace troupe {
 class added_token_splitter {
 public:
   /// words.added_tokens must be set, and their ids be pieces.
-  explicit added_token_splitter(const vocabulary& words);
+  added_token_splitter(const vocabulary& words, const normalizer& rules);
 
   /// The text cut into fragments, in order, none of them empty. Time O(n d), d the longest token.
   std::vector<text_fragment> split(std::string_view text, bool with_special) const;

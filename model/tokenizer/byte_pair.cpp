@@ -56,25 +56,19 @@ byte_pair_tokenizer::byte_pair_tokenizer(const vocabulary& vocabulary)
   }
 }
 
-void byte_pair_tokenizer::encode_text(std::string_view text, bool, std::vector<uint32_t>& ids) const {
+void byte_pair_tokenizer::encode_text(std::string_view text, std::vector<token>& tokens) const {
   merge_chain chain;
-  std::string prefixed;
-  if (words().prefix == space_prefix::unless_space && !text.starts_with(' ')) {
-    prefixed = " " + std::string(text);
-    text = prefixed;
-  }
   for (const auto word : pre_tokenizer_.split(text))
-    encode_word(word, chain, ids);
+    encode_word(word, static_cast<uint32_t>(word.data() - text.data()), chain, tokens);
 }
 
-void byte_pair_tokenizer::encode_word(std::string_view word, merge_chain& chain,
-                                      std::vector<uint32_t>& ids) const {
+void byte_pair_tokenizer::encode_word(std::string_view word, uint32_t offset, merge_chain& chain, std::vector<token>& tokens) const {
   if (whole_words_first_ && word.size() <= piece_bytes_max()) {
     std::string spelled;
     for (const char byte : word)
       spelled += alphabet().spelling[static_cast<uint8_t>(byte)];
     if (const auto id = find(spelled)) {
-      ids.push_back(*id);
+      tokens.push_back({*id, offset, offset + static_cast<uint32_t>(word.size())});
       return;
     }
   }
@@ -90,19 +84,18 @@ void byte_pair_tokenizer::encode_word(std::string_view word, merge_chain& chain,
       });
   chain.for_each([&](const merge_chain::symbol& symbol) {
     if (const uint32_t id = symbol_pieces_[symbol.value]; id != no_piece)
-      ids.push_back(id);
+      tokens.push_back({id, offset + symbol.start, offset + symbol.start + symbol.length});
     else
-      append_bytes(word.substr(symbol.start, symbol.length), ids);
+      append_bytes(word.substr(symbol.start, symbol.length), offset + symbol.start, tokens);
   });
 }
 
-void byte_pair_tokenizer::append_bytes(std::string_view bytes, std::vector<uint32_t>& ids) const {
-  for (size_t i = 0; i < bytes.size(); ++i) {
+void byte_pair_tokenizer::append_bytes(std::string_view bytes, uint32_t offset, std::vector<token>& tokens) const {
+  for (uint32_t i = 0; i < bytes.size(); ++i) {
     const auto byte = static_cast<uint8_t>(bytes[i]);
     const uint32_t id = symbol_pieces_[byte_symbols_[byte]];
-    ids.push_back(id != no_piece     ? id
-                  : byte_piece(byte) ? *byte_piece(byte)
-                                     : unknown_or_throw(bytes.substr(i, 1)));
+    const uint32_t made = id != no_piece ? id : byte_piece(byte) ? *byte_piece(byte) : unknown_or_throw(bytes.substr(i, 1));
+    tokens.push_back({made, offset + i, offset + i + 1});
   }
 }
 

@@ -20,10 +20,10 @@ private:
     uint32_t symbol; // What the two become.
   };
 
-  void encode_text(std::string_view text, bool first, std::vector<uint32_t>& ids) const override;
+  void encode_text(std::string_view text, std::vector<token>& tokens) const override;
   std::string spell(std::string_view piece) const override;
-  void encode_word(std::string_view word, merge_chain& chain, std::vector<uint32_t>& ids) const;
-  void append_bytes(std::string_view bytes, std::vector<uint32_t>& ids) const;
+  void encode_word(std::string_view word, uint32_t offset, merge_chain& chain, std::vector<token>& tokens) const;
+  void append_bytes(std::string_view bytes, uint32_t offset, std::vector<token>& tokens) const;
 
   pre_tokenizer pre_tokenizer_;
   bool whole_words_first_;

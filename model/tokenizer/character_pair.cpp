@@ -14,7 +14,7 @@ character_pair_tokenizer::character_pair_tokenizer(const vocabulary& vocabulary)
   }
 }
 
-void character_pair_tokenizer::encode_word(std::string_view word, std::vector<uint32_t>& ids) const {
+void character_pair_tokenizer::encode_word(std::string_view word, uint32_t offset, std::vector<token>& tokens) const {
   merge_chain chain;
   add_characters(word, chain);
   chain.merge(
@@ -23,16 +23,7 @@ void character_pair_tokenizer::encode_word(std::string_view word, std::vector<ui
         if (found == rules_.end()) return {};
         return merge_result{-static_cast<double>(found->second.rank), found->second.piece};
       });
-  bool is_unknown = false; // The symbol before is.
-  chain.for_each([&](const merge_chain::symbol& symbol) {
-    const auto bytes = word.substr(symbol.start, symbol.length);
-    const bool was_unknown = is_unknown;
-    is_unknown = symbol.value == no_piece && !has_bytes(bytes);
-    if (symbol.value != no_piece)
-      ids.push_back(symbol.value);
-    else if (!(is_unknown && was_unknown && words().fuses_unknown))
-      append_bytes(bytes, ids);
-  });
+  append_symbols(word, offset, chain, tokens);
 }
 
 } // namespace troupe

@@ -16,7 +16,7 @@ private:
     uint32_t rank;
     uint32_t piece; // What the two become.
   };
-  void encode_word(std::string_view word, std::vector<uint32_t>& ids) const override;
+  void encode_word(std::string_view word, uint32_t offset, std::vector<token>& tokens) const override;
 
   std::unordered_map<uint64_t, rule> rules_; // By left piece << 32 | right piece.
 };

@@ -2,8 +2,10 @@
 #include "model/error.hpp"
 #include "model/tokenizer/byte_pair.hpp"
 #include "model/tokenizer/character_pair.hpp"
+#include "model/tokenizer/marian.hpp"
 #include "model/tokenizer/sentencepiece.hpp"
 #include "model/tokenizer/unigram.hpp"
+#include "model/tokenizer/word_piece.hpp"
 
 namespace troupe {
 
@@ -17,6 +19,10 @@ std::shared_ptr<const tokenizer> make_tokenizer(const vocabulary& words) {
       return std::make_shared<character_pair_tokenizer>(words);
     case tokenizer_kind::unigram:
       return std::make_shared<unigram_tokenizer>(words);
+    case tokenizer_kind::word_piece:
+      return std::make_shared<word_piece_tokenizer>(words);
+    case tokenizer_kind::marian:
+      return std::make_shared<marian_tokenizer>(words);
     case tokenizer_kind::none:
       break;
   }

@@ -1,15 +1,12 @@
 #include "model/tokenizer/piece_tokenizer.hpp"
 #include "model/error.hpp"
-#include "model/tokenizer/normalize.hpp"
+#include "model/tokenizer/characters.hpp"
 #include <algorithm>
 #include <charconv>
 
 namespace troupe {
 
 namespace {
-
-// Positions inside a text are 32 bits; escaped spaces take three bytes instead of one.
-constexpr size_t text_bytes_max = size_t(1) << 30;
 
 [[noreturn]] void refuse(const std::string& reason) {
   throw input_error("the vocabulary is inconsistent: " + reason);
@@ -40,6 +37,9 @@ void check(const vocabulary& words) {
     check_special("end-of-generation", id, pieces);
   for (const auto& token : words.added_tokens.value_or(std::vector<added_token>()))
     check_special("added", token.id, pieces);
+  for (const auto& items : {words.single, words.pair})
+    for (const auto& item : items)
+      if (item.kind == template_item::item_kind::token) check_special("template", item.id, pieces);
   if (words.add_bos && !words.bos)
     refuse("a beginning-of-text token is to be added, but it names none");
   if (words.add_eos && !words.eos)
@@ -74,6 +74,20 @@ std::string hexadecimal(std::string_view bytes) {
   return out;
 }
 
+/// White space at the ends of the tokens' places goes, as trim_offsets of tokenizer.json wants it.
+void trim(std::string_view text, std::vector<token>& tokens) {
+  for (auto& one : tokens) {
+    uint32_t first = one.end, last = one.begin;
+    for_each_character(text.substr(one.begin, one.end - one.begin), [&](size_t begin, size_t end, uint32_t c) {
+      if (is_white_space(c)) return;
+      first = std::min(first, one.begin + static_cast<uint32_t>(begin));
+      last = one.begin + static_cast<uint32_t>(end);
+    });
+    one.end = std::max(last, first);
+    one.begin = first;
+  }
+}
+
 } // namespace
 
 piece_tokenizer::piece_tokenizer(const vocabulary& words) : words_(words) {
@@ -83,8 +97,9 @@ piece_tokenizer::piece_tokenizer(const vocabulary& words) : words_(words) {
     if (words_.kinds[id] == piece_kind::normal && spelled_like_control(words_.pieces[id]))
       words_.kinds[id] = piece_kind::control;
   index_pieces();
+  rules_.emplace(words_);
   if (words_.added_tokens)
-    added_tokens_.emplace(words_);
+    added_tokens_.emplace(words_, *rules_);
 }
 
 piece_tokenizer::~piece_tokenizer() = default;
@@ -116,38 +131,81 @@ void piece_tokenizer::index_pieces() {
   }
 }
 
-std::vector<uint32_t> piece_tokenizer::encode(std::string_view text, special_tokens special) const {
+void piece_tokenizer::tokenize(std::string_view text, bool with_special, bool traces, std::vector<token>& tokens) const {
   if (text.size() > text_bytes_max)
     throw input_error("a text of " + std::to_string(text.size())
                       + " bytes is too long to tokenize; the most is " + std::to_string(text_bytes_max));
-  const bool with_special = special != special_tokens::never;
-  std::vector<uint32_t> ids;
-  if (special == special_tokens::as_file && words_.add_bos)
-    ids.push_back(*words_.bos);
   const auto fragments = added_tokens_ ? added_tokens_->split(text, with_special)
                                        : (with_special ? all_special_ : user_defined_).split(text);
   for (const auto& fragment : fragments) {
+    const auto begin = static_cast<size_t>(fragment.text.data() - text.data());
     if (fragment.id)
-      ids.push_back(*fragment.id);
+      tokens.push_back({*fragment.id, static_cast<uint32_t>(begin), static_cast<uint32_t>(begin + fragment.text.size())});
     else
-      encode_stretch(fragment.text, fragment.text.data() == text.data(), with_special, ids);
+      encode_stretch(rules_->apply(rewritten_text(std::string(fragment.text), begin, traces)), begin == 0, with_special, tokens);
   }
-  if (special == special_tokens::as_file && words_.add_eos)
-    ids.push_back(*words_.eos);
-  return ids;
+  if (traces && words_.trims_offsets) trim(text, tokens);
 }
 
-void piece_tokenizer::encode_stretch(std::string_view text, bool at_start, bool with_special,
-                                     std::vector<uint32_t>& ids) const {
-  const std::string normal = normalize(words_, text);
+void piece_tokenizer::encode_stretch(const rewritten_text& normal, bool at_start, bool with_special, std::vector<token>& tokens) const {
   if (!added_tokens_)
-    return encode_text(normal, at_start, ids);
-  for (const auto& fragment : added_tokens_->split_normalized(normal, with_special)) {
-    if (fragment.id)
-      ids.push_back(*fragment.id);
-    else
-      encode_text(fragment.text, at_start && fragment.text.data() == normal.data(), ids);
+    return encode_words(normal, 0, normal.text().size(), at_start, tokens);
+  for (const auto& fragment : added_tokens_->split_normalized(normal.text(), with_special)) {
+    const auto begin = static_cast<size_t>(fragment.text.data() - normal.text().data()), end = begin + fragment.text.size();
+    if (!fragment.id) {
+      encode_words(normal, begin, end, at_start && begin == 0, tokens);
+      continue;
+    }
+    const auto range = normal.traces() ? normal.origin(begin, end) : text_range{};
+    tokens.push_back({*fragment.id, range.begin, range.end});
   }
+}
+
+void piece_tokenizer::encode_words(const rewritten_text& normal, size_t begin, size_t end, bool at_start,
+                                   std::vector<token>& tokens) const {
+  if (words_.split == word_split::none) {
+    if (begin < end) encode_part(normal, begin, end, at_start, tokens);
+    return;
+  }
+  size_t word = begin;
+  const auto finish = [&](size_t at) {
+    if (word < at) encode_part(normal, word, at, at_start && word == 0, tokens);
+  };
+  for_each_character(std::string_view(normal.text()).substr(begin, end - begin), [&](size_t at, size_t behind, uint32_t c) {
+    const bool is_space = is_white_space(c), is_word = words_.split == word_split::bert && is_punctuation(c);
+    if (!is_space && !is_word) return;
+    finish(begin + at);
+    word = begin + (is_word ? at : behind);
+    if (is_word) finish(begin + behind);
+    word = begin + behind;
+  });
+  finish(end);
+}
+
+void piece_tokenizer::encode_part(const rewritten_text& normal, size_t begin, size_t end, bool at_start,
+                                  std::vector<token>& tokens) const {
+  std::string_view text = std::string_view(normal.text()).substr(begin, end - begin);
+  const auto prefix = prefix_of(text, at_start);
+  std::string prefixed;
+  if (!prefix.empty()) {
+    prefixed.reserve(prefix.size() + text.size());
+    prefixed.append(prefix).append(text);
+    text = prefixed;
+  }
+  const size_t first = tokens.size();
+  encode_text(text, tokens);
+  if (!normal.traces()) return;
+  const auto place = [&](uint32_t at) { return begin + std::max<size_t>(at, prefix.size()) - prefix.size(); };
+  for (size_t i = first; i < tokens.size(); ++i) {
+    const auto range = normal.origin(place(tokens[i].begin), place(tokens[i].end));
+    tokens[i] = {tokens[i].id, range.begin, range.end};
+  }
+}
+
+std::string_view piece_tokenizer::prefix_of(std::string_view text, bool at_start) const {
+  const bool is_wanted = words_.prefix == space_prefix::unless_space || (words_.prefix == space_prefix::first_unless_space && at_start);
+  const std::string_view space = words_.kind == tokenizer_kind::byte_pair ? " " : space_mark;
+  return is_wanted && !text.starts_with(space) ? space : std::string_view();
 }
 
 std::string piece_tokenizer::token_bytes(uint32_t id, bool special_text) const {
@@ -161,6 +219,8 @@ std::string piece_tokenizer::token_bytes(uint32_t id, bool special_text) const {
     case piece_kind::byte:
       return std::string(1, static_cast<char>(byte_value(text, id)));
     case piece_kind::unknown:
+      if (!words_.unknown_text.empty()) return words_.unknown_text;
+      break;
     case piece_kind::control:
     case piece_kind::unused:
       break;

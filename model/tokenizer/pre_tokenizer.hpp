@@ -1,5 +1,7 @@
 #pragma once
 // Cuts text into words before byte-pair merging.
+#include "model/tokenizer/regular_expression.hpp"
+#include "model/tokenizer/utf8_runs.hpp"
 #include "model/tokenizer/vocabulary.hpp"
 #include <memory>
 #include <string>
@@ -16,7 +18,6 @@ public:
   /// older than the key). Throws input_error for an unknown name, with those that are known, and for a pattern that is no
   /// regular expression or means something else to the library that tokenizer.json is written for (Oniguruma).
   explicit pre_tokenizer(const vocabulary& words);
-  ~pre_tokenizer();
 
   /// The words of text, in order, together all of it unless a pattern drops the rest. Bytes that are no UTF-8 are words of their own.
   /// Throws input_error where the regular expression library gives up.
@@ -26,8 +27,12 @@ public:
   bool whole_words_first() const { return whole_words_first_; }
 
 private:
-  struct pattern;
-  std::vector<std::unique_ptr<pattern>> patterns_;
+  struct pattern {
+    std::unique_ptr<const regular_expression> expression;
+    bool drops_rest;
+    void split(std::string_view text, std::vector<utf8_run>& words, regular_expression::workspace& work) const;
+  };
+  std::vector<pattern> patterns_;
   bool whole_words_first_ = false;
 };
 

@@ -6,7 +6,7 @@ sentencepiece_tokenizer::sentencepiece_tokenizer(const vocabulary& vocabulary) :
   require_scores();
 }
 
-void sentencepiece_tokenizer::encode_word(std::string_view word, std::vector<uint32_t>& ids) const {
+void sentencepiece_tokenizer::encode_word(std::string_view word, uint32_t offset, std::vector<token>& tokens) const {
   merge_chain chain;
   add_characters(word, chain);
   chain.merge(
@@ -16,12 +16,7 @@ void sentencepiece_tokenizer::encode_word(std::string_view word, std::vector<uin
           return {};
         return merge_result{words().scores[*id], *id};
       });
-  chain.for_each([&](const merge_chain::symbol& symbol) {
-    if (symbol.value != no_piece)
-      ids.push_back(symbol.value);
-    else
-      append_bytes(word.substr(symbol.start, symbol.length), ids);
-  });
+  append_symbols(word, offset, chain, tokens);
 }
 
 } // namespace troupe

@@ -12,7 +12,7 @@ public:
   explicit sentencepiece_tokenizer(const vocabulary& words);
 
 private:
-  void encode_word(std::string_view word, std::vector<uint32_t>& ids) const override;
+  void encode_word(std::string_view word, uint32_t offset, std::vector<token>& tokens) const override;
 };
 
 } // namespace troupe

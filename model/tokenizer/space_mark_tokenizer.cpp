@@ -1,6 +1,6 @@
 #include "model/tokenizer/space_mark_tokenizer.hpp"
 #include "model/error.hpp"
-#include "model/tokenizer/normalize.hpp"
+#include "model/tokenizer/characters.hpp"
 #include "model/utf8.hpp"
 #include <algorithm>
 #include <cmath>
@@ -18,21 +18,12 @@ void space_mark_tokenizer::require_scores() const {
                         " is not a number");
 }
 
-void space_mark_tokenizer::encode_text(std::string_view text, bool at_start,
-                                       std::vector<uint32_t>& ids) const {
-  const auto prefix = words().prefix;
-  const bool wants_prefix =
-      prefix == space_prefix::unless_space || (prefix == space_prefix::first_unless_space && at_start);
-  std::string prefixed;
-  if (wants_prefix && !text.starts_with(space_mark)) {
-    prefixed = std::string(space_mark) + std::string(text);
-    text = prefixed;
-  }
-  while (!text.empty()) {
-    const size_t next = words().splits_at_spaces ? text.find(space_mark, 1) : std::string_view::npos;
-    const auto word = text.substr(0, next);
-    encode_word(word, ids);
-    text.remove_prefix(word.size());
+void space_mark_tokenizer::encode_text(std::string_view text, std::vector<token>& tokens) const {
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t next = words().splits_at_spaces ? text.find(space_mark, begin + 1) : std::string_view::npos;
+    const size_t end = std::min(next, text.size());
+    encode_word(text.substr(begin, end - begin), static_cast<uint32_t>(begin), tokens);
+    begin = end;
   }
 }
 
@@ -52,12 +43,29 @@ bool space_mark_tokenizer::has_bytes(std::string_view bytes) const {
                      [&](char byte) { return byte_piece(static_cast<uint8_t>(byte)).has_value(); });
 }
 
-void space_mark_tokenizer::append_bytes(std::string_view bytes, std::vector<uint32_t>& ids) const {
+void space_mark_tokenizer::append_bytes(std::string_view bytes, uint32_t offset, std::vector<token>& tokens) const {
   if (!has_bytes(bytes)) {
-    ids.push_back(unknown_or_throw(bytes));
+    tokens.push_back({unknown_or_throw(bytes), offset, offset + static_cast<uint32_t>(bytes.size())});
     return;
   }
-  for (const char byte : bytes) ids.push_back(*byte_piece(static_cast<uint8_t>(byte)));
+  for (uint32_t i = 0; i < bytes.size(); ++i) tokens.push_back({*byte_piece(static_cast<uint8_t>(bytes[i])), offset + i, offset + i + 1});
+}
+
+void space_mark_tokenizer::append_symbols(std::string_view word, uint32_t offset, const merge_chain& chain,
+                                          std::vector<token>& tokens) const {
+  bool is_unknown = false; // The symbol before is.
+  chain.for_each([&](const merge_chain::symbol& symbol) {
+    const auto bytes = word.substr(symbol.start, symbol.length);
+    const uint32_t begin = offset + symbol.start, end = begin + symbol.length;
+    const bool was_unknown = is_unknown;
+    is_unknown = symbol.value == no_piece && !has_bytes(bytes);
+    if (symbol.value != no_piece)
+      tokens.push_back({symbol.value, begin, end});
+    else if (is_unknown && was_unknown && words().fuses_unknown)
+      tokens.back().end = end;
+    else
+      append_bytes(bytes, begin, tokens);
+  });
 }
 
 std::string space_mark_tokenizer::spell(std::string_view piece) const {

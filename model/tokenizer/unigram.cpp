@@ -16,21 +16,21 @@ unigram_tokenizer::unigram_tokenizer(const vocabulary& vocabulary) : space_mark_
   unknown_score_ = worst - 10;
 }
 
-void unigram_tokenizer::encode_word(std::string_view word, std::vector<uint32_t>& ids) const {
+void unigram_tokenizer::encode_word(std::string_view word, uint32_t offset, std::vector<token>& tokens) const {
   // By where a prefix of the word ends: the best way to cut it, by its last piece.
   struct step {
     double score = -std::numeric_limits<double>::infinity();
-    size_t begin = 0;
+    uint32_t begin = 0;
     uint32_t id = no_piece;
-    bool is_reached = false;
+    bool is_reached() const { return score > -std::numeric_limits<double>::infinity(); }
   };
   std::vector<step> best(word.size() + 1);
-  best[0] = {0, 0, no_piece, true};
+  best[0] = {0, 0, no_piece};
   for (size_t begin = 0; begin < word.size();) {
     const auto character = utf8_next(word, begin);
     const size_t length = character.state == utf8_state::whole ? character.bytes : 1;
     const auto offer = [&](size_t end, double score, uint32_t id) {
-      if (!best[end].is_reached || score > best[end].score) best[end] = {score, begin, id, true};
+      if (score > best[end].score) best[end] = {score, static_cast<uint32_t>(begin), id};
     };
     bool is_piece = false;
     pieces_.for_each(word, begin, [&](const piece_matcher::match& match) {
@@ -43,18 +43,19 @@ void unigram_tokenizer::encode_word(std::string_view word, std::vector<uint32_t>
 
   std::vector<step> way; // Backwards; begin stays, the end is where the one before begins.
   for (size_t end = word.size(); end > 0; end = best[end].begin) {
-    TROUPE_ASSERT(best[end].is_reached && best[end].begin < end);
+    TROUPE_ASSERT(best[end].is_reached() && best[end].begin < end);
     way.push_back(best[end]);
   }
   for (size_t i = way.size(); i > 0;) {
     const step& first = way[--i];
     if (first.id != no_piece) {
-      ids.push_back(first.id);
+      const size_t end = i > 0 ? way[i - 1].begin : word.size();
+      tokens.push_back({first.id, offset + first.begin, offset + static_cast<uint32_t>(end)});
       continue;
     }
     while (i > 0 && way[i - 1].id == no_piece) --i;
     const size_t end = i > 0 ? way[i - 1].begin : word.size();
-    append_bytes(word.substr(first.begin, end - first.begin), ids);
+    append_bytes(word.substr(first.begin, end - first.begin), offset + first.begin, tokens);
   }
 }
 

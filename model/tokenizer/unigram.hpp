@@ -12,7 +12,7 @@ public:
   explicit unigram_tokenizer(const vocabulary& words);
 
 private:
-  void encode_word(std::string_view word, std::vector<uint32_t>& ids) const override;
+  void encode_word(std::string_view word, uint32_t offset, std::vector<token>& tokens) const override;
 
   piece_matcher pieces_;
   double unknown_score_ = 0;

@@ -1,6 +1,8 @@
 #include "apps/process.hpp"
 #include "support/catch.hpp"
 #include "model/testing/tiny_model.hpp"
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -96,4 +98,47 @@ TEST_CASE("a model without a vocabulary is refused by tokenize") {
   const outcome result = run_troupe({"tokenize", "-m", write_tiny_model(options), "--text", "x"});
   CHECK(result.exit_code == 3);
   CHECK(result.err.find("no vocabulary") != std::string::npos);
+}
+
+TEST_CASE("offsets say which bytes of the text a token is from, and added tokens have none") {
+  const outcome result = run_troupe({"tokenize", "-m", write_tiny_model(), "--text", "a b", "--json", "--offsets"});
+  REQUIRE(result.exit_code == 0);
+  const json object = json::parse(result.out);
+  const auto& offsets = object.at("offsets");
+  REQUIRE(offsets.size() == object.at("ids").size());
+  CHECK(offsets.front().is_null());
+  CHECK(offsets.back()[1] == 3);
+  CHECK(run_troupe({"tokenize", "-m", write_tiny_model(), "--text", "a b", "--offsets"}).exit_code == 2);
+}
+
+TEST_CASE("two texts give segments, and are cut to as many tokens as are wanted") {
+  const std::string model = write_tiny_model();
+  const auto run = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments{"tokenize", "-m", model, "--text", "hello", "--pair", "hello hello", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_troupe(arguments);
+  };
+  const json whole = json::parse(run({}).out);
+  CHECK(whole.at("segments").front() == 0);
+  CHECK(whole.at("segments").back() == 1);
+  CHECK(whole.at("texts").front().is_null());
+  CHECK(whole.at("texts").back() == 1);
+  const size_t tokens = whole.at("ids").size();
+  const json cut = json::parse(run({"--max-tokens", std::to_string(tokens - 1), "--truncate", "only_second"}).out);
+  CHECK(cut.at("ids").size() == tokens - 1);
+  const outcome impossible = run({"--max-tokens", "1"});
+  CHECK(impossible.exit_code == 3);
+  CHECK(impossible.err.find("special tokens") != std::string::npos);
+}
+
+TEST_CASE("a folder of which only the tokenizer is there, or of an unknown family, is tokenized") {
+  const auto folder = temporary_path();
+  std::filesystem::create_directory(folder);
+  std::ofstream(folder / "tokenizer.json") << json{
+    {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+    {"decoder", {{"type", "WordPiece"}, {"prefix", "##"}}},
+    {"model", {{"type", "WordPiece"}, {"unk_token", "[UNK]"}, {"vocab", {{"[UNK]", 0}, {"a", 1}, {"##b", 2}}}}}};
+  CHECK(run_troupe({"tokenize", "-m", folder.string(), "--text", "ab, a"}).out == "1,2,0,1\n");
+  std::ofstream(folder / "config.json") << json{{"model_type", "nobody knows"}};
+  CHECK(run_troupe({"tokenize", "-m", folder.string(), "--decode", "1,2,1"}).out == "ab a\n");
 }

@@ -29,7 +29,22 @@ void add_words(content_hash& hash, const vocabulary& words) {
   for (const auto& merge : words.merges) hash.add(merge);
   for (const auto& id : {words.bos, words.eos, words.unknown}) add_id(hash, id);
   hash.add(uint64_t(words.prefix));
-  hash.add(uint64_t(words.compose) + 2 * words.whole_words_first + 4 * words.splits_at_spaces + 8 * words.fuses_unknown);
+  const bool composes = words.rules.size() == 1 && words.rules.front().kind == text_rule_kind::nfc;
+  hash.add(uint64_t(composes) + 2 * words.whole_words_first + 4 * words.splits_at_spaces + 8 * words.fuses_unknown);
+  if (!composes && !words.rules.empty()) { // Files of vocabularies without other rules keep the hash that they have.
+    for (const auto& rule : words.rules) {
+      hash.add(uint64_t(rule.kind) * 64 + 32 * rule.is_expression + 16 * rule.left + 8 * rule.right + 4 * rule.drops_spaces +
+               2 * rule.adds_space + uint64_t(rule.marks_spaces));
+      hash.add(rule.pattern);
+      hash.add(rule.content);
+    }
+  }
+  if (words.split != word_split::none || words.kind == tokenizer_kind::word_piece) {
+    hash.add(uint64_t(words.split));
+    hash.add(words.continuing_prefix);
+    hash.add(uint64_t(words.word_characters_max));
+  }
+  if (words.cutter) add_words(hash, *words.cutter);
   hash.add(uint64_t(words.patterns.size()));
   for (const auto& pattern : words.patterns) {
     hash.add(pattern.expression);
