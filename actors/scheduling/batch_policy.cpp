@@ -24,10 +24,11 @@ void batch_policy::file(entry& e) {
     next.at = {int64_t(e.last_served) + (e.is_prefill() ? steps_for_prefill : 0) - e.priority * steps_per_priority,
                -int64_t(e.priority), e.arrival};
   }
-  if (is_running && e.in_step != part::planned) next.preemptible = e.own_rank();
-  if (is_running || e.in_step == part::planned) next.positions = e.size();
   const auto own_group = groups_.find(e.group);
-  next.awaited = e.awaits_token && (own_group == groups_.end() || own_group->second.owes);
+  const bool waits_for_members = e.awaits_token && own_group != groups_.end() && !own_group->second.owes;
+  if (is_running && e.in_step != part::planned) next.preemptible = waits_for_members ? first_to_go(e) : e.own_rank();
+  if (is_running || e.in_step == part::planned) next.positions = e.size();
+  next.awaited = e.awaits_token && !waits_for_members;
 
   const auto& now = e.index;
   if (now.in != next.in || now.at != next.at) {

@@ -76,7 +76,7 @@ struct planned_step {
 /// - Sources: a sequence with a source brings it along in the first step in which it runs, as a whole, and again when heads lack it.
 ///   It counts as rows of the step and as positions; a step has at least one source's room, however long the source is.
 /// - Groups: the members of a group owe their next tokens only when all of them have got their logits, because what follows one
-///   depends on all; meanwhile those that have them wait.
+///   depends on all; meanwhile those that have them wait. Anyone may preempt them then, because the others must find room.
 /// - Forks: a sequence that continues another one begins in the caches of that one, which are not released before.
 /// - A step that fails and blames no actor and no sequence counts against all its sequences. After two in a row a sequence is
 ///   doubtful and runs alone, every other step, so that the others go on; after failures_max in a row it is blamed itself
@@ -181,6 +181,7 @@ private:
   };
   struct forming_step; // A step that is being formed.
 
+  static rank first_to_go(const entry& e) { return {INT64_MAX, e.arrival}; }
   void file(entry& e); // Puts it where it belongs. Called after every change.
   void unfile(entry& e);
   entry* find(uint64_t id);

@@ -1,7 +1,5 @@
 // Hugging Face folders of models with an encoder against results of transformers: hf/ in the folder of references, see its README.
 #include "model/decoding/beam_search.hpp"
-#include "model/families/family.hpp"
-#include "model/formats/hf_folder.hpp"
 #include "model/formats/safetensors.hpp"
 #include "model/reference.hpp"
 #include "support/catch.hpp"
@@ -18,7 +16,7 @@ namespace {
 /// A model of the references, its golden tensors, and how far results may be off.
 struct golden_model {
   explicit golden_model(const std::filesystem::path& folder)
-      : parts(make_parts(make_model_file(describe_model(hf_folder(folder))), {.shards = 2})), tensors(folder / "golden.safetensors"),
+      : parts(make_parts(open_model(folder), {.shards = 2})), tensors(folder / "golden.safetensors"),
         facts(nlohmann::json::parse(std::ifstream(folder / "golden.json"))), allowed(facts.at("tolerance").at("atol")),
         hidden_allowed(facts.at("tolerance").at("hidden_states").at("atol")) {}
 
