@@ -47,6 +47,8 @@ const char* name_of(tokenizer_kind kind) {
     case tokenizer_kind::byte_pair: return "byte_pair";
     case tokenizer_kind::character_pair: return "character_pair";
     case tokenizer_kind::unigram: return "unigram";
+    case tokenizer_kind::word_piece: return "word_piece";
+    case tokenizer_kind::marian: return "marian";
   }
   return "?";
 }

@@ -3,6 +3,7 @@
 #include "model/kernels/attention.hpp"
 #include "model/kernels/half.hpp"
 #include "support/catch.hpp"
+#include <cmath>
 #include <limits>
 
 using namespace troupe;
@@ -234,4 +235,64 @@ TEST_CASE("the cache refuses gaps and wrong shapes, attention positions that are
   REQUIRE_THROWS_AS(attend(cache, right, 0, 1.0f, out, scratch), broken_invariant);
   REQUIRE_THROWS_AS(attend(cache, right, 2, 1.0f, out, scratch), broken_invariant);
   REQUIRE_THROWS_AS(attend(cache, wrong, 1, 1.0f, out, scratch), broken_invariant);
+}
+
+TEST_CASE("a fork of a cache shares what it holds until either writes to it", "[kernels]") {
+  for (const auto type : {cache_type::f32, cache_type::f16}) {
+    constexpr uint32_t head_dim = 8, length = 70;
+    kv_cache original(head_dim, type, true);
+    const auto row = [](float value) { return std::vector<float>(head_dim, value); };
+    for (uint32_t p = 0; p < length; ++p) original.write(p, row(float(p)), row(float(2 * p)));
+    auto copy = original.fork(67);
+    CHECK(copy.length() == 67);
+    CHECK(copy.keys(0) == original.keys(0));
+    CHECK(copy.keys(1) == original.keys(1));
+    copy.write(67, row(1000), row(1000));
+    CHECK(copy.keys(0) == original.keys(0));
+    CHECK(copy.keys(1) != original.keys(1));
+    CHECK(copy.is_intact());
+    CHECK(original.is_intact());
+    original.write(3, row(7), row(7));
+    CHECK(copy.keys(0) != original.keys(0));
+    CHECK(copy.is_intact());
+    CHECK(original.is_intact());
+  }
+}
+
+TEST_CASE("a bias is added to the scores by the distance of key and query", "[kernels]") {
+  constexpr uint32_t head_dim = 20, length = 131, heads = 3, rows = 5, first = 60;
+  random_bits random{3};
+  const auto noise = [&](size_t count) { return random.units(count); };
+  kv_cache cache(head_dim);
+  std::vector<float> keys, values;
+  for (uint32_t p = 0; p < length; ++p) {
+    const auto key = noise(head_dim), value = noise(head_dim);
+    cache.write(p, key, value);
+    keys.insert(keys.end(), key.begin(), key.end());
+    values.insert(values.end(), value.begin(), value.end());
+  }
+  const auto queries = noise(rows * heads * head_dim);
+  constexpr uint64_t stride = 2 * 200 + 64;
+  const auto biases = noise(heads * stride);
+  std::vector<float> out(rows * heads * head_dim), sums(rows * heads), scratch;
+  attend(cache, {queries.data(), rows, heads * head_dim, heads * head_dim}, {length}, 0.5f,
+         {out.data(), rows, heads * head_dim, heads * head_dim}, sums, scratch, {biases.data() + 200, stride, first});
+  double worst = 0;
+  for (uint32_t r = 0; r < rows; ++r)
+    for (uint32_t h = 0; h < heads; ++h) {
+      std::vector<double> weights(length);
+      double sum = 0;
+      for (uint32_t p = 0; p < length; ++p) {
+        double score = 0;
+        for (uint32_t d = 0; d < head_dim; ++d) score += double(queries[(r * heads + h) * head_dim + d]) * keys[p * head_dim + d];
+        weights[p] = std::exp(0.5 * score + biases[h * stride + 200 + p - (first + r)]);
+        sum += weights[p];
+      }
+      for (uint32_t d = 0; d < head_dim; ++d) {
+        double wanted = 0;
+        for (uint32_t p = 0; p < length; ++p) wanted += weights[p] / sum * values[p * head_dim + d];
+        worst = std::max(worst, std::abs(wanted - out[(r * heads + h) * head_dim + d]));
+      }
+    }
+  CHECK(worst < 2e-6);
 }
