@@ -9,6 +9,17 @@
 
 namespace troupe {
 
+namespace {
+
+std::shared_ptr<const tokenizer> make_marian(const vocabulary& words) {
+  if (!words.cutter) throw input_error("the vocabulary is inconsistent: nothing says how text is cut into its pieces");
+  vocabulary without_rules = *words.cutter;
+  without_rules.rules.clear();
+  return std::make_shared<marian_tokenizer>(words, make_tokenizer(without_rules));
+}
+
+} // namespace
+
 std::shared_ptr<const tokenizer> make_tokenizer(const vocabulary& words) {
   switch (words.kind) {
     case tokenizer_kind::sentencepiece:
@@ -22,7 +33,7 @@ std::shared_ptr<const tokenizer> make_tokenizer(const vocabulary& words) {
     case tokenizer_kind::word_piece:
       return std::make_shared<word_piece_tokenizer>(words);
     case tokenizer_kind::marian:
-      return std::make_shared<marian_tokenizer>(words);
+      return make_marian(words);
     case tokenizer_kind::none:
       break;
   }

@@ -1,7 +1,6 @@
 #include "model/tokenizer/marian.hpp"
 #include "model/error.hpp"
 #include "model/tokenizer/characters.hpp"
-#include "model/tokenizer/make_tokenizer.hpp"
 #include "model/tokenizer/rewritten_text.hpp"
 #include <algorithm>
 
@@ -32,15 +31,13 @@ const vocabulary& cutter_of(const vocabulary& words) {
 
 } // namespace
 
-marian_tokenizer::marian_tokenizer(const vocabulary& words) : words_(words), rules_(cutter_of(words)) {
+marian_tokenizer::marian_tokenizer(const vocabulary& words, std::shared_ptr<const tokenizer> cutter)
+    : words_(words), rules_(cutter_of(words)), cutter_(std::move(cutter)) {
   if (words_.kinds.size() != words_.pieces.size()) throw input_error("the vocabulary is inconsistent: pieces and kinds differ in number");
   if (!words_.unknown || *words_.unknown >= words_.pieces.size())
     throw input_error("the vocabulary is inconsistent: it has no unknown token");
   if ((words_.add_eos && (!words_.eos || *words_.eos >= words_.pieces.size())) || words_.add_bos)
     throw input_error("the vocabulary is inconsistent: it has no token for the end of a text");
-  vocabulary without_rules = *words_.cutter;
-  without_rules.rules.clear();
-  cutter_ = make_tokenizer(without_rules);
   for (uint32_t id = 0; id < words_.pieces.size(); ++id) {
     if (words_.kinds[id] == piece_kind::unused) continue;
     by_text_.emplace(words_.pieces[id], id);

@@ -11,8 +11,8 @@ namespace troupe {
 /// text wherever it stands. The same after each special token.
 class marian_tokenizer final : public tokenizer {
 public:
-  /// Throws input_error when a vocabulary is inconsistent.
-  explicit marian_tokenizer(const vocabulary& words);
+  /// cutter: made from words.cutter without its rules. Throws input_error when a vocabulary is inconsistent.
+  marian_tokenizer(const vocabulary& words, std::shared_ptr<const tokenizer> cutter);
   ~marian_tokenizer() override;
 
   std::string token_bytes(uint32_t id, bool special_text) const override;

@@ -51,7 +51,8 @@ void declare_options(CLI::App& app, tokenize_options& options) {
                                                      {"only_second", truncation::what::only_second}};
   auto* most = app.add_option("--max-tokens", options.limit.tokens_max, "Cut what is longer, special tokens included")
                  ->type_name("N")->check(CLI::PositiveNumber);
-  auto* cut = app.add_option("--truncate", options.limit.from, "Which text --max-tokens cuts: longest_first (default), only_first, only_second")
+  auto* cut = app.add_option("--truncate", options.limit.from,
+                             "Which text --max-tokens cuts: longest_first (default), only_first, only_second")
                 ->transform(CLI::CheckedTransformer(cuts))->type_name("WHICH")->needs(most)->needs(pair);
   auto* decode = app.add_option("--decode", options.decode, "Token ids to turn back into text, such as 1,403,407")
                    ->type_name("IDS");
@@ -72,7 +73,8 @@ void print_line(const json& object) { print(object.dump(-1, ' ', false, json::er
 /// Of each token the text that it is of, 0 or 1; null for one that was added.
 json texts_of(const encoding& found) {
   json texts = json::array();
-  for (const auto part : found.parts) texts.push_back(part == encoding::part::special ? json() : json(part == encoding::part::second ? 1 : 0));
+  for (const auto part : found.parts)
+    texts.push_back(part == encoding::part::special ? json() : json(part == encoding::part::second ? 1 : 0));
   return texts;
 }
 
@@ -92,7 +94,8 @@ void print_ids(const tokenizer& words, const tokenize_options& options, std::str
   if (is_plain)
     found.ids = words.encode(text, special);
   else
-    found = options.pair ? words.encode_pair(text, *options.pair, special, options.limit) : words.encode_traced(text, special, options.limit);
+    found = options.pair ? words.encode_pair(text, *options.pair, special, options.limit)
+                         : words.encode_traced(text, special, options.limit);
   if (!options.as_json) {
     std::string line;
     for (const uint32_t id : found.ids) line += (line.empty() ? "" : ",") + std::to_string(id);

@@ -1,5 +1,5 @@
-// Goal: the tokenizer.json of encoders and encoder-decoders (BERT, BART, T5) means what its writers' library makes of it, in small cases that
-// need no references.
+// Goal: the tokenizer.json of encoders and encoder-decoders (BERT, BART, T5) means what its writers' library makes of it, in small
+// cases that need no references.
 #include "model/error.hpp"
 #include "model/formats/open_vocabulary.hpp"
 #include "model/testing/tiny_model.hpp"
@@ -36,13 +36,19 @@ json added(const strings& texts) {
 
 json bert(const json& normalizer) {
   json vocab;
-  for (const char* piece : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "cafe", "caf\u00e9", "Caf\u00e9", "##s", ".", "a"}) vocab[piece] = vocab.size();
+  for (const char* piece : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "cafe", "caf\u00e9", "Caf\u00e9", "##s", ".", "a"})
+    vocab[piece] = vocab.size();
   return {{"added_tokens", added({"[PAD]", "[UNK]", "[CLS]", "[SEP]"})},
           {"normalizer", normalizer},
           {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
           {"post_processor", {{"type", "BertProcessing"}, {"sep", {"[SEP]", 3}}, {"cls", {"[CLS]", 2}}}},
           {"decoder", {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}}},
-          {"model", {{"type", "WordPiece"}, {"unk_token", "[UNK]"}, {"continuing_subword_prefix", "##"}, {"max_input_chars_per_word", 5}, {"vocab", vocab}}}};
+          {"model",
+           {{"type", "WordPiece"},
+            {"unk_token", "[UNK]"},
+            {"continuing_subword_prefix", "##"},
+            {"max_input_chars_per_word", 5},
+            {"vocab", vocab}}}};
 }
 
 /// Byte-level pieces of a few characters.
