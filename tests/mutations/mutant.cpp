@@ -1,7 +1,7 @@
 // Looks for a defect in the runtime that it is linked with, under a load: exit code 0 when one of the first seeds finds it, 1 when
 // none does; with a third argument the other way round.
 //
-//   mutant COUNT requests|training [sound]
+//   mutant COUNT requests|translations|training [sound]
 #include "actors/testing/trial.hpp"
 
 #include <cstdio>
@@ -11,9 +11,11 @@
 int main(int count, char** arguments) {
   using namespace troupe::testing;
   const auto seeds = count > 1 ? std::strtoull(arguments[1], nullptr, 10) : 1000;
-  const bool is_training = count > 2 && std::string_view(arguments[2]) == "training";
+  const std::string_view load = count > 2 ? arguments[2] : "requests";
   const bool is_sound = count > 3;
-  const auto setup = is_training ? make_tiny_training_setup() : make_tiny_setup();
+  const auto setup = load == "training"       ? make_tiny_training_setup()
+                     : load == "translations" ? make_tiny_setup(3, tiny_kind::encoder_decoder)
+                                              : make_tiny_setup();
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     const auto report = run_trial(setup, seed);
     if (report.problem.empty()) continue;

@@ -24,7 +24,7 @@ std::vector<float> logits_after(const language& model, const std::vector<uint32_
   return logits;
 }
 
-std::vector<hypothesis> search(const language& model, beam_options options, uint32_t tokens_max, token_rules rules = {}) {
+std::vector<hypothesis> found_by(const language& model, beam_options options, uint32_t tokens_max, token_rules rules = {}) {
   rules.end_tokens = {end_token};
   beam_search beams(options, rules, {start}, tokens_max);
   while (!beams.done()) {
@@ -43,25 +43,25 @@ using ids = std::vector<uint32_t>;
 } // namespace
 
 TEST_CASE("two beams find the likeliest sequence, one beam the greedy one") {
-  const auto two = search(tempting, {.beams = 2, .best = 2}, 8);
+  const auto two = found_by(tempting, {.beams = 2, .best = 2}, 8);
   REQUIRE(two.size() == 2);
   CHECK(two[0].tokens == ids{b, end_token});
   CHECK(two[0].score == Approx(std::log(0.4f) / 2));
   CHECK(two[1].tokens == ids{a, a, end_token});
-  CHECK(search(tempting, {.beams = 1, .best = 1}, 8)[0].tokens == ids{a, a, end_token});
+  CHECK(found_by(tempting, {.beams = 1, .best = 1}, 8)[0].tokens == ids{a, a, end_token});
 }
 
 TEST_CASE("a length penalty above 1 favours longer sequences, below 1 shorter ones") {
   const language either{{{start}, {{a, 0.5f}, {b, 0.5f}}}, {{start, a}, {{a, 0.9f}, {end_token, 0.1f}}},
                         {{start, b}, {{end_token, 0.95f}, {b, 0.05f}}}, {{start, a, a}, {{end_token, 1.0f}}}};
-  CHECK(search(either, {.beams = 2, .best = 1, .length_penalty = 0}, 8)[0].tokens == ids{b, end_token});
-  CHECK(search(either, {.beams = 2, .best = 1, .length_penalty = 2}, 8)[0].tokens == ids{a, a, end_token});
+  CHECK(found_by(either, {.beams = 2, .best = 1, .length_penalty = 0}, 8)[0].tokens == ids{b, end_token});
+  CHECK(found_by(either, {.beams = 2, .best = 1, .length_penalty = 2}, 8)[0].tokens == ids{a, a, end_token});
 }
 
 TEST_CASE("what has not ended when there is no more room counts as it is") {
   language endless;
   for (ids log{start}; log.size() < 6; log.push_back(a)) endless[log] = {{a, 1.0f}};
-  const auto found = search(endless, {.beams = 2, .best = 2}, 3);
+  const auto found = found_by(endless, {.beams = 2, .best = 2}, 3);
   REQUIRE(!found.empty());
   CHECK(found[0].tokens == ids{a, a, a});
 }
@@ -69,21 +69,21 @@ TEST_CASE("what has not ended when there is no more room counts as it is") {
 TEST_CASE("tokens are forced, forbidden and kept from repeating") {
   token_rules rules;
   rules.forced_first = a;
-  CHECK(search(tempting, {.beams = 2, .best = 1}, 8, rules)[0].tokens.front() == a);
+  CHECK(found_by(tempting, {.beams = 2, .best = 1}, 8, rules)[0].tokens.front() == a);
   rules = {};
   rules.forced_last = b;
-  CHECK(search(tempting, {.beams = 1, .best = 1}, 2, rules)[0].tokens == ids{a, b});
+  CHECK(found_by(tempting, {.beams = 1, .best = 1}, 2, rules)[0].tokens == ids{a, b});
   rules = {};
   rules.forbidden = {{a}};
-  CHECK(search(tempting, {.beams = 1, .best = 1}, 8, rules)[0].tokens == ids{b, end_token});
+  CHECK(found_by(tempting, {.beams = 1, .best = 1}, 8, rules)[0].tokens == ids{b, end_token});
   rules.forbidden = {{a, a}};
-  CHECK(search(tempting, {.beams = 1, .best = 1}, 8, rules)[0].tokens == ids{a, b, end_token});
+  CHECK(found_by(tempting, {.beams = 1, .best = 1}, 8, rules)[0].tokens == ids{a, b, end_token});
   rules = {};
   rules.tokens_min = 3;
-  CHECK(search(tempting, {.beams = 2, .best = 1}, 8, rules)[0].tokens.size() >= 4);
+  CHECK(found_by(tempting, {.beams = 2, .best = 1}, 8, rules)[0].tokens.size() >= 4);
   rules = {};
   rules.no_repeat_ngram = 1;
-  CHECK(search(tempting, {.beams = 1, .best = 1}, 8, rules)[0].tokens == ids{a, b, end_token});
+  CHECK(found_by(tempting, {.beams = 1, .best = 1}, 8, rules)[0].tokens == ids{a, b, end_token});
 }
 
 TEST_CASE("token rules apply to the scores they are given") {
