@@ -106,7 +106,7 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   auto& st = *state_;
   if (model->words.kind != tokenizer_kind::none) st.words = make_tokenizer(model->words);
   st.model = make_parts(
-    std::move(model), {.shards = options.shards, .cached = options.cached, .keep = kept_by(options.checks)},
+    std::move(model), {.shards = options.shards, .cached = options.cached, .as_q8_0 = options.as_q8_0, .keep = kept_by(options.checks)},
     [&](std::vector<std::function<void()>> jobs) { st.running.run_jobs(std::move(jobs)); }, progress);
   st.options = with_defaults(options, *st.model);
 

@@ -45,6 +45,8 @@ struct engine_options {
   uint64_t cache_positions_max = 0; // Budget of all key/value caches, in positions; 0: 16 sequences of full context, bounded
                                   // by a quarter of the machine's memory. Beyond it sequences are preempted.
   cache_type cached = cache_type::f32; // What key/value caches keep. f16 takes half the memory and changes logits a little.
+  bool as_q8_0 = false;           // Matrices of F32, F16 and BF16 become int8 (Q8_0) as they are loaded: a fourth or half of the
+                                  // memory, faster products, and results that change a little. The embedding stays.
   uint32_t sequences_max = 256;   // Requests that run at once. The others wait, which costs nothing but memory,
   uint64_t waiting_bytes_max = 256 << 20; // up to this, beyond which requests are refused with a reason.
   bool pin_threads = false;

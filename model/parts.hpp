@@ -208,7 +208,9 @@ struct partition {
   /// Sequences never grow beyond this, whatever length the model claims to be made for: a bound for the
   /// memory that rotary positions take.
   uint32_t positions_max = 1u << 20;
-  cache_type cached = cache_type::f32; // What key/value caches keep. The one choice here that changes results.
+  // What changes results: what key/value caches keep, and whether matrices of F32, F16 and BF16 become Q8_0.
+  cache_type cached = cache_type::f32;
+  bool as_q8_0 = false;
   /// Of all packed matrices, for the checks that find wrong bits (model/parts/weights.hpp).
   kept_sums keep = kept_sums::none;
 };

@@ -3,6 +3,7 @@
 #include "model/kernels/weight_memory.hpp"
 #include "model/parts.hpp"
 #include "model/parts/check_tensors.hpp"
+#include "model/parts/quantised_tensor.hpp"
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -63,12 +64,13 @@ relative_bias make_bias(const attention_spec& spec, const stored_tensor& table, 
 /// the order of use.
 class packing {
 public:
-  packing(kept_sums keep, const progress_callback& progress) : keep_(keep), progress_(progress) {}
+  packing(const partition& cut, const progress_callback& progress) : keep_(cut.keep), as_q8_0_(cut.as_q8_0), progress_(progress) {}
 
   void add(projection& into, const projection_tensors& source, range rows) {
     if (rows.count == 0) return;
     into.bias = slice_of(source.bias, rows);
-    const stored_tensor slice = into.source = source.weight.row_slice(rows.first, rows.count);
+    const stored_tensor weight = as_q8_0_ ? as_q8_0(source.weight) : source.weight;
+    const stored_tensor slice = into.source = weight.row_slice(rows.first, rows.count);
     bytes_total_ += slice.bytes();
     const uint64_t offset = weight_bytes_;
     weight_bytes_ += packed_matrix::packed_bytes(slice, keep_);
@@ -104,6 +106,7 @@ private:
   }
 
   kept_sums keep_;
+  bool as_q8_0_;
   const progress_callback& progress_;
   std::vector<std::function<void()>> jobs_;
   // Of the file's tensors, and of the packed ones; fixed before the first job runs.
@@ -247,7 +250,7 @@ std::shared_ptr<const model_parts> make_parts(std::shared_ptr<const model_file> 
   const auto parts = std::make_shared<model_parts>();
   parts->file = file;
   parts->spec = spec;
-  packing work{cut.keep, progress};
+  packing work{cut, progress};
   if (spec.encoder) {
     make_stack(work, parts->encoder.emplace(), *spec.encoder, *tensors.encoder, spec.width, cut);
     parts->encoder_norm = norm_of(spec.encoder->final_norm, tensors.encoder->final_norm);

@@ -205,3 +205,28 @@ TEST_CASE("beam search finds the recorded sequences and scores", "[conformance]"
       std::cout << name << ": " << searches << " beam searches agree, scores off by " << off << '\n';
     }
 }
+
+TEST_CASE("int8 weights change outputs by a little", "[conformance]") {
+  const auto folder = testing::references() / "hf";
+  if (!std::filesystem::exists(folder)) TROUPE_SKIP("no " + folder.string());
+  for (const std::string name : {"bert_seqcls", "marian", "t5"}) DYNAMIC_SECTION(name) {
+      const golden_model model(folder / name);
+      const auto parts = make_parts(open_model(folder / name), {.shards = 2, .as_q8_0 = true});
+      CHECK(parts->weight_bytes < model.parts->weight_bytes * 3 / 10);
+      reference_model exact(model.parts), rounded(parts);
+      const auto source = model.row("a", "input_ids", 0), target = model.row("a", "decoder_input_ids", 0);
+      if (parts->encoder) {
+        exact.encode(source);
+        rounded.encode(source);
+      }
+      const auto wanted = exact.forward(parts->encoder ? target : source), found = rounded.forward(parts->encoder ? target : source);
+      double off = 0, size = 0;
+      for (size_t i = 0; i < wanted.size(); ++i) {
+        off += std::pow(double(found[i]) - wanted[i], 2);
+        size += std::pow(double(wanted[i]), 2);
+      }
+      CHECK(off > 0);
+      CHECK(std::sqrt(off / size) < 0.05);
+      std::cout << name << " with int8 weights: relative error of the outputs " << std::sqrt(off / size) << '\n';
+    }
+}

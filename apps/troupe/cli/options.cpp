@@ -34,6 +34,9 @@ void declare_engine(CLI::App& app, run_options& options) {
   app.add_option("--cache-type", options.cached,
                  "What key/value caches keep: f32, or f16, which takes half the memory and changes logits a little")
     ->transform(CLI::CheckedTransformer(types))->type_name("f32|f16")->default_str("f32");
+  app.add_flag("--int8", options.as_q8_0,
+               "Make matrices int8 (Q8_0) as they are loaded, where they are float32, float16 or bfloat16: less memory, faster, and "
+               "results that change a little");
   app.add_option("--check", options.checks,
                  "Check for corrupt bits: in int8 products, in packed weights (continuously), in key/value caches; may be "
                  "repeated. Never changes the result")

@@ -18,6 +18,7 @@ struct run_options {
   uint32_t shards = 0;
   uint32_t chunk = 0;
   uint32_t parallel = 0;
+  bool as_q8_0 = false;
   cache_type cached = cache_type::f32;
   std::vector<std::string> checks; // products, weights, caches.
   bool quiet = false;

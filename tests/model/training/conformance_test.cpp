@@ -70,7 +70,7 @@ reference_model_of read_gpt(const std::filesystem::path& file, const json& confi
   model.tensors.positions = read.matrix("pos.weight", {0, role::position_embedding});
   for (uint32_t l = 0; l < config["layers"]; ++l) {
     layer_spec layer;
-    layer.attention = {heads, heads, width / heads, true, {}, {}, 1 / std::sqrt(float(width / heads))};
+    layer.attention = {heads, heads, width / heads, true, {}, {}, {}, 1 / std::sqrt(float(width / heads))};
     layer.feed_forward = {false, activation_kind::gelu_tanh, config["ff"]};
     layer.norm = *model.spec.final_norm;
     model.spec.layers.push_back(layer);
@@ -106,7 +106,7 @@ reference_model_of read_llama(const std::filesystem::path& file, const json& con
     rope.kind = rope_kind::half_split;
     rope.dimensions = head_dim;
     rope.base = config["theta"];
-    layer.attention = {config["heads"], config["kv"], head_dim, true, rope, {}, 1 / std::sqrt(float(head_dim))};
+    layer.attention = {config["heads"], config["kv"], head_dim, true, rope, {}, {}, 1 / std::sqrt(float(head_dim))};
     layer.feed_forward = {true, activation_kind::silu, config["ff"]};
     layer.norm = *model.spec.final_norm;
     model.spec.layers.push_back(layer);
