@@ -12,7 +12,8 @@ namespace troupe {
 /// temporary children: one that ends is not started again by its supervisor, because only its client knows which tokens have arrived.
 ///
 /// Retry     a request that comes twice while it waits, waits once, and is told so again. Else it gets two sequences; the client
-///           cancels the one it does not need. A request that a sequence has served before is started at once: its client has waited for it.
+///           cancels the one it does not need. A request that a sequence has served before is started at once: its client has waited
+///           for it.
 /// Restart   its sequences and its records end with it. Their clients, which keep all that a record holds, send their requests
 ///           again, and those that were admitted are not refused.
 /// Cancel    a record is dropped at once, and all records of a client when that ends.

@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <semaphore>
 #include <thread>
 #include <vector>
 
@@ -25,14 +24,17 @@ class stuck_finder {
 public:
   using actor_queues = work_queues<caf::resumable, actor_links>;
 
-  explicit stuck_finder(actor_queues& queues) : queues_(queues), thread_([this] { run(); }) {}
+  explicit stuck_finder(actor_queues& queues);
   ~stuck_finder();
+  stuck_finder(const stuck_finder&) = delete;
+  stuck_finder& operator=(const stuck_finder&) = delete;
 
 private:
   void run();
 
   actor_queues& queues_;
-  std::binary_semaphore is_over_{0};
+  std::atomic<bool> is_over_{false};
+  int interrupt_; // An eventfd, which ends the pause between two looks. Without one (-1) the end waits for the next look.
   std::thread thread_;
 };
 

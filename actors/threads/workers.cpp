@@ -17,7 +17,9 @@
 #include <caf/scheduler/coordinator.hpp>
 
 #include <algorithm>
+#include <poll.h>
 #include <string>
+#include <sys/eventfd.h>
 #include <system_error>
 #include <thread>
 #include <unistd.h>
@@ -61,22 +63,28 @@ void require_threads(uint32_t count) {
 
 // -- stuck_finder ------------------------------------------------------------
 
+stuck_finder::stuck_finder(actor_queues& queues)
+  : queues_(queues), interrupt_(eventfd(0, EFD_CLOEXEC)), thread_([this] { run(); }) {}
+
 stuck_finder::~stuck_finder() {
-  is_over_.release();
+  is_over_ = true;
   queues_.interrupt_wait();
+  (void) eventfd_write(interrupt_, 1);
   thread_.join();
+  if (interrupt_ >= 0)
+    close(interrupt_);
 }
 
 void stuck_finder::run() {
-  constexpr auto interval = std::chrono::milliseconds(100);
+  constexpr int interval_ms = 100;
   constexpr uint32_t looks_max = 5;
-  for (;;) {
+  while (!is_over_) {
     const int seen = queues_.wakings();
-    if (is_over_.try_acquire())
+    if (is_over_) // From here on an interrupt_wait() is seen.
       return;
     queues_.wait_for_waking(seen);
-    if (is_over_.try_acquire_for(interval))
-      return;
+    pollfd end{interrupt_, POLLIN, 0};
+    poll(&end, 1, interval_ms);
     queues_.find_stuck(looks_max);
   }
 }
