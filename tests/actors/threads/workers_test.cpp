@@ -360,13 +360,13 @@ TEST_CASE("a thread that does not come back from a job is stuck after so many lo
   REQUIRE(queues.wait(0, 1s) == &first);
   queues.add(&second);
   REQUIRE(queues.wait(1, 1s) == &second);
-  CHECK(queues.find_stuck(3) == 0); // From this look on they are seen in these jobs.
+  CHECK(queues.find_stuck(3) == 0);
   CHECK(queues.find_stuck(3) == 0);
   CHECK(queues.take(1) == nullptr); // Thread 1 comes back, and gets another job.
   queues.add(&second);
   REQUIRE(queues.wait(1, 1s) == &second);
-  CHECK(queues.find_stuck(3) == 0);
-  CHECK(queues.find_stuck(3) == 1); // Only thread 0.
+  CHECK(queues.find_stuck(3) == 1); // Only thread 0: thread 1 is in another job than at the look before.
+  CHECK(queues.find_stuck(3) == 1);
   CHECK(queues.threads_in_use() == 3);
   CHECK(queues.find_stuck(3) == 1);
   CHECK(queues.find_stuck(3) == 2);
