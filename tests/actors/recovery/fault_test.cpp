@@ -333,8 +333,9 @@ TEST_CASE("a request whose sequences get no memory is sent again after pauses, a
       if (here.facts.name != "GenerateAccepted" || content.get_as<v1::GenerateAccepted>(0).request_id() != 1) return fate::pass;
       const auto sequence = content.get_as<caf::strong_actor_ptr>(1);
       if (ended.size() < failures && ended.insert(sequence->id()).second)
-        sequence->enqueue(nullptr, caf::make_message_id(caf::message_priority::high),
-                          caf::make_message(caf::exit_msg{sequence->address(), make_error(failure::out_of_memory, "out of memory")}), nullptr);
+        sequence->enqueue(
+          nullptr, caf::make_message_id(caf::message_priority::high),
+          caf::make_message(caf::exit_msg{sequence->address(), make_error(failure::out_of_memory, "out of memory")}), nullptr);
       return fate::pass;
     };
     simulated_troupe troupe(seed, small_troupe(), {traffic});
