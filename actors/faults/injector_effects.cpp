@@ -43,7 +43,7 @@ bool injector_core::inject(const passing_message& message, member& to, caf::mail
       continue;
     }
     if (auto* target = choose_target(trigger.fault(), &to)) inject_into_actor(trigger, &message, *target, &element);
-    if (is_held_by_hang(nullptr, to, element)) return true;
+    if (!element || is_held_by_hang(nullptr, to, element)) return true;
   }
   return false;
 }
@@ -120,9 +120,13 @@ void injector_core::inject_into_actor(trigger_state& trigger, const passing_mess
   note_injection(trigger, message, target);
   switch (effect.kind_case()) {
   case v1::Effect::kThrow:
-    if (message && message->to == target.path && make_it_throw(*element, target.path)) return;
+    // A message that an actor drops unread, because it is of a step that was given up, throws nothing: the end that follows it does.
+    if (message && message->to == target.path && make_it_throw(*element, target.path)) {
+      deliver(target, std::move(*element));
+      return send_end(target, make_error(failure::exception, "thrown by a fault plan"), false);
+    }
     return send_end(target, make_error(failure::exception, "thrown by a fault plan"), true);
-  case v1::Effect::kAllocationFailure: return send_end(target, make_error(failure::exception, "out of memory"), true);
+  case v1::Effect::kAllocationFailure: return send_end(target, make_error(failure::out_of_memory, "out of memory"), true);
   case v1::Effect::kExit: return send_end(target, caf::exit_reason::user_shutdown, false);
   case v1::Effect::kKill: return send_end(target, caf::exit_reason::kill, true);
   case v1::Effect::kHang:

@@ -3,6 +3,7 @@
 #include "actors/interfaces/paths.hpp"
 #include "actors/requests/decoding_messages.hpp"
 #include "actors/supervision/failure.hpp"
+#include "actors/supervision/restart_window.hpp"
 #include "model/error.hpp"
 #include "model/utf8.hpp"
 
@@ -124,6 +125,7 @@ void request_tracker::set_sequence(uint64_t id, request_state& state, caf::stron
   if (state.liveness.owes()) --owed_;
   state.liveness = {};
   if (state.sequence) served_.erase(state.sequence->id());
+  unheard_.erase({state.ask_at, id});
   state.sequence = std::move(sequence);
   if (state.sequence) served_[state.sequence->id()] = id;
 }
@@ -152,18 +154,58 @@ void request_tracker::send_waiting() {
       continue;
     }
     state.request.set_attempt(state.request.attempt() + 1);
-    self_->send(sequences_, state.request, caf::strong_actor_ptr(self_.ptr()->ctrl()));
+    send(id, state);
+    state.ask_after = ask_after_first;
     state.sent = true;
     unsent_.erase(id);
   }
 }
 
+void request_tracker::send(uint64_t id, request_state& state) {
+  self_->send(sequences_, state.request, caf::strong_actor_ptr(self_.ptr()->ctrl()));
+  state.ask_at = self_->clock().now() + state.ask_after;
+  unheard_.insert({state.ask_at, id});
+}
+
+/// Sends those once more of which nothing has been heard. The same attempt: nobody knows what has become of it.
+void request_tracker::ask_again() {
+  const auto now = self_->clock().now();
+  while (sequences_ && !unheard_.empty() && unheard_.begin()->first <= now) {
+    const auto due = *unheard_.begin();
+    auto& state = requests_.at(due.second);
+    state.ask_after = std::min(2 * state.ask_after, ask_after_max);
+    send(due.second, state);
+    unheard_.erase(due);
+  }
+}
+
 /// The request goes on from the tokens received so far, in another sequence.
-void request_tracker::lose(uint64_t id, request_state& lost) {
+void request_tracker::lose(uint64_t id, request_state& lost, caf::timespan pause) {
   set_sequence(id, lost, nullptr);
   lost.sent = false;
-  unsent_.insert(id);
   ++resubmitted_;
+  if (pause == caf::timespan(0)) {
+    unsent_.insert(id);
+  } else {
+    lost.pause_end = self_->clock().now() + pause;
+    paused_.insert({lost.pause_end, id});
+  }
+}
+
+/// The request's sequence ended because it got no memory. Sent again without a pause, it would meet the same lack of it.
+void request_tracker::out_of_memory(uint64_t id, request_state& lost) {
+  if (++lost.memory_failures < memory_failures_max)
+    return lose(id, lost, restart_backoff(lost.memory_failures + 1, pause_first, pause_max));
+  finish(id, finish_reason::error,
+         "out of memory: this request got none " + std::to_string(memory_failures_max) + " times in a row", {});
+}
+
+void request_tracker::end_pauses() {
+  const auto now = self_->clock().now();
+  while (!paused_.empty() && paused_.begin()->first <= now) {
+    unsent_.insert(paused_.begin()->second);
+    paused_.erase(paused_.begin());
+  }
 }
 
 request_tracker::request_state* request_tracker::accept(uint64_t request_id) {
@@ -185,6 +227,7 @@ void request_tracker::finish(uint64_t request_id, finish_reason reason, std::str
   const auto it = requests_.find(request_id);
   set_sequence(request_id, it->second, nullptr);
   unsent_.erase(request_id);
+  paused_.erase({it->second.pause_end, request_id});
   requests_.erase(it);
 }
 
@@ -223,6 +266,7 @@ void request_tracker::on_queued(const v1::GenerateQueued& queued) {
   // What waits there has finished or is served, or it waits with another supervisor by now.
   if (!state) return cancel_at(self_->current_sender(), queued.request_id());
   state->request.set_was_admitted(true);
+  unheard_.erase({state->ask_at, queued.request_id()});
   reset(others_quiet_);
 }
 
@@ -249,6 +293,7 @@ void request_tracker::on_token(v1::TokenEvent& token) {
   const uint32_t received = uint32_t(state->request.generated_tokens_size());
   if (token.index() != received) return; // A repetition; or one before it was lost, which the end will show.
   state->request.add_generated_tokens(token.token());
+  state->memory_failures = 0;
   generation_event event;
   event.request = token.request_id();
   event.index = token.index();
@@ -294,8 +339,11 @@ void request_tracker::on_down(const caf::down_msg& down) {
     if (root_) self_->send(root_, v1::FindDirectory{});
   }
   if (sequences_ && down.source == sequences_->address()) sequences_ = nullptr;
-  if (const auto served = served_.find(down.source.id()); served != served_.end())
-    lose(served->second, requests_.at(served->second));
+  if (const auto served = served_.find(down.source.id()); served != served_.end()) {
+    const uint64_t id = served->second;
+    if (is_failure(down.reason, failure::out_of_memory)) out_of_memory(id, requests_.at(id));
+    else lose(id, requests_.at(id));
+  }
   send_waiting();
 }
 
@@ -304,7 +352,8 @@ void request_tracker::on_down(const caf::down_msg& down) {
 void request_tracker::keep_ticking() {
   if (ticking_ || requests_.empty()) return;
   ticking_ = true;
-  self_->delayed_send(self_, owed_ > 0 ? liveness_tick_interval : liveness_silence, v1::ClientTick{});
+  const bool is_soon = owed_ > 0 || !paused_.empty();
+  self_->delayed_send(self_, is_soon ? liveness_tick_interval : liveness_silence, v1::ClientTick{});
 }
 
 void request_tracker::reset(silence& quiet) { quiet = {self_->clock().now()}; }
@@ -332,12 +381,12 @@ void request_tracker::on_liveness_reply(const v1::LivenessReply& reply) {
 
 void request_tracker::on_tick() {
   ticking_ = false;
-  const bool counts = ran_.tick_counts(self_.ptr(), liveness_tick_interval);
+  const auto ran = ran_.look(self_.ptr(), liveness_tick_interval);
   bool any_overdue = requests_.size() > served_.size() && overdue(others_quiet_);
   std::vector<uint64_t> lost;
   for (const auto& [sequence, id] : served_) {
     auto& state = requests_.at(id);
-    if (counts && state.liveness.tick()) {
+    if (state.liveness.tick(ran)) {
       v1::AbandonActor order;
       order.set_path(paths::sequence(state.sequence->id()));
       order.set_actor_id(state.sequence->id());
@@ -354,6 +403,8 @@ void request_tracker::on_tick() {
     self_->send(root_, v1::CheckLiveness{});
     self_->send(root_, v1::FindDirectory{}); // The directory known here may be one that hung and was replaced.
   }
+  end_pauses();
+  ask_again();
   send_waiting();
   keep_ticking();
 }

@@ -16,6 +16,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace troupe {
@@ -38,6 +39,12 @@ v1::GenerateRequest to_message(generate_request request, const model_parts& mode
 /// root, which passes it down to all other supervisors (actors/supervision/liveness.hpp); then again after twice that time, and
 /// so on up to patience_max. All requests that have no sequence count as one in this. A sequence that does not reply counts as lost,
 /// like one that ended, and is reported to its supervisor. For this the tracker sends itself a ClientTick while requests are under way.
+///
+/// What was sent may get lost, or the first answer to it. Until it is heard that a request waits, runs or is refused, it is sent once
+/// more after ask_after_first, then after twice that time, up to ask_after_max.
+///
+/// When a request's sequence ends because it got no memory, the request is sent again after a pause, which becomes twice as long each
+/// time. When that happens memory_failures_max times in a row without a token in between, the request ends with an error.
 ///
 /// Cost: O(log n) for each message, with n requests; a tick, as many times that as there are requests with a sequence.
 ///
@@ -65,16 +72,28 @@ private:
     v1::GenerateRequest request; // generated_tokens: what has been received.
     caf::strong_actor_ptr sequence;
     bool sent = false, cancelled = false;
+    uint32_t memory_failures = 0; // Sequences in a row that ended because they got no memory, and no token in between.
+    caf::actor_clock::time_point pause_end{}; // In paused_: when it is sent again.
+    // When it is sent once more, if nothing has been heard of it by then; and how much later the time after that.
+    caf::actor_clock::time_point ask_at{};
+    caf::timespan ask_after = ask_after_first;
     silence quiet;
     liveness_check liveness; // Of `sequence`.
   };
   static constexpr caf::timespan patience_max = std::chrono::seconds(10);
+  static constexpr caf::timespan ask_after_first = std::chrono::seconds(2), ask_after_max = std::chrono::seconds(60);
+  static constexpr uint32_t memory_failures_max = 8;
+  static constexpr caf::timespan pause_first = std::chrono::milliseconds(100), pause_max = std::chrono::seconds(4);
 
   void set_sequence(uint64_t id, request_state& state, caf::strong_actor_ptr sequence); // Null: it has none any more.
   void cancel_at(const caf::strong_actor_ptr& whom, uint64_t request);
   template <class Answer> request_state* awaiting(const Answer& answer);
   void send_waiting();
-  void lose(uint64_t id, request_state& lost);
+  void send(uint64_t id, request_state& state);
+  void ask_again();
+  void lose(uint64_t id, request_state& lost, caf::timespan pause = caf::timespan(0));
+  void out_of_memory(uint64_t id, request_state& lost);
+  void end_pauses();
   request_state* accept(uint64_t request_id); // Null: the message is not from the sequence that serves the request now.
   void finish(uint64_t request_id, finish_reason reason, std::string error, std::string text,
               std::vector<hypothesis> hypotheses = {});
@@ -97,7 +116,9 @@ private:
   directory_actor directory_;
   sequences_actor sequences_;
   std::map<uint64_t, request_state> requests_;
-  std::set<uint64_t> unsent_;                // Of them, those that are to be sent.
+  std::set<uint64_t> unsent_;                // Of them, those that are to be sent,
+  std::set<std::pair<caf::actor_clock::time_point, uint64_t>> paused_; // and those that are to be sent later.
+  std::set<std::pair<caf::actor_clock::time_point, uint64_t>> unheard_; // Those that were sent, and when they are sent once more.
   std::map<caf::actor_id, uint64_t> served_; // Which request a sequence serves, by the id of its handle.
   silence others_quiet_;                     // Of all requests without a sequence.
   size_t owed_ = 0;                          // How many sequences owe a liveness reply.

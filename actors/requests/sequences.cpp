@@ -48,7 +48,7 @@ void start(sequences_pointer self, const caf::message& args) {
   const auto& client = args.get_as<caf::strong_actor_ptr>(1);
   const auto started = self->state.core->start_child(args);
   if (started) send_accepted(self, request, started, client);
-  else refuse(self, request.request_id(), client, "this request could not be started");
+  else refuse(self, request.request_id(), client, "this request could not be started: " + self->state.core->start_error());
 }
 
 bool has_room(const sequences_state& st) { return !st.core->stopping() && st.core->alive() < st.sequences_max; }
@@ -62,31 +62,42 @@ void start_waiting(sequences_pointer self) {
 /// What a record takes, beside the tokens of its prompt.
 constexpr uint64_t record_bytes = 512;
 
-void enqueue(sequences_pointer self, request_key key, const v1::GenerateRequest& request, const caf::strong_actor_ptr& client) {
-  auto& st = self->state;
-  const uint64_t bytes = record_bytes + request.SpaceUsedLong();
-  if (!request.was_admitted() && st.waiting.bytes() + bytes > st.waiting_bytes_max)
-    return refuse(self, request.request_id(), client,
-                  "too many requests: " + std::to_string(st.waiting.size()) + " are waiting, for which " +
-                    std::to_string(st.waiting_bytes_max) + " bytes are kept; try again when some have finished");
-  if (st.clients.insert(client->id()).second) self->monitor(caf::actor_cast<caf::actor>(client));
-  st.waiting.add(key, request.priority(), bytes, caf::make_message(request, client));
+void tell_queued(sequences_pointer self, const v1::GenerateRequest& request, const caf::strong_actor_ptr& client) {
   v1::GenerateQueued queued;
   queued.set_request_id(request.request_id());
   queued.set_attempt(request.attempt());
   tell(self, client, std::move(queued));
 }
 
-void on_request(sequences_pointer self, const v1::GenerateRequest& request, const caf::strong_actor_ptr& client) {
+void enqueue(sequences_pointer self, request_key key, caf::message args) {
   auto& st = self->state;
+  const auto& request = args.get_as<v1::GenerateRequest>(0);
+  const auto& client = args.get_as<caf::strong_actor_ptr>(1);
+  const uint64_t bytes = record_bytes + request.SpaceUsedLong();
+  if (!request.was_admitted() && st.waiting.bytes() + bytes > st.waiting_bytes_max)
+    return refuse(self, request.request_id(), client,
+                  "too many requests: " + std::to_string(st.waiting.size()) + " are waiting, for which " +
+                    std::to_string(st.waiting_bytes_max) + " bytes are kept; try again when some have finished");
+  if (st.clients.insert(client->id()).second) self->monitor(caf::actor_cast<caf::actor>(client));
+  st.waiting.add(key, request.priority(), bytes, args);
+  tell_queued(self, request, client);
+}
+
+/// `args`: the request and its client's handle, as they came. A copy of a large request may get no memory; only the one that is made for
+/// its sequence is left, where that ends this request alone.
+void on_request(sequences_pointer self, caf::message args) {
+  auto& st = self->state;
+  const auto& request = args.get_as<v1::GenerateRequest>(0);
+  const auto& client = args.get_as<caf::strong_actor_ptr>(1);
   // No answer: the client is told of the end of this supervisor and of its successor, and asks that one. A refusal
   // would be final.
   if (st.core->stopping() || !client) return;
   const request_key key{client->id(), request.request_id()};
   if (request.was_started()) st.waiting.remove(key); // A repetition that came late: this one has waited.
   // A request that is sent again may arrive before the end of its earlier sequence is known here.
-  if (request.was_started() || (st.waiting.empty() && has_room(st))) start(self, caf::make_message(request, client));
-  else if (!st.waiting.contains(key)) enqueue(self, key, request, client);
+  if (request.was_started() || (st.waiting.empty() && has_room(st))) start(self, args);
+  else if (st.waiting.contains(key)) tell_queued(self, request, client); // It asks again because the first answer was lost.
+  else enqueue(self, key, std::move(args));
 }
 
 /// If it does not wait (any more, or not yet), its client cancels it when it learns what became of it.
@@ -128,7 +139,9 @@ sequences_actor::behavior_type sequences(sequences_pointer self, std::string pat
             start_waiting(self);
           },
           [self](const v1::LivenessReply& reply) { self->state.core->on_liveness_reply(reply); },
-          [self](const v1::GenerateRequest& request, const caf::strong_actor_ptr& client) { on_request(self, request, client); },
+          [self](const v1::GenerateRequest&, const caf::strong_actor_ptr&) {
+            on_request(self, self->current_mailbox_element()->move_content_to_message());
+          },
           [self](const v1::CancelRequest& order) { on_cancel(self, order); }};
 }
 

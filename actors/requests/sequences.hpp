@@ -11,8 +11,9 @@ namespace troupe {
 /// else; each sequence that ends makes room for the next. Beyond waiting_bytes_max requests are refused with a reason. Sequences are
 /// temporary children: one that ends is not started again by its supervisor, because only its client knows which tokens have arrived.
 ///
-/// Retry     a request that comes twice while it waits, waits once. Else it gets two sequences; the client cancels the one it does
-///           not need. A request that a sequence has served before is started at once: its client has waited for it.
+/// Retry     a request that comes twice while it waits, waits once, and is told so again. Else it gets two sequences; the client
+///           cancels the one it does not need. A request that a sequence has served before is started at once: its client has waited
+///           for it.
 /// Restart   its sequences and its records end with it. Their clients, which keep all that a record holds, send their requests
 ///           again, and those that were admitted are not refused.
 /// Cancel    a record is dropped at once, and all records of a client when that ends.

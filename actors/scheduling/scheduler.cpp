@@ -1,5 +1,6 @@
 #include "actors/scheduling/scheduler.hpp"
 
+#include "actors/interfaces/paths.hpp"
 #include "actors/supervision/directory.hpp"
 #include "actors/supervision/failure.hpp"
 #include "actors/supervision/liveness.hpp"
@@ -7,6 +8,7 @@
 #include "model/error.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace troupe {
@@ -261,6 +263,19 @@ void on_tick(scheduler_pointer self) {
   pump(self);
 }
 
+/// Makes what is kept of a sequence grow. If there is no memory for it, the sequence ends, and its client sends the request again after
+/// a while; no other one is concerned.
+template <class Change> void grow(scheduler_pointer self, uint64_t id, Change change) {
+  try {
+    change(self->state.policy);
+  } catch (const std::bad_alloc&) {
+    self->state.policy.leave(id);
+    if (const auto sequence = forget(self->state, id))
+      self->send_exit(sequence, make_error(failure::out_of_memory, "out of memory in " + std::string(paths::scheduler)));
+  }
+  pump(self);
+}
+
 void on_join(scheduler_pointer self, const v1::JoinBatch& join) {
   auto& st = self->state;
   TROUPE_ASSERT(join.tokens_size() > 0);
@@ -270,17 +285,18 @@ void on_join(scheduler_pointer self, const v1::JoinBatch& join) {
   auto& of_actor = st.by_handle[sequence->id()];
   if (of_actor.empty()) self->monitor(sequence);
   of_actor.insert(join.sequence_id());
-  st.policy.join({.id = join.sequence_id(),
-                  .tokens = {join.tokens().begin(), join.tokens().end()},
-                  .segments = {join.segments().begin(), join.segments().end()},
-                  .source = {join.source_tokens().begin(), join.source_tokens().end()},
-                  .cached = join.cached_positions(),
-                  .logits_from = join.logits_from(),
-                  .wants_hidden_states = join.want_hidden_states(),
-                  .priority = join.priority(),
-                  .group = join.group(),
-                  .forked_from = join.forked_from()});
-  pump(self);
+  grow(self, join.sequence_id(), [&](batch_policy& policy) {
+    policy.join({.id = join.sequence_id(),
+                 .tokens = {join.tokens().begin(), join.tokens().end()},
+                 .segments = {join.segments().begin(), join.segments().end()},
+                 .source = {join.source_tokens().begin(), join.source_tokens().end()},
+                 .cached = join.cached_positions(),
+                 .logits_from = join.logits_from(),
+                 .wants_hidden_states = join.want_hidden_states(),
+                 .priority = join.priority(),
+                 .group = join.group(),
+                 .forked_from = join.forked_from()});
+  });
 }
 
 void on_leave(scheduler_pointer self, uint64_t sequence) {
@@ -317,8 +333,7 @@ scheduler_actor::behavior_type scheduler(scheduler_pointer self, scheduler_confi
   return {
     [self](const v1::JoinBatch& join) { on_join(self, join); },
     [self](const v1::AppendToken& next) {
-      self->state.policy.append(next.sequence_id(), next.position(), next.token());
-      pump(self);
+      grow(self, next.sequence_id(), [&](batch_policy& policy) { policy.append(next.sequence_id(), next.position(), next.token()); });
     },
     [self](const v1::LeaveBatch& leave) { on_leave(self, leave.sequence_id()); },
     [self](const v1::LogitsResult& result) { on_logits_result(self, result); },

@@ -23,7 +23,7 @@ caf::error error_of_exception(caf::scheduled_actor*, std::exception_ptr& thrown)
   try {
     std::rethrow_exception(thrown);
   } catch (const std::bad_alloc&) {
-    return make_error(failure::exception, "out of memory");
+    return make_error(failure::out_of_memory, "out of memory");
   } catch (const std::exception& e) {
     return make_error(failure::exception, e.what());
   } catch (...) {

@@ -14,6 +14,7 @@ enum class failure : std::uint8_t {
   restarts_exceeded = 2, // A supervisor gave up on its children.
   abandoned = 3,         // It was reported as hanging, or given up when it did not end; it may still run.
   start_failed = 4,      // A child's start function threw or returned no actor.
+  out_of_memory = 5,     // As exception, by std::bad_alloc.
 };
 
 caf::error make_error(failure code, std::string text);
@@ -30,8 +31,8 @@ bool is_normal_end(const caf::error& reason);
 /// What a client says of its requests when the root has ended for `reason`: why, unless it was asked to end.
 std::string engine_has_stopped(const caf::error& reason);
 
-/// From now on an exception that leaves a handler of `self` ends it with failure::exception and what(). Every
-/// actor of the project calls it first, so that the decisions of supervisors can say why it ended.
+/// From now on an exception that leaves a handler of `self` ends it with failure::exception and what(), or with
+/// failure::out_of_memory. Every actor of the project calls it first, so that the decisions of supervisors can say why it ended.
 void report_exceptions(caf::scheduled_actor* self);
 
 /// Lets caf::actor_system::render print failures. Not needed by anything else.

@@ -22,12 +22,12 @@ namespace troupe {
 constexpr caf::timespan liveness_silence = std::chrono::milliseconds(500);
 /// An actor that waits for a reply sends itself a tick at most so often,
 constexpr caf::timespan liveness_tick_interval = std::chrono::milliseconds(100);
-/// and gives up at the nth tick. Ticks and not time are counted, because ticks wait in the same queues as the checks: no
-/// actor counts as late because the process was suspended (that was one tick), or because all threads compute (then the ticks
-/// are late too). A tick in which the threads did not have the processors does not count (running_time.hpp).
+/// and gives up after n whole ticks. Ticks wait in the same queues as the checks, and a late one counts as one: no actor counts
+/// as late because the process was suspended, or because all threads compute. Of a tick in which the threads did not have the
+/// processors all the time, only the part in which they had counts (running_time.hpp).
 constexpr uint32_t liveness_ticks_max = 5;
 
-/// The liveness check that was sent to one actor: whether it owes the reply, and since how many ticks. Pure.
+/// The liveness check that was sent to one actor: whether it owes the reply, and since when. Pure.
 class liveness_check {
 public:
   bool owes() const { return number_ != 0; }
@@ -38,16 +38,20 @@ public:
     if (is_it) number_ = 0;
     return is_it;
   }
-  /// A tick has passed. True: the reply is owed since liveness_ticks_max * patience ticks, the actor hangs.
-  bool tick(uint32_t patience = 1) { return owes() && ++ticks_ >= liveness_ticks_max * patience; }
-  void reset_ticks() { ticks_ = 0; }
+  /// A tick has passed, of which `ran` counts. True: the reply is owed since liveness_ticks_max * patience whole ticks, up to the
+  /// half of one that is lost on the way, and the actor hangs.
+  bool tick(caf::timespan ran, uint32_t patience = 1) {
+    if (owes()) owed_for_ += ran;
+    return owes() && owed_for_ >= liveness_ticks_max * patience * liveness_tick_interval - liveness_tick_interval / 2;
+  }
+  void reset_ticks() { owed_for_ = caf::timespan(0); }
 
   liveness_check() = default;
 
 private:
   explicit liveness_check(uint64_t number) : number_(number) {}
   uint64_t number_ = 0;
-  uint32_t ticks_ = 0;
+  caf::timespan owed_for_{0};
 };
 
 /// What every actor that answers liveness checks does with a CheckLiveness.

@@ -16,8 +16,6 @@ public:
   /// What passed since the look before, as far as it counts; of a longer time at most `longest`, because whoever looks was held up too.
   /// Nothing at the first look.
   caf::timespan look(caf::local_actor* self, caf::timespan longest);
-  /// Looks at a tick that comes every `interval`. Whether it counts: the threads had the processors for half of that time at least.
-  bool tick_counts(caf::local_actor* self, caf::timespan interval) { return look(self, interval) >= interval / 2; }
 
 private:
   starvation starvation_;

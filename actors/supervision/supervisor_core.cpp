@@ -167,6 +167,7 @@ void supervisor_core::ended(child& which, const caf::error& reason) {
 
 void supervisor_core::start_failed(child& which, const std::string& text) {
   // Siblings are left alone: what they know of this child has not changed.
+  start_error_ = text;
   const auto reason = make_error(failure::start_failed, "start failed: " + text);
   if (which.spec->restart == restart_kind::temporary) {
     set(which, phase::done);
@@ -283,7 +284,7 @@ void supervisor_core::abandon_silent() {
   const auto time = now();
   if (next_tick_ > time)
     return;
-  const bool counts = ran_.tick_counts(self_, liveness_tick_interval);
+  const auto ran = ran_.look(self_, liveness_tick_interval);
   std::vector<child*> late;
   bool any_owes = false;
   for (auto& c : children_) {
@@ -292,7 +293,7 @@ void supervisor_core::abandon_silent() {
     if (!c.handle || !c.liveness.owes())
       continue;
     any_owes = true;
-    if (counts && c.liveness.tick(patience_))
+    if (c.liveness.tick(ran, patience_))
       late.push_back(&c);
   }
   next_tick_ = any_owes ? time + liveness_tick_interval : restart_clock_point::max();

@@ -39,8 +39,8 @@ namespace troupe {
 ///   starts.
 /// - A temporary child that is stopped along with a group is not started again; a transient one is, even if
 ///   it was done.
-/// - A child that owes a liveness reply is replaced after liveness_ticks_max ticks, of which those do not count in which the
-///   threads did not have the processors (running_time); but when several are late at once, the
+/// - A child that owes a liveness reply is replaced after liveness_ticks_max ticks, in which only the time counts that the threads
+///   had the processors (running_time); but when several are late at once, the
 ///   machine is more likely the cause than they are: their ticks are counted from 0 again, once. Each time a child is replaced
 ///   for it, the children get twice as many ticks, up to 16 times, until all have answered: a child that cannot answer in time
 ///   must not be replaced for ever. Children are also asked while they are being stopped: the shutdown_max of a supervisor is
@@ -69,8 +69,9 @@ public:
   void start_all();
 
   /// simple_one_for_one only: starts one more child. Null when its start failed (retried later unless it is
-  /// temporary) or when the supervisor is stopping.
+  /// temporary; start_error() says why) or when the supervisor is stopping.
   caf::strong_actor_ptr start_child(caf::message args);
+  const std::string& start_error() const { return start_error_; } // Of the latest start that failed.
 
   /// False: not about a child.
   bool on_down(const caf::down_msg& down);
@@ -170,6 +171,7 @@ private:
   bool ending_ = false; // All children are to be stopped, then the supervisor ends with `why_`.
   bool quit_ = false;
   caf::error why_;
+  std::string start_error_;
 };
 
 /// Sends an exit message that overtakes what is already in the mailbox and cannot be trapped.

@@ -35,23 +35,29 @@ std::optional<thread_times> read_thread_times(const std::filesystem::path& folde
   const char* const name_end = std::strrchr(text, ')');
   if (name_end == nullptr || std::strlen(name_end) < 3) return std::nullopt;
   const char state = name_end[2]; // R: runs or is ready, T and t: stopped, D: waits for the disk, as for memory that was swapped out.
-  return thread_times{nanoseconds(ran), nanoseconds(waited), state == 'R' || state == 'T' || state == 't' || state == 'D'};
+  return thread_times{nanoseconds(ran), nanoseconds(waited), state == 'R' || state == 'T' || state == 't', state == 'D'};
 }
 
 nanoseconds starvation::add(nanoseconds passed, const std::vector<thread_times>& now) {
   nanoseconds most{0};
   if (now.size() != before_.size()) {
     counted_.assign(now.size(), nanoseconds(0));
+    at_disk_.assign(now.size(), nanoseconds(0));
   } else {
     for (size_t i = 0; i < now.size(); ++i) {
       nanoseconds starved = now[i].waited - before_[i].waited;
       const nanoseconds made_up = std::min(starved, counted_[i]);
       starved -= made_up;
       counted_[i] -= made_up;
-      if (now[i].ran == before_[i].ran && now[i].waited == before_[i].waited) {
-        if (now[i].is_held_up) counted_[i] += starved = passed;
-        else counted_[i] = nanoseconds(0); // It was stopped or waited for the disk, which is not counted when it is over.
+      const bool did_nothing = now[i].ran == before_[i].ran && now[i].waited == before_[i].waited;
+      if (!did_nothing || !now[i].waits_for_disk) {
+        at_disk_[i] = nanoseconds(0);
+      } else if (at_disk_[i] < disk_patience) {
+        at_disk_[i] += passed;
+        starved = passed;
       }
+      if (did_nothing && now[i].is_held_up) counted_[i] += starved = passed;
+      if (did_nothing && !now[i].is_held_up) counted_[i] = nanoseconds(0); // It was stopped, which is not counted when it is over.
       most = std::max(most, starved);
     }
   }

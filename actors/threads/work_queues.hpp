@@ -54,6 +54,11 @@ private:
 /// threads beyond the number of processors would only take time from each other. What waits for a thread that sleeps is taken by
 /// others.
 ///
+/// A thread whose job does not return is stuck, and may never come back. It does not count among those that may be awake, so another
+/// thread does its work; for that there are spare threads, which sleep until they are needed. So do the threads of Go's scheduler when
+/// one of them is held up in the kernel (Vyukov, Go Preemptive Scheduler Design Doc, 2013: sysmon). When the job returns after all,
+/// the thread counts again. Somebody who is none of these threads has to look for them: find_stuck().
+///
 /// To hand a job over takes no memory and no lock, so nothing can fail or be lost on the way (job_queue.hpp, which says what `Links`
 /// is).
 template <class Job, class Links>
@@ -61,9 +66,11 @@ class work_queues {
 public:
   using clock = std::chrono::steady_clock;
 
-  /// Of the threads at most awake_max are awake at once, after the first moments. At least 1 each.
-  explicit work_queues(std::size_t threads, std::size_t awake_max = SIZE_MAX)
-    : threads_(threads), affinity_(std::min(threads, awake_max)), awake_max_(awake_max) {}
+  /// Of the threads at most awake_max are awake at once, after the first moments. At least 1 each. The last `spare` of them, which are
+  /// not counted in `threads`, only work when others are stuck.
+  explicit work_queues(std::size_t threads, std::size_t awake_max = SIZE_MAX, std::size_t spare = 0)
+    : threads_(threads + spare), affinity_(std::min(threads, awake_max)), regular_(threads), in_use_(threads),
+      awake_max_(std::min(threads, awake_max)) {}
 
   /// From any thread.
   void add(Job* job) {
@@ -79,7 +86,9 @@ public:
   Job* take(std::size_t self) {
     constexpr uint32_t takes_per_search = 64;
     auto& own = threads_[self];
-    if (++own.takes % takes_per_search == 0)
+    const auto takes = own.takes.load(std::memory_order_relaxed) + 1;
+    own.takes.store(takes, std::memory_order_relaxed);
+    if (takes % takes_per_search == 0)
       if (auto* job = take_from_others(self, 1))
         return job;
     return own.jobs.take();
@@ -90,7 +99,7 @@ public:
     threads_[self].slot.store(searching);
     bool is_impatient = false;
     for (;;) {
-      auto* job = threads_awake() > awake_max_ ? nullptr : spin(self, spin_time, is_impatient);
+      auto* job = threads_awake() > awake_max_ || self >= in_use_ ? nullptr : spin(self, spin_time, is_impatient);
       if (job)
         return job;
       job = sleep(self);
@@ -99,11 +108,47 @@ public:
     }
   }
 
-  /// The calling thread ends: it counts as awake no longer, and will never be woken.
+  /// The calling thread ends: it counts as awake no longer, and will never be woken. All others are to end, too, also the spare ones.
   void leave(std::size_t self) {
+    in_use_ = threads_.size();
     sleeping_.fetch_add(1);
     wake_if_needed(self);
   }
+
+  /// Which threads are stuck: those that have been in one job for `looks_max` looks, as long as they do not come back from it. To be
+  /// called at regular intervals, by one thread that is none of these. Looks are counted and not time: a process that was suspended
+  /// comes back to one look. Returns how many there are.
+  std::size_t find_stuck(uint32_t looks_max) {
+    for (auto& one : threads_) {
+      const auto takes = one.takes.load(std::memory_order_relaxed);
+      const bool is_same = one.slot.load() == working && takes == one.takes_seen;
+      one.looks = is_same ? one.looks + 1 : 0;
+      one.takes_seen = takes;
+      const bool is_stuck = one.looks >= looks_max;
+      stuck_ += is_stuck - one.is_stuck;
+      awake_max_ += is_stuck - one.is_stuck;
+      one.is_stuck = is_stuck;
+    }
+    in_use_ = std::max(in_use_.load(), std::min(threads_.size(), regular_ + stuck_));
+    for (std::size_t i = 0; i < stuck_; ++i)
+      wake_if_needed(0);
+    return stuck_;
+  }
+
+  /// For whoever calls find_stuck(): sleeps as long as all threads do. `seen` is a result of wakings(): any waking after that, of a
+  /// thread or by interrupt_wait(), ends the wait.
+  int wakings() const { return wakings_; }
+  void wait_for_waking(int seen) const {
+    if (threads_awake() == 0)
+      wakings_.wait(seen);
+  }
+  void interrupt_wait() {
+    wakings_.fetch_add(1);
+    wakings_.notify_all();
+  }
+
+  /// The first so many threads work, or have worked.
+  std::size_t threads_in_use() const { return in_use_; }
 
   /// What is left, after all threads have ended.
   Job* take_any() {
@@ -120,14 +165,18 @@ private:
   struct alignas(64) thread_state {
     std::atomic<uintptr_t> slot{working};
     std::atomic<int> permit{0}; // To wake up.
-    uint32_t takes = 0;         // Only the thread itself reads and writes it.
+    std::atomic<uint32_t> takes{0}; // Only the thread itself writes it.
+    // Of find_stuck(), at its last look.
+    uint32_t takes_seen = 0;
+    uint32_t looks = 0; // Since it is in the same job.
+    bool is_stuck = false;
     alignas(64) job_queue<Job, Links> jobs;
   };
 
   uint64_t waiting() const {
     uint64_t sum = 0;
-    for (const auto& one : threads_)
-      sum += one.jobs.size();
+    for (std::size_t i = 0, end = in_use_; i < end; ++i)
+      sum += threads_[i].jobs.size();
     return sum;
   }
 
@@ -135,8 +184,10 @@ private:
   uint64_t threads_awake() const { return threads_.size() - sleeping_.load(); }
 
   uint64_t threads_searching() const {
-    const auto is_searching = [](const thread_state& one) { return one.slot.load() == searching; };
-    return static_cast<uint64_t>(std::count_if(threads_.begin(), threads_.end(), is_searching));
+    uint64_t sum = 0;
+    for (std::size_t i = 0, end = in_use_; i < end; ++i)
+      sum += threads_[i].slot.load() == searching;
+    return sum;
   }
 
   /// To be called by a thread that has put a job into a queue, or that has stopped a thread from searching any further. While
@@ -149,8 +200,8 @@ private:
     const uint64_t jobs = waiting();
     if (jobs == 0 || threads_searching() >= jobs)
       return;
-    for (std::size_t i = 0; i < threads_.size(); ++i) {
-      auto& one = threads_[(first + i) % threads_.size()];
+    for (std::size_t i = 0, end = in_use_; i < end; ++i) {
+      auto& one = threads_[(first + i) % end];
       if (!wake(one))
         continue;
       one.permit.store(1);
@@ -165,6 +216,7 @@ private:
     if (!one.slot.compare_exchange_strong(expected, searching))
       return false;
     sleeping_.fetch_sub(1);
+    interrupt_wait();
     return true;
   }
 
@@ -192,8 +244,8 @@ private:
 
   /// From the queue of another thread that has at least `least` jobs.
   Job* take_from_others(std::size_t self, uint64_t least) {
-    for (std::size_t i = 1; i < threads_.size(); ++i) {
-      auto& jobs = threads_[(self + i) % threads_.size()].jobs;
+    for (std::size_t i = 1, end = in_use_; i < end; ++i) {
+      auto& jobs = threads_[(self + i) % end].jobs;
       auto* job = jobs.size() >= least ? jobs.take() : nullptr;
       if (job) {
         affinity_.move(job, self);
@@ -231,8 +283,10 @@ private:
       return from_slot(self, expected);
     }
     // A job that was queued before this line is seen here; a thread that queues one after it sees that this thread sleeps. If too many
-    // are awake without this one, it is they who see that job, the last at this line.
-    if (threads_awake() < awake_max_ && waiting() > 0 && wake(own))
+    // are awake without this one, it is they who see that job, the last at this line. A spare thread has another one take it.
+    if (self >= in_use_)
+      wake_if_needed(self);
+    else if (threads_awake() < awake_max_ && waiting() > 0 && wake(own))
       return nullptr;
     own.permit.wait(0);
     own.permit.store(0);
@@ -241,8 +295,12 @@ private:
 
   std::vector<thread_state> threads_;
   job_affinity affinity_;
-  std::size_t awake_max_;
+  std::size_t regular_;   // How many threads are no spare ones.
+  std::size_t stuck_ = 0; // Of find_stuck().
+  alignas(64) std::atomic<std::size_t> in_use_; // The regular ones, and as many spare ones as were ever needed.
+  std::atomic<std::size_t> awake_max_;          // That are not stuck, and all that are.
   alignas(64) std::atomic<uint64_t> sleeping_{0}; // At least as many threads as sleep or have ended.
+  std::atomic<int> wakings_{0};                   // How often a thread was woken, or interrupt_wait() called.
 };
 
 } // namespace troupe

@@ -12,15 +12,37 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <thread>
 #include <vector>
 
 namespace troupe {
+
+/// A thread of its own that looks for worker threads that are stuck (work_queues.hpp), ten times a second. While all of them sleep it
+/// sleeps too.
+class stuck_finder {
+public:
+  using actor_queues = work_queues<caf::resumable, actor_links>;
+
+  explicit stuck_finder(actor_queues& queues);
+  ~stuck_finder();
+  stuck_finder(const stuck_finder&) = delete;
+  stuck_finder& operator=(const stuck_finder&) = delete;
+
+private:
+  void run();
+
+  actor_queues& queues_;
+  std::atomic<bool> is_over_{false};
+  int interrupt_; // An eventfd, which ends the pause between two looks. Without one (-1) the end waits for the next look.
+  std::thread thread_;
+};
 
 /// See workers.hpp. Stateless, as CAF requires: the state is in coordinator_data and worker_data.
 class worker_policy : public caf::policy::unprofiled {
 public:
   using clock = std::chrono::steady_clock;
-  using actor_queues = work_queues<caf::resumable, actor_links>;
+  using actor_queues = stuck_finder::actor_queues;
 
   struct coordinator_data {
     explicit coordinator_data(caf::scheduler::abstract_coordinator*) {}
@@ -29,6 +51,7 @@ public:
     std::unique_ptr<actor_queues> queues;
     std::chrono::nanoseconds spin{0};
     std::vector<int> cpus; // The threads are pinned to these, round-robin. Empty: they are not pinned.
+    std::optional<stuck_finder> finder;
   };
 
   /// Of one thread, on cache lines of its own.

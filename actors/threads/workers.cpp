@@ -17,7 +17,9 @@
 #include <caf/scheduler/coordinator.hpp>
 
 #include <algorithm>
+#include <poll.h>
 #include <string>
+#include <sys/eventfd.h>
 #include <system_error>
 #include <thread>
 #include <unistd.h>
@@ -59,6 +61,34 @@ void require_threads(uint32_t count) {
 
 } // namespace
 
+// -- stuck_finder ------------------------------------------------------------
+
+stuck_finder::stuck_finder(actor_queues& queues)
+  : queues_(queues), interrupt_(eventfd(0, EFD_CLOEXEC)), thread_([this] { run(); }) {}
+
+stuck_finder::~stuck_finder() {
+  is_over_ = true;
+  queues_.interrupt_wait();
+  (void) eventfd_write(interrupt_, 1);
+  thread_.join();
+  if (interrupt_ >= 0)
+    close(interrupt_);
+}
+
+void stuck_finder::run() {
+  constexpr int interval_ms = 100;
+  constexpr uint32_t looks_max = 5;
+  while (!is_over_) {
+    const int seen = queues_.wakings();
+    if (is_over_) // From here on an interrupt_wait() is seen.
+      return;
+    queues_.wait_for_waking(seen);
+    pollfd end{interrupt_, POLLIN, 0};
+    poll(&end, 1, interval_ms);
+    queues_.find_stuck(looks_max);
+  }
+}
+
 // -- worker_policy -----------------------------------------------------------
 
 caf::resumable* worker_policy::next_job(coordinator_data& shared, worker_data& own, std::size_t index) {
@@ -92,13 +122,14 @@ void configure_workers(caf::actor_system_config& config, workers_options options
   const auto processors = usable_processors().count;
   const auto threads = options.threads == 0 ? processors : options.threads;
   const auto awake_max = options.awake_max == 0 ? processors : options.awake_max;
-  constexpr uint32_t threads_of_caf = 4; // Its clock, its printer, and some to spare.
-  require_threads(threads + threads_of_caf);
-  config.set("scheduler.max-threads", std::size_t{threads});
+  constexpr uint32_t other_threads = 4; // CAF's clock, its printer, the one that looks for threads that are stuck, and one to spare.
+  require_threads(threads + spare_threads + other_threads);
+  config.set("scheduler.max-threads", std::size_t{threads} + spare_threads);
   config.module_factories.emplace_back([=](caf::actor_system& system) -> caf::actor_system::module* {
     auto* result = new coordinator(system);
-    result->data().queues = std::make_unique<worker_policy::actor_queues>(threads, awake_max);
+    result->data().queues = std::make_unique<worker_policy::actor_queues>(threads, awake_max, spare_threads);
     result->data().spin = options.spin;
+    result->data().finder.emplace(*result->data().queues);
     if (options.pin && threads <= cpus.size())
       result->data().cpus = cpus;
     return result;
@@ -108,7 +139,7 @@ void configure_workers(caf::actor_system_config& config, workers_options options
 std::vector<thread_times> worker_times(caf::actor_system& system) {
   std::vector<thread_times> all;
   auto* workers = dynamic_cast<coordinator*>(&system.scheduler());
-  for (std::size_t i = 0; workers && i < workers->num_workers(); ++i) {
+  for (std::size_t i = 0; workers && i < workers->data().queues->threads_in_use(); ++i) {
     const int thread = workers->worker_by_id(i)->data().thread.load(std::memory_order_relaxed);
     const auto times = read_thread_times("/proc/self/task/" + std::to_string(thread));
     if (times) all.push_back(*times);

@@ -30,14 +30,19 @@ struct workers_options {
   bool pin = false;
 };
 
+/// An actor's handler that never returns takes its thread along. C++ cannot end it, so there are so many more threads than asked for,
+/// which sleep until others have been in one handler for half a second. As long as one thread of all is left, actors run.
+constexpr uint32_t spare_threads = 8;
+
 /// Makes actor systems of `config` run on such threads. Call it before the system is created. Does nothing when the
 /// configuration already asks for the policy `testing`: simulations have no threads.
 /// Throws std::system_error when the operating system does not create so many threads now. Tried beforehand, because CAF ends the process
 /// when it cannot create its own.
 void configure_workers(caf::actor_system_config& config, workers_options options = {});
 
-/// Of all worker threads, in the same order each time. Empty for a system without these workers, and where the operating system does
-/// not say. Any thread may call it once all workers have begun; before that the threads that have are missing.
+/// Of all worker threads but the spare ones that were never needed, in the same order each time. Empty for a system without these
+/// workers, and where the operating system does not say. Any thread may call it once all workers have begun; before that the threads
+/// that have are missing.
 std::vector<thread_times> worker_times(caf::actor_system& system);
 
 /// Time spent inside actors, summed over all worker threads since the system was created. A job that is running counts when it

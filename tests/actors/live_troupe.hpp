@@ -24,8 +24,8 @@ struct live_config : caf::actor_system_config {
 
 class live_troupe {
 public:
-  explicit live_troupe(std::shared_ptr<const model_parts> model, child_hook hook = {})
-      : config_(2), system_(config_), running_before_(system_.registry().running()) {
+  explicit live_troupe(std::shared_ptr<const model_parts> model, child_hook hook = {}, uint32_t threads = 2)
+      : config_(threads), system_(config_), running_before_(system_.registry().running()) {
     troupe_config config{model, model->file->words.kind == tokenizer_kind::none ? nullptr
                                                                               : make_tokenizer(model->file->words),
                          {}};

@@ -1,6 +1,5 @@
 #pragma once
 // Three requests to a tiny model in a simulated troupe, and what must come out of them.
-#include "actors/requests/sequence.hpp"
 #include "actors/requests/decoding_messages.hpp"
 #include "actors/testing/simulated_troupe.hpp"
 #include "model/model_file.hpp"

@@ -7,13 +7,14 @@
 namespace {
 
 thread_local int64_t held = 0, peak = 0;
-thread_local uint64_t allocations = 0, large_allocations = 0, large_from = UINT64_MAX;
+thread_local uint64_t allocations = 0, large_allocations = 0, large_from = UINT64_MAX, failing = UINT64_MAX;
 
 } // namespace
 
 // All forms except those for over-aligned types: a sanitizer brings its own for forms that are left out here,
 // and reports an error when the two are mixed.
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  if (size == failing) return nullptr;
   void* block = std::malloc(size == 0 ? 1 : size);
   if (block == nullptr) return nullptr;
   held += int64_t(malloc_usable_size(block));
@@ -57,5 +58,8 @@ uint64_t allocation_count::allocations() const { return ::allocations - allocati
 uint64_t allocation_count::large_allocations() const { return ::large_allocations - large_before_; }
 
 uint64_t allocation_count::peak_bytes() const { return uint64_t(peak - held_before_); }
+
+failing_allocations::failing_allocations(uint64_t bytes) { failing = bytes; }
+failing_allocations::~failing_allocations() { failing = UINT64_MAX; }
 
 } // namespace troupe::testing

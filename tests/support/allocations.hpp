@@ -19,4 +19,11 @@ private:
   uint64_t allocations_before_, large_before_;
 };
 
+/// While such an object exists, operator new has no memory for blocks of exactly `bytes` in the thread that made it.
+class failing_allocations {
+public:
+  explicit failing_allocations(uint64_t bytes);
+  ~failing_allocations();
+};
+
 } // namespace troupe::testing

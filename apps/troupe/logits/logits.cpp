@@ -126,6 +126,7 @@ int run_actors(const logits_options& options, std::shared_ptr<const model_file> 
 int run_reference(const logits_options& options, std::shared_ptr<const model_file> model, results& into) {
   partition cut;
   cut.cached = options.run.cached;
+  cut.as_q8_0 = options.run.as_q8_0;
   if (options.run.shards > 0) cut.shards = options.run.shards;
   const auto parts = make_parts(std::move(model), cut);
   const size_t chunk = options.run.chunk > 0 ? options.run.chunk : 512;

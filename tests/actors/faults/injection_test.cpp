@@ -1,6 +1,7 @@
 // Goal: every effect a plan can have is injected, and all requests still finish with the reference's bytes. Method: the real
 // actors in simulation, with the injector that the released program uses. TROUPE_SEED=n runs one seed alone.
 #include "actors/faults/plan.hpp"
+#include "actors/interfaces/roles.hpp"
 #include "actors/simulated_requests.hpp"
 #include "model/error.hpp"
 #include "support/catch.hpp"
@@ -78,6 +79,27 @@ TEST_CASE("an actor that throws, exits, is killed or runs out of memory is repla
       check_survived(on_actor(path, effect, R"("nth_message": 7)"), gets_messages ? 1 : 0, 3);
       check_survived(on_actor(path, effect, R"("after_ms": 0)"), path == "/sequences/*" ? 0 : 1, 3);
     }
+}
+
+TEST_CASE("an actor throws although it drops the message that was to make it, unread", "[simulation][faults]") {
+  const std::string head = "/replica/0/layer/1/head/0";
+  for (const uint64_t seed : seeds(20)) {
+    INFO("TROUPE_SEED=" << seed);
+    simulated_troupe troupe(seed, small_troupe(), plan_of(on_actor(head, R"("throw": {})", R"("nth_message": 4)"), seed));
+    submit_all(troupe);
+    int steps = 0;
+    REQUIRE(troupe.run([&] {
+      // Of no step: dropped unread. Many of them, so that the fault hits one.
+      if (const auto to = troupe.find(head); to && ++steps > 100 && steps < 2000)
+        caf::anon_send(caf::actor_cast<attention_head_actor>(to), v1::AttendStep{});
+    }));
+    check_outcomes(troupe.outcomes);
+    const auto log = troupe.fault_log();
+    REQUIRE(log.injections_size() == 1);
+    CHECK(log.restarts() == 1);
+    CHECK(log.injections(0).has_recovered_ms());
+    CHECK(troupe.close() == 0);
+  }
 }
 
 TEST_CASE("an actor that hangs in a step is found and replaced", "[simulation][faults]") {

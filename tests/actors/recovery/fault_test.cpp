@@ -5,10 +5,13 @@
 #include "actors/inference/projection_shard.hpp"
 #include "actors/live_troupe.hpp"
 #include "actors/simulated_requests.hpp"
+#include "actors/supervision/failure.hpp"
 #include "actors/testing/interposer.hpp"
 #include "support/allocations.hpp"
 
+#include <atomic>
 #include <limits>
+#include <optional>
 #include <set>
 
 namespace troupe {
@@ -49,9 +52,9 @@ const std::string head_path = paths::head(paths::layer(0, 1), 1);
 const std::string shard_path = paths::shard(paths::layer(0, 0), 1);
 const std::string output_shard_path = paths::shard(paths::output(0), 0);
 
-child_start start_odd_head(std::shared_ptr<const model_parts> model, tamper<v1::AttendResult> alter) {
+child_start start_odd_head(std::shared_ptr<const model_parts> model, tamper<v1::AttendResult> alter, uint32_t head = 1) {
   return [=](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
-    const attention_head_config config{model->layers[1]->heads[1], 1, 1000};
+    const attention_head_config config{model->layers[1]->heads[head], 1, 1000};
     return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(odd_head, config, alter));
   };
 }
@@ -287,6 +290,101 @@ TEST_CASE("on real threads, too, a hanging head is replaced within its deadline"
   std::printf("%-20s %-9s longest pause %7.2f ms\n", "attention head", "hang", took.count());
   CHECK(took >= 350ms);
   CHECK(troupe.shut_down() == 0);
+}
+
+TEST_CASE("when as many handlers as threads never return, their actors are replaced, and the output is unchanged", "[faults]") {
+  const auto threads = GENERATE(1u, 2u);
+  std::atomic<uint32_t> answers{0};
+  std::atomic<bool> is_over{false};
+  const auto alter = [&](v1::AttendResult&) {
+    if (const uint32_t number = ++answers; number > 6 && number <= 6 + threads) is_over.wait(false);
+    return std::optional(caf::timespan(0));
+  };
+  const auto hook = [&](child_spec& spec) {
+    for (const uint32_t head : {0u, 1u})
+      if (spec.path == paths::head(paths::layer(0, 1), head)) spec.start = start_odd_head(tiny_parts(), alter, head);
+  };
+  live_troupe troupe(tiny_parts(), hook, threads);
+  std::map<uint64_t, outcome> outcomes;
+  for (auto& request : three_requests()) troupe.tracker().submit(std::move(request));
+  const auto start = std::chrono::steady_clock::now();
+  while (!troupe.tracker().pending().empty() && std::chrono::steady_clock::now() - start < 20s) // Without an end: for ever.
+    if (troupe.tracker().receive(100ms))
+      for (; !troupe.tracker().events().empty(); troupe.tracker().events().pop_front())
+        take(outcomes[troupe.tracker().events().front().request], troupe.tracker().events().front());
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+  std::printf("%u of %u threads lost: all done after %7.2f ms\n", threads, threads, took.count());
+  is_over = true; // Else the threads would be lost to the whole test program.
+  is_over.notify_all();
+  CHECK(answers > 6 + threads);
+  check_outcomes(outcomes);
+  CHECK(troupe.shut_down() == 0);
+}
+
+// -- out of memory -----------------------------------------------------------
+
+TEST_CASE("a request whose sequences get no memory is sent again after pauses, and ends with an error at last; no other does", "[faults]") {
+  const auto failures = GENERATE(3u, 1000u); // Some, or all.
+  for (const uint64_t seed : seeds(10)) {
+    INFO("TROUPE_SEED=" << seed << ", " << failures << " failures");
+    std::set<caf::actor_id> ended;
+    const auto traffic = [&](message_record& here) {
+      const auto& content = here.element->content();
+      if (here.facts.name != "GenerateAccepted" || content.get_as<v1::GenerateAccepted>(0).request_id() != 1) return fate::pass;
+      const auto sequence = content.get_as<caf::strong_actor_ptr>(1);
+      if (ended.size() < failures && ended.insert(sequence->id()).second)
+        sequence->enqueue(
+          nullptr, caf::make_message_id(caf::message_priority::high),
+          caf::make_message(caf::exit_msg{sequence->address(), make_error(failure::out_of_memory, "out of memory")}), nullptr);
+      return fate::pass;
+    };
+    simulated_troupe troupe(seed, small_troupe(), {traffic});
+    const auto begin = troupe.sim.now();
+    submit_all(troupe);
+    REQUIRE(troupe.run());
+    const auto took = troupe.sim.now() - begin;
+    if (failures == 3) {
+      check_outcomes(troupe.outcomes);
+      CHECK(took > 700ms); // 0.1, 0.2, 0.4 s.
+    } else {
+      CHECK(ended.size() == 8);
+      CHECK(troupe.outcomes.at(1).end == "error");
+      CHECK(troupe.outcomes.at(1).error.find("out of memory") != std::string::npos);
+      CHECK(took > 10s); // 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 4 s.
+      for (const uint64_t other : {2u, 3u}) CHECK(difference(troupe.outcomes.at(other), wanted()[other - 1], true) == "");
+    }
+    CHECK(troupe.close() == 0);
+  }
+}
+
+TEST_CASE("where there is no memory for a huge request, it ends with an error, and no actor that others need ends", "[faults]") {
+  constexpr uint32_t tokens = 9000;
+  const auto model = make_parts(open_model(write_tiny_model({.layers = 1, .width = 32, .heads = 2, .kv_heads = 1, .head_dim = 16,
+                                                             .feed_forward = 32, .context = 2 * tokens})), {.shards = 1});
+  for (const bool in_scheduler : {false, true}) {
+    std::optional<failing_allocations> failing;
+    if (!in_scheduler) failing.emplace(tokens * sizeof(uint32_t)); // What a log of so many tokens takes.
+    const auto traffic = [&](message_record& here) {
+      if (here.facts.kind == message_kind::join_batch && here.element->content().get_as<v1::JoinBatch>(0).tokens_size() == tokens)
+        failing.emplace(tokens * sizeof(uint32_t));
+      return fate::pass;
+    };
+    troupe_config config{model, nullptr, {}, 3, {}};
+    config.limits = {.step_rows_max = 7, .prefill_chunk = 4, .logits_rows_max = 5, .cache_positions_max = 2 * tokens};
+    simulated_troupe troupe(1, config, {traffic});
+    const auto huge = make_request(1, tokens, 5), small = make_request(2, 5, 9);
+    troupe.tracker().submit(huge);
+    troupe.tracker().submit(small);
+    REQUIRE(troupe.run());
+    failing.reset();
+    INFO(troupe.outcomes.at(1).error);
+    CHECK(troupe.outcomes.at(1).end == "error");
+    CHECK(troupe.outcomes.at(1).error.find("out of memory") != std::string::npos);
+    CHECK(difference(troupe.outcomes.at(2), by_reference(model, small), true) == "");
+    for (const auto& path : {std::string(paths::scheduler), std::string(paths::sequences)})
+      CHECK(troupe.find_record(path)->incarnation == 1);
+    CHECK(troupe.close() == 0);
+  }
 }
 
 // -- no copies ---------------------------------------------------------------

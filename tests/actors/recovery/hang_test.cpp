@@ -40,6 +40,28 @@ TEST_CASE("a child that does not answer liveness checks is replaced after its ti
   CHECK(st.last_decision().reason() == "abandoned: it does not answer a liveness check");
 }
 
+TEST_CASE("a reply is late by the time in which the threads had the processors, however little of each tick that was", "[hang]") {
+  const auto ticks_until_late = [](caf::timespan ran, uint32_t patience) {
+    liveness_check check;
+    check.ask(1);
+    int ticks = 1;
+    while (!check.tick(ran, patience) && ticks < 1000) ++ticks;
+    return ticks;
+  };
+  CHECK(ticks_until_late(100ms, 1) == 5);
+  CHECK(ticks_until_late(99ms, 1) == 5); // Not six because of a trifle.
+  CHECK(ticks_until_late(100ms, 16) == 80);
+  CHECK(ticks_until_late(30ms, 1) == 15); // Beside two busy processes.
+  CHECK(ticks_until_late(5ms, 1) == 90);
+  CHECK(ticks_until_late(0ms, 1) == 1000);
+  liveness_check check;
+  check.ask(1);
+  for (int i = 0; i < 4; ++i) CHECK_FALSE(check.tick(100ms));
+  check.reset_ticks();
+  for (int i = 0; i < 4; ++i) CHECK_FALSE(check.tick(100ms));
+  CHECK(check.tick(100ms));
+}
+
 TEST_CASE("children are sent liveness checks only when their supervisor gets one, and not too often then", "[hang]") {
   stage st;
   auto s = st.supervise({}, {st.lively("/s/a")});

@@ -56,6 +56,36 @@ TEST_CASE("a request that arrives twice is served once, whichever sequences are 
   }
 }
 
+TEST_CASE("a request is sent once more when it was lost, or the first answer to it", "[late]") {
+  for (const std::string lost : {"GenerateRequest", "GenerateQueued", "GenerateEnd"})
+    for (const uint64_t seed : seeds(10)) {
+      INFO("TROUPE_SEED=" << seed << " " << lost);
+      std::map<uint64_t, int> dropped; // Of each request the first.
+      const auto traffic = [&](message_record& here) {
+        const auto& content = here.element->content();
+        if (here.facts.name != lost) return fate::pass;
+        if (lost == "GenerateRequest" && dropped[content.get_as<v1::GenerateRequest>(0).request_id()]++ == 0) return fate::drop;
+        if (lost == "GenerateQueued" && dropped[content.get_as<v1::GenerateQueued>(0).request_id()]++ == 0) return fate::drop;
+        if (lost == "GenerateEnd" && here.from && here.from->path == paths::sequences &&
+            dropped[content.get_as<v1::GenerateEnd>(0).request_id()]++ == 0)
+          return fate::drop; // A refusal.
+        return fate::pass;
+      };
+      auto config = small_troupe();
+      config.sequences_max = 1;
+      if (lost == "GenerateEnd") config.waiting_bytes_max = 1;
+      simulated_troupe troupe(seed, config, {traffic});
+      const auto begin = troupe.sim.now();
+      submit_all(troupe);
+      REQUIRE(troupe.run());
+      CHECK(dropped.size() >= 1);
+      CHECK(troupe.sim.now() - begin < std::chrono::seconds(30));
+      if (lost != "GenerateEnd") check_outcomes(troupe.outcomes);
+      else CHECK(troupe.outcomes.size() == 3); // Refused when asked for once more, or served.
+      CHECK(troupe.close() == 0);
+    }
+}
+
 TEST_CASE("a request that reaches the sequences' supervisor while it stops goes to its successor", "[late]") {
   int met = 0;
   for (const uint64_t seed : seeds(300)) {

@@ -37,12 +37,23 @@ TEST_CASE("a wait that is going on counts from look to look, and not once more w
   CHECK(account.add(100ms, {times(170ms, 630ms, true)}) == 100ms); // No more than there was time.
 }
 
-TEST_CASE("a thread that was stopped or waits for the disk is held up, one that blocks or sleeps is not", "[thread_times]") {
+TEST_CASE("a thread that was stopped is held up, one that blocks or sleeps is not", "[thread_times]") {
   starvation account;
   account.add(0ms, {times(10ms, 0ms, true), times(0ms, 0ms)});
   CHECK(account.add(100ms, {times(10ms, 0ms, true), times(0ms, 0ms)}) == 100ms);
   CHECK(account.add(100ms, {times(10ms, 0ms, false), times(0ms, 0ms)}) == 0ms);
   CHECK(account.add(100ms, {times(10ms, 50ms, true), times(0ms, 0ms)}) == 50ms);
+}
+
+TEST_CASE("a thread that waits for a disk for ever keeps the others from nothing", "[thread_times]") {
+  starvation account;
+  const thread_times waits{10ms, 0ms, false, true};
+  account.add(0ms, {waits, times(0ms, 0ms)});
+  for (int i = 0; i < 100; ++i) CHECK(account.add(100ms, {waits, times(0ms, 0ms)}) == 100ms);
+  for (int i = 0; i < 100; ++i) CHECK(account.add(100ms, {waits, times(0ms, 0ms)}) == 0ms);
+  CHECK(account.add(100ms, {times(50ms, 0ms), times(60ms, 40ms)}) == 40ms);
+  account.add(100ms, {waits, times(60ms, 40ms)});
+  CHECK(account.add(100ms, {waits, times(60ms, 40ms)}) == 100ms); // The next wait.
 }
 
 TEST_CASE("the times of a thread are read from the system", "[thread_times]") {

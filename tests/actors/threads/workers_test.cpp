@@ -347,6 +347,65 @@ TEST_CASE("not more threads work at once than may be awake", "[workers]") {
   CHECK(most <= int(awake_max));
 }
 
+TEST_CASE("a thread that does not come back from a job is stuck after so many looks, until it comes back", "[workers]") {
+  queues_of_jobs queues{2, SIZE_MAX, 1};
+  CHECK(queues.threads_in_use() == 2);
+  job first, second, last;
+  std::atomic<bool> is_spare_done{false};
+  std::thread spare([&] {
+    while (queues.wait(2, 0ns) != &last) {}
+    is_spare_done = true;
+  });
+  queues.add(&first);
+  REQUIRE(queues.wait(0, 1s) == &first);
+  queues.add(&second);
+  REQUIRE(queues.wait(1, 1s) == &second);
+  CHECK(queues.find_stuck(3) == 0);
+  CHECK(queues.find_stuck(3) == 0);
+  CHECK(queues.take(1) == nullptr); // Thread 1 comes back, and gets another job.
+  queues.add(&second);
+  REQUIRE(queues.wait(1, 1s) == &second);
+  CHECK(queues.find_stuck(3) == 1); // Only thread 0: thread 1 is in another job than at the look before.
+  CHECK(queues.find_stuck(3) == 1);
+  CHECK(queues.threads_in_use() == 3);
+  CHECK(queues.find_stuck(3) == 1);
+  CHECK(queues.find_stuck(3) == 2);
+  CHECK(queues.threads_in_use() == 3); // There is no other.
+  queues.add(&last);
+  CHECK(eventually([&] { return is_spare_done.load(); }));
+  CHECK(queues.take(0) == nullptr);
+  CHECK(queues.find_stuck(3) == 1);
+  CHECK(queues.take(1) == nullptr);
+  CHECK(queues.find_stuck(3) == 0);
+  spare.join();
+}
+
+TEST_CASE("when as many handlers as threads never return the other actors go on, as long as threads are left", "[workers]") {
+  const auto threads = GENERATE(1u, 2u);
+  const uint32_t hung = threads == 1 ? threads : threads + spare_threads - 1; // Every one more takes up to half a second.
+  INFO(threads << " threads, " << hung << " handlers that do not return");
+  std::atomic<bool> is_over{false};
+  std::atomic<uint32_t> arrived{0};
+  test_system t{{.threads = threads, .awake_max = threads}};
+  for (uint32_t i = 0; i < hung; ++i)
+    caf::anon_send(t.system->spawn([&]() -> caf::behavior {
+      return {[&](ping_atom) {
+        ++arrived;
+        is_over.wait(false);
+      }};
+    }), ping_atom::value);
+  CHECK(eventually([&] { return arrived == hung; }));
+  auto echo = t.system->spawn([]() -> caf::behavior { return {[](int x) { return x; }}; });
+  caf::scoped_actor self{*t.system};
+  for (int i = 0; i < 3; ++i) {
+    int answer = -1;
+    self->request(echo, 10s, i).receive([&](int x) { answer = x; }, [](const caf::error&) {});
+    CHECK(answer == i);
+  }
+  is_over = true;
+  is_over.notify_all();
+}
+
 TEST_CASE("threads that cannot be created are an error before the actor system begins", "[workers]") {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   TROUPE_SKIP("sanitizers need the address space that this test takes away");
@@ -375,7 +434,7 @@ TEST_CASE("threads that cannot be created are an error before the actor system b
     }
   }
   INFO(what);
-  CHECK(what.starts_with("cannot create 104 threads: "));
+  CHECK(what.starts_with("cannot create 112 threads: "));
   configure_workers(config, {.threads = 2});
 }
 
