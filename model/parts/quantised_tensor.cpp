@@ -22,7 +22,7 @@ public:
   }
 
 private:
-  stored_tensor quantised() const { return {tensor_.name, tensor_type::q8_0, tensor_.rows, tensor_.columns}; }
+  stored_tensor quantised() const { return {tensor_.name, tensor_type::q8_0, tensor_.rows, tensor_.columns, nullptr}; }
 
   stored_tensor tensor_;
   uint64_t row_bytes_;
