@@ -23,8 +23,18 @@ inline std::string output(uint32_t replica_index) { return replica(replica_index
 inline std::string layer(uint32_t replica_index, uint32_t index) {
   return replica(replica_index) + "/layer/" + std::to_string(index);
 }
+/// Of an encoder: its embedding and layers are at "<this>/embedding" and "<this>/layer/<index>".
+inline std::string encoder(uint32_t replica_index) { return replica(replica_index) + "/encoder"; }
+inline std::string encoder_embedding(uint32_t replica_index) { return encoder(replica_index) + "/embedding"; }
+inline std::string encoder_layer(uint32_t replica_index, uint32_t index) {
+  return encoder(replica_index) + "/layer/" + std::to_string(index);
+}
 inline std::string head(const std::string& layer_path, uint32_t index) {
   return layer_path + "/head/" + std::to_string(index);
+}
+/// For cross-attention.
+inline std::string cross_head(const std::string& layer_path, uint32_t index) {
+  return layer_path + "/cross_head/" + std::to_string(index);
 }
 /// Of a layer or of the output.
 inline std::string shard(const std::string& owner_path, uint32_t index) {
