@@ -16,41 +16,13 @@
 namespace troupe {
 namespace {
 
-v1::TrainingBatch to_message(const training_batch& batch, bool evaluate, float smoothing, const dropout& drops) {
-  uint64_t targets = 0;
-  for (const auto& one : batch) targets += uint64_t(std::ranges::count_if(one.targets, [](int32_t target) { return target >= 0; }));
-  v1::TrainingBatch message;
-  message.set_targets(targets);
-  uint32_t first_row = 0;
-  for (uint32_t i = 0; i < batch.size(); ++i) {
-    auto& part = *message.add_micro_batches();
-    auto& about = *part.mutable_batch();
-    about.set_index(i);
-    about.mutable_lengths()->Add(batch[i].lengths.begin(), batch[i].lengths.end());
-    about.set_evaluate(evaluate);
-    about.set_loss_scale(targets == 0 ? 0.0f : float(1.0 / double(targets)));
-    about.set_smoothing(smoothing);
-    if (drops) {
-      auto& dropped = *about.mutable_dropout();
-      dropped.set_share(drops.share);
-      dropped.set_seed(drops.seed);
-      dropped.set_update(drops.update);
-      dropped.set_first_row(first_row);
-    }
-    first_row += uint32_t(batch[i].tokens.size());
-    part.mutable_tokens()->Add(batch[i].tokens.begin(), batch[i].tokens.end());
-    part.mutable_targets()->Add(batch[i].targets.begin(), batch[i].targets.end());
-  }
-  return message;
-}
-
 /// Validation is without label smoothing: its loss is that of the text.
 batch_source_factory make_source_factory(batch_factory make_batches, float smoothing, const dropout& drops) {
   return [=, make_batches = std::move(make_batches)]() -> batch_source {
     return [=, batches = make_batches()](const v1::BatchName& name) {
       const dropout here{drops.share, drops.seed, name.number(), 0};
-      return name.validation() ? to_message(batches.validation(name.number()), true, 0, {})
-                               : to_message(batches.training(name.number()), false, smoothing, here);
+      return name.validation() ? make_training_batch(batches.validation(name.number()), true, 0, {})
+                               : make_training_batch(batches.training(name.number()), false, smoothing, here);
     };
   };
 }

@@ -7,6 +7,7 @@
 //     const auto figures = engine.wait();
 //     std::cout << figures.loss << '\n';
 //   }
+#include "model/training/micro_batch.hpp"
 #include "model/training/optimiser.hpp"
 #include "model/training/trainable_parts.hpp"
 #include <chrono>
@@ -24,14 +25,8 @@ class FaultPlan; // troupe/v1/faults.pb.h
 class FaultLog;
 } // namespace v1
 
-/// Some whole sequences that go through the model together, row after row without padding.
-struct training_micro_batch {
-  std::vector<uint32_t> tokens;  // [rows]
-  std::vector<int32_t> targets;  // [rows]: the token to be predicted, or -1: none.
-  std::vector<uint32_t> lengths; // Of the sequences; they sum up to rows.
-};
 /// What one step sees. Loss and gradients are means over all targets, however it is cut into micro-batches.
-using training_batch = std::vector<training_micro_batch>;
+using training_batch = std::vector<micro_batch>;
 
 /// Training batch n is that of the update from state n to state n + 1. Pure functions: called again for the same number, also in
 /// another process, they give the same batch. An input_error that they throw becomes the step's error.

@@ -29,7 +29,7 @@ using training_layer_actor =
 using training_output_actor = parameter_owner_actor::extend<caf::reacts_to<v1::ForwardStates>, caf::reacts_to<v1::LogitSums>,
                                                             caf::reacts_to<v1::ShardPassResult>>;
 using training_embedding_actor =
-  parameter_owner_actor::extend<caf::reacts_to<v1::ForwardBatch>, caf::reacts_to<v1::BackwardStates>>;
+  parameter_owner_actor::extend<caf::reacts_to<v1::ForwardBatch>, caf::reacts_to<v1::ForwardStates>, caf::reacts_to<v1::BackwardStates>>;
 
 using loader_actor = caf::typed_actor<caf::reacts_to<v1::FetchBatch>, caf::reacts_to<v1::CheckLiveness>>;
 

@@ -33,8 +33,8 @@ struct batch_limits {
 struct joining_sequence {
   uint64_t id = 0;
   std::vector<uint32_t> tokens; // Its token log, at least one.
-  std::vector<uint32_t> segments; // Of the tokens; or empty.
-  std::vector<uint32_t> source;   // For an encoder; or empty.
+  std::vector<uint32_t> segments = {}; // Of the tokens; or empty.
+  std::vector<uint32_t> source = {};   // For an encoder; or empty.
   uint32_t cached = 0;          // Positions that the heads' key/value caches probably hold.
   uint32_t logits_from = 0;     // First position whose logits it wants.
   bool wants_hidden_states = false;

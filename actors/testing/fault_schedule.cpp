@@ -58,6 +58,7 @@ std::string role_of(std::string_view path) {
   const std::string owner = is_layer ? "layer" : is_output ? "output" : path.starts_with("/replica") ? "replica" : "";
   if (path.ends_with("/supervisor")) return owner.empty() ? "supervisor" : owner + " supervisor";
   if (path.find("/head/") != path.npos) return "head";
+  if (path.find("/cross_head/") != path.npos) return "cross head";
   if (path.find("/shard/") != path.npos) return owner + " shard";
   if (path.starts_with("/sequences/")) return "sequence";
   if (path.ends_with("/embedding")) return "embedding";

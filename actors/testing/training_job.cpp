@@ -1,6 +1,7 @@
 #include "actors/testing/training_job.hpp"
 
 #include "actors/training/parameter_owner.hpp"
+#include "model/families/new_model.hpp"
 #include "model/testing/tiny_model.hpp"
 
 #include <algorithm>
@@ -28,49 +29,31 @@ const char* difference(const v1::SliceState& got, const kept_parameter& wanted) 
 
 std::vector<micro_batch> made_up_batches::get(const v1::BatchName& name) const {
   raw_bits bits{name.number() * 2 + (name.validation() ? 1 : 0) + 1000};
+  const auto draw_tokens = [&](std::vector<uint32_t>& lengths, std::vector<uint32_t>& tokens) {
+    lengths.push_back(uint32_t(2 + bits.below(longest - 2)));
+    for (uint32_t i = 0; i < lengths.back(); ++i) tokens.push_back(uint32_t(bits.below(vocabulary)));
+  };
   std::vector<micro_batch> batch(micro_batches);
   for (auto& one : batch)
     for (uint64_t sequences = 1 + bits.below(3); sequences > 0; --sequences) {
+      if (has_source) draw_tokens(one.source_lengths, one.source);
       one.lengths.push_back(uint32_t(2 + bits.below(longest - 2)));
       for (uint32_t i = 0; i < one.lengths.back(); ++i) {
         one.tokens.push_back(uint32_t(bits.below(vocabulary)));
-        one.targets.push_back(bits.below(5) == 0 ? no_target : int32_t(bits.below(vocabulary)));
+        if (segments > 0) one.segments.push_back(uint32_t(bits.below(segments)));
+        if (!of_first_row || i == 0) one.targets.push_back(bits.below(5) == 0 ? no_target : int32_t(bits.below(targets)));
       }
     }
   return batch;
 }
 
-v1::TrainingBatch made_up_batches::message(const v1::BatchName& name) const {
-  v1::TrainingBatch message;
-  uint64_t targets = 0;
-  const auto batch = get(name);
-  for (const auto& one : batch) targets += one.target_count();
-  message.set_targets(targets);
-  uint32_t first_row = 0;
-  for (uint32_t i = 0; i < batch.size(); ++i) {
-    auto& part = *message.add_micro_batches();
-    if (dropped > 0 && !name.validation()) {
-      auto& drops = *part.mutable_batch()->mutable_dropout();
-      drops.set_share(dropped);
-      drops.set_seed(dropout_seed);
-      drops.set_update(name.number());
-      drops.set_first_row(first_row);
-    }
-    first_row += batch[i].rows();
-    part.mutable_batch()->set_index(i);
-    part.mutable_batch()->mutable_lengths()->Add(batch[i].lengths.begin(), batch[i].lengths.end());
-    part.mutable_batch()->set_evaluate(name.validation());
-    part.mutable_batch()->set_loss_scale(float(1.0 / double(targets)));
-    part.mutable_batch()->set_smoothing(label_smoothing);
-    part.mutable_tokens()->Add(batch[i].tokens.begin(), batch[i].tokens.end());
-    part.mutable_targets()->Add(batch[i].targets.begin(), batch[i].targets.end());
-  }
-  return message;
-}
-
 training_job::training_job(std::shared_ptr<const model_file> of, uint32_t shards, uint32_t leaf_rows_min)
     : file(std::move(of)), model(std::make_shared<const trainable_builder>(file->spec, file->tensors, shards, leaf_rows_min)),
-      batches{file->spec.vocabulary, std::min(12u, file->spec.context_length)} {}
+      batches{file->spec.vocabulary, std::min(12u, file->spec.context_length), model->columns()} {
+  batches.has_source = file->spec.encoder.has_value();
+  batches.of_first_row = file->spec.output.of_first_row;
+  batches.segments = file->spec.embedding.segments;
+}
 
 training_tree_config training_job::tree() const {
   training_tree_config config;
@@ -78,7 +61,10 @@ training_tree_config training_job::tree() const {
   config.trainer.optimiser = optimiser;
   config.trainer.schedule = schedule;
   config.make_source = [batches = batches]() -> batch_source {
-    return [batches](const v1::BatchName& name) { return batches.message(name); };
+    return [batches](const v1::BatchName& name) {
+      return make_training_batch(batches.get(name), name.validation(), label_smoothing,
+                                 {batches.dropped, dropout_seed, name.number(), 0});
+    };
   };
   return config;
 }
@@ -111,6 +97,19 @@ reference_run training_job::by_reference(uint64_t updates) const {
   return run;
 }
 
+namespace {
+
+/// Small batches, so that there are many messages for what is computed.
+training_job shrunk(training_job job) {
+  job.batches.longest = 6;
+  job.batches.dropped = 0.1f;
+  return job;
+}
+
+training_job new_job(const std::string& config, uint32_t shards) { return shrunk({new_model(config, {}, 3), shards, 4}); }
+
+} // namespace
+
 training_job make_tiny_training_job(uint32_t shards) {
   tiny_model_options shape;
   shape.architecture = "qwen3";
@@ -124,10 +123,22 @@ training_job make_tiny_training_job(uint32_t shards) {
   shape.context = 16;
   shape.tied = true;
   shape.with_tokenizer = false;
-  training_job job(open_model(write_tiny_model(shape)), shards, 4);
-  job.batches.longest = 6;
-  job.batches.dropped = 0.1f;
-  return job;
+  return shrunk({open_model(write_tiny_model(shape)), shards, 4});
+}
+
+training_job make_tiny_translation_job(uint32_t shards) {
+  return new_job(R"({"model_type": "bart", "architectures": ["BartForConditionalGeneration"], "vocab_size": 48, "d_model": 16,
+    "encoder_layers": 1, "decoder_layers": 2, "encoder_attention_heads": 2, "decoder_attention_heads": 2, "encoder_ffn_dim": 24,
+    "decoder_ffn_dim": 24, "activation_function": "gelu", "scale_embedding": true, "decoder_start_token_id": 2, "init_std": 0.2,
+    "max_position_embeddings": 16})",
+                 shards);
+}
+
+training_job make_tiny_classification_job(uint32_t shards) {
+  return new_job(R"({"model_type": "bert", "architectures": ["BertForSequenceClassification"], "vocab_size": 48, "hidden_size": 16,
+    "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24, "hidden_act": "gelu", "type_vocab_size": 2,
+    "layer_norm_eps": 1e-5, "num_labels": 6, "initializer_range": 0.2, "max_position_embeddings": 16})",
+                 shards);
 }
 
 std::string difference(const model_state& got, const kept_parameters& wanted) {

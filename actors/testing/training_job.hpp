@@ -15,11 +15,13 @@ namespace troupe::testing {
 /// Batches of random tokens: sequences of different lengths, some targets ignored.
 struct made_up_batches {
   uint32_t vocabulary, longest; // Tokens of a sequence at most; from 3.
+  uint32_t targets = 0;         // They are below this.
+  bool has_source = false, of_first_row = false;
+  uint32_t segments = 0; // How many there are.
   uint32_t micro_batches = 3;
   float dropped = 0;
 
   std::vector<micro_batch> get(const v1::BatchName& name) const;
-  v1::TrainingBatch message(const v1::BatchName& name) const;
 };
 
 /// What is kept of a model's parameters after an update.
@@ -52,6 +54,10 @@ struct training_job {
 
 /// Two layers, a tied embedding and norms of queries and keys, so that there are copies of both kinds.
 training_job make_tiny_training_job(uint32_t shards = 2);
+/// An encoder-decoder whose embeddings and output are one table.
+training_job make_tiny_translation_job(uint32_t shards = 2);
+/// An encoder that gives a sequence one of six labels.
+training_job make_tiny_classification_job(uint32_t shards = 2);
 
 /// Which tensor differs in any bit, and where, as in "tensor layer 1 query (of /replica/0/layer/1/head/0)"; empty if none does.
 std::string difference(const model_state& got, const kept_parameters& wanted);

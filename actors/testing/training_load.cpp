@@ -115,4 +115,9 @@ trial_setup make_training_setup(std::shared_ptr<const model_file> model, uint32_
 
 trial_setup make_tiny_training_setup(uint32_t updates) { return setup_of_job(make_tiny_training_job(), updates); }
 
+std::vector<trial_setup> make_tiny_training_setups(uint32_t updates) {
+  return {make_tiny_training_setup(updates), setup_of_job(make_tiny_translation_job(), updates),
+          setup_of_job(make_tiny_classification_job(), updates)};
+}
+
 } // namespace troupe::testing

@@ -58,6 +58,8 @@ trial_setup make_tiny_setup(uint32_t requests_per_trial = 3, tiny_kind kind = ti
 /// takes its time. updates: at least 1.
 trial_setup make_training_setup(std::shared_ptr<const model_file> model, uint32_t shards, uint32_t updates = 4);
 trial_setup make_tiny_training_setup(uint32_t updates = 4);
+/// Of three tiny models: that one, which has a decoder alone, an encoder-decoder, and an encoder that classifies.
+std::vector<trial_setup> make_tiny_training_setups(uint32_t updates = 4);
 
 struct trial_bounds {
   uint64_t steps = 300'000; // Of each phase.

@@ -8,11 +8,13 @@ namespace troupe {
 
 struct training_head_config {
   trainable_head part; // Without values.
+  bool of_encoder = false;
   owner_config owner;
 };
 
-/// The attention head of a training run: one key/value head with its query heads, their weights, gradients and optimiser state. A
-/// sequence is computed whole, so there is no cache; what backward needs of a micro-batch is kept until then.
+/// The attention head of a training run: one key/value head with its query heads, their weights, gradients and optimiser state, of a
+/// layer's own attention or of its cross-attention. A sequence is computed whole, so there is no cache; what backward needs of a
+/// micro-batch is kept until then.
 ///
 /// Answers   every HeadPass with a HeadPassResult to its sender.
 /// Retry     a repeated HeadPass is dropped.
@@ -25,6 +27,7 @@ struct training_head_state {
     void release() { request = {}; }
   };
   trainable_head part;
+  bool of_encoder = false;
   parameter_owner owner;
   order_gate forward, backward;
   kept_batches<kept_batch> kept;

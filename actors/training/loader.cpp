@@ -26,6 +26,40 @@ v1::TrainingBatch make_batch(const batch_source& source, const v1::BatchName& na
 
 } // namespace
 
+v1::TrainingBatch make_training_batch(std::span<const micro_batch> batch, bool evaluate, float smoothing, const dropout& drops) {
+  uint64_t targets = 0;
+  for (const micro_batch& one : batch) targets += one.target_count();
+  v1::TrainingBatch message;
+  message.set_targets(targets);
+  uint32_t first_row = 0, first_source_row = 0;
+  for (uint32_t i = 0; i < batch.size(); ++i) {
+    const micro_batch& one = batch[i];
+    auto& part = *message.add_micro_batches();
+    auto& about = *part.mutable_batch();
+    about.set_index(i);
+    about.mutable_lengths()->Add(one.lengths.begin(), one.lengths.end());
+    about.mutable_source_lengths()->Add(one.source_lengths.begin(), one.source_lengths.end());
+    about.set_evaluate(evaluate);
+    about.set_loss_scale(targets == 0 ? 0.0f : float(1.0 / double(targets)));
+    about.set_smoothing(smoothing);
+    if (drops && !evaluate) {
+      auto& dropped = *about.mutable_dropout();
+      dropped.set_share(drops.share);
+      dropped.set_seed(drops.seed);
+      dropped.set_update(drops.update);
+      dropped.set_first_row(first_row);
+      dropped.set_first_source_row(first_source_row);
+    }
+    first_row += one.rows();
+    first_source_row += one.source_rows();
+    part.mutable_tokens()->Add(one.tokens.begin(), one.tokens.end());
+    part.mutable_targets()->Add(one.targets.begin(), one.targets.end());
+    part.mutable_segments()->Add(one.segments.begin(), one.segments.end());
+    part.mutable_source()->Add(one.source.begin(), one.source.end());
+  }
+  return message;
+}
+
 loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> self, batch_source_factory make_source) {
   report_exceptions(self);
   self->state.source = make_source();

@@ -1,6 +1,9 @@
 #pragma once
 #include "actors/interfaces/training_roles.hpp"
+#include "model/training/dropout.hpp"
+#include "model/training/micro_batch.hpp"
 #include <functional>
+#include <span>
 
 namespace troupe {
 
@@ -11,6 +14,9 @@ using batch_source = std::function<v1::TrainingBatch(const v1::BatchName& name)>
 /// Makes a source for one loader, which is called by one thread at a time. Called by several at once, for a loader that hangs may
 /// still be at work when the next one is started.
 using batch_source_factory = std::function<batch_source()>;
+
+/// The message that a batch travels in. Without dropout where it is to be evaluated.
+v1::TrainingBatch make_training_batch(std::span<const micro_batch> batch, bool evaluate, float smoothing, const dropout& drops);
 
 /// The loader: makes batches, so that the next one is ready when a step ends.
 ///

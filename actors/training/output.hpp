@@ -5,6 +5,7 @@
 #include "model/training/trainable_parts.hpp"
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace troupe {
@@ -17,8 +18,9 @@ struct training_output_config {
   owner_config owner;
 };
 
-/// The output of a training run: the final norm, the loss, and the turn from forward to backward. Logits stay with its shards; it puts
-/// together what they say of each row (the largest logit, the sum of exponentials, the target's logit).
+/// The output of a training run: the final norm, the transform where there is one, the loss, and the turn from forward to backward.
+/// Logits stay with its shards; it puts together what they say of each result (the largest logit, the sum of exponentials, the target's
+/// logit). Its rounds are transform and logits forward, logits and transform backward.
 ///
 /// Retry     a repeated message is dropped.
 /// Restart   see parameter_owner.
@@ -28,18 +30,19 @@ struct training_output_state {
   static inline const char* name = "output";
   struct batch_under_way {
     v1::MicroBatch batch;
-    uint32_t rows = 0;
-    bool backward = false;
+    uint32_t rows = 0, results = 0;
+    bool backward = false, in_transform = false; // Which round.
     std::vector<int32_t> targets;
-    float_field in; // What the norm got: [rows, width]
+    float_field in;          // What the norm got: [rows, width]
+    float_field transformed; // The transform's product, before its activation: [results, width]
     uint64_t compute_ns = 0;
     round_answers<v1::LogitSums> sums;
-    round_answers<v1::ShardPassResult> gradients;
+    round_answers<v1::ShardPassResult> from_shards;
   };
   training_output_config config;
   parameter_owner owner;
   order_gate forward;
-  uint32_t sums_turn = 0, gradients_turn = 0; // Which micro-batch's round is to end next.
+  std::map<std::pair<bool, bool>, uint32_t> turns; // By direction (true: backward) and transform: which micro-batch's round is to end next.
   std::map<uint32_t, batch_under_way> batches; // By micro-batch.
 };
 

@@ -65,11 +65,14 @@ v1::TensorSlice to_message(const tensor_slice& slice) {
   message.set_first_row(slice.rows.first);
   message.set_rows(slice.rows.count);
   message.set_columns(slice.columns);
+  message.set_of_encoder(slice.key.of_encoder);
   return message;
 }
 
 tensor_slice to_slice(const v1::TensorSlice& message) {
-  return {{message.layer(), tensor_role(message.role()), message.is_bias()}, {message.first_row(), message.rows()}, message.columns()};
+  return {{message.layer(), tensor_role(message.role()), message.is_bias(), message.of_encoder()},
+          {message.first_row(), message.rows()},
+          message.columns()};
 }
 
 v1::ParameterState make_state(const std::string& path, uint64_t update, const std::vector<parameter*>& parameters) {

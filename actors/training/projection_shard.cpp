@@ -45,6 +45,7 @@ std::vector<mutable_rows> matrices_of(v1::ShardPassResult& result, size_t count,
 trainable_projection& matrix_of(trainable_shard& part, v1::Projection projection) {
   switch (projection) {
   case v1::PROJECTION_ATTENTION_OUTPUT: return part.output;
+  case v1::PROJECTION_CROSS_ATTENTION_OUTPUT: return part.cross_output;
   case v1::PROJECTION_FEED_FORWARD_INNER: return part.up;
   case v1::PROJECTION_FEED_FORWARD_OUTER: return part.down;
   default: throw broken_invariant("a layer's shard was asked for projection " + std::to_string(projection));
@@ -62,6 +63,7 @@ void go_forward(shard_pointer self, const v1::ShardPass& pass) {
   auto& scratch = training_scratch_of_this_thread();
   switch (pass.projection()) {
   case v1::PROJECTION_ATTENTION_OUTPUT: st.part.attention_output(x, out, scratch); break;
+  case v1::PROJECTION_CROSS_ATTENTION_OUTPUT: st.part.cross_attention_output(x, out, scratch); break;
   case v1::PROJECTION_FEED_FORWARD_INNER: st.part.inner(x, out, kept.inner, scratch); break;
   default: st.part.outer(x, out, scratch);
   }
@@ -86,6 +88,7 @@ void go_backward(shard_pointer self, const v1::ShardPass& pass) {
   auto& scratch = training_scratch_of_this_thread();
   switch (pass.projection()) {
   case v1::PROJECTION_ATTENTION_OUTPUT: st.part.attention_output_backward(x, dy, sums, scratch); break;
+  case v1::PROJECTION_CROSS_ATTENTION_OUTPUT: st.part.cross_attention_output_backward(x, dy, sums, scratch); break;
   case v1::PROJECTION_FEED_FORWARD_INNER: st.part.inner_backward(x, kept->inner, dy, sums, scratch); break;
   default: st.part.outer_backward(x, dy, sums, scratch);
   }
@@ -121,9 +124,38 @@ void sum_logits(output_shard_pointer self, const v1::SumLogits& request) {
   if (const auto to = asker_of<v1::LogitSums>(self)) self->send(to, std::move(sums));
 }
 
+/// The transform before the output matrix, forward.
+void apply_transform(output_shard_pointer self, const v1::ShardPass& pass) {
+  auto& st = self->state;
+  if (!st.transform_forward.admit(pass.micro_batch())) return;
+  const stopwatch watch;
+  auto result = make_result(pass, st.index, 1, st.part.transform.rows().count);
+  st.part.apply_transform(input_of(pass), rows_of(*result.mutable_values(), pass.rows(), result.width()),
+                          training_scratch_of_this_thread());
+  if (!pass.evaluate()) st.kept[pass.micro_batch()].transform_request = self->current_mailbox_element()->copy_content_to_message();
+  result.set_compute_ns(watch.elapsed_ns());
+  answer(self, std::move(result));
+}
+
+void transform_backward(output_shard_pointer self, const v1::ShardPass& pass) {
+  auto& st = self->state;
+  if (!st.transform_backward.admit(pass.micro_batch())) return;
+  const stopwatch watch;
+  auto* kept = st.kept.find(pass.micro_batch());
+  TROUPE_ASSERT(kept != nullptr && !kept->transform_request.empty());
+  const const_rows x = input_of(kept->transform_request.get_as<v1::ShardPass>(0)), dy = input_of(pass);
+  TROUPE_ASSERT(x.rows == dy.rows);
+  const size_t nodes = st.part.transform.nodes().size();
+  auto result = make_result(pass, st.index, uint32_t(nodes), x.columns);
+  st.part.transform_backward(x, dy, matrices_of(result, nodes, x.rows), training_scratch_of_this_thread());
+  st.kept.release(pass.micro_batch());
+  result.set_compute_ns(watch.elapsed_ns());
+  answer(self, std::move(result));
+}
+
 void go_backward(output_shard_pointer self, const v1::ShardPass& pass) {
   auto& st = self->state;
-  if (!st.owner.is_current(pass) || !st.backward.admit(pass.micro_batch())) return;
+  if (!st.backward.admit(pass.micro_batch())) return;
   const stopwatch watch;
   auto* kept = st.kept.find(pass.micro_batch());
   TROUPE_ASSERT(kept != nullptr);
@@ -136,7 +168,7 @@ void go_backward(output_shard_pointer self, const v1::ShardPass& pass) {
   st.part.backward(rows_of(request.values(), rows, request.width()), targets_of(request.targets()),
                    {pass.log_sums().data(), rows}, request.batch().loss_scale(), request.batch().smoothing(), kept->logits,
                    matrices_of(result, nodes, rows), training_scratch_of_this_thread());
-  st.kept.release(pass.micro_batch());
+  if (kept->transform_request.empty()) st.kept.release(pass.micro_batch());
   result.set_compute_ns(watch.elapsed_ns());
   answer(self, std::move(result));
 }
@@ -174,10 +206,17 @@ training_output_shard_actor::behavior_type training_output_shard(output_shard_po
                  {[self] {
                     self->state.kept.release_all();
                     self->state.forward = self->state.backward = {};
+                    self->state.transform_forward = self->state.transform_backward = {};
                   },
                   [self] { self->state.part.prepare(); }});
   return make_owner_behavior<training_output_shard_actor::behavior_type>(
-    self, [self](const v1::ShardPass& pass) { go_backward(self, pass); },
+    self,
+    [self](const v1::ShardPass& pass) {
+      if (!self->state.owner.is_current(pass)) return;
+      if (pass.projection() == v1::PROJECTION_LOGITS) go_backward(self, pass);
+      else if (pass.backward()) transform_backward(self, pass);
+      else apply_transform(self, pass);
+    },
     [self](const v1::SumLogits& request) { sum_logits(self, request); });
 }
 

@@ -43,20 +43,23 @@ struct training_output_shard_config {
   owner_config owner;
 };
 
-/// The same of the output matrix: a range of the vocabulary. It keeps its logits to itself; the output gets their sums.
+/// The same of the output matrix: a range of its columns, and of those of the transform before it. It keeps its logits to itself; the
+/// output gets their sums.
 ///
-/// Answers   every SumLogits with LogitSums, every ShardPass (of PROJECTION_LOGITS, backward) with a ShardPassResult.
+/// Answers   every SumLogits with LogitSums, every ShardPass (of PROJECTION_LOGITS, backward, and of PROJECTION_OUTPUT_TRANSFORM)
+///           with a ShardPassResult.
 struct training_output_shard_state {
   static inline const char* name = "projection_shard";
   struct kept_batch {
-    caf::message request; // The SumLogits.
+    caf::message request;           // The SumLogits.
+    caf::message transform_request; // The ShardPass of the transform, where there is one.
     kept_logits logits;
-    void release() { request = {}; }
+    void release() { request = transform_request = {}; }
   };
   uint32_t index = 0;
   trainable_output_shard part;
   parameter_owner owner;
-  order_gate forward, backward;
+  order_gate forward, backward, transform_forward, transform_backward;
   kept_batches<kept_batch> kept;
 };
 

@@ -139,7 +139,7 @@ void send_batches(trainer_pointer self) {
 
 uint64_t rows_of(const v1::TrainingBatch& batch) {
   uint64_t rows = 0;
-  for (const auto& one : batch.micro_batches()) rows += uint64_t(one.tokens_size());
+  for (const auto& one : batch.micro_batches()) rows += uint64_t(one.tokens_size()) + uint64_t(one.source_size());
   return rows;
 }
 

@@ -21,7 +21,7 @@ struct trainer_config {
   rate_schedule schedule;
   float weights_kept = 0;     // Of exponential smoothing; 0: none.
   uint32_t in_flight_max = 4; // Micro-batches under way at once. Never changes a bit of the result.
-  std::string embedding;      // Where micro-batches go.
+  std::string embedding;      // Where micro-batches go: the encoder's, where there is one.
   std::vector<std::string> owners; // All who have parameters: paths.
   directory_actor directory;
   caf::timespan deadline_min = std::chrono::seconds(1); // A step is never late before nothing has happened for so long,

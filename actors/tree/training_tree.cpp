@@ -10,6 +10,7 @@
 #include "actors/tree/root.hpp"
 #include "model/error.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -31,10 +32,26 @@ child_spec training_child(const child_hook& hook, std::string path, Behavior beh
                 hook);
 }
 
-std::vector<std::string> head_paths(const trainable_builder& model, uint32_t layer) {
+std::string path_of(layer_id layer) {
+  return layer.of_encoder ? paths::encoder_layer(replica_index, layer.index) : paths::layer(replica_index, layer.index);
+}
+
+const layer_spec& spec_of(const trainable_builder& model, layer_id layer) { return model.stack(layer.of_encoder).layers[layer.index]; }
+
+uint32_t cross_heads(const trainable_builder& model, layer_id layer) {
+  const auto& cross = spec_of(model, layer).cross_attention;
+  return cross ? cross->kv_heads : 0;
+}
+
+std::vector<std::string> head_paths(const trainable_builder& model, layer_id layer) {
   std::vector<std::string> all;
-  for (uint32_t i = 0; i < model.spec().layers[layer].attention.kv_heads; ++i)
-    all.push_back(paths::head(paths::layer(replica_index, layer), i));
+  for (uint32_t i = 0; i < spec_of(model, layer).attention.kv_heads; ++i) all.push_back(paths::head(path_of(layer), i));
+  return all;
+}
+
+std::vector<std::string> cross_head_paths(const trainable_builder& model, layer_id layer) {
+  std::vector<std::string> all;
+  for (uint32_t i = 0; i < cross_heads(model, layer); ++i) all.push_back(paths::cross_head(path_of(layer), i));
   return all;
 }
 
@@ -44,14 +61,46 @@ std::vector<std::string> shard_paths(const trainable_builder& model, const std::
   return all;
 }
 
-std::string stage_path(const trainable_builder& model, int layer) {
-  if (layer < 0) return paths::embedding(replica_index);
-  if (size_t(layer) == model.spec().layers.size()) return paths::output(replica_index);
-  return paths::layer(replica_index, uint32_t(layer));
+uint32_t layer_count(const trainable_builder& model, bool of_encoder) { return uint32_t(model.stack(of_encoder).layers.size()); }
+
+bool has_encoder(const trainable_builder& model) { return model.spec().encoder.has_value(); }
+
+std::string embedding_path(bool of_encoder) {
+  return of_encoder ? paths::encoder_embedding(replica_index) : paths::embedding(replica_index);
 }
 
-bool has_copied_norms(const trainable_builder& model, uint32_t layer) {
-  return model.spec().layers[layer].attention.query_key_norm.has_value();
+/// Before layer 0 there is the stack's embedding; after the encoder's last layer the decoder's, after the decoder's the output.
+std::string stage_path(const trainable_builder& model, bool of_encoder, int layer) {
+  if (layer < 0) return embedding_path(of_encoder);
+  if (uint32_t(layer) < layer_count(model, of_encoder)) return path_of({uint32_t(layer), of_encoder});
+  return of_encoder ? embedding_path(false) : paths::output(replica_index);
+}
+
+/// The number of a stack's layer 0 in the whole model.
+uint32_t first_layer(const trainable_builder& model, bool of_encoder) {
+  return of_encoder || !has_encoder(model) ? 0 : layer_count(model, true);
+}
+
+/// All layers, in the order in which a micro-batch passes them.
+std::vector<layer_id> all_layers(const trainable_builder& model) {
+  std::vector<layer_id> all;
+  for (const bool of_encoder : {true, false}) {
+    if (of_encoder && !has_encoder(model)) continue;
+    for (uint32_t l = 0; l < layer_count(model, of_encoder); ++l) all.emplace_back(l, of_encoder);
+  }
+  return all;
+}
+
+/// Of the embeddings that have copies of the token embedding.
+std::vector<std::string> holders_of_table(const trainable_builder& model) {
+  std::vector<std::string> holders;
+  if (model.is_tied()) holders.push_back(embedding_path(false));
+  if (model.shares_embedding()) holders.push_back(embedding_path(true));
+  return holders;
+}
+
+bool has_copied_norms(const trainable_builder& model, layer_id layer) {
+  return spec_of(model, layer).attention.query_key_norm.has_value();
 }
 
 std::vector<std::string> joined(std::vector<std::string> a, const std::vector<std::string>& b) {
@@ -77,42 +126,74 @@ struct tree_builder {
     return hooked(supervisor_child(paths::supervisor(path), training_group_policy, std::move(children), directory), config.hook);
   }
 
-  child_spec embedding() const {
-    const auto path = paths::embedding(replica_index);
-    auto own = owner(path, {stage_path(*model, 0)});
-    if (model->is_tied()) own.copies_from = shard_paths(*model, paths::output(replica_index));
-    return training_child(config.hook, path, training_embedding, [own, model = model] {
-      return training_embedding_config{model->embedding(), stage_path(*model, 0), own};
+  child_spec embedding(bool of_encoder) const {
+    const auto path = embedding_path(of_encoder), next = stage_path(*model, of_encoder, 0);
+    const bool is_behind_encoder = !of_encoder && has_encoder(*model);
+    const auto previous = is_behind_encoder ? stage_path(*model, true, int(layer_count(*model, true)) - 1) : "";
+    auto own = owner(path, {next});
+    if (is_behind_encoder) own.peers.push_back(previous);
+    const auto holders = holders_of_table(*model);
+    const auto as_holder = std::ranges::find(holders, path);
+    if (as_holder != holders.end()) {
+      own.holder_index = uint32_t(as_holder - holders.begin());
+      own.copies_from = model->is_tied() ? shard_paths(*model, paths::output(replica_index)) : std::vector{embedding_path(false)};
+    } else if (!of_encoder) {
+      own.holders = holders;
+    }
+    return training_child(config.hook, path, training_embedding, [=, model = model] {
+      return training_embedding_config{model->embedding(of_encoder), of_encoder, first_layer(*model, of_encoder), next, previous, own};
     });
   }
 
-  child_spec head(uint32_t layer, uint32_t index) const {
-    const auto layer_path = paths::layer(replica_index, layer), path = paths::head(layer_path, index);
+  child_spec head(layer_id layer, uint32_t index) const {
+    const auto layer_path = path_of(layer), path = paths::head(layer_path, index);
     auto own = owner(path);
     own.holder_index = index;
     if (has_copied_norms(*model, layer)) own.copies_from = {layer_path};
     return training_child(config.hook, path, training_head, [own, layer, index, model = model] {
-      return training_head_config{model->head(layer, index), own};
+      return training_head_config{model->head(layer, index), layer.of_encoder, own};
     });
   }
 
-  child_spec layer_group(uint32_t index) const {
-    const auto path = paths::layer(replica_index, index);
+  child_spec cross_head(layer_id layer, uint32_t index) const {
+    const auto path = paths::cross_head(path_of(layer), index);
+    return training_child(config.hook, path, training_head, [own = owner(path), layer, index, model = model] {
+      return training_head_config{model->cross_head(layer.index, index), false, own};
+    });
+  }
+
+  child_spec layer_group(layer_id layer) const {
+    const auto path = path_of(layer);
     std::vector<child_spec> children;
-    for (uint32_t i = 0; i < model->spec().layers[index].attention.kv_heads; ++i) children.push_back(head(index, i));
+    for (uint32_t i = 0; i < spec_of(*model, layer).attention.kv_heads; ++i) children.push_back(head(layer, i));
+    for (uint32_t i = 0; i < cross_heads(*model, layer); ++i) children.push_back(cross_head(layer, i));
     for (uint32_t i = 0; i < model->shards(); ++i) {
       auto own = owner(paths::shard(path, i));
-      children.push_back(training_child(config.hook, own.path, training_shard, [own, index, i, model = model] {
-        return training_shard_config{i, model->shard(index, i), own};
+      children.push_back(training_child(config.hook, own.path, training_shard, [own, layer, i, model = model] {
+        return training_shard_config{i, model->shard(layer, i), own};
       }));
     }
-    const auto heads = head_paths(*model, index), shards = shard_paths(*model, path);
-    const auto next = stage_path(*model, int(index) + 1), previous = stage_path(*model, int(index) - 1);
-    auto own = owner(path, joined({next, previous}, joined(heads, shards)));
-    if (has_copied_norms(*model, index)) own.holders = heads;
+    const auto heads = head_paths(*model, layer), cross = cross_head_paths(*model, layer), shards = shard_paths(*model, path);
+    const auto next = stage_path(*model, layer.of_encoder, int(layer.index) + 1);
+    const auto previous = stage_path(*model, layer.of_encoder, int(layer.index) - 1);
+    auto own = owner(path, joined({next, previous}, joined(joined(heads, cross), shards)));
+    if (has_copied_norms(*model, layer)) own.holders = heads;
     children.push_back(training_child(config.hook, path, training_layer, [=, model = model] {
-      return training_layer_config{index,  model->spec().layers[index], model->spec().width, model->leaf_rows_min(),
-                                   model->layer(index), heads, shards, next, previous, own};
+      training_layer_config one;
+      one.index = layer.index;
+      one.of_encoder = layer.of_encoder;
+      one.number = first_layer(*model, layer.of_encoder) + layer.index;
+      one.spec = spec_of(*model, layer);
+      one.width = model->spec().width;
+      one.leaf_rows_min = model->leaf_rows_min();
+      one.part = model->layer(layer);
+      one.heads = heads;
+      one.cross_heads = cross;
+      one.shards = shards;
+      one.next = next;
+      one.previous = previous;
+      one.owner = own;
+      return one;
     }));
     return group(path, std::move(children));
   }
@@ -123,13 +204,13 @@ struct tree_builder {
     for (uint32_t i = 0; i < model->shards(); ++i) {
       auto own = owner(paths::shard(path, i));
       own.owner_index = i;
-      if (model->is_tied()) own.holders = {paths::embedding(replica_index)};
+      if (model->is_tied()) own.holders = holders_of_table(*model);
       children.push_back(training_child(config.hook, own.path, training_output_shard, [own, i, model = model] {
         return training_output_shard_config{i, model->output_shard(i), own};
       }));
     }
     const auto shards = shard_paths(*model, path);
-    const auto previous = stage_path(*model, int(model->spec().layers.size()) - 1);
+    const auto previous = stage_path(*model, false, int(layer_count(*model, false)) - 1);
     const auto own = owner(path, joined({previous}, shards));
     children.push_back(training_child(config.hook, path, training_output, [=, model = model] {
       return training_output_config{model->output(), model->spec().width, model->leaf_rows_min(), shards, previous, own};
@@ -138,8 +219,10 @@ struct tree_builder {
   }
 
   child_spec replica() const {
-    std::vector<child_spec> children{embedding()};
-    for (uint32_t l = 0; l < model->spec().layers.size(); ++l) children.push_back(layer_group(l));
+    std::vector<child_spec> children;
+    if (has_encoder(*model)) children.push_back(embedding(true));
+    children.push_back(embedding(false));
+    for (const layer_id layer : all_layers(*model)) children.push_back(layer_group(layer));
     children.push_back(output_group());
     const auto path = paths::supervisor(paths::replica(replica_index));
     return hooked(supervisor_child(path, training_replica_policy, std::move(children), directory), config.hook);
@@ -156,7 +239,7 @@ struct tree_builder {
     uint64_t parameters = 0;
     for (const auto& one : model->tensors()) parameters += one.view->rows * one.view->columns;
     training.row_longest = caf::timespan(int64_t(parameters) * 30); // Six operations for each parameter, at 0.2 of them in a nanosecond.
-    training.embedding = paths::embedding(replica_index);
+    training.embedding = embedding_path(has_encoder(*model));
     training.owners = owner_paths(*model);
     training.directory = directory;
     child_spec trains{.path = paths::trainer,
@@ -173,12 +256,14 @@ struct tree_builder {
 
 void each_owner(const trainable_builder& model, const std::function<void(const std::string&, std::vector<parameter*>)>& use) {
   const auto with = [&](const std::string& path, auto part) { use(path, part.parameters()); };
-  with(paths::embedding(replica_index), model.embedding());
-  for (uint32_t l = 0; l < model.spec().layers.size(); ++l) {
-    const auto path = paths::layer(replica_index, l);
-    for (uint32_t i = 0; i < model.spec().layers[l].attention.kv_heads; ++i) with(paths::head(path, i), model.head(l, i));
-    for (uint32_t i = 0; i < model.shards(); ++i) with(paths::shard(path, i), model.shard(l, i));
-    with(path, model.layer(l));
+  if (has_encoder(model)) with(embedding_path(true), model.embedding(true));
+  with(embedding_path(false), model.embedding(false));
+  for (const layer_id layer : all_layers(model)) {
+    const auto path = path_of(layer);
+    for (uint32_t i = 0; i < spec_of(model, layer).attention.kv_heads; ++i) with(paths::head(path, i), model.head(layer, i));
+    for (uint32_t i = 0; i < cross_heads(model, layer); ++i) with(paths::cross_head(path, i), model.cross_head(layer.index, i));
+    for (uint32_t i = 0; i < model.shards(); ++i) with(paths::shard(path, i), model.shard(layer, i));
+    with(path, model.layer(layer));
   }
   const auto path = paths::output(replica_index);
   for (uint32_t i = 0; i < model.shards(); ++i) with(paths::shard(path, i), model.output_shard(i));
@@ -193,10 +278,12 @@ root_actor spawn_training_root(caf::actor_system& system, training_tree_config c
 }
 
 std::vector<std::string> owner_paths(const trainable_builder& model) {
-  std::vector<std::string> all{paths::embedding(replica_index)};
-  for (uint32_t l = 0; l < model.spec().layers.size(); ++l) {
-    const auto path = paths::layer(replica_index, l);
-    all = joined(joined(std::move(all), head_paths(model, l)), shard_paths(model, path));
+  std::vector<std::string> all;
+  if (has_encoder(model)) all.push_back(embedding_path(true));
+  all.push_back(embedding_path(false));
+  for (const layer_id layer : all_layers(model)) {
+    const auto path = path_of(layer);
+    all = joined(joined(std::move(all), head_paths(model, layer)), joined(cross_head_paths(model, layer), shard_paths(model, path)));
     all.push_back(path);
   }
   all = joined(std::move(all), shard_paths(model, paths::output(replica_index)));
@@ -207,7 +294,7 @@ std::vector<std::string> owner_paths(const trainable_builder& model) {
 std::vector<std::string> actor_paths(const trainable_builder& model) {
   std::vector<std::string> all{paths::directory, paths::runtime, paths::loader, paths::trainer,
                                paths::supervisor(paths::replica(replica_index))};
-  for (uint32_t l = 0; l < model.spec().layers.size(); ++l) all.push_back(paths::supervisor(paths::layer(replica_index, l)));
+  for (const layer_id layer : all_layers(model)) all.push_back(paths::supervisor(path_of(layer)));
   all.push_back(paths::supervisor(paths::output(replica_index)));
   return joined(std::move(all), owner_paths(model));
 }

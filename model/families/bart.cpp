@@ -63,7 +63,7 @@ model_description describe_bart_like(const model_source& source, const bart_trai
                   model.tensors.encoder.emplace());
   read_bart_stack(parameters, tensors, traits, "decoder", embedding, sizes.context_length, model.spec, model.tensors);
   tensors.ignore_copy({"", "lm_head.weight"}, embedding);
-  model.tensors.output = {embedding, tensors.vector({"", "final_logits_bias"}, model.spec.vocabulary)};
+  model.tensors.output = {embedding, tensors.matrix({"", "final_logits_bias"}, 1, model.spec.vocabulary)};
   tensors.finish(model);
   return model;
 }

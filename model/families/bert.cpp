@@ -25,6 +25,8 @@ const bert_names bert{.architecture = "bert",
                       .classifier = "classifier",
                       .pooler_activation = activation_kind::tanh};
 
+constexpr uint32_t labels_max = 1 << 16;
+
 void read_bert_embedding(const hyperparameters& parameters, tensor_lookup& tensors, const bert_names& names, const std::string& base,
                          const norm_spec& norm, model_description& model) {
   const uint32_t width = model.spec.width;
@@ -37,6 +39,13 @@ void read_bert_embedding(const hyperparameters& parameters, tensor_lookup& tenso
   }
   model.spec.embedding.norm = norm;
   model.tensors.embedding_norm = tensors.norm({"", base + "embeddings.LayerNorm"}, width, tensor_lookup::bias::required);
+}
+
+/// How many classes a model that begins is to have: as many as there are names, or "num_labels".
+uint32_t count_labels(const hyperparameters& parameters) {
+  uint32_t count = 0;
+  while (count < labels_max && parameters.text({"", "id2label." + std::to_string(count)})) ++count;
+  return parameters.count({"", "num_labels"}, {1, double(labels_max)}, count > 0 ? count : 2);
 }
 
 /// "id2label": {"0": "...", ...}, where it is there.
@@ -53,7 +62,6 @@ std::vector<std::string> read_labels(const hyperparameters& parameters, uint32_t
 void read_head(const hyperparameters& parameters, tensor_lookup& tensors, const bert_names& names, bert_head head,
                const norm_spec& norm, model_description& model) {
   using bias = tensor_lookup::bias;
-  constexpr uint64_t labels_max = 1 << 16;
   const uint32_t width = model.spec.width;
   output_spec& output = model.spec.output;
   switch (head) {
@@ -76,7 +84,9 @@ void read_head(const hyperparameters& parameters, tensor_lookup& tensors, const 
     output.of_first_row = true;
     output.transform = {names.pooler_activation, std::nullopt};
     model.tensors.output_transform = tensors.projection({"", names.pooler}, width, width, bias::required);
-    model.tensors.output.weight = tensors.table({"", std::string(names.classifier) + ".weight"}, labels_max, width);
+    if (const published_name weight{"", std::string(names.classifier) + ".weight"}; tensors.makes_tensors())
+      model.tensors.output.weight = tensors.matrix(weight, count_labels(parameters), width);
+    else model.tensors.output.weight = tensors.table(weight, labels_max, width);
     output.columns = uint32_t(model.tensors.output.weight.rows);
     model.tensors.output.bias = tensors.vector({"", std::string(names.classifier) + ".bias"}, output.columns);
     output.labels = read_labels(parameters, output.columns);

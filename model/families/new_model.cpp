@@ -13,16 +13,18 @@
 namespace troupe {
 namespace {
 
-bool is_norm(tensor_role role) {
-  return role == tensor_role::attention_norm || role == tensor_role::feed_forward_norm ||
-         role == tensor_role::query_norm || role == tensor_role::key_norm || role == tensor_role::final_norm;
-}
-
 bool adds_to_residual_stream(tensor_role role) {
-  return role == tensor_role::attention_output || role == tensor_role::down;
+  return role == tensor_role::attention_output || role == tensor_role::cross_attention_output || role == tensor_role::down;
 }
 
-std::vector<float> initial_values(const keyed_tensor& tensor, uint64_t seed, float deviation, size_t layers) {
+/// What the deviation of a matrix is divided by: the root of how many of them add to one residual stream, which no norm follows.
+float summands(const tensor_key& key, const model_spec& spec) {
+  const auto& layers = key.of_encoder ? spec.encoder->layers : spec.layers;
+  if (!adds_to_residual_stream(key.role) || layers.front().norms == norm_place::after) return 1;
+  return std::sqrt((layers.front().cross_attention ? 3 : 2) * static_cast<float>(layers.size()));
+}
+
+std::vector<float> initial_values(const keyed_tensor& tensor, uint64_t seed, float deviation, const model_spec& spec) {
   std::vector<float> values(tensor.view->rows * tensor.view->columns);
   const tensor_key& key = tensor.key;
   if (key.is_bias) return values;
@@ -30,9 +32,8 @@ std::vector<float> initial_values(const keyed_tensor& tensor, uint64_t seed, flo
     std::fill(values.begin(), values.end(), 1.0f);
     return values;
   }
-  const uint64_t stream = uint64_t(key.layer) << 8 | uint64_t(key.role);
-  if (adds_to_residual_stream(key.role)) deviation /= std::sqrt(2 * static_cast<float>(layers));
-  normal_values(seed, stream, deviation, values);
+  const uint64_t stream = uint64_t(key.of_encoder) << 40 | uint64_t(key.layer) << 8 | uint64_t(key.role);
+  normal_values(seed, stream, deviation / summands(key, spec), values);
   return values;
 }
 
@@ -44,7 +45,7 @@ void fill(model_description& model, uint64_t seed, float deviation) {
     copies.emplace(model.published[i].hugging_face_name, model.copies[i]->bytes());
   for (const auto& tensor : keyed_tensors(model.tensors)) {
     const auto copy = copies.at(tensor.view->name);
-    const auto values = initial_values(tensor, seed, deviation, model.tensors.layers.size());
+    const auto values = initial_values(tensor, seed, deviation, model.spec);
     const auto bytes = std::as_bytes(std::span(values));
     TROUPE_ASSERT(tensor.view->offset + bytes.size() <= copy.size());
     std::memcpy(copy.data() + tensor.view->offset, bytes.data(), bytes.size());
@@ -72,7 +73,8 @@ std::shared_ptr<const model_file> new_model(const std::string& config_json, voca
                                   std::to_string(description.spec.vocabulary));
   }
   const hyperparameters parameters(source, "");
-  fill(description, seed, parameters.number({"", "initializer_range"}, {1e-6, 1}, 0.02f));
+  const float deviation = parameters.number({"", "init_std"}, {1e-6, 1}, 0.02f); // As bart and marian call it.
+  fill(description, seed, parameters.number({"", "initializer_range"}, {1e-6, 1}, deviation));
   auto model = make_model_file(std::move(description));
   fill_up(words, model->spec.vocabulary);
   model->words = std::move(words);

@@ -16,9 +16,9 @@ namespace troupe {
 ///
 /// The weights are those of GPT-2 (Radford et al. 2019, section 2.3, and Hugging Face's GPT2PreTrainedModel):
 /// - norms 1, biases 0;
-/// - matrices normal with mean 0 and deviation `initializer_range` (0.02 where it is not given);
-/// - the attention's output and the feed-forward's down matrix, which add to the residual stream, with that
-///   divided by sqrt(2 * layers).
+/// - matrices normal with mean 0 and deviation `initializer_range` or `init_std` (0.02 where neither is given);
+/// - the attentions' output and the feed-forward's down matrix, which add to the residual stream, with that
+///   divided by the root of how many there are in the stack, 2 * layers or 3 * layers, if norms are before blocks.
 /// A value depends on the seed, the tensor's role and layer, and its index in the matrix [outputs, inputs] only;
 /// see normal_values for how it is drawn.
 ///

@@ -4,9 +4,9 @@
 #include "model/parts.hpp"
 #include "model/parts/check_tensors.hpp"
 #include "model/parts/quantised_tensor.hpp"
+#include "model/parts/sinusoids.hpp"
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 
 namespace troupe {
 namespace {
@@ -27,22 +27,6 @@ norm_weights norm_of(const norm_spec& spec, const norm_tensors& tensors) {
 std::optional<norm_weights> norm_of(const std::optional<norm_spec>& spec, const std::optional<norm_tensors>& tensors) {
   if (!spec) return std::nullopt;
   return norm_of(*spec, *tensors);
-}
-
-/// Sines and cosines of positions, "Attention Is All You Need" §3.5: pair i of position p is sin and cos of p / 10000^(2i/width).
-std::vector<float> make_sinusoids(position_kind kind, uint32_t positions, uint32_t width) {
-  std::vector<float> table(uint64_t(positions) * width);
-  const uint32_t pairs = width / 2;
-  for (uint32_t i = 0; i < pairs; ++i) {
-    const double frequency = std::pow(10000.0, -2.0 * i / width);
-    const uint32_t sine = kind == position_kind::sinusoidal ? 2 * i : i;
-    const uint32_t cosine = kind == position_kind::sinusoidal ? 2 * i + 1 : pairs + i;
-    for (uint32_t p = 0; p < positions; ++p) {
-      table[uint64_t(p) * width + sine] = float(std::sin(p * frequency));
-      table[uint64_t(p) * width + cosine] = float(std::cos(p * frequency));
-    }
-  }
-  return table;
 }
 
 /// table: [buckets, heads].
@@ -199,8 +183,7 @@ void read_embedding(packing& work, embedding_part& into, const embedding_spec& s
   if (tables[1] != nullptr) work.add(into.positions.emplace(), *tables[1], cut(into.memory, bytes_of(tables[0])));
   if (tables[2] != nullptr)
     work.add(into.segments.emplace(), *tables[2], cut(into.memory, bytes_of(tables[0]) + bytes_of(tables[1])));
-  if (spec.positions == position_kind::sinusoidal || spec.positions == position_kind::sinusoidal_halves)
-    into.sinusoids = make_sinusoids(spec.positions, positions, uint32_t(tensors.embedding.columns));
+  into.sinusoids = make_sinusoids(spec.positions, positions, uint32_t(tensors.embedding.columns));
   into.norm = norm_of(spec.norm, tensors.embedding_norm);
 }
 

@@ -91,6 +91,14 @@ void input_gradient(std::span<const projection_gradient> gradients, std::span<co
   }
 }
 
+void trainable_projection::backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums, training_scratch& scratch) {
+  if (!weight) return;
+  const const_rows own = some_columns(dy, rows().first, rows().count);
+  const projection_gradient gradient{this, own};
+  troupe::input_gradient({&gradient, 1}, sums, scratch);
+  add_gradients(x, own, scratch);
+}
+
 trainable_norm::trainable_norm(norm_spec what, tensor_key key, uint32_t width, bool has_bias)
     : spec(what), weight({key, {0, width}, 1}, {{0, width}}) {
   key.is_bias = true;

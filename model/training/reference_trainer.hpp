@@ -1,21 +1,13 @@
 #pragma once
 // A training step run part after part in one thread, without actors: the oracle that the actors' weights must equal bit for bit.
 #include "model/training/dropout.hpp"
+#include "model/training/micro_batch.hpp"
 #include "model/training/optimiser.hpp"
 #include "model/training/trainable_parts.hpp"
 #include <cstdint>
 #include <vector>
 
 namespace troupe {
-
-/// Some whole sequences, row after row.
-struct micro_batch {
-  std::vector<uint32_t> tokens;  // [rows]
-  std::vector<int32_t> targets;  // [rows]; no_target: the row does not count.
-  std::vector<uint32_t> lengths; // Of the sequences; they sum up to rows.
-  uint32_t rows() const { return uint32_t(tokens.size()); }
-  uint64_t target_count() const;
-};
 
 struct step_figures {
   double loss = 0;          // Mean over the targets.
@@ -28,7 +20,7 @@ public:
   explicit reference_trainer(trainable_model model) : model_(std::move(model)) {}
 
   /// Forward and backward; gradients add up. loss_scale: 1 / the number of targets of the whole batch. logits, where given, receives
-  /// [rows, vocabulary].
+  /// [targets.size(), columns].
   loss_sums accumulate(const micro_batch& batch, float loss_scale, float smoothing = 0, std::vector<float>* logits = nullptr,
                        const dropout& drops = {});
   /// The loss alone.

@@ -4,22 +4,13 @@
 #include <algorithm>
 
 namespace troupe {
-namespace {
-
-/// Gradients of a projection whose result's columns are all in dy.
-void backward(trainable_projection& one, const_rows x, const_rows dy, std::span<const mutable_rows> sums,
-              training_scratch& scratch) {
-  if (!one.weight) return;
-  const const_rows own = some_columns(dy, one.rows().first, one.rows().count);
-  const projection_gradient gradient{&one, own};
-  input_gradient({&gradient, 1}, sums, scratch);
-  one.add_gradients(x, own, scratch);
-}
-
-} // namespace
 
 void trainable_shard::attention_output(const_rows x, mutable_rows out, training_scratch& scratch) const {
   output.forward(x, out, scratch);
+}
+
+void trainable_shard::cross_attention_output(const_rows x, mutable_rows out, training_scratch& scratch) const {
+  cross_output.forward(x, out, scratch);
 }
 
 void trainable_shard::outer(const_rows x, mutable_rows out, training_scratch& scratch) const { down.forward(x, out, scratch); }
@@ -42,12 +33,17 @@ void trainable_shard::inner(const_rows x, mutable_rows out, kept_inner& kept, tr
 
 void trainable_shard::attention_output_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums,
                                                 training_scratch& scratch) {
-  backward(output, x, dy, sums, scratch);
+  output.backward(x, dy, sums, scratch);
+}
+
+void trainable_shard::cross_attention_output_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums,
+                                                      training_scratch& scratch) {
+  cross_output.backward(x, dy, sums, scratch);
 }
 
 void trainable_shard::outer_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums,
                                      training_scratch& scratch) {
-  backward(down, x, dy, sums, scratch);
+  down.backward(x, dy, sums, scratch);
 }
 
 void trainable_shard::inner_backward(const_rows x, kept_inner& kept, const_rows dy, std::span<const mutable_rows> sums,
@@ -80,7 +76,7 @@ void trainable_shard::inner_backward(const_rows x, kept_inner& kept, const_rows 
 }
 
 void trainable_shard::prepare() {
-  for (auto* one : {&output, &gate, &up, &down}) one->prepare();
+  for (auto* one : {&output, &cross_output, &gate, &up, &down}) one->prepare();
 }
 
 } // namespace troupe

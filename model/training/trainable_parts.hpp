@@ -3,7 +3,7 @@
 // optimiser's state, and the maths of both directions. It is the counterpart of model/parts.hpp, cut in the same way: one head per
 // key/value head, shards of the output rows of all other matrices. The forward results are those of inference, bit for bit.
 //
-// A micro-batch is some whole sequences, row after row. `forward` leaves in `kept` what `backward` of the same micro-batch needs;
+// A micro-batch is some whole sequences, row after row; with an encoder there are as many source sequences. `forward` leaves in `kept` what `backward` of the same micro-batch needs;
 // `backward` adds to the gradients of the part's weights and gives the gradient of its input. Micro-batches go backward in their
 // order: so a gradient is one sum over all rows of the batch in order, however the batch is cut into micro-batches.
 //
@@ -51,6 +51,8 @@ public:
   void add_gradients(const gemm_panels& x, const_rows dy, training_scratch& scratch);
   /// dx = dy W, or added to dx, with all our rows in one sum. dx: [rows, inputs]
   void input_gradient(const_rows dy, mutable_rows dx, bool add, training_scratch& scratch) const;
+  /// Both. dy: the columns of all shards, of which ours are used; sums: what dx is the sum of, see the function below.
+  void backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums, training_scratch& scratch);
   const std::vector<tree_node>& nodes() const { return nodes_; }
   /// To be called when the weight's values have changed: forward and input_gradient multiply by copies.
   void prepare();
@@ -77,6 +79,13 @@ struct projection_gradient {
 void input_gradient(std::span<const projection_gradient> gradients, std::span<const mutable_rows> sums,
                     training_scratch& scratch);
 
+/// Some whole sequences, row after row, of different lengths: nothing is filled up, so that a sequence's results do not depend on its
+/// company.
+struct sequence_rows {
+  const_rows rows;
+  std::span<const uint32_t> lengths; // They sum up to the rows.
+};
+
 /// y = normalize(x), row by row.
 struct trainable_norm {
   norm_spec spec;
@@ -93,25 +102,27 @@ std::vector<parameter*> parameters_of(std::optional<trainable_norm>& query_norm,
 
 /// What a head keeps of a micro-batch.
 struct kept_head {
-  row_buffer query, key, value;  // As they are multiplied: [rows, output_columns()], [rows, head_dim], [rows, head_dim].
+  row_buffer query, key, value;  // As they are multiplied: [rows, output_columns()], [source rows, head_dim], [source rows, head_dim].
   row_buffer raw_query, raw_key; // Before their norms, of the same shapes; only where there are norms.
 };
 
-/// One key/value head with the query heads that share it: their attention's output before the output matrix.
+/// One key/value head with the query heads that share it: their attention's output before the output matrix. Its keys and values are
+/// those of `source`: of x itself, or in cross-attention (§3.2.3) of what left the encoder.
 struct trainable_head {
   attention_spec spec;
   uint32_t index = 0;
+  bool is_cross = false; // Then there are neither norms nor positions.
   trainable_projection query, key, value;
   std::optional<trainable_norm> query_norm, key_norm; // Copies: all heads of a layer have the same, and the layer owns them.
   std::shared_ptr<const rope_table> rope;
 
   uint32_t output_columns() const { return spec.group() * spec.head_dim; }
-  /// x: [rows, width]; lengths: of the sequences, which begin at position 0; out: [rows, output_columns()].
-  void forward(const_rows x, std::span<const uint32_t> lengths, mutable_rows out, kept_head& kept,
-               training_scratch& scratch) const;
-  /// dout: [rows, output_columns()]; dx: [rows, width], written.
-  void backward(const_rows x, std::span<const uint32_t> lengths, const kept_head& kept, const_rows dout, mutable_rows dx,
-                training_scratch& scratch);
+  /// x: [rows, width]; sequences begin at position 0; source: x again, or in cross-attention a sequence, not empty, for each of x's;
+  /// out: [rows, output_columns()].
+  void forward(const sequence_rows& x, const sequence_rows& source, mutable_rows out, kept_head& kept, training_scratch& scratch) const;
+  /// dout: [rows, output_columns()]; dx: [rows, width], written; dsource: in cross-attention the same for the source, else dx again.
+  void backward(const sequence_rows& x, const sequence_rows& source, const kept_head& kept, const_rows dout, mutable_rows dx,
+                mutable_rows dsource, training_scratch& scratch);
   std::vector<parameter*> parameters();
   void prepare();
 };
@@ -126,14 +137,17 @@ struct kept_inner {
 struct trainable_shard {
   feed_forward_spec feed_forward;
   trainable_projection output; // [some of width, heads * head_dim]
+  trainable_projection cross_output; // The same of cross-attention, where there is one.
   trainable_projection gate, up; // [some of the inner width, width]
   trainable_projection down; // [some of width, inner width]
 
   void attention_output(const_rows x, mutable_rows out, training_scratch& scratch) const;
+  void cross_attention_output(const_rows x, mutable_rows out, training_scratch& scratch) const;
   void inner(const_rows x, mutable_rows out, kept_inner& kept, training_scratch& scratch) const;
   void outer(const_rows x, mutable_rows out, training_scratch& scratch) const;
   // dy: all columns of the result, of which this shard takes its own; sums: as for input_gradient.
   void attention_output_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums, training_scratch& scratch);
+  void cross_attention_output_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums, training_scratch& scratch);
   /// Uses `kept` up.
   void inner_backward(const_rows x, kept_inner& kept, const_rows dy, std::span<const mutable_rows> sums,
                       training_scratch& scratch);
@@ -144,21 +158,33 @@ struct trainable_shard {
 
 /// What the layer itself does.
 struct trainable_layer {
+  norm_place norms = norm_place::before;
   trainable_norm attention_norm, feed_forward_norm;
+  std::optional<trainable_norm> cross_attention_norm;
   std::optional<trainable_norm> query_norm, key_norm; // Its heads have copies.
   std::vector<parameter*> parameters();
 };
 
-/// The sum of a token's and, where they are learned, its position's embedding. [rows, width]
+/// What a token's row begins with, see embedding_spec.
 struct trainable_embedding {
-  bool is_tied = false; // Then the output's shards own the table, and this is a copy of it: its gradient is for them.
-  parameter table, positions;
-  void forward(std::span<const uint32_t> tokens, std::span<const uint32_t> positions_of, mutable_rows out) const;
-  void backward(std::span<const uint32_t> tokens, std::span<const uint32_t> positions_of, const_rows dout);
+  embedding_spec spec;
+  bool is_tied = false; // Then others own the table, and this is a copy of it: its gradient is for them.
+  parameter table, positions, segments;
+  std::vector<float> sinusoids; // [positions, width], where positions are sinusoidal.
+  std::optional<trainable_norm> norm;
+  std::optional<trainable_norm> source_norm; // A decoder's: the encoder's final norm, which is applied where its result enters.
+  /// out: [rows, width]; segments_of: [rows], or empty: all of segment 0.
+  void forward(std::span<const uint32_t> tokens, std::span<const uint32_t> positions_of, std::span<const uint32_t> segments_of,
+               mutable_rows out) const;
+  void backward(std::span<const uint32_t> tokens, std::span<const uint32_t> positions_of, std::span<const uint32_t> segments_of,
+                const_rows dout);
   std::vector<parameter*> parameters(); // Those that it owns.
+
+private:
+  void sum(uint32_t token, uint32_t position, uint32_t segment, std::span<float> out) const; // Before the norm.
 };
 
-/// Targets of a row: a token, or none.
+/// Targets of a row: a token, or where the output is of first rows a sequence's label, or none.
 constexpr int32_t no_target = -1;
 
 /// The loss of some rows: cross-entropy with label smoothing (§5.4): of a row with logits x and target t among n classes
@@ -168,21 +194,28 @@ struct loss_sums {
   uint64_t targets = 0, hits = 0; // Rows with a target; those of them whose target has the largest logit (alone or with others).
 };
 
-/// What a shard keeps of a micro-batch: its logits, [rows, its range of the vocabulary].
+/// What a shard keeps of a micro-batch: its logits, [rows, its range of the columns].
 struct kept_logits {
   row_buffer logits;
 };
 
-/// What a shard says of a row: the sums of each of its leaves of the vocabulary, and the target's logit where it has it.
+/// What a shard says of a row: the sums of each of its leaves of the columns, and the target's logit where it has it.
 struct row_facts {
   std::vector<logit_sums> leaves; // [rows, leaves of the shard]
   std::vector<float> target_logits; // [rows], 0 where the target is not in the range.
 };
 
+/// The output matrix, and that of the transform before it where there is one: some of the rows of each. A row of logits has as many
+/// columns as the vocabulary has tokens, or as there are labels.
 struct trainable_output_shard {
-  trainable_projection output; // [some of the vocabulary, width]
-  uint32_t vocabulary = 0;
-  std::vector<range> leaves;   // Of the vocabulary.
+  trainable_projection output; // [some of the columns, width]
+  trainable_projection transform; // [some of width, width]
+  uint32_t columns = 0;
+  std::vector<range> leaves;   // Of the columns.
+  /// x: [rows, width]; out: our own columns.
+  void apply_transform(const_rows x, mutable_rows out, training_scratch& scratch) const;
+  /// dy: all columns; sums: as for input_gradient.
+  void transform_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums, training_scratch& scratch);
   row_facts forward(const_rows x, std::span<const int32_t> targets, kept_logits& kept, training_scratch& scratch) const;
   /// log_sums: [rows]; scale: of the loss of a row; uses `kept` up.
   void backward(const_rows x, std::span<const int32_t> targets, std::span<const float> log_sums, float scale, float smoothing,
@@ -191,24 +224,40 @@ struct trainable_output_shard {
   void prepare();
 };
 
-/// The final norm, and the loss of all shards' logits.
+/// The final norm where there is one, the transform's activation and norm, and the loss of all shards' logits; see output_spec.
 struct trainable_output {
-  trainable_norm norm;
-  uint32_t vocabulary = 0;
-  /// Puts together what the shards say, in their order. log_sums: [rows], filled. A target is a token of the vocabulary or no_target.
+  output_spec spec;
+  uint32_t columns = 0;
+  std::optional<trainable_norm> norm, transform_norm;
+  /// How many rows of logits there are for sequences of these lengths.
+  uint32_t rows_of_results(std::span<const uint32_t> lengths) const;
+  /// out = scale * norm(x), of the rows that have results: [rows of results, width].
+  void enter(const sequence_rows& x, mutable_rows out) const;
+  /// dx, which was 0, becomes the gradient of x.
+  void enter_backward(const sequence_rows& x, const_rows dout, mutable_rows dx);
+  /// After the transform's product y: out = norm(act(y)).
+  void finish_transform(const_rows y, mutable_rows out) const;
+  /// gradient: of what finish_transform gave; becomes that of y.
+  void finish_transform_backward(const_rows y, mutable_rows gradient);
+  /// Puts together what the shards say, in their order. log_sums: [rows], filled. A target is below `columns` or no_target.
   loss_sums loss(std::span<const row_facts> shards, std::span<const int32_t> targets, float smoothing,
                  std::vector<float>& log_sums) const;
   std::vector<parameter*> parameters();
 };
 
-/// All parts of a model, with zero values.
-struct trainable_model {
-  model_spec spec;
-  bool is_tied = false;
+/// The parts of a stack.
+struct trainable_stack {
   trainable_embedding embedding;
   std::vector<trainable_layer> layers;
-  std::vector<std::vector<trainable_head>> heads;   // [layer][key/value head]
-  std::vector<std::vector<trainable_shard>> shards; // [layer][shard]
+  std::vector<std::vector<trainable_head>> heads, cross_heads; // [layer][key/value head]
+  std::vector<std::vector<trainable_shard>> shards;            // [layer][shard]
+};
+
+/// All parts of a model, with zero values.
+struct trainable_model : trainable_stack {
+  model_spec spec;
+  bool is_tied = false;
+  std::optional<trainable_stack> encoder;
   trainable_output output;
   std::vector<trainable_output_shard> output_shards;
 
@@ -220,9 +269,21 @@ struct trainable_model {
   void prepare();
 };
 
+/// Which layer of a model.
+struct layer_id {
+  uint32_t index = 0;
+  bool of_encoder = false;
+  layer_id(uint32_t i, bool encoder = false) : index(i), of_encoder(encoder) {}
+};
+
 /// Makes the parts of a model, each by itself.
+///
+/// The token embedding is one parameter, whoever else uses it: the output's shards own it where it is the output matrix too, else the
+/// (decoder's) embedding does; the other embeddings have copies.
 class trainable_builder {
 public:
+  /// Throws input_error for a model that cannot be trained: one that ends in hidden states or in the spans of answers, or has relative
+  /// positions.
   /// `tensors` says which tensors there are, and their values; those without bytes give zeros. What the views refer to must exist as
   /// long as the builder fills.
   trainable_builder(model_spec spec, model_tensors tensors, uint32_t shards, uint32_t leaf_rows_min = 128);
@@ -230,13 +291,17 @@ public:
   uint32_t shards() const { return shards_; }
   uint32_t leaf_rows_min() const { return leaf_rows_min_; }
   bool is_tied() const { return troupe::is_tied(tensors_); }
+  bool shares_embedding() const { return troupe::shares_embedding(tensors_); }
+  const stack_spec& stack(bool of_encoder) const { return of_encoder ? *spec_.encoder : spec_; }
+  uint32_t columns() const { return uint32_t(tensors_.output.weight.rows); } // Of a row of logits.
   const std::vector<keyed_tensor>& tensors() const { return keyed_; }
 
   // With zero values.
-  trainable_embedding embedding() const;
-  trainable_layer layer(uint32_t index) const;
-  trainable_head head(uint32_t layer, uint32_t index) const;
-  trainable_shard shard(uint32_t layer, uint32_t index) const;
+  trainable_embedding embedding(bool of_encoder = false) const;
+  trainable_layer layer(layer_id layer) const;
+  trainable_head head(layer_id layer, uint32_t index) const;
+  trainable_head cross_head(uint32_t layer, uint32_t index) const;
+  trainable_shard shard(layer_id layer, uint32_t index) const;
   trainable_output output() const;
   trainable_output_shard output_shard(uint32_t index) const;
   /// Gives parameters the values of the tensors.
@@ -245,13 +310,13 @@ public:
   trainable_model all() const;
 
 private:
-  trainable_norm norm(uint32_t layer, tensor_role role, const norm_spec& what, const norm_tensors& of, uint32_t width) const;
+  trainable_stack stack_parts(bool of_encoder) const;
 
   model_spec spec_;
   model_tensors tensors_;
   uint32_t shards_, leaf_rows_min_;
   std::vector<keyed_tensor> keyed_;                      // Views into tensors_.
-  std::vector<std::shared_ptr<const rope_table>> ropes_; // By layer.
+  std::vector<std::shared_ptr<const rope_table>> ropes_[2]; // Of the stack and of the encoder, by layer.
 };
 
 } // namespace troupe

@@ -88,11 +88,11 @@ float64_matrix softmax_attention(const float64_matrix& q, const float64_matrix& 
   return out;
 }
 
-float64_matrix attention(const attention_spec& spec, const attention_tensors& tensors,
-                         const float64_matrix& x) {
+float64_matrix attention(const attention_spec& spec, const attention_tensors& tensors, const float64_matrix& x,
+                         const float64_matrix& source) {
   const float64_matrix q = product(tensors.query, x);
-  const float64_matrix k = product(tensors.key, x);
-  const float64_matrix v = product(tensors.value, x);
+  const float64_matrix k = product(tensors.key, source);
+  const float64_matrix v = product(tensors.value, source);
   float64_matrix heads(x.rows(), q.cols());
   for (uint32_t head = 0; head < spec.heads; ++head) {
     const Eigen::Index dim = spec.head_dim, own = head * dim, shared = head / spec.group() * dim;
@@ -115,22 +115,67 @@ float64_matrix feed_forward(const feed_forward_spec& spec, const feed_forward_te
   return product(tensors.down, product(*tensors.gate, x).unaryExpr(act).cwiseProduct(up));
 }
 
-} // namespace
+float64_matrix embed(const stack_spec& stack, const stack_tensors& tensors, std::span<const uint32_t> tokens,
+                     std::span<const uint32_t> segments) {
+  const embedding_spec& spec = stack.embedding;
+  const float64_matrix table = matrix_of(tensors.embedding);
+  const float64_matrix position_table = tensors.positions ? matrix_of(*tensors.positions) : float64_matrix();
+  const float64_matrix segment_table = tensors.segments ? matrix_of(*tensors.segments) : float64_matrix();
+  const Eigen::Index width = table.cols();
+  float64_matrix x(tokens.size(), width);
+  for (Eigen::Index i = 0; i < x.rows(); ++i) {
+    x.row(i) = double(spec.scale) * table.row(tokens[size_t(i)]);
+    if (tensors.positions) x.row(i) += position_table.row(i + spec.position_offset);
+    if (tensors.segments) x.row(i) += segment_table.row(segments.empty() ? 0 : segments[size_t(i)]);
+    const bool in_halves = spec.positions == position_kind::sinusoidal_halves;
+    if (spec.positions != position_kind::sinusoidal && !in_halves) continue;
+    for (Eigen::Index pair = 0; pair < width / 2; ++pair) {
+      const double angle = double(i) / std::pow(10000.0, double(2 * pair) / double(width));
+      x(i, in_halves ? pair : 2 * pair) += std::sin(angle);
+      x(i, in_halves ? pair + width / 2 : 2 * pair + 1) += std::cos(angle);
+    }
+  }
+  return spec.norm ? norm(*spec.norm, *tensors.embedding_norm, x) : x;
+}
 
-float64_matrix float64_logits(const model_file& file, std::span<const uint32_t> tokens) {
-  const model_spec& spec = file.spec;
-  const model_tensors& tensors = file.tensors;
-  const float64_matrix embedding = matrix_of(tensors.embedding);
-  float64_matrix x(tokens.size(), spec.width);
-  for (size_t i = 0; i < tokens.size(); ++i) x.row(Eigen::Index(i)) = embedding.row(tokens[i]);
-  if (spec.embedding.positions == position_kind::learned) x += matrix_of(*tensors.positions).topRows(x.rows());
+template <class Block> void add_block(const layer_spec& layer, const norm_tensors& tensors, float64_matrix& x, Block block) {
+  if (layer.norms == norm_place::before) x += block(norm(layer.norm, tensors, x));
+  else x = norm(layer.norm, tensors, x + block(x));
+}
+
+float64_matrix run_stack(const stack_spec& spec, const stack_tensors& tensors, std::span<const uint32_t> tokens,
+                         std::span<const uint32_t> segments, const float64_matrix& source) {
+  float64_matrix x = embed(spec, tensors, tokens, segments);
   for (size_t i = 0; i < spec.layers.size(); ++i) {
     const layer_spec& layer = spec.layers[i];
     const layer_tensors& parts = tensors.layers[i];
-    x += attention(layer.attention, parts.attention, norm(layer.norm, parts.attention_norm, x));
-    x += feed_forward(layer.feed_forward, parts.feed_forward, norm(layer.norm, parts.feed_forward_norm, x));
+    add_block(layer, parts.attention_norm, x,
+              [&](const float64_matrix& in) { return attention(layer.attention, parts.attention, in, in); });
+    if (layer.cross_attention)
+      add_block(layer, *parts.cross_attention_norm, x,
+                [&](const float64_matrix& in) { return attention(*layer.cross_attention, *parts.cross_attention, in, source); });
+    add_block(layer, parts.feed_forward_norm, x,
+              [&](const float64_matrix& in) { return feed_forward(layer.feed_forward, parts.feed_forward, in); });
   }
-  return product(tensors.output, norm(*spec.final_norm, *tensors.final_norm, x));
+  return spec.final_norm ? norm(*spec.final_norm, *tensors.final_norm, x) : x;
+}
+
+} // namespace
+
+float64_matrix float64_logits(const model_file& file, std::span<const uint32_t> tokens, std::span<const uint32_t> segments,
+                              std::span<const uint32_t> source) {
+  const model_spec& spec = file.spec;
+  const model_tensors& tensors = file.tensors;
+  float64_matrix encoded;
+  if (spec.encoder) encoded = run_stack(*spec.encoder, *tensors.encoder, source, {}, {});
+  float64_matrix x = run_stack(spec, tensors, tokens, segments, encoded);
+  if (spec.output.of_first_row) x = float64_matrix(x.topRows(1));
+  x *= double(spec.output.scale);
+  if (const auto& transform = spec.output.transform) {
+    x = product(*tensors.output_transform, x).unaryExpr([&](double value) { return activate_one(transform->activation, value); });
+    if (transform->norm) x = norm(*transform->norm, *tensors.output_transform_norm, x);
+  }
+  return product(tensors.output, x);
 }
 
 double relative_error(std::span<const float> actual, const float64_matrix& expected) {

@@ -53,6 +53,11 @@ TEST_CASE("with random faults a training run gets the reference's weights, and a
   check_trials(tiny_training(), 1000);
 }
 
+TEST_CASE("with random faults the training of an encoder-decoder and of a classifier gets the reference's weights", "[trial][training]") {
+  const auto setups = make_tiny_training_setups();
+  for (const auto& setup : {setups[1], setups[2]}) check_trials(setup, 300);
+}
+
 TEST_CASE("the roles and paths of a load are those of its actors", "[trial]") {
   CHECK(tiny_setup().roles.size() == 14);
   CHECK(tiny_setup().roles.contains("sequence"));

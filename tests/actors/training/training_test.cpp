@@ -62,6 +62,30 @@ TEST_CASE("weights trained by actors equal those of the sequential reference, bi
   CHECK(run.close() == 0);
 }
 
+TEST_CASE("weights of models with an encoder equal those of the sequential reference, bit for bit") {
+  const bool translates = GENERATE(true, false);
+  const uint32_t shards = GENERATE(1u, 2u, 3u);
+  INFO((translates ? "encoder-decoder" : "classifier") << ", " << shards << " shards");
+  const training_job job = translates ? make_tiny_translation_job(shards) : make_tiny_classification_job(shards);
+  const auto wanted = job.by_reference(3);
+  auto config = job.tree();
+  config.trainer.in_flight_max = shards;
+  simulated_training run(shards, std::move(config), job.first_state());
+  for (const auto& expected : wanted.figures) {
+    run.tracker().train(true);
+    const auto report = finish(run);
+    REQUIRE(report.error().empty());
+    CHECK(report.attempts() == 1);
+    CHECK(report.loss() / double(report.targets()) == expected.loss);
+    CHECK(report.gradient_norm() == expected.gradient_norm);
+    CHECK(report.hits() == expected.hits);
+    run.tracker().evaluate(report.update() - 1);
+    CHECK(finish(run).loss() == wanted.evaluations[report.update() - 1]);
+  }
+  CHECK(difference(run.tracker().state(), wanted.states.back()) == "");
+  CHECK(run.close() == 0);
+}
+
 TEST_CASE("an evaluation gives the reference's loss and leaves the weights as they are") {
   const training_job job = job_of("llama");
   v1::BatchName name;

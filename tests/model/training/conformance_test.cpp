@@ -128,7 +128,85 @@ reference_model_of read_llama(const std::filesystem::path& file, const json& con
   return model;
 }
 
+/// The encoder-decoder of 2017: post-norm, sinusoidal positions, one embedding for source, target and output.
+reference_model_of read_seq2seq(const std::filesystem::path& file, const json& config) {
+  reference_model_of model;
+  reader read(file, model);
+  const uint32_t heads = config["heads"], width = config["d"];
+  const norm_spec norm{norm_kind::layer, 1e-5f};
+  const auto attention = [&](const std::string& at, uint32_t l, bool of_encoder, role query, role key, role value, role output) {
+    attention_tensors tensors;
+    tensors.query = read.projection(at + "q", {l, query, false, of_encoder});
+    tensors.key = read.projection(at + "k", {l, key, false, of_encoder});
+    tensors.value = read.projection(at + "v", {l, value, false, of_encoder});
+    tensors.output = read.projection(at + "o", {l, output, false, of_encoder});
+    return tensors;
+  };
+  const auto read_stack = [&](stack_spec& spec, stack_tensors& tensors, const std::string& side, uint32_t layers, bool of_encoder) {
+    spec.context_length = 16;
+    spec.embedding.scale = std::sqrt(float(width));
+    spec.embedding.positions = position_kind::sinusoidal;
+    for (uint32_t l = 0; l < layers; ++l) {
+      layer_spec layer;
+      layer.attention = {heads, heads, width / heads, !of_encoder, {}, {}, {}, 1 / std::sqrt(float(width / heads))};
+      if (!of_encoder) layer.cross_attention = {heads, heads, width / heads, false, {}, {}, {}, 1 / std::sqrt(float(width / heads))};
+      layer.feed_forward = {false, activation_kind::relu, config["ff"]};
+      layer.norm = norm;
+      layer.norms = norm_place::after;
+      spec.layers.push_back(layer);
+      const std::string at = side + "." + std::to_string(l) + ".";
+      const auto read_norm = [&](const char* name, role as) { return read.norm(at + name, {l, as, false, of_encoder}); };
+      layer_tensors of;
+      of.attention_norm = read_norm("norm1", role::attention_norm);
+      of.attention = attention(at + "self_attn.", l, of_encoder, role::query, role::key, role::value, role::attention_output);
+      if (!of_encoder) {
+        of.cross_attention_norm = read_norm("norm2", role::cross_attention_norm);
+        of.cross_attention = attention(at + "cross_attn.", l, of_encoder, role::cross_query, role::cross_key, role::cross_value,
+                                       role::cross_attention_output);
+      }
+      of.feed_forward_norm = read_norm(of_encoder ? "norm2" : "norm3", role::feed_forward_norm);
+      of.feed_forward.up = read.projection(at + "ffn.w1", {l, role::up, false, of_encoder});
+      of.feed_forward.down = read.projection(at + "ffn.w2", {l, role::down, false, of_encoder});
+      tensors.layers.push_back(of);
+    }
+  };
+  model.spec.vocabulary = config["vocab"];
+  model.spec.width = width;
+  model.tensors.embedding = read.matrix("embedding.weight", {0, role::token_embedding});
+  model.tensors.output.weight = model.tensors.embedding;
+  model.tensors.encoder.emplace().embedding = model.tensors.embedding;
+  read_stack(model.spec, model.tensors, "decoder", config["dec"], false);
+  read_stack(model.spec.encoder.emplace(), *model.tensors.encoder, "encoder", config["enc"], true);
+  return model;
+}
+
+reference_model_of read_model(const std::string& name, const std::filesystem::path& file, const json& config) {
+  return name == "gpt" ? read_gpt(file, config) : name == "llama" ? read_llama(file, config) : read_seq2seq(file, config);
+}
+
+/// Sequences without their padding, which is 0 at the end.
+void read_sequences(const safetensors_reader& file, const std::string& name, std::vector<uint32_t>& tokens, std::vector<uint32_t>& lengths) {
+  const auto all = file.integers(name);
+  const size_t columns = file.get(name).shape[1];
+  for (size_t first = 0; first < all.size(); first += columns) {
+    size_t length = columns;
+    while (length > 0 && all[first + length - 1] == 0) --length;
+    tokens.insert(tokens.end(), all.begin() + ptrdiff_t(first), all.begin() + ptrdiff_t(first + length));
+    lengths.push_back(uint32_t(length));
+  }
+}
+
 micro_batch read_batch(const safetensors_reader& file, const std::string& name) {
+  if (file.find(name + ".src") != nullptr) {
+    micro_batch batch;
+    read_sequences(file, name + ".src", batch.source, batch.source_lengths);
+    read_sequences(file, name + ".tgt_in", batch.tokens, batch.lengths);
+    std::vector<uint32_t> targets, lengths;
+    read_sequences(file, name + ".tgt_out", targets, lengths);
+    REQUIRE(lengths == batch.lengths);
+    batch.targets.assign(targets.begin(), targets.end());
+    return batch;
+  }
   const auto tokens = file.integers(name + ".input"), targets = file.integers(name + ".target");
   const auto& shape = file.get(name + ".input").shape;
   micro_batch batch;
@@ -138,19 +216,13 @@ micro_batch read_batch(const safetensors_reader& file, const std::string& name) 
   return batch;
 }
 
-/// The sequences one after the other, some at a time.
-std::vector<micro_batch> cut(const micro_batch& whole, size_t sequences) {
-  std::vector<micro_batch> pieces;
-  size_t row = 0;
-  for (size_t i = 0; i < whole.lengths.size(); ++i) {
-    if (i % sequences == 0) pieces.emplace_back();
-    for (uint32_t k = 0; k < whole.lengths[i]; ++k, ++row) {
-      pieces.back().tokens.push_back(whole.tokens[row]);
-      pieces.back().targets.push_back(whole.targets[row]);
-    }
-    pieces.back().lengths.push_back(whole.lengths[i]);
-  }
-  return pieces;
+/// The rows of sequences of these lengths, of a matrix that gives each as many rows as the first batch's shape says.
+std::vector<float> without_padding(const std::vector<float>& padded, const std::vector<uint32_t>& lengths) {
+  const size_t of_sequence = padded.size() / lengths.size(), longest = std::ranges::max(lengths), columns = of_sequence / longest;
+  std::vector<float> rows;
+  for (size_t i = 0; i < lengths.size(); ++i)
+    rows.insert(rows.end(), padded.begin() + ptrdiff_t(i * of_sequence), padded.begin() + ptrdiff_t(i * of_sequence + lengths[i] * columns));
+  return rows;
 }
 
 enum class part_of : uint8_t { value, gradient };
@@ -180,11 +252,11 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
 
 TEST_CASE("gradients, losses and weights over 20 steps are those of another implementation") {
   if (!std::filesystem::is_directory(train_references())) TROUPE_SKIP("no training references in " + train_references().string());
-  const std::string name = GENERATE("gpt", "llama");
+  const std::string name = GENERATE("gpt", "llama", "seq2seq");
   const auto folder = train_references() / name;
   const json golden = json::parse(std::ifstream(folder / "golden.json"));
   const json& config = golden["config"];
-  auto reference = name == "gpt" ? read_gpt(folder / "init.safetensors", config) : read_llama(folder / "init.safetensors", config);
+  auto reference = read_model(name, folder / "init.safetensors", config);
   const safetensors_reader batches(folder / "batches.safetensors"), gradients(folder / "grads_step1.safetensors"),
       weights(folder / "weights.safetensors");
   const uint32_t shards = GENERATE(1u, 2u, 3u);
@@ -195,9 +267,10 @@ TEST_CASE("gradients, losses and weights over 20 steps are those of another impl
 
   const micro_batch first = read_batch(batches, "batch0");
   std::vector<float> logits;
-  trainer.accumulate(first, float(1.0 / double(first.target_count())), 0, &logits);
+  const float smoothing = name == "seq2seq" ? 0.1f : 0.0f;
+  trainer.accumulate(first, float(1.0 / double(first.target_count())), smoothing, &logits);
   trainer.model().collect_copies();
-  CHECK(largest_difference(logits, gradients.floats("logits")) < 1e-5);
+  CHECK(largest_difference(logits, without_padding(gradients.floats("logits"), first.lengths)) < 1e-5);
   for (const auto& [tensor, key] : reference.names) {
     INFO("gradient of " << tensor);
     CHECK(largest_difference(gather(trainer.model(), key, part_of::gradient), gradients.floats(tensor)) <
@@ -205,11 +278,19 @@ TEST_CASE("gradients, losses and weights over 20 steps are those of another impl
   }
   for (parameter* one : trainer.model().parameters()) zero_gradients(*one);
 
-  rate_schedule schedule{schedule_kind::cosine, config["lr"], config["min_lr"], config["warmup"], 20};
-  const optimiser_options options{config["betas"][0], config["betas"][1], 1e-8, config["wd"], 1.0};
+  const json& optimiser = golden["optimizer"];
+  const optimiser_options options{optimiser["betas"][0], optimiser["betas"][1], optimiser["eps"], optimiser["weight_decay"],
+                                  optimiser["gradient_clipping"].is_null() ? 0.0 : 1.0};
+  rate_schedule schedule;
+  if (name == "seq2seq") {
+    const double warmup = config["warmup"], width = config["d"], factor = config["factor"];
+    schedule = {schedule_kind::inverse_square_root, factor / std::sqrt(width * warmup), 0, uint64_t(warmup), 20};
+  } else {
+    schedule = {schedule_kind::cosine, config["lr"], config["min_lr"], config["warmup"], 20};
+  }
   for (uint64_t step = 1; step <= 20; ++step) {
     const auto batch = read_batch(batches, "batch" + std::to_string((step - 1) % 3));
-    const step_figures figures = trainer.step(cut(batch, step % 4 + 1), options, schedule, step);
+    const step_figures figures = trainer.step(testing::cut(batch, {uint32_t(step % 4 + 1)}), options, schedule, step, smoothing);
     INFO("step " << step);
     CHECK(schedule.at(step) == Approx(golden["lr"][step - 1].get<double>()).epsilon(1e-12));
     CHECK(std::abs(figures.loss - golden["losses"][step - 1].get<double>()) < tolerance["loss"]["atol"].get<double>());

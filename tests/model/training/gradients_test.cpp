@@ -14,9 +14,7 @@ using namespace troupe::testing;
 
 namespace {
 
-struct kind_of_model {
-  std::string name;
-  tiny_model_options options;
+struct kind_of_model : model_kind {
   void (*change)(model_spec& spec) = [](model_spec&) {};
 };
 
@@ -45,33 +43,53 @@ std::vector<kind_of_model> all_kinds() {
     options.with_tokenizer = false;
     return options;
   };
+  const tiny_model_options folder = sized("", 2, true, true);
   return {
-      {"gpt2", sized("gpt2", 4, true, true)},
-      {"gpt2 with the exact gelu", sized("gpt2", 4, true, true), use_activation<activation_kind::gelu_erf>},
-      {"gpt2 with relu, untied", sized("gpt2", 4, false, true), use_activation<activation_kind::relu>},
-      {"gpt2 that sees all positions", sized("gpt2", 4, true, true),
+      {{"gpt2", sized("gpt2", 4, true, true)}},
+      {{"gpt2 with the exact gelu", sized("gpt2", 4, true, true)}, use_activation<activation_kind::gelu_erf>},
+      {{"gpt2 with relu, untied", sized("gpt2", 4, false, true)}, use_activation<activation_kind::relu>},
+      {{"gpt2 that sees all positions", sized("gpt2", 4, true, true)},
        [](model_spec& spec) { each_layer(spec, [](layer_spec& layer) { layer.attention.causal = false; }); }},
-      {"llama", sized("llama", 2, false, false)},
-      {"llama, tied, with biases, turning some of a head only", sized("llama", 1, true, true),
+      {{"llama", sized("llama", 2, false, false)}},
+      {{"llama, tied, with biases, turning some of a head only", sized("llama", 1, true, true)},
        [](model_spec& spec) {
          each_layer(spec, [](layer_spec& layer) {
            layer.attention.rope.dimensions = 2;
            layer.attention.scale = 0.7f;
          });
        }},
-      {"qwen2", sized("qwen2", 2, false, false)},
-      {"qwen3", sized("qwen3", 2, true, false)},
+      {{"qwen2", sized("qwen2", 2, false, false)}},
+      {{"qwen3", sized("qwen3", 2, true, false)}},
+      {{"bert that finds masked tokens", folder, "BertForMaskedLM"}},
+      {{"bert that classifies", folder, "BertForSequenceClassification"}},
+      {{"bart", folder, "BartForConditionalGeneration"}},
+      {{"marian", folder, "MarianMTModel"}},
+      {{"marian, norms before blocks, sines beside cosines, a scaled output", folder, "MarianMTModel"},
+       [](model_spec& spec) {
+         for (stack_spec* stack : {static_cast<stack_spec*>(&spec), &*spec.encoder}) {
+           stack->embedding.positions = position_kind::sinusoidal;
+           for (layer_spec& layer : stack->layers) layer.norms = norm_place::before;
+         }
+         spec.output.scale = 0.5f;
+       }},
   };
 }
 
 /// The mean loss of a batch in float64, by its formula.
 double loss_of(const model_file& file, const micro_batch& batch, double smoothing) {
   double loss = 0;
-  size_t first = 0;
+  size_t first = 0, source_first = 0, sequence = 0, result = 0;
   for (const uint32_t length : batch.lengths) {
-    const float64_matrix logits = float64_logits(file, std::span(batch.tokens).subspan(first, length));
-    for (uint32_t i = 0; i < length; ++i) {
-      const int32_t target = batch.targets[first + i];
+    const auto some = [](const std::vector<uint32_t>& all, size_t begin, size_t count) {
+      return all.empty() ? std::span<const uint32_t>{} : std::span(all).subspan(begin, count);
+    };
+    const uint32_t source_length = batch.source.empty() ? 0 : batch.source_lengths[sequence];
+    const float64_matrix logits = float64_logits(file, some(batch.tokens, first, length), some(batch.segments, first, length),
+                                                 some(batch.source, source_first, source_length));
+    source_first += source_length;
+    ++sequence;
+    for (Eigen::Index i = 0; i < logits.rows(); ++i) {
+      const int32_t target = batch.targets[result++];
       if (target == no_target) continue;
       const auto row = logits.row(i);
       const double top = row.maxCoeff();
@@ -110,7 +128,7 @@ TEST_CASE("gradients of every parameter are the differences of the loss, for eve
   for (const kind_of_model& kind : all_kinds())
     for (const float smoothing : {0.0f, 0.1f}) {
       if (smoothing > 0 && kind.options.architecture == "qwen2") continue; // Enough.
-      small_model model(kind.options);
+      small_model model{static_cast<const model_kind&>(kind)};
       kind.change(model.file.spec);
       const micro_batch batch = random_batch(model.file.spec, {5, 1, 7}, smoothing > 0 ? 0 : 4, 17);
       const run_of_model actual = run(model, batch, smoothing);
@@ -143,9 +161,9 @@ TEST_CASE("gradients of every parameter are the differences of the loss, for eve
 TEST_CASE("gradients through long sequences are the differences of the loss along a random direction", "[training]") {
   // Longer than a block of queries, with more rows in all than are taken at once on the way back.
   for (const kind_of_model& kind : all_kinds()) {
-    tiny_model_options options = kind.options;
-    options.context = 140;
-    small_model model(options);
+    model_kind longer = kind;
+    longer.options.context = 140;
+    small_model model(longer);
     kind.change(model.file.spec);
     const micro_batch batch = random_batch(model.file.spec, {130, 65, 3, 64}, 5, 18);
     const run_of_model actual = run(model, batch, 0.05f);

@@ -1,3 +1,4 @@
+#include "model/error.hpp"
 #include "model/training/training_support.hpp"
 #include "support/catch.hpp"
 #include <cmath>
@@ -33,6 +34,46 @@ TEST_CASE("every tensor of a model has a name of its own, in order", "[training]
       REQUIRE(names.contains("layer 0 key norm") == (std::string(family) == "qwen3"));
       REQUIRE(names.contains("position embedding") == (std::string(family) == "gpt2"));
     }
+}
+
+TEST_CASE("tensors of models with an encoder have names of their own, and a shared table has one", "[training]") {
+  for (const char* architecture : {"BertForMaskedLM", "BertForSequenceClassification", "BartForConditionalGeneration", "MarianMTModel"}) {
+    const auto file = new_model(config_of({architecture, {}, architecture}), {}, 1);
+    const bool is_bert = std::string(architecture).starts_with("Bert");
+    std::set<std::string> names;
+    uint64_t parameters = 0;
+    for (const auto& [key, view] : keyed_tensors(file->tensors)) {
+      names.insert(to_string(key));
+      parameters += view->rows * view->columns;
+    }
+    INFO(architecture);
+    CHECK(names.size() == keyed_tensors(file->tensors).size());
+    CHECK(parameters == file->parameters);
+    CHECK(names.contains("token embedding"));
+    CHECK(!names.contains("encoder token embedding"));
+    CHECK(shares_embedding(file->tensors) == !is_bert);
+    CHECK(names.contains("segment embedding") == is_bert);
+    CHECK(names.contains("output transform bias") == is_bert);
+    CHECK(names.contains("output") == (std::string(architecture) == "BertForSequenceClassification"));
+    CHECK(names.contains("output bias"));
+    CHECK(names.contains("encoder layer 1 attention norm") == !is_bert);
+    CHECK(names.contains("layer 1 cross-attention query bias") == !is_bert);
+  }
+}
+
+TEST_CASE("a model that cannot be trained is refused with the reason", "[training]") {
+  const auto refused = [](const char* architecture) {
+    const auto file = new_model(config_of({"", {}, architecture}), {}, 1);
+    try {
+      trainable_builder(file->spec, file->tensors, 1);
+    } catch (const input_error& error) {
+      return std::string(error.what());
+    }
+    return std::string("it is not");
+  };
+  CHECK(refused("BertModel").find("training does not support a model that ends in hidden states") != std::string::npos);
+  CHECK(refused("BertForQuestionAnswering").find("training does not support models that answer by spans") != std::string::npos);
+  CHECK(refused("BertForMaskedLM") == "it is not");
 }
 
 TEST_CASE("the norm of gradients has the same bits however tensors are cut, and whatever the order of their squares", "[training]") {
