@@ -121,7 +121,7 @@ struct attention_head_part {
   projection key, value; // [head_dim, width]
   std::optional<norm_weights> query_norm, key_norm;
   std::shared_ptr<const rope_table> rope; // Null without rotary positions.
-  std::optional<relative_bias> bias;
+  std::shared_ptr<const relative_bias> bias; // Null without relative positions.
 
   cache_type cached = cache_type::f32;
 
@@ -178,7 +178,7 @@ struct output_shard_part {
   projection output; // [columns.count, width]
   range transform_columns;
   projection transform; // [transform_columns.count, width], where there is one.
-  /// x: [rows, width], as output_part::enter and transformed() leave it; out: [rows, columns.count], logits.
+  /// x: [rows, width], as output_part::enter and finish_transform leave it; out: [rows, columns.count], logits.
   void forward(const_rows x, mutable_rows out, part_scratch& scratch) const;
   /// The transform's product: x: [rows, width]; out: [rows, transform_columns.count].
   void apply_transform(const_rows x, mutable_rows out, part_scratch& scratch) const;

@@ -25,7 +25,7 @@ struct attention_head_config {
 /// Forks     a sequence that continues another one begins with that one's positions, which both share until one of them writes to
 ///           the same page.
 /// Answers   every AttendStep with an AttendResult to its sender: the attention output, or, when a sequence's earlier
-///           positions are missing, what is missing, and then nothing was changed or computed; or that it got no memory for
+///           positions are missing, what is missing, and then nothing was written or computed; or that it got no memory for
 ///           the step, and then it has forgotten the caches of the step's sequences.
 /// Retry     the same step again rewrites the same positions and gives the same bits. Older steps are dropped.
 /// Restart   begins with no caches: every sequence is a cache miss until the scheduler has had its positions computed again

@@ -1,6 +1,7 @@
 #pragma once
 // What the stages have in common. The embedding, the layers and the output are the stages of a pipeline: a step passes through
-// them in this order, and before that through the embedding and the layers of an encoder, where there is one and a source is new. Each sends it on to the next, reports faults of it to the scheduler, and follows the replacements of both.
+// them in this order, and before that through the embedding and the layers of an encoder, where there is one and a source is new.
+// Each sends it on to the next, reports faults of it to the scheduler, and follows the replacements of both.
 #include "actors/interfaces/paths.hpp"
 #include "actors/interfaces/roles.hpp"
 #include "actors/interfaces/step.hpp"

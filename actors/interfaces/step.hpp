@@ -41,6 +41,7 @@ uint32_t checked_rows(const v1::StepPlan& plan);
 uint32_t source_rows(const v1::StepPlan& plan);
 
 /// The sequences that an actor runs side by side have ids of their own, which no actor's id equals; the first has that of the actor.
+constexpr uint32_t branches_max = 1 << 24; // Of one actor, ever.
 inline uint64_t branch_id(uint64_t actor, uint32_t branch) {
   return branch == 0 ? actor : uint64_t(1) << 63 | actor << 24 | branch;
 }

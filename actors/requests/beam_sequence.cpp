@@ -78,7 +78,11 @@ void advance(beam_pointer self) {
   for (const auto& branch : st.branches) logits.emplace_back(branch.logits);
   st.search->advance(logits);
   st.joined_again = false;
+  st.damaged = 0;
+  if (st.search->done() && st.search->best().empty()) return finish(self, v1::FINISH_REASON_ERROR, no_token_allowed);
   if (st.search->done()) return finish(self, v1::FINISH_REASON_STOP);
+  if (st.ids_used + st.search->live().size() > branches_max)
+    return finish(self, v1::FINISH_REASON_ERROR, "this beam search has forked too often");
 
   const auto before = std::exchange(st.branches, {});
   std::set<uint64_t> kept;
@@ -98,38 +102,52 @@ void advance(beam_pointer self) {
     if (forked_from[i] == 0) append(self, i, uint32_t(log_of(st, i).size()) - 1);
 }
 
-/// Logits of a branch that has them already: either it was asked again, because the scheduler heard nothing of others that it does not
-/// know; or because it did not hear of what followed.
-void answer_again(beam_pointer self, size_t branch, uint32_t position) {
+/// Those whose logits come a second time were asked again, because others are missing that the scheduler does not seem to know.
+void join_missing(beam_pointer self) {
   auto& st = self->state;
-  if (position < log_of(st, branch).size()) return append(self, branch, position);
   if (std::exchange(st.joined_again, true)) return;
   for (size_t i = 0; i < st.branches.size(); ++i)
     if (st.branches[i].logits.empty()) join(self, i, 0);
 }
 
+/// The scheduler has not heard that these branches have left.
+void leave_again(beam_pointer self, const v1::StepPlan& plan) {
+  const auto& branches = self->state.branches;
+  for (const uint64_t id : plan.sequence_ids())
+    if (actor_of_branch(id) == self->id() && std::ranges::find(branches, id, &beam_sequence_state::branch::id) == branches.end())
+      leave(self, id);
+}
+
 void on_logits_result(beam_pointer self, const v1::LogitsResult& result) {
   auto& st = self->state;
   TROUPE_ASSERT(result.width() == st.config.output_columns);
+  leave_again(self, result.plan());
+  bool is_damaged = false, is_repeated = false;
   for (size_t i = 0; i < st.branches.size(); ++i) {
     auto& branch = st.branches[i];
     const auto place = find_slice(result.plan(), branch.id);
     if (!place || place->logits_rows == 0) continue;
+    const uint32_t size = uint32_t(log_of(st, i).size());
     if (!are_whole(result, *place)) {
-      if (++st.damaged >= sequence_state::damaged_max)
-        return finish(self, v1::FINISH_REASON_ERROR,
-                      "logits were damaged on their way " + std::to_string(st.damaged) + " times in a row");
-      join(self, i, uint32_t(log_of(st, i).size()) - 1);
-    } else if (place->end() < log_of(st, i).size() || !branch.logits.empty()) {
-      answer_again(self, i, place->end());
-    } else if (place->end() == log_of(st, i).size()) {
+      is_damaged = true;
+      join(self, i, size - 1);
+    } else if (place->end() < size) {
+      append(self, i, place->end()); // The scheduler did not hear of what followed.
+    } else if (place->end() == size) {
+      is_repeated |= !branch.logits.empty();
       const auto last = logits_of(result, *place, place->logits_rows - 1);
       branch.logits.assign(last.begin(), last.end());
-      st.damaged = 0;
     }
+  }
+  if (is_damaged && id_of(result.plan()) > st.damaged_step) {
+    st.damaged_step = id_of(result.plan());
+    if (++st.damaged >= sequence_state::damaged_max)
+      return finish(self, v1::FINISH_REASON_ERROR,
+                    "logits were damaged on their way " + std::to_string(st.damaged) + " times in a row");
   }
   const auto has_logits = [](const auto& branch) { return !branch.logits.empty(); };
   if (std::all_of(st.branches.begin(), st.branches.end(), has_logits)) advance(self);
+  else if (is_repeated) join_missing(self);
 }
 
 } // namespace
@@ -144,13 +162,7 @@ sequence_actor::behavior_type beam_sequence(beam_pointer self, sequence_config c
   const auto& asked = state.request;
   const uint32_t prompt = uint32_t(asked.prompt_tokens_size());
   TROUPE_ASSERT(prompt > 0 && prompt < state.config.positions_max && asked.tokens_max() > 0);
-  auto rules = to_rules(asked.token_rules());
-  const auto& ends = state.config.end_of_generation;
-  if (asked.ignore_end_of_generation()) rules.end_tokens.clear();
-  else
-    for (const uint32_t token : ends)
-      if (!rules.ends(token)) rules.end_tokens.push_back(token);
-  state.search.emplace(to_options(asked.beam_search()), std::move(rules),
+  state.search.emplace(to_options(asked.beam_search()), rules_of(asked, state.config.end_of_generation),
                        std::vector<uint32_t>(asked.prompt_tokens().begin(), asked.prompt_tokens().end()),
                        std::min(asked.tokens_max(), state.config.positions_max - prompt));
   state.branches.push_back({self->id(), {}});
@@ -173,7 +185,9 @@ sequence_actor::behavior_type beam_sequence(beam_pointer self, sequence_config c
       // A new scheduler waits for all branches, whatever this one has of them.
       for (size_t i = 0; i < st.branches.size(); ++i) {
         st.branches[i].logits.clear();
-        join(self, i, uint32_t(log_of(st, i).size()) - 1);
+        // At the very beginning no head holds anything.
+        const uint32_t size = uint32_t(log_of(st, i).size());
+        join(self, i, size > uint32_t(st.request.prompt_tokens_size()) ? size - 1 : 0);
       }
     },
     [self](const v1::CheckLiveness& check) { answer_liveness_check(self, check); },

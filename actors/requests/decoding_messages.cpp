@@ -2,6 +2,8 @@
 
 #include "model/error.hpp"
 
+#include <algorithm>
+
 namespace troupe {
 
 sampling_options to_options(const v1::SamplingOptions& m) {
@@ -71,6 +73,17 @@ token_rules to_rules(const v1::TokenRules& m) {
     rules.forbidden.emplace_back(first, first + int(length));
     at += int(length);
   }
+  return rules;
+}
+
+token_rules rules_of(const v1::GenerateRequest& request, const std::vector<uint32_t>& end_of_generation) {
+  auto rules = to_rules(request.token_rules());
+  auto& ends = rules.end_tokens;
+  if (request.ignore_end_of_generation()) ends.clear();
+  else ends.insert(ends.end(), end_of_generation.begin(), end_of_generation.end());
+  std::ranges::sort(ends);
+  const auto again = std::ranges::unique(ends);
+  ends.erase(again.begin(), again.end());
   return rules;
 }
 

@@ -15,5 +15,9 @@ v1::BeamSearch to_message(const beam_options& options);
 
 token_rules to_rules(const v1::TokenRules& message);
 v1::TokenRules to_message(const token_rules& rules);
+/// The rules of a request, with all tokens that end it: its own and the model's; none, where it goes on after them.
+token_rules rules_of(const v1::GenerateRequest& request, const std::vector<uint32_t>& end_of_generation);
+
+inline const std::string no_token_allowed = "the rules of this request allow no further token";
 
 } // namespace troupe

@@ -25,10 +25,21 @@ void check_tokens(const std::string& what, const std::vector<uint32_t>& tokens, 
                       std::to_string(positions_max));
 }
 
+/// What passes a stack as a whole must fit into a message at the stack's widest place.
+void check_whole(const std::string& what, size_t rows, const stack_spec& stack, uint32_t columns) {
+  uint64_t widest = columns;
+  for (const auto& layer : stack.layers)
+    widest = std::max<uint64_t>({widest, layer.feed_forward.width, uint64_t(layer.attention.heads) * layer.attention.head_dim});
+  if (rows * widest > INT32_MAX)
+    throw input_error("the " + what + " of " + std::to_string(rows) + " tokens is too long for rows of " + std::to_string(widest) +
+                      " elements");
+}
+
 void check_source(const generate_request& request, const model_parts& model) {
   if (model.encoder) {
     const uint32_t room = model.encoder->positions_max;
-    return check_tokens("source", request.source, room, room, model);
+    check_tokens("source", request.source, room, room, model);
+    return check_whole("source", request.source.size(), *model.spec.encoder, model.spec.width);
   }
   if (!request.source.empty()) throw input_error("there is a source, but the model has no encoder");
 }
@@ -47,6 +58,8 @@ void check_segments(const generate_request& request, const model_parts& model) {
 
 void check(const generate_request& request, const model_parts& model) {
   check_tokens("prompt", request.prompt, model.positions_max - (request.tokens_max > 0 ? 1 : 0), model.positions_max, model);
+  if (model.spec.needs_whole_sequences())
+    check_whole("prompt", request.prompt.size(), model.spec, std::max(model.spec.width, model.spec.output.columns));
   check_source(request, model);
   check_segments(request, model);
   const bool generates = model.spec.output.kind == output_spec::result::tokens && !model.spec.needs_whole_sequences();
@@ -55,6 +68,13 @@ void check(const generate_request& request, const model_parts& model) {
     if (request.tokens_max == 0) throw input_error("a beam search needs room for a token");
     if (const auto reason = invalid(*request.beams); !reason.empty()) throw input_error(reason);
     if (!request.stop_strings.empty()) throw input_error("a beam search knows no stop strings");
+    if (request.want_logits || request.want_hidden_states)
+      throw input_error("a beam search delivers neither logits nor hidden states");
+    // For each token the logits of all branches are kept and looked at: 128 MiB, and about a tenth of a second.
+    constexpr uint64_t beam_logits_max = 1 << 25;
+    if (uint64_t(request.beams->beams) * model.spec.vocabulary > beam_logits_max)
+      throw input_error(std::to_string(request.beams->beams) + " beams are too many for a vocabulary of " +
+                        std::to_string(model.spec.vocabulary));
   }
   if (const auto reason = invalid(request.rules, model.spec.vocabulary); !reason.empty()) throw input_error(reason);
   if (const auto reason = invalid(request.sampling, model.spec.vocabulary); !reason.empty())

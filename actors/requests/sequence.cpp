@@ -9,6 +9,7 @@
 #include "model/kernels/rowwise.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <span>
 #include <utility>
@@ -58,9 +59,7 @@ void finish(sequence_pointer self, v1::FinishReason reason, const std::string& e
 /// client.
 std::optional<v1::FinishReason> append(sequence_state& st, uint32_t token, std::string& text) {
   st.log.push_back(token);
-  const auto& ends = st.config.end_of_generation;
-  const bool is_end = std::find(ends.begin(), ends.end(), token) != ends.end() || st.rules.ends(token);
-  if (!st.request.ignore_end_of_generation() && is_end) return v1::FINISH_REASON_STOP;
+  if (st.rules.ends(token)) return v1::FINISH_REASON_STOP;
   if (st.config.words) text = st.stops.push(st.utf8.push(st.config.words->token_bytes(token)));
   if (st.stops.stopped()) return v1::FINISH_REASON_STOP;
   if (st.generated() >= st.request.tokens_max() || st.log.size() >= st.config.positions_max)
@@ -100,6 +99,10 @@ void sample_next(sequence_pointer self, std::span<const float> logits) {
   if (!st.rules.empty()) {
     allowed.assign(logits.begin(), logits.end());
     st.rules.apply(allowed, st.log, st.generated(), st.tokens_max());
+    for (const auto& [token, bias] : st.sampling.logit_bias)
+      if (bias == -std::numeric_limits<float>::infinity()) allowed[token] = bias; // Else a forced token would take it back.
+    const auto is_allowed = [](float score) { return score != -std::numeric_limits<float>::infinity(); };
+    if (std::ranges::none_of(allowed, is_allowed)) return finish(self, v1::FINISH_REASON_ERROR, no_token_allowed);
     logits = allowed;
   }
   event.set_token(sample(st.sampling, logits, st.log, st.log.size()));
@@ -205,7 +208,7 @@ sequence_actor::behavior_type sequence(sequence_pointer self, sequence_config co
   state.request = std::move(request);
   state.client = std::move(client);
   state.sampling = to_options(state.request.sampling());
-  state.rules = to_rules(state.request.token_rules());
+  state.rules = rules_of(state.request, state.config.end_of_generation);
   state.stops = stop_filter({state.request.stop_strings().begin(), state.request.stop_strings().end()});
   self->set_down_handler([self](const caf::down_msg&) { leave(self); }); // The client has ended.
   self->monitor(caf::actor_cast<caf::actor>(state.client));

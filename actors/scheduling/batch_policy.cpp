@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <new>
 #include <utility>
 
 namespace troupe {
@@ -57,9 +58,11 @@ void batch_policy::settle_group(uint64_t id) {
   const auto found = groups_.find(id);
   if (found == groups_.end()) return;
   auto& [members, owes] = found->second;
+  const bool owed = owes;
   const auto awaits = [&](uint64_t member) { return entries_.at(member).awaits_token; };
   if (std::ranges::all_of(members, awaits)) owes = true;
   else if (std::ranges::none_of(members, awaits)) owes = false;
+  if (owes == owed) return; // Nothing changes for the others.
   for (const uint64_t member : members) file(entries_.at(member));
 }
 
@@ -99,10 +102,11 @@ void batch_policy::join(joining_sequence sequence) {
   e.group = sequence.group;
   e.tokens = std::move(sequence.tokens);
   e.segments = std::move(sequence.segments);
+  if (!e.segments.empty()) e.segments.resize(e.tokens.size());
   e.source = std::move(sequence.source);
   if (is_new) e.lacks_source = !e.source.empty() && sequence.cached == 0;
   if (is_new && sequence.cached > 0) set_fork(e, sequence.forked_from);
-  e.cached = std::min<uint32_t>(sequence.cached, uint32_t(e.tokens.size()) - 1);
+  e.cached = limits_.whole_sequences ? 0 : std::min<uint32_t>(sequence.cached, uint32_t(e.tokens.size()) - 1);
   e.computed_most = std::max(e.computed_most, e.cached);
   e.logits_from = std::min<uint32_t>(sequence.logits_from, uint32_t(e.tokens.size()) - 1);
   e.wants_hidden_states = sequence.wants_hidden_states;
@@ -117,6 +121,7 @@ void batch_policy::append(uint64_t sequence, uint32_t position, uint32_t token) 
   auto* e = find(sequence);
   if (!e || position != e->tokens.size()) return;
   e->tokens.push_back(token);
+  if (!e->segments.empty()) e->segments.push_back(0);
   e->logits_from = position; // What was asked for earlier has been delivered.
   e->awaits_token = false;
   e->asks = 0;
@@ -131,7 +136,7 @@ void batch_policy::leave(uint64_t id) {
   set_fork(it->second, 0);
   const uint64_t own_group = it->second.group;
   entries_.erase(it);
-  released_.insert(id);
+  if (!limits_.whole_sequences) released_.insert(id);
   const auto members = groups_.find(own_group);
   if (members == groups_.end()) return;
   members->second.members.erase(id);
@@ -206,11 +211,11 @@ bool batch_policy::add_slice(entry& e, forming_step& forming) {
   if (rows == 0 || !make_room(e, forming)) return false;
   const uint32_t end = e.cached + rows;
   const uint32_t logits_rows = end > e.logits_from ? end - std::max(e.logits_from, e.cached) : 0;
+  step.slices.push_back({e.id, e.cached, rows, logits_rows, e.forked_from});
   if (!e.segments.empty()) {
     step.segments.resize(step.tokens.size());
     step.segments.insert(step.segments.end(), e.segments.begin() + e.cached, e.segments.begin() + end);
   }
-  step.slices.push_back({e.id, e.cached, rows, logits_rows, e.forked_from});
   step.tokens.insert(step.tokens.end(), e.tokens.begin() + e.cached, e.tokens.begin() + end);
   if (!step.segments.empty()) step.segments.resize(step.tokens.size());
   if (e.lacks_source) {
@@ -247,15 +252,24 @@ void batch_policy::add_doubtful(forming_step& step) {
     if (add_slice(*e, step)) return;
 }
 
+void batch_policy::form(forming_step& step) {
+  // In turn, so that neither the doubtful nor the others wait for long.
+  if (doubted_last_) add_healthy(step);
+  const bool is_turn_of_doubtful = step.step.slices.empty();
+  if (is_turn_of_doubtful) add_doubtful(step);
+  doubted_last_ = is_turn_of_doubtful && !step.step.slices.empty();
+  if (step.step.slices.empty()) add_healthy(step);
+}
+
 std::optional<planned_step> batch_policy::plan() {
   forming_step forming{{}, limits_.logits_rows_max, {}};
   auto& step = forming.step;
-  // In turn, so that neither the doubtful nor the others wait for long.
-  if (doubted_last_) add_healthy(forming);
-  const bool is_turn_of_doubtful = step.slices.empty();
-  if (is_turn_of_doubtful) add_doubtful(forming);
-  doubted_last_ = is_turn_of_doubtful && !step.slices.empty();
-  if (step.slices.empty()) add_healthy(forming);
+  try {
+    form(forming);
+  } catch (const std::bad_alloc&) {
+    if (step.slices.empty()) throw;
+    step.lacks_memory = true;
+  }
   for (const uint64_t id : released_) {
     const auto* e = find(id);
     const bool is_back = e && e->in_step == part::planned; // It was preempted, and runs again.
@@ -280,7 +294,7 @@ void batch_policy::succeeded(const planned_step& step) {
     const uint32_t end = slice.position + slice.rows;
     released_.erase(slice.sequence);
     rows_replayed_ += std::min(end, std::max(e->computed_most, slice.position)) - slice.position;
-    e->cached = end;
+    e->cached = limits_.whole_sequences ? 0 : end; // Where rows see later rows, heads keep nothing.
     e->lacks_source = false;
     set_fork(*e, 0);
     e->computed_most = std::max(e->computed_most, end);

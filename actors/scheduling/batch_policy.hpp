@@ -25,7 +25,8 @@ struct batch_limits {
   uint32_t step_rows_max = 512;      // Rows of a step.
   uint32_t prefill_chunk = 512;      // Rows of one sequence in a step.
   uint32_t logits_rows_max = 512;    // Rows that want logits in a step: bounds the size of its result.
-  uint64_t cache_positions_max = 0;  // Positions of all sequences and their sources together; at least one full context.
+  uint64_t cache_positions_max = 0;  // Positions of all sequences and their sources together; at least one full context. What
+                                     // forks share counts for each of them.
   bool whole_sequences = false;      // Rows see later rows: a slice is always a whole sequence, whatever the limits above.
 };
 
@@ -58,6 +59,7 @@ struct planned_step {
   std::vector<uint32_t> source_tokens; // [rows of all sources]
   std::vector<uint64_t> released;     // Sequences whose caches are to be dropped.
   bool observe_hidden_states = false;
+  bool lacks_memory = false;           // It could not be formed: it has failed, for lack of memory.
   uint64_t rows() const { return tokens.size() + source_tokens.size(); }
   bool has_prefill = false;           // Some slice does more than its sequence's one newest token.
 };
@@ -74,7 +76,8 @@ struct planned_step {
 ///   when there is room for them again. The first in that order always fits, so there is always progress. The first waiting sequence
 ///   for which there is no room in a step is not overtaken by other waiting ones: they might keep it from its room for ever.
 /// - Sources: a sequence with a source brings it along in the first step in which it runs, as a whole, and again when heads lack it.
-///   It counts as rows of the step and as positions; a step has at least one source's room, however long the source is.
+///   It counts as rows of the step and as positions. One that is too long for what a step has left waits until it comes first in a
+///   step, where it fits however long it is.
 /// - Groups: the members of a group owe their next tokens only when all of them have got their logits, because what follows one
 ///   depends on all; meanwhile those that have them wait. Anyone may preempt them then, because the others must find room.
 /// - Forks: a sequence that continues another one begins in the caches of that one, which are not released before.
@@ -190,6 +193,7 @@ private:
   bool is_fork_pending(uint64_t id) const;
   uint32_t rows_for(const entry& e, const forming_step& step) const;
   bool make_room(entry& e, forming_step& step);
+  void form(forming_step& step);
   bool add_slice(entry& e, forming_step& step); // False: it gets no row of this step.
   void add_healthy(forming_step& step);
   void add_doubtful(forming_step& step);

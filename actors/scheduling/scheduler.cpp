@@ -49,6 +49,13 @@ void keep_ticking(scheduler_pointer self) {
   self->delayed_send(self, st.config.tick, v1::SchedulerTick{});
 }
 
+void step_failed(scheduler_pointer self, batch_policy::failure kind, const std::string& why);
+
+/// Where a step begins.
+const std::string& entry_of(const scheduler_state& st, const planned_step& step) {
+  return step.sources.empty() ? st.config.entries.front() : st.config.entries.back();
+}
+
 /// Starts the next step if nothing is under way, all sequences have answered, and there is something to do.
 void pump(scheduler_pointer self) {
   auto& st = self->state;
@@ -56,10 +63,18 @@ void pump(scheduler_pointer self) {
   if (!std::ranges::all_of(st.config.entries, [&](const auto& path) { return st.stages.contains(path); })) return;
   auto planned = st.policy.plan();
   if (!planned) return;
-  const auto first = st.stages.find(planned->sources.empty() ? st.config.entries.front() : st.config.entries.back());
+  const auto first = st.stages.find(entry_of(st, *planned));
   const step_id id{self->id(), ++st.steps};
-  self->send(caf::actor_cast<embedding_actor>(first->second), make_forward_step(id, *planned));
+  v1::ForwardStep message;
+  bool has_memory = !planned->lacks_memory;
+  try {
+    if (has_memory) message = make_forward_step(id, *planned);
+  } catch (const std::bad_alloc&) {
+    has_memory = false;
+  }
   st.step.emplace(scheduler_state::step_under_way{id, std::move(*planned), self->clock().now(), {}, caf::timespan(0), std::nullopt, {}});
+  if (!has_memory) return step_failed(self, batch_policy::failure::out_of_memory, ": out of memory in " + paths::scheduler);
+  self->send(caf::actor_cast<embedding_actor>(first->second), std::move(message));
   keep_ticking(self);
 }
 
@@ -101,7 +116,7 @@ void step_lost(scheduler_pointer self) {
 }
 
 /// The step will not be finished, and no actor or request in particular is to blame.
-void step_failed(scheduler_pointer self, batch_policy::failure kind = batch_policy::failure::unknown, const std::string& why = {}) {
+void step_failed(scheduler_pointer self, batch_policy::failure kind, const std::string& why) {
   auto& st = self->state;
   const auto planned = std::move(st.step->plan);
   st.step.reset();
@@ -157,9 +172,10 @@ void on_hidden_states(scheduler_pointer self, const v1::HiddenStates& states) {
   auto& st = self->state;
   if (!st.step || st.step->id != id_of(states.plan())) return;
   const auto message = self->current_mailbox_element()->copy_content_to_message();
+  std::set<caf::actor_id> told;
   for (const auto& slice : st.step->plan.slices) {
     const auto it = st.sequences.find(slice.sequence);
-    if (it != st.sequences.end()) pass_on(self, it->second, message);
+    if (it != st.sequences.end() && told.insert(it->second->id()).second) pass_on(self, it->second, message);
   }
 }
 
@@ -194,9 +210,9 @@ void on_step_fault(scheduler_pointer self, const v1::StepFault& fault) {
          "this request produced values that are not finite, first at " + fault.path());
     return pump(self);
   }
-  case v1::FAULT_KIND_BAD_SHAPE: replace(self, culprit(self, fault), "its answer had a wrong shape"); return step_failed(self);
+  case v1::FAULT_KIND_BAD_SHAPE: replace(self, culprit(self, fault), "its answer had a wrong shape"); return step_failed(self, batch_policy::failure::unknown, {});
   case v1::FAULT_KIND_OUT_OF_MEMORY: return step_failed(self, batch_policy::failure::out_of_memory, ": out of memory in " + fault.path());
-  default: return step_failed(self);
+  default: return step_failed(self, batch_policy::failure::unknown, {});
   }
 }
 
@@ -233,7 +249,7 @@ void blame(scheduler_pointer self) {
   // Others than before hang: that does not mean that the machine is slow, and no request is to blame.
   if (are_new) return step_lost(self);
   ++st.late_in_a_row;
-  step_failed(self, batch_policy::failure::late);
+  step_failed(self, batch_policy::failure::late, {});
 }
 
 void on_tick(scheduler_pointer self) {
@@ -311,8 +327,7 @@ void on_actor_started(scheduler_pointer self, const v1::ActorStarted& started, c
   const bool was_known = known != nullptr;
   known = handle;
   // The scheduler sends a step to the embedding, so it is the one that knows that the step may have been lost there.
-  const bool is_entry = std::ranges::count(st.config.entries, started.path()) > 0;
-  if (was_known && st.step && is_entry) return step_failed(self);
+  if (was_known && st.step && started.path() == entry_of(st, st.step->plan)) return step_failed(self, batch_policy::failure::unknown, {});
   pump(self);
 }
 

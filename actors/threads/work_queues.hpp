@@ -129,7 +129,8 @@ public:
       awake_max_ += is_stuck - one.is_stuck;
       one.is_stuck = is_stuck;
     }
-    in_use_ = std::max(in_use_.load(), std::min(threads_.size(), regular_ + stuck_));
+    const auto wanted = std::min(threads_.size(), regular_ + stuck_);
+    for (auto now = in_use_.load(); now < wanted && !in_use_.compare_exchange_weak(now, wanted);) {} // It only grows.
     for (std::size_t i = 0; i < stuck_; ++i)
       wake_if_needed(0);
     return stuck_;

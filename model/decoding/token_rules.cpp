@@ -47,6 +47,7 @@ std::string invalid(const token_rules& rules, uint32_t vocabulary) {
   const auto beyond = [&](uint32_t token, const char* what) {
     return std::string(what) + " " + std::to_string(token) + ", but the vocabulary ends at " + std::to_string(vocabulary - 1);
   };
+  if (rules.end_tokens.size() > 1024) return "there are more than 1024 end tokens";
   for (const uint32_t token : rules.end_tokens)
     if (token >= vocabulary) return beyond(token, "an end token is");
   if (rules.forced_first && *rules.forced_first >= vocabulary) return beyond(*rules.forced_first, "the forced first token is");

@@ -1,7 +1,7 @@
 // T5 (Raffel et al. 2020) and its version 1.1 (Shazeer 2020: gated feed-forwards, an output of its own): an encoder-decoder with RMS
 // norms before the blocks, no biases, unscaled attention, and relative positions that all layers of a stack share.
 #include "model/families/family.hpp"
-#include "model/families/post_norm_stack.hpp"
+#include "model/families/family_reader.hpp"
 #include <cmath>
 
 namespace troupe {

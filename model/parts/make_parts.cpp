@@ -7,6 +7,8 @@
 #include "model/parts/sinusoids.hpp"
 #include <algorithm>
 #include <atomic>
+#include <map>
+#include <tuple>
 
 namespace troupe {
 namespace {
@@ -27,20 +29,6 @@ norm_weights norm_of(const norm_spec& spec, const norm_tensors& tensors) {
 std::optional<norm_weights> norm_of(const std::optional<norm_spec>& spec, const std::optional<norm_tensors>& tensors) {
   if (!spec) return std::nullopt;
   return norm_of(*spec, *tensors);
-}
-
-/// table: [buckets, heads].
-relative_bias make_bias(const attention_spec& spec, const stored_tensor& table, uint32_t head, uint32_t positions) {
-  constexpr uint64_t page = kv_cache::page_positions; // Kernels read whole pages.
-  relative_bias bias{positions, 2 * uint64_t(positions) + page, {}};
-  bias.values.resize(spec.group() * bias.stride);
-  const std::vector<float> numbers = dequantize(table);
-  for (uint32_t i = 0; i < spec.group(); ++i)
-    for (uint64_t at = 0; at < 2 * uint64_t(positions); ++at) {
-      const uint32_t bucket = relative_bucket(*spec.relative_positions, int64_t(at) - positions);
-      bias.values[i * bias.stride + at] = numbers[uint64_t(bucket) * spec.heads + head * spec.group() + i];
-    }
-  return bias;
 }
 
 /// Collects one job per matrix to pack. Jobs write into projections that must stay where they are, and count
@@ -116,10 +104,43 @@ private:
   std::vector<std::pair<rope_spec, std::shared_ptr<const rope_table>>> tables_;
 };
 
+/// table: [buckets, heads].
+std::shared_ptr<const relative_bias> make_bias(const attention_spec& spec, const stored_tensor& table, uint32_t head, uint32_t positions) {
+  constexpr uint64_t page = kv_cache::page_positions; // Kernels read whole pages.
+  const auto shared = std::make_shared<relative_bias>(relative_bias{positions, 2 * uint64_t(positions) + page, {}});
+  relative_bias& bias = *shared;
+  bias.values.resize(spec.group() * bias.stride);
+  const std::vector<float> numbers = dequantize(table);
+  for (uint32_t i = 0; i < spec.group(); ++i)
+    for (uint64_t at = 0; at < 2 * uint64_t(positions); ++at) {
+      const uint32_t bucket = relative_bucket(*spec.relative_positions, int64_t(at) - positions);
+      bias.values[i * bias.stride + at] = numbers[uint64_t(bucket) * spec.heads + head * spec.group() + i];
+    }
+  return shared;
+}
+
+/// All layers of a stack have the same: those of each head once.
+class relative_biases {
+public:
+  explicit relative_biases(uint32_t positions) : positions_(positions) {}
+
+  std::shared_ptr<const relative_bias> get(const attention_spec& spec, const attention_tensors& tensors, uint32_t head) {
+    if (!spec.relative_positions) return nullptr;
+    const stored_tensor& table = *tensors.relative_positions;
+    auto& known = tables_[{table.from.get(), table.offset, head}];
+    if (!known) known = make_bias(spec, table, head, positions_);
+    return known;
+  }
+
+private:
+  uint32_t positions_;
+  std::map<std::tuple<const byte_source*, uint64_t, uint32_t>, std::shared_ptr<const relative_bias>> tables_;
+};
+
 std::shared_ptr<const attention_head_part> make_head(packing& work, const attention_spec& spec,
                                                      const attention_tensors& tensors, uint32_t index,
-                                                     std::shared_ptr<const rope_table> rope, uint32_t positions,
-                                                     cache_type cached) {
+                                                     std::shared_ptr<const rope_table> rope,
+                                                     std::shared_ptr<const relative_bias> bias, cache_type cached) {
   const auto part = std::make_shared<attention_head_part>();
   part->spec = spec;
   part->index = index;
@@ -129,7 +150,7 @@ std::shared_ptr<const attention_head_part> make_head(packing& work, const attent
     part->query_norm = norm_of(*spec.query_key_norm, *tensors.query_norm);
     part->key_norm = norm_of(*spec.query_key_norm, *tensors.key_norm);
   }
-  if (spec.relative_positions) part->bias = make_bias(spec, *tensors.relative_positions, index, positions);
+  part->bias = std::move(bias);
   work.add(part->query, tensors.query, {index * part->output_columns(), part->output_columns()});
   work.add(part->key, tensors.key, {index * spec.head_dim, spec.head_dim});
   work.add(part->value, tensors.value, {index * spec.head_dim, spec.head_dim});
@@ -151,21 +172,21 @@ std::shared_ptr<const projection_shard_part> make_shard(packing& work, const lay
   return part;
 }
 
-std::shared_ptr<const layer_part> make_layer(packing& work, rope_tables& ropes, const layer_spec& spec,
-                                             const layer_tensors& tensors, uint32_t width, uint32_t positions,
-                                             const partition& cut) {
+std::shared_ptr<const layer_part> make_layer(packing& work, rope_tables& ropes, relative_biases& biases, const layer_spec& spec,
+                                             const layer_tensors& tensors, uint32_t width, const partition& cut) {
   const auto part = std::make_shared<layer_part>();
   part->norms = spec.norms;
   part->attention_norm = norm_of(spec.norm, tensors.attention_norm);
   part->feed_forward_norm = norm_of(spec.norm, tensors.feed_forward_norm);
   for (uint32_t index = 0; index < spec.attention.kv_heads; ++index)
     part->heads.push_back(
-        make_head(work, spec.attention, tensors.attention, index, ropes.get(spec.attention.rope), positions, cut.cached));
+        make_head(work, spec.attention, tensors.attention, index, ropes.get(spec.attention.rope),
+                  biases.get(spec.attention, tensors.attention, index), cut.cached));
   if (spec.cross_attention) {
     part->cross_attention_norm = norm_of(spec.norm, *tensors.cross_attention_norm);
     for (uint32_t index = 0; index < spec.cross_attention->kv_heads; ++index)
       part->cross_heads.push_back(
-          make_head(work, *spec.cross_attention, *tensors.cross_attention, index, nullptr, positions, cut.cached));
+          make_head(work, *spec.cross_attention, *tensors.cross_attention, index, nullptr, nullptr, cut.cached));
   }
   for (uint32_t shard = 0; shard < cut.shards; ++shard)
     part->shards.push_back(make_shard(work, spec, tensors, width, cut.shards, shard));
@@ -193,8 +214,9 @@ void make_stack(packing& work, stack_part& into, const stack_spec& spec, const s
   into.positions_max = std::min(spec.context_length, cut.positions_max);
   read_embedding(work, into.embedding, spec.embedding, tensors, into.positions_max);
   rope_tables ropes{into.positions_max};
+  relative_biases biases{into.positions_max};
   for (size_t i = 0; i < spec.layers.size(); ++i)
-    into.layers.push_back(make_layer(work, ropes, spec.layers[i], tensors.layers[i], width, into.positions_max, cut));
+    into.layers.push_back(make_layer(work, ropes, biases, spec.layers[i], tensors.layers[i], width, cut));
 }
 
 output_part make_output(packing& work, const model_spec& spec, const model_tensors& tensors, uint32_t shards) {

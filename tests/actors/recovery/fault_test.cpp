@@ -54,7 +54,7 @@ const std::string output_shard_path = paths::shard(paths::output(0), 0);
 
 child_start start_odd_head(std::shared_ptr<const model_parts> model, tamper<v1::AttendResult> alter, uint32_t head = 1) {
   return [=](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
-    const attention_head_config config{model->layers[1]->heads[head], 1, 1000};
+    const attention_head_config config{.part = model->layers[1]->heads[head], .layer = 1, .cache_positions_max = 1000};
     return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(odd_head, config, alter));
   };
 }

@@ -7,13 +7,14 @@
 namespace troupe {
 namespace {
 
-using slices = std::vector<planned_slice>;
 using sources = std::vector<std::pair<uint64_t, uint32_t>>;
 
 constexpr batch_limits roomy{.step_rows_max = 16, .prefill_chunk = 8, .logits_rows_max = 16, .cache_positions_max = 1000};
 
-bool operator==(const planned_slice& s, const std::vector<uint64_t>& wanted) {
-  return std::vector<uint64_t>{s.sequence, s.position, s.rows, s.logits_rows, s.forked_from} == wanted;
+/// Of slice `index`: sequence, position, rows, logits rows, forked from.
+std::vector<uint64_t> fields(const planned_step& step, size_t index = 0) {
+  const auto& s = step.slices.at(index);
+  return {s.sequence, s.position, s.rows, s.logits_rows, s.forked_from};
 }
 
 std::vector<uint32_t> tokens(uint32_t count) {
@@ -62,7 +63,7 @@ TEST_CASE("a source that heads lack comes again; positions that they lack do not
   policy.missed({{1, 0}});
   auto step = *policy.plan();
   CHECK(step.sources.empty());
-  CHECK(step.slices.front() == std::vector<uint64_t>{1, 0, 2, 1, 0});
+  CHECK(fields(step) == std::vector<uint64_t>{1, 0, 2, 1, 0});
   policy.missed_sources({1});
   step = *policy.plan();
   CHECK(step.sources == sources{{1, 5}});
@@ -94,13 +95,25 @@ TEST_CASE("whole sequences are never cut, whatever the limits", "[batch_policy]"
   policy.join({.id = 3, .tokens = tokens(6), .segments = std::vector<uint32_t>(6, 1), .logits_from = 5});
   auto step = run(policy);
   CHECK(step.slices.size() == 1);
-  CHECK(step.slices.front() == std::vector<uint64_t>{1, 0, 30, 30, 0});
+  CHECK(fields(step) == std::vector<uint64_t>{1, 0, 30, 30, 0});
   step = run(policy);
   REQUIRE(step.slices.size() == 2);
-  CHECK(step.slices[1] == std::vector<uint64_t>{3, 0, 6, 1, 0});
+  CHECK(fields(step, 1) == std::vector<uint64_t>{3, 0, 6, 1, 0});
   std::vector<uint32_t> segments(9, 0);
   segments.insert(segments.end(), 6, 1);
   CHECK(step.segments == segments);
+}
+
+TEST_CASE("a whole sequence that is asked for again is computed as a whole again, and leaves nothing to release", "[batch_policy]") {
+  auto limits = roomy;
+  limits.whole_sequences = true;
+  batch_policy policy(limits);
+  policy.join({.id = 1, .tokens = tokens(30), .cached = 7, .logits_from = 0});
+  run(policy);
+  policy.ask_again();
+  CHECK(fields(run(policy)) == std::vector<uint64_t>{1, 0, 30, 30, 0});
+  policy.leave(1);
+  CHECK_FALSE(policy.plan());
 }
 
 TEST_CASE("members of a group owe their tokens when all have their logits, until none does", "[batch_policy]") {
@@ -134,14 +147,14 @@ TEST_CASE("a fork names the sequence that it continues once, and that one is not
   policy.join({.id = 12, .tokens = tokens(2), .cached = 1, .logits_from = 1, .group = 9, .forked_from = 10});
   policy.leave(10);
   auto step = run(policy);
-  CHECK(step.slices.front() == std::vector<uint64_t>{11, 1, 1, 1, 10});
+  CHECK(fields(step) == std::vector<uint64_t>{11, 1, 1, 1, 10});
   CHECK(step.released.empty());
   step = run(policy);
-  CHECK(step.slices.front() == std::vector<uint64_t>{12, 1, 1, 1, 10});
+  CHECK(fields(step) == std::vector<uint64_t>{12, 1, 1, 1, 10});
   CHECK(step.released == std::vector<uint64_t>{10}); // Heads fork first.
   policy.append(11, 2, 5);
   policy.append(12, 2, 5);
-  CHECK(run(policy).slices.front() == std::vector<uint64_t>{11, 2, 1, 1, 0});
+  CHECK(fields(run(policy)) == std::vector<uint64_t>{11, 2, 1, 1, 0});
 }
 
 TEST_CASE("members of a group find room although those that wait for them hold it", "[batch_policy]") {
@@ -153,7 +166,7 @@ TEST_CASE("members of a group find room although those that wait for them hold i
   run(policy);
   CHECK_FALSE(policy.awaits_tokens());
   const auto step = run(policy);
-  CHECK(step.slices.front() == std::vector<uint64_t>{11, 0, 3, 1, 0});
+  CHECK(fields(step) == std::vector<uint64_t>{11, 0, 3, 1, 0});
   CHECK(step.released == std::vector<uint64_t>{10});
   CHECK(policy.awaits_tokens());
 }
