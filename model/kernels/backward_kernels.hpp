@@ -67,7 +67,8 @@ TROUPE_INLINE value_and_slope activation_slope(f32x16 x) {
     return {x * s, fma(x * s * (one - s), inner, s)};
   } else if constexpr (Kind == activation_kind::tanh) { // 1 - tanh² = 4 s (1 - s) with s = 1 / (1 + e^2x).
     const f32x16 s = one / (one + exponential(x + x));
-    return {fma(all_lanes(-2.0f), s, one), all_lanes(4.0f) * s * (one - s)};
+    // x - x as above: at an infinity the slope is 0, which would hide it.
+    return {fma(all_lanes(-2.0f), s, one), all_lanes(4.0f) * s * (one - s) + (x - x)};
   } else { // Φ(x) + x φ(x), φ(x) = e^(-x²/2) / √(2π).
     const f32x16 magnitude = max(x, zero - x);
     const f32x16 tail = erfc_of_root_half(magnitude) * all_lanes(0.5f);
