@@ -13,6 +13,7 @@
 #include <deque>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 namespace troupe {
 namespace {
@@ -75,23 +76,29 @@ void declare_options(CLI::App& app, simulate_options& options) {
   declare_examples(app, examples);
 }
 
-testing::trial_setup make_setup(const simulate_options& options) {
+using trial_setups = std::vector<testing::trial_setup>;
+
+/// Of the seeds in turn. A plan names actors of one model, so with a plan there is one.
+trial_setups make_setups(const simulate_options& options) {
   const uint32_t shards = options.run.shards > 0 ? options.run.shards : 2;
+  if (options.train && !options.run.model.empty())
+    return {testing::make_training_setup(open_model(options.run.model), shards, options.updates)};
   if (options.train)
-    return options.run.model.empty() ? testing::make_tiny_training_setup(options.updates)
-                                     : testing::make_training_setup(open_model(options.run.model), shards, options.updates);
-  if (options.run.model.empty()) return testing::make_tiny_setup(options.requests);
-  return testing::make_setup(make_parts(open_model(options.run.model), {.shards = shards}), options.requests);
+    return options.plan.empty() ? testing::make_tiny_training_setups(options.updates)
+                                : trial_setups{testing::make_tiny_training_setup(options.updates)};
+  if (options.run.model.empty()) return {testing::make_tiny_setup(options.requests)};
+  return {testing::make_setup(make_parts(open_model(options.run.model), {.shards = shards}), options.requests)};
 }
 
 using chosen_plan = std::optional<v1::FaultPlan>;
 
-testing::trial_report run_one(const testing::trial_setup& setup, const chosen_plan& plan, uint64_t seed,
+testing::trial_report run_one(const trial_setups& setups, const chosen_plan& plan, uint64_t seed,
                               const testing::trace_sink& trace = {}) {
+  const auto& setup = setups[(seed + setups.size() - 1) % setups.size()];
   return plan ? testing::run_trial(setup, seed, *plan, trace) : testing::run_trial(setup, seed, trace);
 }
 
-std::vector<std::string> never_injected(const testing::trial_setup& setup, const seed_totals& totals, const chosen_plan& plan) {
+std::vector<std::string> never_injected(const trial_setups& setups, const seed_totals& totals, const chosen_plan& plan) {
   std::vector<std::string> names;
   if (plan) {
     for (const auto& fault : plan->faults())
@@ -101,7 +108,9 @@ std::vector<std::string> never_injected(const testing::trial_setup& setup, const
   if (totals.seeds < seeds_for_all_kinds) return names;
   for (size_t kind = 0; kind < testing::fault_kinds; ++kind)
     if (totals.injected.by_kind[kind] == 0) names.emplace_back(to_string(testing::fault_kind(kind)));
-  for (const auto& role : setup.roles)
+  std::set<std::string> roles;
+  for (const auto& setup : setups) roles.insert(setup.roles.begin(), setup.roles.end());
+  for (const auto& role : roles)
     if (!totals.injected.targets.contains(role)) names.push_back("an injection into " + role);
   return names;
 }
@@ -116,7 +125,7 @@ std::string replay_command(const simulate_options& options, uint64_t seed) {
   return command + " --trace";
 }
 
-json to_json(const simulate_options& options, const testing::trial_setup& setup, const seed_range& seeds, const seed_totals& totals,
+json to_json(const simulate_options& options, const trial_setups& setups, const seed_range& seeds, const seed_totals& totals,
              const chosen_plan& plan) {
   json result;
   result["seeds"] = totals.seeds;
@@ -140,7 +149,7 @@ json to_json(const simulate_options& options, const testing::trial_setup& setup,
     result["injections"][std::string(to_string(testing::fault_kind(kind)))] = totals.injected.by_kind[kind];
   for (const auto& [role, count] : totals.injected.targets) result["targets"][role] = count;
   if (plan) result["plan"] = totals.injected.plan;
-  result["never_injected"] = never_injected(setup, totals, plan);
+  result["never_injected"] = never_injected(setups, totals, plan);
   return result;
 }
 
@@ -170,8 +179,8 @@ std::string to_text(const simulate_options& options, const seed_totals& totals, 
 }
 
 /// Runs one seed here, and prints all that happens.
-int run_traced(const testing::trial_setup& setup, const chosen_plan& plan, uint64_t seed) {
-  const auto report = run_one(setup, plan, seed, [](const std::string& line) { print(line + "\n"); });
+int run_traced(const trial_setups& setups, const chosen_plan& plan, uint64_t seed) {
+  const auto report = run_one(setups, plan, seed, [](const std::string& line) { print(line + "\n"); });
   char fingerprint[32];
   std::snprintf(fingerprint, sizeof fingerprint, "%016llx", static_cast<unsigned long long>(report.fingerprint));
   note("seed " + std::to_string(seed) + ": " + (report.problem.empty() ? "passed" : report.problem) + "; fingerprint " +
@@ -179,12 +188,12 @@ int run_traced(const testing::trial_setup& setup, const chosen_plan& plan, uint6
   return report.problem.empty() ? exit_ok : exit_failed;
 }
 
-void show_failure(const simulate_options& options, const testing::trial_setup& setup, const chosen_plan& plan,
+void show_failure(const simulate_options& options, const trial_setups& setups, const chosen_plan& plan,
                   const failed_seed& failed) {
   note("seed " + std::to_string(failed.seed) + " failed: " + failed.problem);
   if (!failed.problem.starts_with("the process ended")) {
     std::deque<std::string> last;
-    run_one(setup, plan, failed.seed, [&](const std::string& line) {
+    run_one(setups, plan, failed.seed, [&](const std::string& line) {
       last.push_back(line);
       if (last.size() > lines_shown) last.pop_front();
     });
@@ -200,11 +209,11 @@ int run_simulate(const simulate_options& options) {
   chosen_plan plan;
   if (!options.plan.empty()) plan = read_fault_plan(options.plan);
   if (plan && options.train) check_for_training(*plan);
-  const auto setup = make_setup(options);
-  if (plan) check_reachable(*plan, setup.paths);
-  if (options.trace) return run_traced(setup, plan, seeds.first);
+  const auto setups = make_setups(options);
+  if (plan) check_reachable(*plan, setups.front().paths);
+  if (options.trace) return run_traced(setups, plan, seeds.first);
   progress_bar bar{"simulating", !options.run.quiet};
-  const auto trial = [&](uint64_t seed) { return run_one(setup, plan, seed); };
+  const auto trial = [&](uint64_t seed) { return run_one(setups, plan, seed); };
   const auto totals = run_seeds(trial, seeds, options.jobs, !options.all, [&](const seed_totals& so_far) {
     char rate[64];
     const double per_second = double(so_far.seeds) / std::max(so_far.seconds, 1e-9);
@@ -212,10 +221,10 @@ int run_simulate(const simulate_options& options) {
     bar.advance(double(so_far.seeds) / double(seeds.count()), rate);
   });
   bar.finish();
-  print(options.as_json ? to_json(options, setup, seeds, totals, plan).dump() + "\n" : to_text(options, totals, plan));
+  print(options.as_json ? to_json(options, setups, seeds, totals, plan).dump() + "\n" : to_text(options, totals, plan));
   if (totals.signal != 0) return 128 + totals.signal;
-  if (!totals.failed.empty()) show_failure(options, setup, plan, totals.failed.front());
-  const auto missing = never_injected(setup, totals, plan);
+  if (!totals.failed.empty()) show_failure(options, setups, plan, totals.failed.front());
+  const auto missing = never_injected(setups, totals, plan);
   for (const auto& name : missing) note("in " + std::to_string(totals.seeds) + " seeds this never happened: " + name);
   return totals.failed.empty() && missing.empty() ? exit_ok : exit_failed;
 }
