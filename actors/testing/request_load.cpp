@@ -160,4 +160,11 @@ trial_setup make_tiny_setup(uint32_t requests_per_trial, tiny_kind kind) {
   return make_setup(make_tiny_parts(), requests_per_trial);
 }
 
+std::vector<trial_setup> make_tiny_setups(uint32_t requests_per_trial) {
+  std::vector<trial_setup> setups;
+  for (const auto kind : {tiny_kind::decoder, tiny_kind::encoder_decoder, tiny_kind::encoder})
+    setups.push_back(make_tiny_setup(requests_per_trial, kind));
+  return setups;
+}
+
 } // namespace troupe::testing

@@ -53,6 +53,8 @@ trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t reques
 /// To a tiny model with random weights, made up on the spot. With an encoder, some of the requests are beam searches.
 enum class tiny_kind : uint8_t { decoder, encoder_decoder, encoder };
 trial_setup make_tiny_setup(uint32_t requests_per_trial = 3, tiny_kind kind = tiny_kind::decoder);
+/// Of each kind.
+std::vector<trial_setup> make_tiny_setups(uint32_t requests_per_trial = 3);
 
 /// A training run of so many updates, with made-up batches: of a model, and of a tiny one. The reference runs here, so a large model
 /// takes its time. updates: at least 1.

@@ -4,6 +4,7 @@
 #include "actors/supervision/directory.hpp"
 #include "actors/supervision/failure.hpp"
 #include "actors/supervision/liveness.hpp"
+#include "actors/training/parameter_owner.hpp"
 #include "model/error.hpp"
 
 #include <algorithm>
@@ -257,8 +258,7 @@ void on_squares(trainer_pointer self, const v1::GradientSquares& answer) {
   TROUPE_ASSERT(answer.pieces_size() == answer.sums_size());
   for (int i = 0; i < answer.pieces_size(); ++i) {
     const auto& piece = answer.pieces(i);
-    st.squares.push_back({{{piece.layer(), tensor_role(piece.role()), piece.is_bias()}, {piece.first_row(), piece.rows()}, piece.columns()},
-                          answer.sums(i)});
+    st.squares.push_back({to_slice(piece), answer.sums(i)});
   }
   if (!st.owed.empty()) return;
   st.gradient_norm = norm_of(st.squares);

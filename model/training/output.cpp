@@ -94,7 +94,8 @@ void trainable_output::enter_backward(const sequence_rows& x, const_rows dout, m
     if (spec.scale != 1)
       for (float& element : gradient) element *= spec.scale;
     if (norm)
-      normalize_backward(norm->spec, norm->weight.value, x.rows.row(row), gradient, dx.row(row), norm->weight.gradient, norm->bias.gradient);
+      normalize_backward(norm->spec, norm->weight.value, x.rows.row(row), gradient, dx.row(row), norm->weight.gradient,
+                         norm->bias.gradient);
     else std::ranges::copy(gradient, dx.row(row).begin());
   });
 }

@@ -152,8 +152,8 @@ struct stack_pass {
     for (size_t h = 0; h < heads.size(); ++h) {
       const uint32_t columns = heads[h].output_columns();
       activations &to = h == 0 ? sum : one, &to_source = h == 0 ? source_sum : source_one;
-      heads[h].backward(sequences(kept.block.in), source, kept.heads[h], some_columns(gradient.all(), uint32_t(h) * columns, columns), to.all(),
-                        (dsource ? to_source : to).all(), scratch);
+      heads[h].backward(sequences(kept.block.in), source, kept.heads[h], some_columns(gradient.all(), uint32_t(h) * columns, columns),
+                        to.all(), (dsource ? to_source : to).all(), scratch);
       if (h == 0) continue;
       add(sum.values, one.values);
       if (dsource) add(source_sum.values, source_one.values);

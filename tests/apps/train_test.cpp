@@ -207,3 +207,136 @@ TEST_CASE("the printed configuration is one that is read, comments and all") {
   CHECK(result.exit_code == 3); // There is no train.txt.
   CHECK(result.err.find("train.txt") != std::string::npos);
 }
+
+namespace {
+
+const json tiny_bert{{"model_type", "bert"},     {"hidden_size", 32},        {"num_hidden_layers", 1},         {"num_attention_heads", 2},
+                     {"intermediate_size", 48},  {"hidden_act", "gelu"},     {"max_position_embeddings", 64},  {"type_vocab_size", 1},
+                     {"initializer_range", 0.1}, {"layer_norm_eps", 1e-12}};
+
+/// A run on lines of two columns.
+run_folder run_on_lines(const std::string& lines, const char* kind, const json& model) {
+  run_folder folder(8);
+  std::ofstream(folder.path / "lines.tsv") << lines;
+  folder.config["model"] = model;
+  folder.config["data"] = {{"kind", kind}, {"paths", {"lines.tsv"}}, {"validation_share", 0.1}};
+  return folder;
+}
+
+/// Of the steps and of the validations, by the metrics.
+std::pair<std::vector<json>, std::vector<json>> metrics_of(const run_folder& folder) {
+  std::pair<std::vector<json>, std::vector<json>> all;
+  std::istringstream metrics(text_of(folder.path / "run" / "metrics.jsonl"));
+  for (std::string line; std::getline(metrics, line);) {
+    const json entry = json::parse(line);
+    (entry.contains("loss") ? all.first : all.second).push_back(entry);
+  }
+  return all;
+}
+
+} // namespace
+
+TEST_CASE("train teaches an encoder-decoder to turn sources into targets, and resumes it to the same bytes") {
+  std::string lines;
+  const char* words[] = {"red", "kite", "boat", "moon", "rain"};
+  for (int i = 0; i < 80; ++i) {
+    const std::string first = words[i % 5], second = words[i / 5 % 5];
+    lines += first + " " + second + "\t" + second + " " + first + "\n";
+  }
+  auto folder = run_on_lines(lines, "pairs",
+                             {{"model_type", "marian"}, {"architectures", {"MarianMTModel"}}, {"d_model", 32}, {"encoder_layers", 1},
+                              {"decoder_layers", 1}, {"encoder_attention_heads", 2}, {"decoder_attention_heads", 2},
+                              {"encoder_ffn_dim", 48}, {"decoder_ffn_dim", 48}, {"activation_function", "relu"},
+                              {"max_position_embeddings", 64}, {"scale_embedding", true}, {"init_std", 0.1}});
+  folder.config["optimizer"] = {{"label_smoothing", 0.1}, {"dropout", 0.1}};
+  folder.config["vocabulary"]["size"] = 300;
+  const outcome result = folder.train();
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  const auto [steps, validations] = metrics_of(folder);
+  REQUIRE(steps.size() == 8);
+  CHECK(steps.back()["loss"] < steps.front()["loss"]);
+  CHECK(validations.size() == 3);
+  const json saved = json::parse(text_of(folder.last() / "config.json"));
+  CHECK(saved["decoder_start_token_id"] == saved["bos_token_id"]);
+
+  // With other threads, shards and micro-batches, and stopped in the middle.
+  run_folder resumed = run_on_lines(lines, "pairs", folder.config["model"]);
+  resumed.config["optimizer"] = folder.config["optimizer"];
+  resumed.config["vocabulary"] = folder.config["vocabulary"];
+  resumed.config["schedule"] = folder.config["schedule"] = {{"kind", "constant"}, {"peak", 0.01}};
+  resumed.config["steps"] = 3;
+  resumed.config["batches"]["micro_batch_tokens"] = 128;
+  REQUIRE(resumed.train({"--threads", "1"}).exit_code == 0);
+  resumed.config["steps"] = 8;
+  REQUIRE(resumed.train({"--resume", "--shards", "3"}).exit_code == 0);
+  fs::remove_all(folder.path / "run");
+  REQUIRE(folder.train().exit_code == 0);
+  CHECK(resumed.weights() == folder.weights());
+}
+
+TEST_CASE("train teaches a classifier labels by their names, which its folder keeps") {
+  std::string lines;
+  for (int i = 0; i < 80; ++i)
+    lines += (i % 2 == 0 ? "what a lovely day number " : "this is an awful day number ") + std::to_string(i) +
+             (i % 2 == 0 ? "\tglad\n" : "\tsad\n");
+  json model = tiny_bert;
+  model["architectures"] = {"BertForSequenceClassification"};
+  auto folder = run_on_lines(lines, "labels", model);
+  folder.config["steps"] = 30;
+  folder.config["schedule"] = {{"kind", "constant"}, {"peak", 0.003}};
+  folder.config["validate_every"] = 10;
+  const outcome result = folder.train();
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  const auto validations = metrics_of(folder).second;
+  CHECK(validations.back()["val_accuracy"] == 1.0);
+  const json saved = json::parse(text_of(folder.last() / "config.json"));
+  CHECK(saved["id2label"] == json{{"0", "glad"}, {"1", "sad"}});
+  CHECK(saved["label2id"] == json{{"glad", 0}, {"sad", 1}});
+
+  // On from there, and with a label that it does not know.
+  folder.config.erase("model");
+  folder.config.erase("vocabulary");
+  folder.config["checkpoint"] = "run/last";
+  folder.config["output"] = "more";
+  CHECK(folder.train().exit_code == 0);
+  std::ofstream(folder.path / "lines.tsv", std::ios::app) << "who knows\tundecided\n";
+  folder.config["output"] = "again";
+  const outcome refused = folder.train();
+  CHECK(refused.exit_code != 0);
+  CHECK(refused.err.find("the label \"undecided\" is not one of the 2 that were given") != std::string::npos);
+}
+
+TEST_CASE("train teaches a model to find masked tokens") {
+  run_folder folder(8);
+  folder.config["model"] = tiny_bert;
+  folder.config["model"]["architectures"] = {"BertForMaskedLM"};
+  const outcome without = folder.train();
+  CHECK(without.exit_code != 0);
+  CHECK(without.err.find("the vocabulary has no [MASK] or <mask>") != std::string::npos);
+  fs::remove_all(folder.path / "run");
+  folder.config["vocabulary"]["user_defined"] = {"[MASK]"};
+  const std::string mode = GENERATE("packed", "by_tokens");
+  folder.config["batches"]["mode"] = mode;
+  const outcome result = folder.train();
+  INFO(mode << ": " << result.err);
+  REQUIRE(result.exit_code == 0);
+  const auto steps = metrics_of(folder).first;
+  REQUIRE(steps.size() == 8);
+  CHECK(steps.back()["loss"] < steps.front()["loss"]);
+}
+
+TEST_CASE("data of another kind than the model learns from are refused") {
+  json model = tiny_bert;
+  model["architectures"] = {"BertForSequenceClassification"};
+  const auto classifier = run_on_lines("a\tb\nc\td\n", "pairs", model).train();
+  CHECK(classifier.exit_code != 0);
+  CHECK(classifier.err.find("a model that classifies texts learns from texts with labels") != std::string::npos);
+  run_folder decoder;
+  std::ofstream(decoder.path / "lines.tsv") << "a\tb\nc\td\n";
+  decoder.config["data"] = {{"kind", "labels"}, {"paths", {"lines.tsv"}}};
+  const auto refused = decoder.train();
+  CHECK(refused.exit_code != 0);
+  CHECK(refused.err.find("data.kind is \"labels\", but the model gives none") != std::string::npos);
+}

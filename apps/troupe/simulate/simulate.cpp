@@ -13,6 +13,7 @@
 #include <deque>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 namespace troupe {
 namespace {
@@ -23,7 +24,7 @@ struct simulate_options {
   run_options run; // model: empty means the built-in tiny one.
   std::string seeds = "1..1000", plan;
   bool train = false;
-  std::string kind; // Of the built-in model; empty: a decoder.
+  std::string kind; // Of the built-in model; empty: all.
   uint32_t requests = 3;
   uint32_t updates = 4; // With `train`, in place of requests.
   uint32_t jobs = usable_processors().count;
@@ -56,9 +57,9 @@ constexpr size_t lines_shown = 60;
 
 void declare_options(CLI::App& app, simulate_options& options) {
   app.add_option("-m,--model", options.run.model,
-                 "Model: a GGUF file or a Hugging Face folder (default: a built-in tiny one with random weights)")
+                 "Model: a GGUF file or a Hugging Face folder (default: built-in tiny ones with random weights)")
     ->type_name("PATH");
-  app.add_option("-k,--kind", options.kind, "What the built-in model is: decoder, encoder-decoder or encoder (default: decoder)")
+  app.add_option("-k,--kind", options.kind, "Only the built-in model of this kind: decoder, encoder-decoder or encoder (default: seeds take turns among the three; a decoder with --plan)")
     ->check(CLI::IsMember({"decoder", "encoder-decoder", "encoder"}))->type_name("KIND");
   app.add_option("-s,--seeds", options.seeds, "Which seeds: A..B, or one alone (default: 1..1000)")->type_name("A..B");
   app.add_option("--plan", options.plan, "Fault plan (JSON) in place of drawn fault schedules; docs/faults.md describes it")
@@ -79,26 +80,33 @@ void declare_options(CLI::App& app, simulate_options& options) {
   declare_examples(app, examples);
 }
 
-testing::trial_setup make_setup(const simulate_options& options) {
+using trial_setups = std::vector<testing::trial_setup>;
+
+constexpr const char* kinds[] = {"decoder", "encoder-decoder", "encoder"}; // Of built-in models, as testing::tiny_kind.
+
+/// Of the seeds in turn. A plan names actors of one model, so with a plan there is one.
+trial_setups make_setups(const simulate_options& options) {
   const uint32_t shards = options.run.shards > 0 ? options.run.shards : 2;
-  if (options.train)
-    return options.run.model.empty() ? testing::make_tiny_training_setup(options.updates)
-                                     : testing::make_training_setup(open_model(options.run.model), shards, options.updates);
-  using testing::tiny_kind;
-  const auto kind = options.kind == "encoder" ? tiny_kind::encoder
-                    : options.kind == "encoder-decoder" ? tiny_kind::encoder_decoder : tiny_kind::decoder;
-  if (options.run.model.empty()) return testing::make_tiny_setup(options.requests, kind);
-  return testing::make_setup(make_parts(open_model(options.run.model), {.shards = shards}), options.requests);
+  if (!options.run.model.empty()) {
+    const auto model = open_model(options.run.model);
+    return {options.train ? testing::make_training_setup(model, shards, options.updates)
+                          : testing::make_setup(make_parts(model, {.shards = shards}), options.requests)};
+  }
+  auto all = options.train ? testing::make_tiny_training_setups(options.updates) : testing::make_tiny_setups(options.requests);
+  if (options.kind.empty() && options.plan.empty()) return all;
+  const auto kind = options.kind.empty() ? std::begin(kinds) : std::ranges::find(kinds, options.kind);
+  return {std::move(all.at(size_t(kind - std::begin(kinds))))};
 }
 
 using chosen_plan = std::optional<v1::FaultPlan>;
 
-testing::trial_report run_one(const testing::trial_setup& setup, const chosen_plan& plan, uint64_t seed,
+testing::trial_report run_one(const trial_setups& setups, const chosen_plan& plan, uint64_t seed,
                               const testing::trace_sink& trace = {}) {
+  const auto& setup = setups[(seed + setups.size() - 1) % setups.size()];
   return plan ? testing::run_trial(setup, seed, *plan, trace) : testing::run_trial(setup, seed, trace);
 }
 
-std::vector<std::string> never_injected(const testing::trial_setup& setup, const seed_totals& totals, const chosen_plan& plan) {
+std::vector<std::string> never_injected(const trial_setups& setups, const seed_totals& totals, const chosen_plan& plan) {
   std::vector<std::string> names;
   if (plan) {
     for (const auto& fault : plan->faults())
@@ -108,7 +116,9 @@ std::vector<std::string> never_injected(const testing::trial_setup& setup, const
   if (totals.seeds < seeds_for_all_kinds) return names;
   for (size_t kind = 0; kind < testing::fault_kinds; ++kind)
     if (totals.injected.by_kind[kind] == 0) names.emplace_back(to_string(testing::fault_kind(kind)));
-  for (const auto& role : setup.roles)
+  std::set<std::string> roles;
+  for (const auto& setup : setups) roles.insert(setup.roles.begin(), setup.roles.end());
+  for (const auto& role : roles)
     if (!totals.injected.targets.contains(role)) names.push_back("an injection into " + role);
   return names;
 }
@@ -124,7 +134,7 @@ std::string replay_command(const simulate_options& options, uint64_t seed) {
   return command + " --trace";
 }
 
-json to_json(const simulate_options& options, const testing::trial_setup& setup, const seed_range& seeds, const seed_totals& totals,
+json to_json(const simulate_options& options, const trial_setups& setups, const seed_range& seeds, const seed_totals& totals,
              const chosen_plan& plan) {
   json result;
   result["seeds"] = totals.seeds;
@@ -148,7 +158,7 @@ json to_json(const simulate_options& options, const testing::trial_setup& setup,
     result["injections"][std::string(to_string(testing::fault_kind(kind)))] = totals.injected.by_kind[kind];
   for (const auto& [role, count] : totals.injected.targets) result["targets"][role] = count;
   if (plan) result["plan"] = totals.injected.plan;
-  result["never_injected"] = never_injected(setup, totals, plan);
+  result["never_injected"] = never_injected(setups, totals, plan);
   return result;
 }
 
@@ -178,8 +188,8 @@ std::string to_text(const simulate_options& options, const seed_totals& totals, 
 }
 
 /// Runs one seed here, and prints all that happens.
-int run_traced(const testing::trial_setup& setup, const chosen_plan& plan, uint64_t seed) {
-  const auto report = run_one(setup, plan, seed, [](const std::string& line) { print(line + "\n"); });
+int run_traced(const trial_setups& setups, const chosen_plan& plan, uint64_t seed) {
+  const auto report = run_one(setups, plan, seed, [](const std::string& line) { print(line + "\n"); });
   char fingerprint[32];
   std::snprintf(fingerprint, sizeof fingerprint, "%016llx", static_cast<unsigned long long>(report.fingerprint));
   note("seed " + std::to_string(seed) + ": " + (report.problem.empty() ? "passed" : report.problem) + "; fingerprint " +
@@ -187,12 +197,12 @@ int run_traced(const testing::trial_setup& setup, const chosen_plan& plan, uint6
   return report.problem.empty() ? exit_ok : exit_failed;
 }
 
-void show_failure(const simulate_options& options, const testing::trial_setup& setup, const chosen_plan& plan,
+void show_failure(const simulate_options& options, const trial_setups& setups, const chosen_plan& plan,
                   const failed_seed& failed) {
   note("seed " + std::to_string(failed.seed) + " failed: " + failed.problem);
   if (!failed.problem.starts_with("the process ended")) {
     std::deque<std::string> last;
-    run_one(setup, plan, failed.seed, [&](const std::string& line) {
+    run_one(setups, plan, failed.seed, [&](const std::string& line) {
       last.push_back(line);
       if (last.size() > lines_shown) last.pop_front();
     });
@@ -204,17 +214,16 @@ void show_failure(const simulate_options& options, const testing::trial_setup& s
 
 int run_simulate(const simulate_options& options) {
   const auto seeds = parse_seeds(options.seeds);
-  if (!options.kind.empty() && (options.train || !options.run.model.empty()))
-    throw usage_error("--kind is for the built-in model that serves requests");
+  if (!options.kind.empty() && !options.run.model.empty()) throw usage_error("--kind is for the built-in models");
   if (options.trace && seeds.count() > 1) throw usage_error("--trace shows one seed: give one with --seeds");
   chosen_plan plan;
   if (!options.plan.empty()) plan = read_fault_plan(options.plan);
   if (plan && options.train) check_for_training(*plan);
-  const auto setup = make_setup(options);
-  if (plan) check_reachable(*plan, setup.paths);
-  if (options.trace) return run_traced(setup, plan, seeds.first);
+  const auto setups = make_setups(options);
+  if (plan) check_reachable(*plan, setups.front().paths);
+  if (options.trace) return run_traced(setups, plan, seeds.first);
   progress_bar bar{"simulating", !options.run.quiet};
-  const auto trial = [&](uint64_t seed) { return run_one(setup, plan, seed); };
+  const auto trial = [&](uint64_t seed) { return run_one(setups, plan, seed); };
   const auto totals = run_seeds(trial, seeds, options.jobs, !options.all, [&](const seed_totals& so_far) {
     char rate[64];
     const double per_second = double(so_far.seeds) / std::max(so_far.seconds, 1e-9);
@@ -222,10 +231,10 @@ int run_simulate(const simulate_options& options) {
     bar.advance(double(so_far.seeds) / double(seeds.count()), rate);
   });
   bar.finish();
-  print(options.as_json ? to_json(options, setup, seeds, totals, plan).dump() + "\n" : to_text(options, totals, plan));
+  print(options.as_json ? to_json(options, setups, seeds, totals, plan).dump() + "\n" : to_text(options, totals, plan));
   if (totals.signal != 0) return 128 + totals.signal;
-  if (!totals.failed.empty()) show_failure(options, setup, plan, totals.failed.front());
-  const auto missing = never_injected(setup, totals, plan);
+  if (!totals.failed.empty()) show_failure(options, setups, plan, totals.failed.front());
+  const auto missing = never_injected(setups, totals, plan);
   for (const auto& name : missing) note("in " + std::to_string(totals.seeds) + " seeds this never happened: " + name);
   return totals.failed.empty() && missing.empty() ? exit_ok : exit_failed;
 }

@@ -81,13 +81,19 @@ std::filesystem::path resolve(const std::filesystem::path& folder, const std::st
 data_source_options read_source(const json_node& node, const std::filesystem::path& folder, double* validation_share) {
   section in(node);
   data_source_options source;
-  in.choice("kind", source.kind, {{"text", source_kind::text}, {"json_lines", source_kind::json_lines}});
+  in.choice("kind", source.kind,
+            {{"text", source_kind::text},
+             {"json_lines", source_kind::json_lines},
+             {"pairs", source_kind::pairs},
+             {"labels", source_kind::labels}});
   for (const auto& path : in.get("paths").elements()) source.paths.push_back(resolve(folder, path.text()).string());
   if (const auto separator = in.find("separator")) source.separator = separator->text();
   bool whole_files = false;
   in.flag("whole_files", whole_files);
   if (whole_files) source.separator.reset();
   in.text("field", source.field);
+  if (const auto labels = in.find("labels"))
+    for (const auto& label : labels->elements()) source.labels.push_back(label.text());
   if (validation_share != nullptr) in.number("validation_share", *validation_share, 0, 0.999);
   in.finish();
   require_valid(source);
@@ -119,6 +125,7 @@ void read_batches(const json_node& node, train_config& config) {
   in.natural("micro_batch_tokens", config.micro_batch_tokens, 1, uint64_t(1) << 24);
   in.flag("add_bos", config.tokens.add_bos);
   in.flag("add_eos", config.tokens.add_eos);
+  in.number("masked_share", config.masked_share, 0.001, 0.999);
   in.finish();
   require_valid(config.batches);
   if (config.micro_batch_tokens < config.batches.sequence_length) {
@@ -238,12 +245,31 @@ train_config read_train_config(const std::filesystem::path& file) {
   return config;
 }
 
-std::string with_vocabulary_size(const std::string& model, uint32_t pieces) {
-  auto json = nlohmann::json::parse(model);
-  auto& size = json["vocab_size"];
-  if (size.is_null()) size = pieces;
+std::string complete_model(const std::string& model, const vocabulary& words, const std::vector<std::string>& labels) {
+  auto json = nlohmann::ordered_json::parse(model);
+  const auto set = [&](const char* key, const auto& value) {
+    if (!json.contains(key) || json[key].is_null()) json[key] = value;
+  };
+  const auto set_token = [&](const char* key, const std::optional<uint32_t>& token) {
+    if (token) set(key, *token);
+  };
+  const auto pieces = uint32_t(words.pieces.size());
+  set("vocab_size", pieces);
+  const auto& size = json["vocab_size"];
   if (size.is_number_unsigned() && size.get<uint64_t>() < pieces)
     throw input_error("model.vocab_size is " + size.dump() + ", but the vocabulary has " + std::to_string(pieces) + " pieces");
+  if (json.contains("decoder_layers")) {
+    set_token("bos_token_id", words.bos);
+    set_token("eos_token_id", words.eos);
+    set_token("pad_token_id", words.padding);
+    set_token("decoder_start_token_id", words.bos ? words.bos : words.eos);
+  }
+  if (labels.empty() || json.contains("id2label")) return json.dump(2);
+  json["id2label"] = json["label2id"] = nlohmann::ordered_json::object();
+  for (size_t i = 0; i < labels.size(); ++i) {
+    json["id2label"][std::to_string(i)] = labels[i];
+    json["label2id"][labels[i]] = i;
+  }
   return json.dump(2);
 }
 
@@ -253,8 +279,10 @@ std::string_view train_config_template() {
   // The run's folder: checkpoints, tokens, metrics, loss curve.
   "output": "run",
 
-  // The model, as Hugging Face's config.json describes it (llama, qwen2, qwen3, gpt2); vocab_size comes from the vocabulary. Or the
-  // path of such a file. To go on from weights that exist, write "checkpoint": "FOLDER" in place of "model" and "vocabulary".
+  // The model, as Hugging Face's config.json describes it; vocab_size comes from the vocabulary. Or the path of such a file. Its
+  // "architectures" say what is learned: to continue texts (llama, qwen2, qwen3, gpt2), to turn a source into a target (bart, marian),
+  // to find masked tokens (BertForMaskedLM), or the label of a text (BertForSequenceClassification).
+  // To go on from weights that exist, write "checkpoint": "FOLDER" in place of "model" and "vocabulary".
   "model": {
     "model_type": "llama", "architectures": ["LlamaForCausalLM"],
     "hidden_size": 256, "intermediate_size": 768, "num_hidden_layers": 6,
@@ -263,16 +291,19 @@ std::string_view train_config_template() {
     "hidden_act": "silu", "tie_word_embeddings": true
   },
 
-  // Made from the training data. method: bpe or unigram. In place of it: "tokenizer": "FOLDER" with a tokenizer.json.
+  // Made from the training data. method: bpe or unigram. In place of it: "tokenizer": "FOLDER" with a tokenizer.json. To find masked
+  // tokens it needs a piece for them: "user_defined": ["[MASK]"].
   "vocabulary": {"method": "bpe", "size": 4096, "character_coverage": 0.9995, "byte_fallback": true},
 
-  // kind: text (documents end at blank lines, or at lines equal to "separator"; "whole_files": true makes each file one) or json_lines
-  // (the string in "field"). paths: files, folders, patterns. validation_share: of the documents, kept to see how well it goes;
+  // kind: text (documents end at blank lines, or at lines equal to "separator"; "whole_files": true makes each file one), json_lines
+  // (the string in "field"), pairs (source, tab, target: a line each) or labels (text, tab, label: a line each; "labels": [...] names
+  // them in order). paths: files, folders, patterns. validation_share: of the documents, kept to see how well it goes;
   // "validation_data": {"kind": ..., "paths": [...]} beside "data" names files of their own.
   "data": {"kind": "text", "paths": ["train.txt"], "validation_share": 0.01},
 
   // mode: packed (documents end to end) or by_tokens (a document is an example; similar lengths together). tokens: of a batch, which is
-  // one update. micro_batch_tokens: of the parts in which it goes through the model; it changes no bit of the result.
+  // one update. micro_batch_tokens: of the parts in which it goes through the model; it changes no bit of the result. Pairs and labels
+  // are always by_tokens. masked_share: of tokens, for models that find masked ones (0.15 where it is absent).
   "batches": {"mode": "packed", "sequence_length": 256, "tokens": 16384, "micro_batch_tokens": 2048, "add_bos": true, "add_eos": true},
 
   // Adam; AdamW where weight_decay is not 0. clip_norm 0: gradients are not clipped. weights_kept: exponential smoothing of weights, 0: none.

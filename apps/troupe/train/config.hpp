@@ -1,5 +1,6 @@
 #pragma once
 // What a training run is: a JSON file (docs/training.md), read strictly.
+#include "model/tokenizer/vocabulary.hpp"
 #include "model/training/data/batch_options.hpp"
 #include "model/training/data/data_source.hpp"
 #include "model/training/data/prepare_tokens.hpp"
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace troupe {
 
@@ -17,7 +19,7 @@ struct train_config {
   std::filesystem::path output; // Folder of the run.
 
   // One of these two.
-  std::string model;                // A Hugging Face config.json, as text; vocab_size may be absent.
+  std::string model;                // A Hugging Face config.json, as text; what the data says may be absent: complete_model().
   std::filesystem::path checkpoint; // A folder to go on from: its weights and its tokenizer.
   std::optional<vocabulary_options> vocabulary; // To be made from the data; with `model` only.
   std::filesystem::path tokenizer;              // Or: a folder with a tokenizer.json.
@@ -29,6 +31,7 @@ struct train_config {
 
   batch_options batches;
   uint64_t micro_batch_tokens = 4096;
+  double masked_share = 0.15; // Of tokens, for models that find masked ones.
   uint64_t epochs = 1;
   std::optional<uint64_t> steps; // In place of epochs.
 
@@ -51,8 +54,10 @@ struct train_config {
 /// does not exist.
 train_config read_train_config(const std::filesystem::path& file);
 
-/// The config.json with vocab_size set to `pieces` where it is absent; input_error where it is smaller.
-std::string with_vocabulary_size(const std::string& model, uint32_t pieces);
+/// The config.json with what the vocabulary and the data say, where it is absent: vocab_size (input_error where it is smaller than the
+/// vocabulary); with an encoder the numbers of special tokens, and what the decoder begins with (BOS, or else EOS); the names of labels
+/// (none: absent).
+std::string complete_model(const std::string& model, const vocabulary& words, const std::vector<std::string>& labels);
 
 /// A starting point, with a comment for every key.
 std::string_view train_config_template();

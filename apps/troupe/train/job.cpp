@@ -11,6 +11,8 @@
 #include "model/formats/hf_vocabulary.hpp"
 #include "model/tokenizer/make_tokenizer.hpp"
 #include "model/training/data/batches.hpp"
+#include "model/training/data/example_batches.hpp"
+#include "model/training/data/mask_tokens.hpp"
 #include "model/training/data/split.hpp"
 #include <algorithm>
 #include <new>
@@ -21,11 +23,39 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What the data is cut into: everything that the actor that loads batches needs. Immutable.
+/// What a model learns.
+enum class task_kind : uint8_t { continuations, translations, labels, masked_tokens };
+
+task_kind task_of(const model_spec& spec) {
+  if (spec.encoder) return task_kind::translations;
+  if (spec.output.kind == output_spec::result::labels) return task_kind::labels;
+  return spec.needs_whole_sequences() ? task_kind::masked_tokens : task_kind::continuations;
+}
+
+/// Throws input_error where the data are not what the model learns from.
+void require_fitting(task_kind task, source_kind kind) {
+  if (task == task_kind::translations && kind != source_kind::pairs)
+    throw input_error("a model with an encoder learns from pairs of source and target: data.kind must be \"pairs\"");
+  if (task == task_kind::labels && kind != source_kind::labels)
+    throw input_error("a model that classifies texts learns from texts with labels: data.kind must be \"labels\"");
+  if (task != task_kind::translations && kind == source_kind::pairs)
+    throw input_error("data.kind is \"pairs\", but the model has no encoder for their sources");
+  if (task != task_kind::labels && kind == source_kind::labels)
+    throw input_error("data.kind is \"labels\", but the model gives none");
+}
+
+/// Some documents, and how they are cut into batches.
+struct prepared_part {
+  std::shared_ptr<const example_data> examples;
+  std::vector<uint32_t> documents;
+  batch_options options;
+};
+
+/// Everything that the actor that loads batches needs. Immutable.
 struct prepared_data {
-  std::shared_ptr<const token_file> training_file, validation_file;
-  std::vector<uint32_t> training, validation; // Documents.
-  batch_options training_options, validation_options;
+  task_kind task = task_kind::continuations;
+  prepared_part training, validation;
+  masking_options masking;
   uint64_t micro_batch_tokens = 0;
 };
 
@@ -43,17 +73,51 @@ training_batch to_training_batch(const batch& whole, uint64_t micro_batch_tokens
   return parts;
 }
 
+/// Makes the batches of a part, each a function of its number.
+struct batch_maker {
+  std::function<training_batch(uint64_t)> make;
+  uint64_t steps_per_epoch = 0;
+};
+
+batch_maker make_batches(const std::shared_ptr<const prepared_data>& data, const prepared_part& part) {
+  if (part.documents.empty()) return {[](uint64_t) -> training_batch { throw input_error("there is no validation data"); }};
+  const bool is_masked = data->task == task_kind::masked_tokens;
+  const uint64_t most = data->micro_batch_tokens;
+  batch_maker maker;
+  if (data->task == task_kind::continuations || (is_masked && part.options.mode == batch_mode::packed)) {
+    auto all = std::make_shared<batches>(part.examples->text, part.documents, part.options);
+    maker = {[=](uint64_t number) { return to_training_batch(all->at(number), most); }, all->steps_per_epoch()};
+  } else {
+    auto all = std::make_shared<example_batches>(part.examples, part.documents, part.options);
+    maker = {[=](uint64_t number) { return all->at(number, most); }, all->steps_per_epoch()};
+  }
+  if (!is_masked) return maker;
+  return {[make = maker.make, data](uint64_t number) {
+            auto batch = make(number);
+            mask_tokens(batch, data->masking, number);
+            return batch;
+          },
+          maker.steps_per_epoch};
+}
+
 batch_factory make_factory(std::shared_ptr<const prepared_data> data) {
-  return [data] {
-    const auto function = [&](const std::shared_ptr<const token_file>& file, const std::vector<uint32_t>& documents,
-                              const batch_options& options) -> std::function<training_batch(uint64_t)> {
-      if (documents.empty()) return [](uint64_t) -> training_batch { throw input_error("there is no validation data"); };
-      auto all = std::make_shared<batches>(file, documents, options);
-      return [all, most = data->micro_batch_tokens](uint64_t number) { return to_training_batch(all->at(number), most); };
-    };
-    return batch_functions{function(data->training_file, data->training, data->training_options),
-                           function(data->validation_file, data->validation, data->validation_options)};
-  };
+  return [data] { return batch_functions{make_batches(data, data->training).make, make_batches(data, data->validation).make}; };
+}
+
+/// The token that stands for those to be found, by the names that published vocabularies give it.
+uint32_t mask_token_of(const vocabulary& words) {
+  for (const char* name : {"[MASK]", "<mask>"})
+    if (const auto found = std::find(words.pieces.begin(), words.pieces.end(), name); found != words.pieces.end())
+      return uint32_t(found - words.pieces.begin());
+  throw input_error("the vocabulary has no [MASK] or <mask>, which a model that finds masked tokens needs: name it in "
+                    "vocabulary.user_defined");
+}
+
+masking_options masking_for(const vocabulary& words, double share, uint64_t seed, uint32_t vocabulary_size) {
+  masking_options masking{share, seed, mask_token_of(words), std::vector<bool>(vocabulary_size, true)};
+  for (size_t id = 0; id < words.kinds.size(); ++id)
+    masking.is_special[id] = words.kinds[id] == piece_kind::control || words.kinds[id] == piece_kind::unused || id == masking.mask_token;
+  return masking;
 }
 
 class job {
@@ -122,15 +186,29 @@ private:
     if (!config_.checkpoint.empty()) {
       model_ = open_model(config_.checkpoint);
       words_ = model_->words;
+      if (!model_->spec.output.labels.empty()) data_source_.labels = model_->spec.output.labels;
     } else {
       words_ = make_words();
-      model_ = new_model(with_vocabulary_size(config_.model, uint32_t(words_.pieces.size())), {}, config_.seed);
+      if (data_source_.kind == source_kind::labels) data_source_.labels = data_source(data_source_).labels();
+      model_ = new_model(complete_model(config_.model, words_, data_source_.labels), {}, config_.seed);
     }
+    require_fitting(task_of(model_->spec), data_source_.kind);
     if (words_.kind == tokenizer_kind::none)
       throw input_error(config_.checkpoint.string() + ": there is no tokenizer, which turns the data into tokens");
     if (config_.batches.sequence_length > model_->spec.context_length)
       throw input_error("batches.sequence_length is " + std::to_string(config_.batches.sequence_length) +
                         ", but the model's context holds " + std::to_string(model_->spec.context_length) + " tokens");
+  }
+
+  /// Of each document.
+  std::vector<uint32_t> labels_of(const data_source_options& options) const {
+    const data_source source(options);
+    if (source.labels().size() > model_->spec.output.columns)
+      throw input_error("the data has " + std::to_string(source.labels().size()) + " labels, but the model knows only " +
+                        std::to_string(model_->spec.output.columns));
+    std::vector<uint32_t> labels;
+    for (uint64_t i = 0; i < source.documents(); ++i) labels.push_back(source.label(i));
+    return labels;
   }
 
   split_options split() const { return {config_.validation_share, config_.seed}; }
@@ -139,18 +217,22 @@ private:
   bool prepare_data() {
     const auto words = make_tokenizer(words_);
     runtime workers({.threads = options_.threads}, nullptr);
-    const auto tokens_of = [&](const char* name, const data_source_options& source) {
+    const auto tokens_of = [&](const std::string& name, const data_source_options& source, pair_side side) {
       fs::create_directories(config_.output / "data");
       preparation lent;
       lent.run = [&](std::vector<std::function<void()>> jobs) { workers.run_jobs(std::move(jobs)); };
       lent.progress = [&](double share) { listener_.preparing(name, share * 0.999); };
       lent.stop = [&] { return listener_.stop(); };
+      auto tokens = config_.tokens;
+      tokens.side = side;
+      auto file_name = name + ".tokens";
+      std::ranges::replace(file_name, ' ', '_');
       listener_.preparing(name, 0);
-      auto prepared = prepare_tokens(config_.output / "data" / (std::string(name) + ".tokens"), source, *words, config_.tokens, lent);
+      auto prepared = prepare_tokens(config_.output / "data" / file_name, source, *words, tokens, lent);
       listener_.preparing(name, 1);
       if (!prepared.file) return prepared.file;
       const auto& figures = prepared.file->figures();
-      std::string text = std::string(name) + ": " + std::to_string(figures.documents) + " documents, " +
+      std::string text = name + ": " + std::to_string(figures.documents) + " documents, " +
                          std::to_string(prepared.file->tokens()) + " tokens";
       if (figures.invalid_utf8 > 0) text += "; skipped as no UTF-8: " + std::to_string(figures.invalid_utf8);
       if (figures.empty > 0) text += "; skipped as empty: " + std::to_string(figures.empty);
@@ -158,24 +240,40 @@ private:
       return prepared.file;
     };
     auto data = std::make_shared<prepared_data>();
-    data->training_file = tokens_of("training", config_.data);
-    if (!data->training_file) return false;
-    auto both = split_documents(data->training_file->documents(), split());
-    data->training = std::move(both.training);
-    data->validation = std::move(both.validation);
-    data->validation_file = data->training_file;
+    data->task = task_of(model_->spec);
+    const auto examples_of = [&](const std::string& name, const data_source_options& source) -> std::shared_ptr<const example_data> {
+      auto examples = std::make_shared<example_data>();
+      examples->text = tokens_of(name, source, pair_side::source);
+      if (!examples->text) return nullptr;
+      if (data->task == task_kind::translations) {
+        examples->targets = tokens_of(name + " targets", source, pair_side::target);
+        if (!examples->targets) return nullptr;
+        examples->start_token = model_->spec.start_token;
+      }
+      if (data->task == task_kind::labels) examples->labels = labels_of(source);
+      return examples;
+    };
+    data->training.examples = examples_of("training", data_source_);
+    if (!data->training.examples) return false;
+    auto both = split_documents(data->training.examples->text->documents(), split());
+    data->training.documents = std::move(both.training);
+    data->validation = {data->training.examples, std::move(both.validation), {}};
     if (config_.validation_data) {
-      data->validation_file = tokens_of("validation", *config_.validation_data);
-      if (!data->validation_file) return false;
-      data->validation.resize(data->validation_file->documents());
-      std::iota(data->validation.begin(), data->validation.end(), 0u);
+      auto source = *config_.validation_data;
+      require_fitting(data->task, source.kind);
+      source.labels = data_source_.labels;
+      data->validation.examples = examples_of("validation", source);
+      if (!data->validation.examples) return false;
+      data->validation.documents.resize(data->validation.examples->text->documents());
+      std::iota(data->validation.documents.begin(), data->validation.documents.end(), 0u);
     }
-    data->training_options = data->validation_options = config_.batches;
-    data->validation_options.shuffle = false;
+    data->training.options = data->validation.options = config_.batches;
+    data->validation.options.shuffle = false;
     data->micro_batch_tokens = config_.micro_batch_tokens;
-    steps_per_epoch_ = batches(data->training_file, data->training, data->training_options).steps_per_epoch();
-    if (!data->validation.empty())
-      validation_batches_ = batches(data->validation_file, data->validation, data->validation_options).steps_per_epoch();
+    if (data->task == task_kind::masked_tokens)
+      data->masking = masking_for(words_, config_.masked_share, config_.seed, model_->spec.vocabulary);
+    steps_per_epoch_ = make_batches(data, data->training).steps_per_epoch;
+    validation_batches_ = make_batches(data, data->validation).steps_per_epoch;
     if (config_.validation_batches > 0) validation_batches_ = std::min(validation_batches_, config_.validation_batches);
     steps_ = config_.steps.value_or(config_.epochs * steps_per_epoch_);
     data_ = std::move(data);
@@ -345,6 +443,7 @@ private:
   const train_config& config_;
   job_options options_;
   job_listener& listener_;
+  data_source_options data_source_ = config_.data; // With the names of labels.
   std::optional<fs::path> newest_;
   vocabulary words_;
   fs::path tokenizer_; // The folder that it is from; of a checkpoint none.

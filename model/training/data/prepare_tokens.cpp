@@ -57,6 +57,12 @@ void add_words(content_hash& hash, const vocabulary& words) {
       hash.add(uint64_t(one.id) * 16 + 8 * one.single_word + 4 * one.lstrip + 2 * one.rstrip + uint64_t(one.normalized));
 }
 
+/// What of a document is encoded.
+std::string_view text_of(const data_source& source, const token_options& options, uint64_t document, std::string& buffer) {
+  const bool is_target = source.options().kind == source_kind::pairs && options.side == pair_side::target;
+  return is_target ? source.target(document, buffer) : source.text(document, buffer);
+}
+
 /// A job's work: some pieces of text, each with what goes around it, and what becomes of them.
 struct chunk {
   struct piece {
@@ -76,7 +82,7 @@ struct chunk {
 /// Walks through the documents and hands out chunks in order.
 class chunk_walk {
 public:
-  explicit chunk_walk(const data_source& source) : source_(source) {}
+  chunk_walk(const data_source& source, const token_options& options) : source_(source), options_(options) {}
   /// No pieces: there are no more.
   chunk next() {
     if (!cut_.empty()) return next_of_cut();
@@ -98,7 +104,7 @@ private:
   void cut(uint64_t document) {
     if (source_.options().kind == source_kind::text) return cut_plain(document);
     auto buffer = std::make_shared<std::string>();
-    const auto pieces = cut_text(source_.text(document, *buffer), piece_bytes_max);
+    const auto pieces = cut_text(text_of(source_, options_, document, *buffer), piece_bytes_max);
     uint64_t left = source_.file_bytes(document); // A text may be shorter than what it is in the file.
     for (size_t i = 0; i < pieces.size(); ++i) {
       const bool ends = i + 1 == pieces.size();
@@ -135,6 +141,7 @@ private:
   }
 
   const data_source& source_;
+  const token_options& options_;
   uint64_t next_ = 0; // Document.
   std::vector<chunk::piece> cut_;
   size_t next_of_cut_ = 0;
@@ -172,7 +179,7 @@ public:
 private:
   std::string_view text_of(const chunk::piece& piece, std::string& buffer) const {
     if (!piece.text.empty()) return piece.text;
-    if (!piece.offset) return source_.text(piece.document, buffer);
+    if (!piece.offset) return troupe::text_of(source_, options_, piece.document, buffer);
     source_.raw_text(piece.document, *piece.offset, piece.bytes, buffer);
     drop_carriage_returns(buffer);
     return buffer;
@@ -307,6 +314,7 @@ uint64_t token_fingerprint(const data_source_options& source, const std::vector<
   add_words(hash, words);
   hash.add(uint64_t(options.add_bos));
   hash.add(uint64_t(options.add_eos));
+  if (source.kind == source_kind::pairs) hash.add(uint64_t(options.side));
   return hash.value();
 }
 
@@ -315,7 +323,6 @@ prepared_tokens prepare_tokens(const std::filesystem::path& path, const data_sou
   const auto& words = tokenizer.words();
   require_valid(options);
   require_valid(tokens, words);
-  if (options.kind == source_kind::pairs) throw input_error("pairs of source and target are not a sequence of documents");
   const auto files = open_source_files(options.paths);
   refuse_within_source(path, options, files);
   const uint64_t fingerprint = token_fingerprint(options, files, words, tokens);
@@ -327,7 +334,7 @@ prepared_tokens prepare_tokens(const std::filesystem::path& path, const data_sou
   std::atomic<uint64_t> bytes_done = 0;
   token_writer writer(path, words.pieces.size());
   encoder encode(source, tokenizer, tokens);
-  chunk_walk chunks(source);
+  chunk_walk chunks(source, tokens);
   for (bool is_last = false; !is_last;) {
     std::vector<chunk> wave;
     for (uint64_t bytes = 0; bytes < wave_bytes && !is_last;) {

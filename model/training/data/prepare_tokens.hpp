@@ -7,9 +7,13 @@
 
 namespace troupe {
 
+/// Of a pair.
+enum class pair_side : uint8_t { source, target };
+
 struct token_options {
   bool add_bos = false; // Before each document.
   bool add_eos = true;  // After each document, so that the model learns where one ends.
+  pair_side side = pair_side::source; // Of pairs: which of the two texts.
 };
 
 /// Throws input_error when the vocabulary has no such tokens.
@@ -41,7 +45,7 @@ struct prepared_tokens {
 ///
 /// Encoding runs as independent jobs of about 256 KiB of text; the same bytes result however many run at once.
 /// Throws input_error: what data_source refuses; text that the vocabulary cannot represent, with file and line; a disk that is
-/// full; pairs, whose two sides are not one text; a path in a folder of the source, where the file would be read as text.
+/// full; a path in a folder of the source, where the file would be read as text.
 prepared_tokens prepare_tokens(const std::filesystem::path& path, const data_source_options& source, const tokenizer& tokenizer,
                                const token_options& options, const preparation& lent = {});
 

@@ -185,7 +185,8 @@ reference_model_of read_model(const std::string& name, const std::filesystem::pa
 }
 
 /// Sequences without their padding, which is 0 at the end.
-void read_sequences(const safetensors_reader& file, const std::string& name, std::vector<uint32_t>& tokens, std::vector<uint32_t>& lengths) {
+void read_sequences(const safetensors_reader& file, const std::string& name, std::vector<uint32_t>& tokens,
+                    std::vector<uint32_t>& lengths) {
   const auto all = file.integers(name);
   const size_t columns = file.get(name).shape[1];
   for (size_t first = 0; first < all.size(); first += columns) {
@@ -221,7 +222,8 @@ std::vector<float> without_padding(const std::vector<float>& padded, const std::
   const size_t of_sequence = padded.size() / lengths.size(), longest = std::ranges::max(lengths), columns = of_sequence / longest;
   std::vector<float> rows;
   for (size_t i = 0; i < lengths.size(); ++i)
-    rows.insert(rows.end(), padded.begin() + ptrdiff_t(i * of_sequence), padded.begin() + ptrdiff_t(i * of_sequence + lengths[i] * columns));
+    rows.insert(rows.end(), padded.begin() + ptrdiff_t(i * of_sequence),
+                padded.begin() + ptrdiff_t(i * of_sequence + lengths[i] * columns));
   return rows;
 }
 

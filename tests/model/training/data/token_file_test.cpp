@@ -287,7 +287,6 @@ TEST_CASE("what cannot be prepared is refused before anything is written") {
   words.eos.reset();
   words.end_of_generation.clear();
   CHECK_THROWS_WITH(prepare_tokens(folder / "tokens", json_source({"x"}), *make_tokenizer(words), {}), ContainsSubstring("EOS"));
-  CHECK_THROWS_WITH(prepare_tokens(folder / "tokens", source_of("a\tb\n", source_kind::pairs), *test_tokenizer(), {}), ContainsSubstring("pairs"));
   CHECK_THROWS_WITH(prepare_tokens(folder / "none" / "tokens", json_source({"x"}), *test_tokenizer(), {}), ContainsSubstring("cannot create the file"));
   CHECK(files_in(folder) == 0);
   write_file(folder / "data" / "a.txt", "a");
