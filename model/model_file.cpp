@@ -2,6 +2,7 @@
 #include "model/error.hpp"
 #include "model/families/family.hpp"
 #include "model/formats/gguf_vocabulary.hpp"
+#include "model/formats/hf_decoding.hpp"
 #include "model/formats/hf_vocabulary.hpp"
 #include <algorithm>
 
@@ -53,6 +54,7 @@ std::shared_ptr<const model_file> open_model(const std::filesystem::path& path) 
     const auto source = open_folder(*folder, path);
     auto model = describe(*source, describe_model(*source), path);
     model->words = read_vocabulary(*source, model->spec.vocabulary);
+    if (model->spec.encoder) model->decoding = read_decoding_defaults(*folder, model->spec.vocabulary, model->words.end_of_generation);
     return model;
   }
   const auto source = open_file(path);

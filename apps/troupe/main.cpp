@@ -23,6 +23,11 @@ struct command {
 constexpr command commands[] = {
   {"demo", declare_demo, "tell three stories at once while actors are killed, and show that nothing is lost"},
   {"generate", declare_generate, "continue one or several prompts, streaming the text"},
+  {"translate", declare_translate, "turn source texts into target texts, by beam search or drawn at random"},
+  {"classify", declare_classify, "give texts labels, with probabilities"},
+  {"fill-mask", declare_fill_mask, "find the likeliest tokens in place of a mask"},
+  {"answer", declare_answer, "find the answer to a question in a text"},
+  {"embed", declare_embed, "turn texts into vectors, or compare two"},
   {"train", declare_train, "train a model, or go on training one; faults are survived with the same weights, bit for bit"},
   {"logits", declare_logits, "write the logits (and hidden states) of given tokens to a safetensors file"},
   {"tokenize", declare_tokenize, "turn text into token ids, and back"},

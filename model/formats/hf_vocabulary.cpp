@@ -37,8 +37,10 @@ public:
       read_marian();
     else if (const auto model = sentencepiece_model_in(folder_))
       read_sentencepiece(*model);
-    else
-      return words_;
+    else {
+      words_.end_of_generation = read_end_tokens(); // Token ids have an end, too.
+      return std::move(words_);
+    }
     read_special_tokens();
     fill_up();
     return std::move(words_);
@@ -286,22 +288,29 @@ private:
   }
 
   void read_special_tokens() {
-    const auto config = find_file("config.json"), generation = find_file("generation_config.json"),
-               tokenizer = find_file("tokenizer_config.json");
-    if (tokenizer) read_tokenizer_config(tokenizer->root());
+    if (const auto tokenizer = find_file("tokenizer_config.json")) read_tokenizer_config(tokenizer->root());
     auto& ends = words_.end_of_generation;
-    if (generation) ends = find_ids(generation->root(), "eos_token_id");
-    if (config) {
+    ends = read_end_tokens();
+    if (const auto config = find_file("config.json")) {
       const auto bos = find_ids(config->root(), "bos_token_id"),
                  eos = find_ids(config->root(), "eos_token_id");
       if (!words_.bos && !bos.empty()) words_.bos = bos.front();
       if (!words_.eos && !eos.empty()) words_.eos = eos.front();
-      if (ends.empty()) ends = eos;
     }
     if (words_.eos) ends.push_back(*words_.eos);
     std::sort(ends.begin(), ends.end());
     ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
     read_chat_template();
+  }
+
+  /// What the model's configuration says; newer folders have it in a file of its own.
+  std::vector<uint32_t> read_end_tokens() const {
+    for (const char* name : {"generation_config.json", "config.json"}) {
+      const auto file = find_file(name);
+      if (!file) continue;
+      if (auto ends = find_ids(file->root(), "eos_token_id"); !ends.empty()) return ends;
+    }
+    return {};
   }
 
   void read_tokenizer_config(const json_node& config) {

@@ -2,8 +2,12 @@
 #include "model/error.hpp"
 #include "model/families/family.hpp"
 #include "model/formats/hf_source.hpp"
+#include "model/formats/safetensors.hpp"
+#include "model/kernels/dequantize.hpp"
 #include "model/testing/tiny_model.hpp"
+#include <algorithm>
 #include <cstring>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 namespace troupe::testing {
@@ -56,6 +60,20 @@ std::shared_ptr<const model_file> tiny_encoder(std::string_view model_class, uin
   auto model = make_model_file(std::move(description));
   model->words.end_of_generation = {2};
   return model;
+}
+
+std::filesystem::path write_tiny_encoder(std::string_view model_class, std::string_view generation_config) {
+  const auto model = tiny_encoder(model_class);
+  const auto folder = temporary_path();
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "config.json") << model->config;
+  std::ofstream(folder / "generation_config.json") << generation_config;
+  std::vector<safetensors_plan> plan;
+  for (const auto& one : model->published) plan.push_back({one.hugging_face_name, safetensors_type::float32, one.shape});
+  safetensors_writer file(folder / "model.safetensors", plan);
+  for (const auto& one : model->published) file.write(dequantize(one.view));
+  file.finish();
+  return folder;
 }
 
 } // namespace troupe::testing

@@ -1,8 +1,8 @@
 #pragma once
-// Small models with encoders for tests: random weights from a seed, no files, no vocabulary. The same arguments give the same weights
-// everywhere.
+// Small models with encoders for tests: random weights from a seed, no vocabulary. The same arguments give the same weights everywhere.
 #include "model/model_file.hpp"
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string_view>
 
@@ -12,5 +12,9 @@ namespace troupe::testing {
 /// T5ForConditionalGeneration. Width 32, 2 layers a stack, 100 tokens, at least 64 positions. End of generation is token 2; the start
 /// token is 1.
 std::shared_ptr<const model_file> tiny_encoder(std::string_view model_class, uint64_t seed = 1);
+
+/// The same as a folder that Hugging Face's libraries would open, in this process's temporary directory: config.json,
+/// generation_config.json with `generation_config` as its text, model.safetensors. No tokenizer.
+std::filesystem::path write_tiny_encoder(std::string_view model_class, std::string_view generation_config = R"({"eos_token_id": 2})");
 
 } // namespace troupe::testing

@@ -3,6 +3,7 @@
 #include "apps/troupe/bench/measurement.hpp"
 #include "apps/troupe/bench/peer.hpp"
 #include "support/catch.hpp"
+#include "model/testing/tiny_encoder.hpp"
 #include "model/testing/tiny_model.hpp"
 #include <nlohmann/json.hpp>
 
@@ -138,4 +139,25 @@ TEST_CASE("bench ends with 1 when the other command fails or prints no rate") {
     CHECK(result.exit_code == 1);
     CHECK(result.err.find("--compare") != std::string::npos);
   }
+}
+
+TEST_CASE("bench measures translations and texts of models with encoders") {
+  const auto run = [](const char* model_class, std::vector<std::string> more) {
+    std::vector<std::string> arguments{"bench", "-m", write_tiny_encoder(model_class).string()};
+    arguments.insert(arguments.end(), {"--prompt-tokens", "20", "--threads", "2", "--repetitions", "1", "--clients", "3", "--json"});
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const outcome result = run_troupe(arguments);
+    INFO(result.err);
+    REQUIRE(result.exit_code == 0);
+    return json::parse(result.out);
+  };
+  const json translates = run("MarianMTModel", {"--generate-tokens", "8", "--beams", "2"});
+  CHECK(translates.at("beams") == 2);
+  for (const char* kind : {"prefill", "decode", "concurrent"}) CHECK(translates.at(kind).at("tokens_per_s") > 0);
+  CHECK_FALSE(translates.at("prefill").contains("of_limit")); // Its tokens do not all pass the same weights.
+  const json encodes = run("BertModel", {});
+  CHECK(encodes.at("encode").at("of_limit") > 0);
+  CHECK_FALSE(encodes.contains("decode"));
+  const json& at_once = encodes.at("concurrent");
+  CHECK(at_once.at("requests_per_s").get<double>() == Approx(at_once.at("tokens_per_s").get<double>() / 20));
 }

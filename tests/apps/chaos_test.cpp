@@ -4,6 +4,7 @@
 #include "apps/run_folder.hpp"
 #include "apps/troupe/chaos/chaos_random.hpp"
 #include "apps/troupe/chaos/chaos_report.hpp"
+#include "model/testing/tiny_encoder.hpp"
 #include "model/testing/tiny_model.hpp"
 #include "support/catch.hpp"
 #include <chrono>
@@ -371,4 +372,33 @@ TEST_CASE("Ctrl-C ends a chaos run of a training run") {
   std::this_thread::sleep_for(std::chrono::seconds(1)); // Under way by now; if not, it ends all the same.
   process.signal(SIGINT);
   CHECK(process.finish().exit_code == 130);
+}
+
+TEST_CASE("requests that fit a model with an encoder are survived, beam searches and hidden states included") {
+  const std::string plan = plan_file(R"({"name": "a head dies", "selector": {"path": "/replica/0/layer/1/head/0"},
+    "trigger": {"nth_message": 5}, "effect": {"kill": {}}})");
+  for (const char* model_class : {"MarianMTModel", "BertForMaskedLM"}) {
+    INFO(model_class);
+    const outcome result = run_troupe({"chaos", "-m", write_tiny_encoder(model_class).string(), "--plan", plan, "--threads", "2",
+                                       "--clients", "4", "--parallel", "2", "--max-tokens", "12", "--json"});
+    INFO(result.err);
+    INFO(result.out);
+    CHECK(result.exit_code == 0);
+    const json report = json::parse(result.out);
+    for (const auto& one : report.at("requests")) CHECK(one.at("verdict") == "identical");
+    CHECK_FALSE(report.at("injections").empty());
+  }
+}
+
+TEST_CASE("a request whose results or hypotheses differ is told apart from one that is identical") {
+  auto undisturbed = finished({}, {1, 2});
+  undisturbed.rows[{event_kind::logits, false, 0}] = {1, 2};
+  undisturbed.hypotheses = {{{4, 2}, -0.5f}};
+  auto disturbed = undisturbed;
+  CHECK(to_string(judge(undisturbed, disturbed)) == "identical");
+  disturbed.rows[{event_kind::logits, false, 0}] = {1, 2.5f};
+  CHECK(to_string(judge(undisturbed, disturbed)) == "differs at its results");
+  disturbed = undisturbed;
+  disturbed.hypotheses.front().score = -0.25f;
+  CHECK(to_string(judge(undisturbed, disturbed)) == "differs at its results");
 }

@@ -7,7 +7,8 @@ using namespace troupe::testing;
 
 namespace {
 
-const std::vector<std::string> all_commands{"generate", "logits", "tokenize", "inspect", "export", "bench"};
+const std::vector<std::string> all_commands{"generate", "translate", "classify", "fill-mask", "answer", "embed", "logits",
+                                            "tokenize", "inspect", "export", "bench"};
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
@@ -68,6 +69,18 @@ TEST_CASE("a wrong command line ends with 2, says what is wrong, and reads nothi
     {"inspect", "-m", "no-such-file", "--dot", "--json"},
     {"bench", "-m", "no-such-file", "--repetitions", "0"},
     {"bench", "-m", "no-such-file", "more"},
+    {"translate", "-m", "no-such-file", "x", "--beams", "2", "--n-best", "3"},
+    {"translate", "-m", "no-such-file", "x", "--beams", "2", "--sample"},
+    {"translate", "-m", "no-such-file", "x", "--temperature", "1"},
+    {"translate", "-m", "no-such-file", "x", "--force-first", "5,6"},
+    {"translate", "-m", "no-such-file", "x", "--forbid", "five"},
+    {"translate", "-m", "no-such-file", "--input-ids", "5,,6"},
+    {"classify", "-m", "no-such-file", "x", "--top", "0"},
+    {"fill-mask", "-m", "no-such-file", "--file", "-", "--file", "-"},
+    {"answer", "-m", "no-such-file", "x"},
+    {"answer", "-m", "no-such-file", "x", "--context", "a", "--context-file", "b"},
+    {"embed", "-m", "no-such-file", "x", "--pooling", "max"},
+    {"embed", "-m", "no-such-file", "--compare", "a"},
   };
   for (const auto& arguments : wrong) {
     std::string line;

@@ -2,6 +2,7 @@
 #include "apps/process.hpp"
 #include "apps/troupe/inspect/actor_tree.hpp"
 #include "support/catch.hpp"
+#include "model/testing/tiny_encoder.hpp"
 #include "model/testing/tiny_model.hpp"
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -90,4 +91,30 @@ TEST_CASE("siblings are drawn in the order of their numbers, each below its own 
 │   └── head/0
 └── layers
 )");
+}
+
+TEST_CASE("inspect states the encoder, the cross-attention, the output and the decoding of a model that has them") {
+  const std::string model = write_tiny_encoder("MarianMTModel", R"({"eos_token_id": 2, "num_beams": 6, "bad_words_ids": [[99]]})");
+  const outcome result = run_troupe({"inspect", "-m", model, "--json", "--actors", "--threads", "1"});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  const json facts = json::parse(result.out);
+  CHECK(facts.at("command") == "translate");
+  CHECK(facts.at("encoder").at("layer_count") == 2);
+  CHECK(facts.at("encoder").at("layers").at(0).at("attention").at("causal") == false);
+  CHECK(facts.at("layers").at(0).at("cross_attention").at("heads") == 2);
+  CHECK(facts.at("layers").at(0).at("norm").at("place") == "after");
+  CHECK(facts.at("output").at("kind") == "tokens");
+  CHECK(facts.at("decoding").at("beams") == 6);
+  CHECK(facts.at("decoding").at("forbidden") == json::array({json::array({99})}));
+  CHECK(facts.at("decoding").at("start_token") == 1);
+  const std::string tree = facts.at("actors").dump();
+  for (const char* path : {"encoder", "cross"}) {
+    INFO(path);
+    CHECK(tree.find(path) != std::string::npos);
+  }
+  const outcome lines = run_troupe({"inspect", "-m", write_tiny_encoder("BertForQuestionAnswering").string()});
+  CHECK(lines.out.find("output.kind") != std::string::npos);
+  CHECK(lines.out.find("spans\n") != std::string::npos);
+  CHECK(lines.out.find("command ") != std::string::npos);
 }

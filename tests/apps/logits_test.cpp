@@ -1,9 +1,13 @@
+#include "apps/encoder_models.hpp"
 #include "apps/process.hpp"
 #include "model/formats/safetensors.hpp"
 #include "support/catch.hpp"
 #include "model/testing/tiny_model.hpp"
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <iterator>
+#include <set>
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -138,4 +142,95 @@ TEST_CASE("an output that cannot be written ends with 3 and its name") {
     = run_troupe({"logits", "-m", write_tiny_model(), "-i", input, "-o", "/nowhere/out.safetensors", "--reference"});
   CHECK(result.exit_code == 3);
   CHECK(result.err.find("/nowhere/out.safetensors") != std::string::npos);
+}
+
+namespace {
+
+/// The input tensors of case "a" of a recorded model, under the names that `troupe logits` wants.
+std::string recorded_input(const std::filesystem::path& folder) {
+  const safetensors_reader golden(folder / "golden.safetensors");
+  std::vector<safetensors_plan> plan;
+  for (const char* name : {"input_ids", "attention_mask", "token_type_ids", "decoder_input_ids"})
+    if (const auto* found = golden.find(std::string("a.") + name)) plan.push_back({name, safetensors_type::int64, found->shape});
+  const auto path = temporary_path(".safetensors");
+  safetensors_writer file{path, plan};
+  for (const auto& one : plan) file.write(golden.integers("a." + one.name));
+  file.finish();
+  return path;
+}
+
+/// What the golden file calls a tensor of ours.
+std::string golden_name(const std::string& ours) {
+  const std::pair<const char*, const char*> beginnings[]{
+    {"encoder_hidden_states.", "a.encoder.hidden."}, {"decoder_hidden_states.", "a.decoder.hidden."}, {"hidden_states.", "a.hidden."}};
+  for (const auto& [beginning, golden] : beginnings)
+    if (ours.starts_with(beginning)) return golden + ours.substr(std::string(beginning).size());
+  return "a." + ours;
+}
+
+/// Where no padding is, the values are the recorded ones; where it is, they are 0. Returns how many were compared.
+size_t compare_with_golden(const safetensors_reader& found, const safetensors_tensor& tensor, const safetensors_reader& golden,
+                           double most) {
+  const auto values = found.floats(tensor.name), wanted = golden.floats(golden_name(tensor.name));
+  REQUIRE(values.size() == wanted.size());
+  const bool is_of_target = tensor.name.starts_with("decoder_") || golden.find("a.decoder_input_ids") != nullptr;
+  const bool has_padding = tensor.shape.size() > 1 && (!is_of_target || tensor.name.starts_with("encoder_")) &&
+                           golden.get("a.attention_mask").shape[1] == tensor.shape[1];
+  const auto mask = has_padding ? golden.integers("a.attention_mask") : std::vector<int64_t>(values.size(), 1);
+  const size_t of_each = has_padding ? values.size() / mask.size() : 1;
+  size_t compared = 0;
+  double off = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const bool counts = mask[i / of_each] != 0;
+    compared += counts;
+    off = std::max(off, counts ? std::abs(double(values[i]) - wanted[i]) : std::abs(double(values[i])) * 1e9);
+  }
+  INFO(tensor.name);
+  CHECK(off <= most);
+  return compared;
+}
+
+} // namespace
+
+TEST_CASE("logits of models with encoders are the recorded ones under Hugging Face's names, by actors and the reference", "[conformance]") {
+  const std::string name = GENERATE(std::string("bert_mlm"), std::string("bert_seqcls"), std::string("distilbert_qa"), std::string("bart"),
+                                    std::string("marian"), std::string("t5"), std::string("t5_v11"));
+  const auto folder = recorded_model(name);
+  if (folder.empty()) TROUPE_SKIP("no hf/" + name);
+  const auto facts = golden_of(folder).at("tolerance");
+  const safetensors_reader golden(folder / "golden.safetensors");
+  const std::string input = recorded_input(folder);
+  const auto actors = run_logits(folder.string(), input, {"--hidden-states", "--threads", "2", "--chunk", "7"});
+  const safetensors_reader found{actors};
+  INFO(name);
+  std::set<std::string> names;
+  for (const auto& tensor : found.tensors()) {
+    names.insert(tensor.name);
+    const bool is_result = tensor.name == "logits" || tensor.name == "start_logits" || tensor.name == "end_logits";
+    const double most = is_result ? facts.at("atol").get<double>() : facts.at("hidden_states").at("atol").get<double>();
+    CHECK(compare_with_golden(found, tensor, golden, most) > 0);
+  }
+  for (const auto& tensor : golden.tensors()) // All that were recorded, but for what other classes of the model give.
+    if (tensor.name.starts_with("a.") && tensor.type == safetensors_type::float32 && tensor.name != "a.last_hidden_state" &&
+        tensor.name != "a.pooler_output")
+      CHECK(std::ranges::any_of(names, [&](const auto& ours) { return golden_name(ours) == tensor.name; }));
+  CHECK(bytes_of_file(run_logits(folder.string(), input, {"--hidden-states", "--reference"})) == bytes_of_file(actors));
+}
+
+TEST_CASE("inputs that do not fit a model with an encoder end with 3 and say what is missing") {
+  const auto refused = [](const std::string& model, const std::string& input) {
+    const auto result = run_troupe({"logits", "-m", model, "--input", input, "--output", temporary_path(".safetensors")});
+    CHECK(result.exit_code == 3);
+    return result.err;
+  };
+  const std::string marian = write_tiny_encoder("MarianMTModel"), bert = write_tiny_encoder("BertModel");
+  CHECK_THAT(refused(marian, write_input({2}, {1, 2})), ContainsSubstring("decoder_input_ids: are missing"));
+  const auto path = temporary_path(".safetensors");
+  safetensors_writer file{path, {{"input_ids", safetensors_type::int32, {1, 2}},
+                                 {"token_type_ids", safetensors_type::int32, {1, 2}},
+                                 {"decoder_input_ids", safetensors_type::int32, {1, 1}}}};
+  for (const auto& values : {std::vector<int32_t>{1, 2}, {0, 2}, {1}}) file.write(bytes_of_all(values));
+  file.finish();
+  CHECK_THAT(refused(bert, path), ContainsSubstring("the model has no encoder"));
+  CHECK_THAT(refused(marian, path), ContainsSubstring("has token type 2"));
 }

@@ -4,6 +4,8 @@
 // that generates --generate-tokens, greedily, end-of-text ignored: one step for each token. Both are timed from submit to
 // `finished`, so admission and sampling are in; both are run once unmeasured first, then --repetitions times, alternating.
 // Clients: --clients such requests at once, each with a prompt and a text of the given lengths.
+// A model with an encoder reads the prompt as its source, and decodes with --beams. A model that generates nothing only encodes: one
+// text of --prompt-tokens, and --clients of them at once.
 // Limits: what the machine can do at best is measured before and after each repetition; the better of both is its limit.
 // Compare: in each repetition the other command runs once, after ours; ratios are taken pair by pair.
 #include "actors/threads/processors.hpp"
@@ -19,7 +21,6 @@
 #include "model/sampling/sampler.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -37,6 +38,7 @@ struct bench_options {
   uint32_t generate_tokens = 64;
   uint32_t repetitions = 5;
   uint32_t clients = 0; // 0: do not measure concurrency.
+  uint32_t beams = 1;   // Of models with an encoder.
   std::string compare;  // A command; empty: none.
   bool json = false;
 };
@@ -45,6 +47,8 @@ constexpr const char* examples =
   R"(  troupe bench -m model.gguf --threads 2
   troupe bench -m model.gguf --prompt-tokens 512 --generate-tokens 64 --threads 2 --repetitions 5 --json
   troupe bench -m model.gguf --clients 8 --prompt-tokens 128
+  troupe bench -m opus-mt-en-de --prompt-tokens 30 --generate-tokens 30 --beams 4 --clients 16
+  troupe bench -m all-MiniLM-L6-v2 --prompt-tokens 128 --clients 64
   troupe bench -m model.gguf --compare "llama-bench -m model.gguf -p 512 -n 64 -t 2 -r 1 -o json")";
 
 void declare_options(CLI::App& app, bench_options& options) {
@@ -52,10 +56,11 @@ void declare_options(CLI::App& app, bench_options& options) {
   const auto count = [&](const char* name, uint32_t& value, const char* help) {
     return app.add_option(name, value, help)->check(CLI::Range(1u, 1u << 20))->type_name("N");
   };
-  count("--prompt-tokens", options.prompt_tokens, "Length of the prompt")->capture_default_str();
+  count("--prompt-tokens", options.prompt_tokens, "Length of the prompt, of the source, of the text")->capture_default_str();
   count("--generate-tokens", options.generate_tokens, "Tokens to generate")->capture_default_str();
   count("--repetitions", options.repetitions, "Measured runs of each kind")->capture_default_str();
-  count("--clients", options.clients, "Also measure this many generations at once");
+  count("--clients", options.clients, "Also measure this many generations (or texts) at once");
+  count("--beams", options.beams, "Of a model with an encoder: decode by beam search; 1: greedily")->capture_default_str();
   app.add_option("--compare", options.compare,
                  "Run this command after every repetition and print ratios; it prints llama-bench's JSON, or an object "
                  "with prefill_tokens_per_s and decode_tokens_per_s")
@@ -91,17 +96,26 @@ std::vector<uint32_t> make_prompt(const bench& run, uint32_t length, uint32_t cl
   return tokens;
 }
 
+bool generates(const bench& run) { return !run.troupe_engine.model().spec.needs_whole_sequences(); }
+
+generate_request make_request(const bench& run, std::vector<uint32_t> tokens, uint32_t generate_tokens) {
+  generate_request request;
+  const bool has_source = run.troupe_engine.model().spec.encoder.has_value();
+  (has_source ? request.source : request.prompt) = std::move(tokens);
+  request.tokens_max = generates(run) ? generate_tokens : 0;
+  request.want_logits = !generates(run);
+  request.sampling.temperature = 0;
+  request.ignore_end_of_generation = true;
+  if (has_source && run.options.beams > 1) request.beams = beam_options{.beams = run.options.beams};
+  return request;
+}
+
 /// Serves `count` requests at once from submit to the last `finished`.
 void run_once(const bench& run, uint32_t count, uint32_t prompt_tokens, uint32_t generate_tokens, measurement& into) {
   const engine_statistics before = run.troupe_engine.statistics();
   const auto started = steady::now();
   for (uint32_t index = 0; index < count; ++index) {
-    generate_request request;
-    request.prompt = make_prompt(run, prompt_tokens, index);
-    request.tokens_max = generate_tokens;
-    request.sampling.temperature = 0;
-    request.ignore_end_of_generation = true;
-    run.requests.submit(std::move(request));
+    run.requests.submit(make_request(run, make_prompt(run, prompt_tokens, index), generate_tokens));
   }
   const int signal = take_events(run.requests, [](const generation_event& event) {
     if (event.reason == finish_reason::error) throw run_error("a request failed: " + event.error);
@@ -112,7 +126,7 @@ void run_once(const bench& run, uint32_t count, uint32_t prompt_tokens, uint32_t
 }
 
 struct results {
-  measurement prefill, decode;
+  measurement prefill, decode; // decode: nothing, where nothing is generated.
   std::optional<measurement> clients;
   std::vector<peer_rates> peers; // One for each repetition, if there is a command to compare with.
   std::vector<machine_limits> limits; // Before the first repetition, and after each.
@@ -131,7 +145,8 @@ results measure(const bench& run) {
   all.prefill.tokens_per_run = options.prompt_tokens;
   all.decode.tokens_per_run = options.generate_tokens;
   if (options.clients > 0) {
-    all.clients.emplace().tokens_per_run = uint64_t{options.clients} * options.generate_tokens;
+    all.clients.emplace().tokens_per_run =
+      uint64_t{options.clients} * (generates(run) ? options.generate_tokens : options.prompt_tokens);
   }
   progress_bar bar{"measuring", !options.run.quiet};
   const uint32_t threads = threads_at_once(run);
@@ -140,7 +155,7 @@ results measure(const bench& run) {
     measurement unmeasured;
     const bool warm_up = repetition == 0;
     run_once(run, 1, options.prompt_tokens, 1, warm_up ? unmeasured : all.prefill);
-    run_once(run, 1, 1, options.generate_tokens, warm_up ? unmeasured : all.decode);
+    if (generates(run)) run_once(run, 1, 1, options.generate_tokens, warm_up ? unmeasured : all.decode);
     if (all.clients && !warm_up) {
       run_once(run, options.clients, options.prompt_tokens, options.generate_tokens, *all.clients);
     }
@@ -156,6 +171,8 @@ std::string rounded(double value, int decimals) {
   return text;
 }
 
+const char* name_of_prefill(const bench& run) { return generates(run) ? "prefill" : "encode"; }
+
 /// One of the two kinds of work that limits are known for.
 struct kind_of_work {
   const char* name;
@@ -166,13 +183,16 @@ struct kind_of_work {
   const char* unit; // Of the limit, in 10^9.
 };
 
-std::array<kind_of_work, 2> kinds_of(const bench& run) {
+/// None for a model with an encoder and a decoder: its tokens do not all pass the same weights.
+std::vector<kind_of_work> kinds_of(const bench& run) {
+  if (run.troupe_engine.model().spec.encoder) return {};
   const token_cost cost = cost_of_token(run.troupe_engine.model(), run.troupe_engine.weight_bytes());
   const auto arithmetic = cost.is_int8 ? &machine_limits::int8_operations_per_s : &machine_limits::float_operations_per_s;
-  return {{{"prefill", &results::prefill, &peer_rates::prefill, arithmetic, cost.operations,
-            cost.is_int8 ? "int8 Gop/s" : "float Gop/s"},
-           {"decode", &results::decode, &peer_rates::decode, &machine_limits::read_bytes_per_s, cost.bytes,
-            "GB/s of reading"}}};
+  std::vector<kind_of_work> kinds{{name_of_prefill(run), &results::prefill, &peer_rates::prefill, arithmetic, cost.operations,
+                                   cost.is_int8 ? "int8 Gop/s" : "float Gop/s"}};
+  if (generates(run))
+    kinds.push_back({"decode", &results::decode, &peer_rates::decode, &machine_limits::read_bytes_per_s, cost.bytes, "GB/s of reading"});
+  return kinds;
 }
 
 /// Tokens per second that the machine would allow at best, for each repetition.
@@ -227,6 +247,11 @@ json limits_to_json(const results& all) {
   return limits;
 }
 
+/// Of `--clients` at once.
+double requests_per_s(const bench& run, const measurement& clients) {
+  return median(rates(clients)) / static_cast<double>(clients.tokens_per_run) * run.options.clients;
+}
+
 json to_json(const bench& run, const results& all) {
   const bench_options& options = run.options;
   const model_file& model = run.troupe_engine.model();
@@ -243,11 +268,13 @@ json to_json(const bench& run, const results& all) {
   result["prompt_tokens"] = options.prompt_tokens;
   result["generate_tokens"] = options.generate_tokens;
   result["repetitions"] = options.repetitions;
-  result["prefill"] = to_json(all.prefill, threads);
-  result["decode"] = to_json(all.decode, threads);
+  if (model.spec.encoder) result["beams"] = options.beams;
+  result[name_of_prefill(run)] = to_json(all.prefill, threads);
+  if (generates(run)) result["decode"] = to_json(all.decode, threads);
   if (all.clients) {
     result["concurrent"] = to_json(*all.clients, threads);
     result["concurrent"]["clients"] = options.clients;
+    result["concurrent"]["requests_per_s"] = requests_per_s(run, *all.clients);
   }
   result["limits"] = limits_to_json(all);
   for (const auto& kind : kinds_of(run)) {
@@ -290,9 +317,12 @@ std::string to_text(const bench& run, const results& all) {
                     + current_isa() + ", median of " + std::to_string(options.repetitions) + " runs\n"
                     + "usable processors: " + std::to_string(processors.count) + " (" + processors.reason + ")\n";
   out += table_head();
-  out += table_line("prefill " + std::to_string(options.prompt_tokens), all.prefill, threads);
-  out += table_line("decode " + std::to_string(options.generate_tokens), all.decode, threads);
-  if (all.clients) out += table_line("clients " + std::to_string(options.clients), *all.clients, threads);
+  out += table_line(name_of_prefill(run) + (" " + std::to_string(options.prompt_tokens)), all.prefill, threads);
+  if (generates(run)) out += table_line("decode " + std::to_string(options.generate_tokens), all.decode, threads);
+  if (all.clients) {
+    out += table_line("clients " + std::to_string(options.clients), *all.clients, threads);
+    out += "clients: " + rounded(requests_per_s(run, *all.clients), 1) + (generates(run) ? " requests/s\n" : " texts/s\n");
+  }
   for (const auto& kind : kinds_of(run)) out += limit_line(all, kind);
   out += round_trip_line(all);
   for (const auto& kind : kinds_of(run)) out += comparison_line(all, kind);
@@ -301,6 +331,16 @@ std::string to_text(const bench& run, const results& all) {
 
 void check_lengths(const bench_options& options, const model_file& model) {
   const uint32_t context = model.spec.context_length;
+  if (options.beams > 1 && !model.spec.encoder) throw usage_error("--beams: this model has no encoder");
+  if (model.spec.encoder || model.spec.needs_whole_sequences()) {
+    const uint32_t room = model.spec.encoder ? model.spec.encoder->context_length : context;
+    if (options.prompt_tokens > room)
+      throw usage_error("--prompt-tokens " + std::to_string(options.prompt_tokens) + ": the model takes " + std::to_string(room));
+    if (model.spec.encoder && options.generate_tokens + uint64_t{1} > context)
+      throw usage_error("--generate-tokens " + std::to_string(options.generate_tokens) + ": the decoder has " + std::to_string(context) +
+                        " positions, and one is of the token that it begins with");
+    return;
+  }
   const uint64_t longest = options.clients > 0 ? uint64_t{options.prompt_tokens} + options.generate_tokens
                                                : std::max(options.prompt_tokens, options.generate_tokens) + uint64_t{1};
   if (longest <= context) return;

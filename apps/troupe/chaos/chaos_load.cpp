@@ -29,19 +29,39 @@ std::vector<std::string> read_lines(const std::string& prompts) {
   return lines;
 }
 
-/// Every second request samples, with a seed of its own: equal bytes then mean that the draws are replayed too.
+/// A request in a way that the model can serve, the nth of all. Every second one samples, with a seed of its own: equal bytes then mean
+/// that the draws are replayed too. Of a model with an encoder the others are beam searches.
+generate_request make_request(const model_spec& spec, std::vector<uint32_t> tokens, uint32_t tokens_max, size_t number) {
+  generate_request request;
+  (spec.encoder ? request.source : request.prompt) = std::move(tokens);
+  if (spec.needs_whole_sequences()) { // Nothing is generated: results count, and every second time all hidden states.
+    request.tokens_max = 0;
+    request.want_logits = true;
+    request.want_hidden_states = number % 2 == 1;
+    return request;
+  }
+  request.tokens_max = tokens_max;
+  request.ignore_end_of_generation = true;
+  request.sampling.temperature = number % 2 == 0 ? 0.0f : 0.9f;
+  request.sampling.seed = number;
+  if (spec.encoder && number % 2 == 0) request.beams = beam_options{.beams = 4, .best = 2};
+  return request;
+}
+
+/// A text is a single step of a model that generates nothing: so many more of them for each client.
+constexpr size_t texts_of_a_client = 8;
+
 std::vector<chaos_request> make_requests(const request_load_options& options, const model_file& model) {
   const auto words = model.words.kind == tokenizer_kind::none ? nullptr : make_tokenizer(model.words);
   const auto lines = read_lines(options.prompts);
+  const size_t clients = options.clients * (model.spec.needs_whole_sequences() ? texts_of_a_client : 1);
   std::vector<chaos_request> all;
-  for (size_t i = 0; i < std::max<size_t>(options.clients, options.prompts.empty() ? 0 : lines.size()); ++i) {
+  for (size_t i = 0; i < std::max(clients, options.prompts.empty() ? 0 : lines.size()); ++i) {
     chaos_request one{words ? lines[i % lines.size()] : "token ids", {}};
-    if (words) one.request.prompt = words->encode(one.prompt);
-    else for (uint32_t k = 0; k < 8; ++k) one.request.prompt.push_back(uint32_t((i * 7 + k * 3) % model.spec.vocabulary));
-    one.request.tokens_max = options.tokens_max;
-    one.request.ignore_end_of_generation = true;
-    one.request.sampling.temperature = i % 2 == 0 ? 0.0f : 0.9f;
-    one.request.sampling.seed = i;
+    std::vector<uint32_t> tokens;
+    if (words) tokens = words->encode(one.prompt);
+    else for (uint32_t k = 0; k < 8; ++k) tokens.push_back(uint32_t((i * 7 + k * 3) % model.spec.vocabulary));
+    one.request = make_request(model.spec, std::move(tokens), options.tokens_max, i);
     all.push_back(std::move(one));
   }
   return all;
@@ -65,7 +85,9 @@ public:
     watch.started(std::move(paths));
     const double tokens = double(options_.tokens_max) * double(requests_.size());
     return run_requests(*on, requests_, options_.silence, [&](const run_record& so_far) {
-      return watch.go_on(so_far, double(so_far.tokens) / tokens, [&] { return on->fault_log(); });
+      const auto finished = std::ranges::count(so_far.requests, true, &request_record::finished);
+      const double share = std::max(double(so_far.tokens) / tokens, double(finished) / double(requests_.size()));
+      return watch.go_on(so_far, share, [&] { return on->fault_log(); });
     });
   }
 

@@ -4,7 +4,9 @@
 #include "actors/training_engine.hpp"
 #include "troupe/v1/faults.pb.h"
 #include <functional>
+#include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace troupe {
@@ -18,6 +20,9 @@ struct chaos_request {
 struct request_record {
   std::vector<uint32_t> tokens;
   std::string text;
+  std::vector<hypothesis> hypotheses; // Of a beam search.
+  // Rows of numbers, where they are wanted: the results, and the hidden states of each layer.
+  std::map<std::tuple<event_kind, bool, uint32_t>, std::vector<float>> rows; // By kind, of the encoder or not, layer.
   std::vector<double> losses;  // Of a training run: of each step,
   trained_state weights;       // and at the end the weights, with the optimiser's moments.
   std::vector<double> event_ms; // Of each token and of the end; of each step.

@@ -56,8 +56,15 @@ std::string differing_tensor(const trained_state& a, const trained_state& b) {
   return "";
 }
 
+/// The same numbers in all rows, and the same results of a beam search.
+bool same_values(const request_record& a, const request_record& b) {
+  const auto same_rows = [](const auto& one, const auto& other) { return one.first == other.first && same_bits(one.second, other.second); };
+  return std::ranges::equal(a.rows, b.rows, same_rows) && a.hypotheses == b.hypotheses;
+}
+
 /// The first thing that differs, or the last that came.
 std::string place_of(const request_record& undisturbed, const request_record& disturbed) {
+  if (disturbed.finished && undisturbed.tokens == disturbed.tokens && !same_values(undisturbed, disturbed)) return "its results";
   if (undisturbed.losses.empty()) return "token " + std::to_string(in_common(undisturbed.tokens, disturbed.tokens));
   const size_t steps = in_common(undisturbed.losses, disturbed.losses);
   if (!disturbed.finished || steps < undisturbed.losses.size())
@@ -102,7 +109,7 @@ request_verdict judge(const request_record& undisturbed, const request_record& d
   } else {
     const bool same = undisturbed.tokens == disturbed.tokens && undisturbed.text == disturbed.text &&
                       undisturbed.reason == disturbed.reason && undisturbed.losses == disturbed.losses &&
-                      differing_tensor(undisturbed.weights, disturbed.weights).empty();
+                      same_values(undisturbed, disturbed) && differing_tensor(undisturbed.weights, disturbed.weights).empty();
     verdict.what = same ? request_verdict::identical : request_verdict::differs;
   }
   return verdict;

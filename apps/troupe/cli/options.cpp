@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <map>
 
 namespace troupe {
@@ -45,6 +46,35 @@ void declare_engine(CLI::App& app, run_options& options) {
 
 void declare_quiet(CLI::App& app, run_options& options) {
   app.add_flag("-q,--quiet", options.quiet, "No progress, no summary; errors only");
+}
+
+void declare_sampling(CLI::App& app, sampling_arguments& arguments, CLI::Option* needed) {
+  sampling_options& chosen = arguments.chosen;
+  const auto add = [&](const char* name, auto& value, const char* help) {
+    auto* option = app.add_option(name, value, help)->group("Sampling");
+    if (needed != nullptr) option->needs(needed);
+    return option;
+  };
+  const auto number = [&](const char* name, auto& value, const char* help) {
+    add(name, value, help)->capture_default_str()->type_name("X");
+  };
+  number("-T,--temperature", chosen.temperature, "Randomness; 0: always the likeliest token");
+  number("--top-k", chosen.top_k, "Keep the k likeliest tokens; 0: all");
+  number("--top-p", chosen.top_p, "Keep the smallest set of tokens this likely together; 1: all");
+  number("--min-p", chosen.min_p, "Drop tokens less likely than this share of the likeliest; 0: none");
+  number("--repetition-penalty", chosen.repetition_penalty, "Divide the logits of recent tokens; 1: off");
+  number("--presence-penalty", chosen.presence_penalty, "Subtract from the logits of recent tokens");
+  number("--frequency-penalty", chosen.frequency_penalty, "Subtract for each recent occurrence of a token");
+  number("--penalty-window", chosen.penalty_window, "How many tokens are recent; 0: all");
+  number("-s,--seed", chosen.seed, "Same seed, same text, on any number of threads");
+  add("--logit-bias", arguments.logit_bias, "Add VALUE to a token's logit; -inf forbids it; may be repeated")
+    ->allow_extra_args(false)->type_name("ID=VALUE");
+}
+
+void check(sampling_arguments& arguments) {
+  for (const std::string& bias : arguments.logit_bias) arguments.chosen.logit_bias.push_back(parse_bias(bias, "--logit-bias"));
+  const std::string reason = invalid(arguments.chosen, std::numeric_limits<uint32_t>::max());
+  if (!reason.empty()) throw usage_error(reason);
 }
 
 void declare_examples(CLI::App& app, std::string_view examples) {

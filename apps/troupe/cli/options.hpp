@@ -1,13 +1,17 @@
 #pragma once
 // Options that several commands share, and the parsing of the values that CLI11 does not know.
 #include "model/kernels/attention.hpp"
+#include "model/sampling/sampler.hpp"
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-namespace CLI { class App; }
+namespace CLI {
+class App;
+class Option;
+} // namespace CLI
 
 namespace troupe {
 
@@ -28,6 +32,16 @@ void declare_model(CLI::App& app, run_options& options);
 void declare_threads(CLI::App& app, run_options& options);
 void declare_engine(CLI::App& app, run_options& options); // --threads, --shards, --chunk, --parallel, --cache-type, --check
 void declare_quiet(CLI::App& app, run_options& options);
+
+/// How tokens are drawn.
+struct sampling_arguments {
+  sampling_options chosen;
+  std::vector<std::string> logit_bias; // ID=VALUE
+};
+/// needed: an option without which these mean nothing; or null.
+void declare_sampling(CLI::App& app, sampling_arguments& arguments, CLI::Option* needed = nullptr);
+/// Completes `chosen`. Throws usage_error.
+void check(sampling_arguments& arguments);
 
 /// Adds examples under the help text.
 void declare_examples(CLI::App& app, std::string_view examples);

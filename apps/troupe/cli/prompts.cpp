@@ -1,6 +1,7 @@
 #include "apps/troupe/cli/prompts.hpp"
 #include "apps/troupe/cli/command.hpp"
 #include "apps/troupe/cli/options.hpp"
+#include "apps/troupe/cli/session.hpp"
 #include "model/error.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -32,13 +33,25 @@ void declare_prompts(CLI::App& app, prompt_options& options) {
   app.add_flag("--lines", options.lines, "Every line of a prompt file (or of stdin) is a prompt of its own");
 }
 
+void declare_texts(CLI::App& app, prompt_options& options, bool takes_ids) {
+  options.lines = true;
+  options.file_option = "--file";
+  options.ids_option = "--input-ids";
+  app.add_option("text", options.words, "Texts; without any, every line of stdin is one")->type_name("");
+  app.add_option("-f,--file", options.files, "Every line of a file is a text, - for stdin; may be repeated")
+    ->allow_extra_args(false)->type_name("FILE");
+  if (takes_ids)
+    app.add_option("--input-ids", options.ids, "A text as token ids, special ones included, such as 5,6,7; may be repeated")
+      ->allow_extra_args(false)->type_name("IDS");
+}
+
 void check(const prompt_options& options) {
-  for (const std::string& ids : options.ids) parse_ids(ids, "--prompt-ids");
+  for (const std::string& ids : options.ids) parse_ids(ids, options.ids_option);
   if (std::count(options.files.begin(), options.files.end(), "-") > 1) {
-    throw usage_error("--prompt-file: stdin can be read only once");
+    throw usage_error(std::string(options.file_option) + ": stdin can be read only once");
   }
   if (none_given(options) && ::isatty(STDIN_FILENO) == 1) {
-    throw usage_error("no prompt: give one as an argument, with --prompt, with --prompt-file, or on stdin");
+    throw usage_error("no text: give one as an argument, with " + std::string(options.file_option) + ", or on stdin");
   }
 }
 
@@ -96,7 +109,7 @@ std::optional<std::string> prompt_file::next(std::chrono::milliseconds wait) {
 prompt_source::prompt_source(const prompt_options& options) : given_(options.texts.begin(), options.texts.end()) {
   given_.insert(given_.end(), options.words.begin(), options.words.end());
   for (const std::string& name : options.files) files_.emplace_back(name, options.lines);
-  for (const std::string& ids : options.ids) ids_.push_back(parse_ids(ids, "--prompt-ids"));
+  for (const std::string& ids : options.ids) ids_.push_back(parse_ids(ids, options.ids_option));
   if (none_given(options)) files_.emplace_back("-", options.lines);
   if (files_.empty() || !options.lines) count_ = given_.size() + files_.size() + ids_.size();
 }
@@ -121,6 +134,34 @@ std::optional<prompt> prompt_source::next(std::chrono::milliseconds wait) {
 }
 
 void throw_no_prompt() { throw input_error("there is not one line to take as a prompt"); }
+
+prompt first_prompt(prompt_source& prompts) {
+  while (!prompts.is_over())
+    if (auto one = prompts.next(std::chrono::hours(1))) return std::move(*one);
+  throw_no_prompt();
+}
+
+prompt_feed::prompt_feed(prompt_source& from, std::function<void(const prompt&)> submit, std::function<bool()> has_room)
+  : from_(from), submit_(std::move(submit)), has_room_(std::move(has_room)) {}
+
+bool prompt_feed::feed(bool may_wait) {
+  constexpr int at_once = 256;
+  try {
+    for (int i = 0; i < at_once && has_room_(); ++i) {
+      const auto one = from_.next(may_wait && i == 0 ? signal_poll_interval : std::chrono::milliseconds(0));
+      if (!one) break;
+      submit_(*one);
+    }
+    return !from_.is_over();
+  } catch (const input_error& error) {
+    unreadable_ = error.what();
+    return false;
+  }
+}
+
+void prompt_feed::check() const {
+  if (!unreadable_.empty()) throw input_error(unreadable_);
+}
 
 std::vector<prompt> read_prompts(const prompt_options& options) {
   std::vector<prompt> prompts;

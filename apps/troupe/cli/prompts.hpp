@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,9 +18,15 @@ struct prompt_options {
   std::vector<std::string> files; // --prompt-file; "-" is stdin.
   std::vector<std::string> ids;   // --prompt-ids: a prompt as token ids each.
   bool lines = false;             // Every line of a file is a prompt.
+  // What they are called in errors.
+  const char* file_option = "--prompt-file";
+  const char* ids_option = "--prompt-ids";
 };
 
 void declare_prompts(CLI::App& app, prompt_options& options);
+/// The same for commands with one answer to each text: texts as arguments, lines of files (--file) or of stdin, and with `takes_ids`
+/// also token ids (--input-ids).
+void declare_texts(CLI::App& app, prompt_options& options, bool takes_ids);
 /// Throws usage_error for what can be seen without reading anything.
 void check(const prompt_options& options);
 
@@ -68,6 +75,27 @@ private:
   std::deque<prompt_file> files_;
   std::deque<std::vector<uint32_t>> ids_;
   std::optional<uint64_t> count_;
+};
+
+/// The first one; waits for it, so that a model is not loaded for nothing. Throws input_error when there is none.
+prompt first_prompt(prompt_source& prompts);
+
+/// Hands prompts on as they are needed.
+class prompt_feed {
+public:
+  /// has_room: whether one more may be submitted.
+  prompt_feed(prompt_source& from, std::function<void(const prompt&)> submit, std::function<bool()> has_room);
+  /// Hands on what there is, then returns, so that events and signals have their turn. may_wait: for the next one, for
+  /// signal_poll_interval. False: there are no more. A file that cannot be read any further ends there.
+  bool feed(bool may_wait);
+  /// Throws input_error when not all prompts could be read.
+  void check() const;
+
+private:
+  prompt_source& from_;
+  std::function<void(const prompt&)> submit_;
+  std::function<bool()> has_room_;
+  std::string unreadable_;
 };
 
 /// All of them. Throws input_error too when there is no prompt at all.

@@ -4,6 +4,7 @@
 #include "apps/troupe/chaos/chaos_run.hpp"
 #include "apps/troupe/chaos/chaos_verdict.hpp"
 #include "apps/troupe/cli/command.hpp"
+#include "apps/troupe/cli/model_command.hpp"
 #include "apps/troupe/cli/options.hpp"
 #include "apps/troupe/cli/session.hpp"
 #include "apps/troupe/cli/terminal.hpp"
@@ -128,6 +129,7 @@ int prove(const demo_options& options, const std::vector<chaos_request>& request
 
 int run_demo(const demo_options& options) {
   const auto model = open_model(options.run);
+  require_command(*model, "generate");
   const auto requests = make_requests(options, *model);
   const auto disturbed = run_disturbed(options, requests, model);
   if (disturbed.signal != 0) return 128 + disturbed.signal;

@@ -1,6 +1,7 @@
 // troupe generate: prompts in, text out.
 #include "apps/troupe/generate/generate.hpp"
 #include "apps/troupe/cli/command.hpp"
+#include "apps/troupe/cli/model_command.hpp"
 #include "apps/troupe/cli/options.hpp"
 #include "apps/troupe/cli/prompts.hpp"
 #include "apps/troupe/cli/session.hpp"
@@ -9,7 +10,6 @@
 #include "model/utf8.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <limits>
 #include <map>
 
 namespace troupe {
@@ -19,8 +19,7 @@ struct generate_options {
   run_options run;
   prompt_options prompts;
   uint32_t tokens_max = 128;
-  sampling_options sampling;
-  std::vector<std::string> logit_bias; // ID=VALUE
+  sampling_arguments sampling;
   std::vector<std::string> stop_strings;
   bool ignore_end_of_generation = false;
   bool echo = false;
@@ -33,24 +32,6 @@ constexpr const char* examples =
   echo "Once upon a time" | troupe generate -m stories260K.gguf --temperature 0 --json
   troupe generate -m stories260K.gguf --prompt-file prompts.txt --lines --json > stories.jsonl)";
 
-void declare_sampling(CLI::App& app, generate_options& options) {
-  sampling_options& sampling = options.sampling;
-  const auto number = [&](const char* name, auto& value, const char* help) {
-    app.add_option(name, value, help)->capture_default_str()->type_name("X")->group("Sampling");
-  };
-  number("-T,--temperature", sampling.temperature, "Randomness; 0: always the likeliest token");
-  number("--top-k", sampling.top_k, "Keep the k likeliest tokens; 0: all");
-  number("--top-p", sampling.top_p, "Keep the smallest set of tokens this likely together; 1: all");
-  number("--min-p", sampling.min_p, "Drop tokens less likely than this share of the likeliest; 0: none");
-  number("--repetition-penalty", sampling.repetition_penalty, "Divide the logits of recent tokens; 1: off");
-  number("--presence-penalty", sampling.presence_penalty, "Subtract from the logits of recent tokens");
-  number("--frequency-penalty", sampling.frequency_penalty, "Subtract for each recent occurrence of a token");
-  number("--penalty-window", sampling.penalty_window, "How many tokens are recent; 0: all");
-  number("-s,--seed", sampling.seed, "Same seed, same text, on any number of threads");
-  app.add_option("--logit-bias", options.logit_bias, "Add VALUE to a token's logit; -inf forbids it; may be repeated")
-    ->allow_extra_args(false)->type_name("ID=VALUE")->group("Sampling");
-}
-
 void declare_options(CLI::App& app, generate_options& options) {
   declare_model(app, options.run);
   declare_prompts(app, options.prompts);
@@ -59,7 +40,7 @@ void declare_options(CLI::App& app, generate_options& options) {
   app.add_option("--stop", options.stop_strings, "End a text before this string; may be repeated")
     ->allow_extra_args(false)->type_name("TEXT");
   app.add_flag("--ignore-eos", options.ignore_end_of_generation, "Go on where the model would end the text");
-  declare_sampling(app, options);
+  declare_sampling(app, options.sampling);
   auto* json = app.add_flag("--json", options.json, "One JSON object for each prompt, a line each, in order");
   app.add_flag("--echo", options.echo, "Print the prompt before its text")->excludes(json);
   declare_engine(app, options.run);
@@ -70,22 +51,18 @@ void declare_options(CLI::App& app, generate_options& options) {
 /// Everything that can be refused before a file is touched.
 void check(generate_options& options) {
   check(options.prompts);
-  for (const std::string& bias : options.logit_bias) {
-    options.sampling.logit_bias.push_back(parse_bias(bias, "--logit-bias"));
-  }
   for (const std::string& stop : options.stop_strings) {
     if (stop.empty()) throw usage_error("--stop: an empty string would end every text at once");
     if (!is_utf8(stop)) throw usage_error("--stop: not valid UTF-8, so no text can contain it");
   }
-  const std::string reason = invalid(options.sampling, std::numeric_limits<uint32_t>::max());
-  if (!reason.empty()) throw usage_error(reason);
+  check(options.sampling);
 }
 
 generate_request make_request(const generate_options& options, const generation& one) {
   generate_request request;
   request.prompt = one.prompt_ids;
   request.tokens_max = options.tokens_max;
-  request.sampling = options.sampling;
+  request.sampling = options.sampling.chosen;
   request.stop_strings = options.stop_strings;
   request.ignore_end_of_generation = options.ignore_end_of_generation;
   return request;
@@ -115,24 +92,6 @@ public:
     }
   }
 
-  /// Submits more prompts, as long as not too many answers are kept: those that run or wait, and those that are complete but come
-  /// after one that is not. False: there are no more. A file that cannot be read any further ends there, once its prompts so far
-  /// are answered.
-  bool feed() {
-    try {
-      for (int i = 0; i < at_once && printer_.kept() < kept_max_; ++i) {
-        const auto wait = client_.pending() == 0 ? signal_poll_interval : std::chrono::milliseconds(0);
-        const auto one = prompts_.next(wait);
-        if (!one) break;
-        submit(*one);
-      }
-      return !prompts_.is_over();
-    } catch (const input_error& error) {
-      unreadable_ = error.what();
-      return false;
-    }
-  }
-
   void take(const generation_event& event) {
     const auto found = under_way_.find(event.request);
     if (found == under_way_.end()) return;
@@ -141,14 +100,13 @@ public:
     printer_.update();
   }
 
-  /// The exit code. Throws input_error when not all prompts could be read.
-  int result() const {
-    if (!unreadable_.empty()) throw input_error(unreadable_);
-    return good_ ? exit_ok : exit_failed;
-  }
+  /// Whether more prompts are wanted: not too many answers are kept, those that run or wait, and those that are complete but come
+  /// after one that is not.
+  bool has_room() const { return printer_.kept() < kept_max_; }
+
+  int exit_code() const { return good_ ? exit_ok : exit_failed; }
 
 private:
-  static constexpr int at_once = 256; // Then events and signals have their turn.
 
   /// Says on stderr how a prompt ended.
   void report(uint64_t number, const generation& one) {
@@ -167,29 +125,24 @@ private:
   size_t kept_max_;
   generation_printer printer_;
   std::map<uint64_t, generation*> under_way_; // By request.
-  std::string unreadable_;
   bool good_ = true;
 };
-
-/// Waits for it, so that a model is not loaded for nothing.
-prompt first_prompt(prompt_source& prompts) {
-  while (!prompts.is_over())
-    if (auto one = prompts.next(std::chrono::hours(1))) return std::move(*one);
-  throw_no_prompt();
-}
 
 int run_generate(generate_options& options) {
   check(options);
   prompt_source prompts{options.prompts};
   const prompt first = first_prompt(prompts);
-  const auto troupe_engine = start_engine(open_model(options.run), options.run);
+  auto model = open_model(options.run);
+  require_command(*model, "generate");
+  const auto troupe_engine = start_engine(std::move(model), options.run);
   client requests = troupe_engine->connect();
   generation_run run{options, prompts, requests, troupe_engine->options().sequences_max};
   run.submit(first);
-  const int signal =
-    take_events(requests, [&](const generation_event& event) { run.take(event); }, [&] { return run.feed(); });
-  const int code = run.result();
-  return signal != 0 ? 128 + signal : code;
+  prompt_feed feed{prompts, [&](const prompt& one) { run.submit(one); }, [&] { return run.has_room(); }};
+  const int signal = take_events(requests, [&](const generation_event& event) { run.take(event); },
+                                 [&] { return feed.feed(requests.pending() == 0); });
+  feed.check();
+  return signal != 0 ? 128 + signal : run.exit_code();
 }
 
 } // namespace

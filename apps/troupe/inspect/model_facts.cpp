@@ -1,5 +1,7 @@
 #include "apps/troupe/inspect/model_facts.hpp"
 #include "actors/threads/processors.hpp"
+#include "apps/troupe/cli/model_command.hpp"
+#include "apps/troupe/cli/tasks.hpp"
 #include "model/kernels/isa.hpp"
 #include <algorithm>
 #include <charconv>
@@ -53,13 +55,14 @@ const char* name_of(tokenizer_kind kind) {
   return "?";
 }
 
-/// The double that prints as the float does: 1e-05, not 9.999999747378752e-06.
-double plain(float value) {
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-  double result = value;
-  std::from_chars(text, end, result);
-  return result;
+const char* name_of(output_spec::result kind) {
+  switch (kind) {
+    case output_spec::result::tokens: return "tokens";
+    case output_spec::result::labels: return "labels";
+    case output_spec::result::spans: return "spans";
+    case output_spec::result::hidden_states: return "hidden_states";
+  }
+  return "?";
 }
 
 json rope_facts(const rope_spec& rope) {
@@ -72,18 +75,29 @@ json rope_facts(const rope_spec& rope) {
   return facts;
 }
 
+json norm_facts(const norm_spec& norm) {
+  return {{"kind", norm.kind == norm_kind::rms ? "rms" : "layer"}, {"epsilon", plain(norm.epsilon)}};
+}
+
+json attention_facts(const attention_spec& attention) {
+  json facts{{"heads", attention.heads}, {"kv_heads", attention.kv_heads}, {"head_dim", attention.head_dim},
+             {"causal", attention.causal}, {"query_key_norm", attention.query_key_norm.has_value()},
+             {"rope", rope_facts(attention.rope)}};
+  if (const auto& relative = attention.relative_positions)
+    facts["relative_positions"] = {{"buckets", relative->buckets}, {"distance_max", relative->distance_max},
+                                   {"bidirectional", relative->bidirectional}};
+  return facts;
+}
+
 json layer_facts(const layer_spec& layer) {
-  const attention_spec& attention = layer.attention;
-  return {
-    {"attention",
-     {{"heads", attention.heads}, {"kv_heads", attention.kv_heads}, {"head_dim", attention.head_dim},
-      {"causal", attention.causal}, {"query_key_norm", attention.query_key_norm.has_value()},
-      {"rope", rope_facts(attention.rope)}}},
-    {"feed_forward",
-     {{"width", layer.feed_forward.width}, {"gated", layer.feed_forward.gated},
-      {"activation", name_of(layer.feed_forward.activation)}}},
-    {"norm", {{"kind", layer.norm.kind == norm_kind::rms ? "rms" : "layer"}, {"epsilon", plain(layer.norm.epsilon)}}},
-  };
+  json facts{{"attention", attention_facts(layer.attention)}};
+  if (const auto& cross = layer.cross_attention)
+    facts["cross_attention"] = {{"heads", cross->heads}, {"kv_heads", cross->kv_heads}, {"head_dim", cross->head_dim}};
+  facts["feed_forward"] = {{"width", layer.feed_forward.width}, {"gated", layer.feed_forward.gated},
+                           {"activation", name_of(layer.feed_forward.activation)}};
+  facts["norm"] = norm_facts(layer.norm);
+  facts["norm"]["place"] = layer.norms == norm_place::before ? "before" : "after";
+  return facts;
 }
 
 /// Runs of layers that are alike: nearly always a single one.
@@ -100,6 +114,45 @@ json layer_groups(const std::vector<layer_spec>& layers) {
     groups.back()["count"] = groups.back()["count"].get<size_t>() + 1;
   }
   return groups;
+}
+
+/// What a stack has beside its layers' facts, and these.
+void add_stack_facts(const stack_spec& stack, json& facts) {
+  facts["context_length"] = stack.context_length;
+  facts["positions"] = name_of(stack.embedding.positions);
+  if (stack.embedding.segments > 0) facts["segments"] = stack.embedding.segments;
+  facts["embedding_scale"] = plain(stack.embedding.scale);
+  facts["embedding_norm"] = stack.embedding.norm ? norm_facts(*stack.embedding.norm) : json();
+  facts["layer_count"] = stack.layers.size();
+  facts["layers"] = layer_groups(stack.layers);
+  facts["final_norm"] = stack.final_norm ? norm_facts(*stack.final_norm) : json();
+}
+
+json output_facts(const output_spec& output) {
+  json facts{{"kind", name_of(output.kind)}, {"columns", output.columns}, {"of_first_row", output.of_first_row}};
+  if (output.transform) {
+    facts["transform"] = {{"activation", name_of(output.transform->activation)},
+                          {"norm", output.transform->norm ? norm_facts(*output.transform->norm) : json()}};
+  }
+  if (!output.labels.empty()) facts["labels"] = output.labels;
+  return facts;
+}
+
+/// How the publisher wants it to be decoded: what `troupe translate` does unless it is told otherwise.
+json decoding_facts(const model_file& model) {
+  const auto& [tokens_max, search, rules, ignored] = model.decoding;
+  json facts{{"start_token", model.spec.start_token}, {"end_tokens", rules.end_tokens}};
+  facts["tokens_max"] = tokens_max ? json(*tokens_max) : json();
+  facts["tokens_min"] = rules.tokens_min;
+  facts["beams"] = search.beams;
+  facts["length_penalty"] = plain(search.length_penalty);
+  facts["early_stopping"] = search.stopping == early_stopping::never ? json("never") : json(search.stopping == early_stopping::yes);
+  facts["no_repeat_ngram"] = rules.no_repeat_ngram;
+  facts["forced_first"] = rules.forced_first ? json(*rules.forced_first) : json();
+  facts["forced_last"] = rules.forced_last ? json(*rules.forced_last) : json();
+  facts["forbidden"] = rules.forbidden;
+  facts["ignored"] = ignored;
+  return facts;
 }
 
 json token_fact(const vocabulary& words, std::optional<uint32_t> id) {
@@ -134,7 +187,7 @@ void collect_lines(const json& facts, const std::string& prefix, std::vector<std
         json rest = group;
         rest.erase("first");
         rest.erase("count");
-        collect_lines(rest, "layers " + std::to_string(first) + "-" + std::to_string(last) + ": ", out);
+        collect_lines(rest, prefix + "layers " + std::to_string(first) + "-" + std::to_string(last) + ": ", out);
       }
       continue;
     }
@@ -156,23 +209,25 @@ json model_facts(const model_file& model) {
   json types;
   for (const auto& [name, count] : model.tensor_types) types[name] = count;
   const processor_limit processors = usable_processors();
-  return {
+  json facts{
     {"file", model.path.string()},
     {"file_bytes", model.file_bytes},
     {"architecture", model.spec.architecture},
     {"name", model.spec.name},
+    {"command", command_for(model.spec)},
     {"parameters", model.parameters},
     {"tensor_types", types},
-    {"context_length", model.spec.context_length},
     {"width", model.spec.width},
     {"vocabulary", model.spec.vocabulary},
-    {"positions", name_of(model.spec.embedding.positions)},
-    {"layer_count", model.spec.layers.size()},
-    {"layers", layer_groups(model.spec.layers)},
-    {"tokenizer", tokenizer_facts(model.words)},
-    {"instruction_set", current_isa()},
-    {"processors", {{"count", processors.count}, {"reason", processors.reason}}},
   };
+  if (model.spec.encoder) add_stack_facts(*model.spec.encoder, facts["encoder"]);
+  add_stack_facts(model.spec, facts);
+  facts["output"] = output_facts(model.spec.output);
+  if (model.spec.encoder) facts["decoding"] = decoding_facts(model);
+  facts["tokenizer"] = tokenizer_facts(model.words);
+  facts["instruction_set"] = current_isa();
+  facts["processors"] = {{"count", processors.count}, {"reason", processors.reason}};
+  return facts;
 }
 
 json tensor_list(const model_file& model) {

@@ -28,9 +28,13 @@ constexpr const char* examples =
   troupe logits -m model.gguf --input tokens.safetensors --output oracle.safetensors --reference
 
 Input:   input_ids [batch, length] or [length], any integer type; optional attention_mask of the same shape,
-         1 or 0, padding at either end of a row.
-Output:  logits [batch, length, vocabulary] in F32; with --hidden-states also hidden_states.0 (after the
-         embedding), hidden_states.1 (after the first layer) ... [batch, length, width]. Padding gets zeros.)";
+         1 or 0, padding at either end of a row; token_type_ids. For a model with an encoder these are the source,
+         and decoder_input_ids (decoder_attention_mask) the target.
+Output:  F32, by Hugging Face's names; padding gets zeros. logits [batch, length, vocabulary] or [batch, labels];
+         start_logits and end_logits [batch, length]; last_hidden_state [batch, length, width] of a model without a
+         head; encoder_last_hidden_state. With --hidden-states also hidden_states.0 (after the embedding),
+         hidden_states.1 (after the first layer) ... [batch, length, width]; encoder_hidden_states.0 ... and
+         decoder_hidden_states.0 ... of a model with an encoder.)";
 
 void declare_options(CLI::App& app, logits_options& options) {
   declare_model(app, options.run);
@@ -43,64 +47,123 @@ void declare_options(CLI::App& app, logits_options& options) {
   declare_examples(app, examples);
 }
 
-/// Everything the output file holds, filled in as it comes. Padding stays zero.
-struct results {
-  const token_batch& batch;
-  uint32_t vocabulary, width;
-  std::vector<float> logits;                     // [batch, length, vocabulary]
-  std::vector<std::vector<float>> hidden_states; // [layers + 1][batch, length, width]; empty when not wanted.
+/// Rows of values for the tokens of a batch, filled in as they come. Padding stays zero.
+struct grid {
+  const token_batch* batch;
+  uint32_t width;
+  std::vector<float> values; // [batch, length, width]
 
-  results(const token_batch& of, const model_spec& spec, bool with_hidden_states)
-    : batch(of), vocabulary(spec.vocabulary), width(spec.width) {
-    const size_t columns = of.rows.size() * of.length;
-    logits.resize(columns * vocabulary);
-    if (!with_hidden_states) return;
-    hidden_states.assign(spec.layers.size() + 1, std::vector<float>(columns * width));
+  grid(const token_batch& of, uint32_t row_width) : batch(&of), width(row_width), values(of.rows.size() * of.length * row_width) {}
+
+  /// For row `row` of the batch from its position `position` on.
+  void place(size_t row, uint32_t position, std::span<const float> rows) {
+    const token_row& into = batch->rows[row];
+    TROUPE_ASSERT(position * uint64_t{width} + rows.size() <= into.tokens.size() * uint64_t{width});
+    const size_t column = row * batch->length + into.first + position;
+    std::copy(rows.begin(), rows.end(), values.begin() + static_cast<std::ptrdiff_t>(column * width));
   }
-
-  /// Rows of `row_width` values, for row `row` of the batch from its position `position` on.
-  void place(std::vector<float>& into, uint32_t row_width, size_t row, uint32_t position,
-             std::span<const float> values) const {
-    const size_t column = row * batch.length + batch.rows[row].first + position;
-    TROUPE_ASSERT(position * uint64_t{row_width} + values.size() <= batch.rows[row].tokens.size() * uint64_t{row_width});
-    std::copy(values.begin(), values.end(), into.begin() + static_cast<std::ptrdiff_t>(column * row_width));
+  safetensors_plan plan(std::string name) const {
+    return {std::move(name), safetensors_type::float32, {batch->rows.size(), batch->length, width}};
   }
 };
 
-void check_tokens(const token_batch& batch, const model_file& model, const std::string& input) {
+/// The tokens that pass the stack with the output; those of the source, where there is an encoder, pass that.
+const token_batch& target_of(const model_input& input) { return input.decoder ? *input.decoder : input.tokens; }
+
+/// Everything the output file holds.
+struct results {
+  const model_input& input;
+  const output_spec& output;
+  grid rows;                   // What the model ends in; where that is of the first row, at the first token.
+  std::optional<grid> encoded; // What the encoder makes of the source.
+  uint32_t encoder_end = 0;    // The number of these states: one beyond those of the last layer.
+  std::vector<grid> states, encoder_states; // By layer; empty when not wanted.
+
+  results(const model_input& of, const model_spec& spec, bool with_hidden_states)
+    : input(of), output(spec.output), rows(target_of(of), spec.output.columns) {
+    if (spec.encoder) {
+      encoded.emplace(of.tokens, spec.width);
+      encoder_end = uint32_t(spec.encoder->layers.size()) + 1;
+    }
+    if (!with_hidden_states) return;
+    states.assign(spec.layers.size() + 1, grid{target_of(of), spec.width});
+    if (spec.encoder) encoder_states.assign(spec.encoder->layers.size() + 1, grid{of.tokens, spec.width});
+  }
+
+  void place_states(bool of_encoder, uint32_t layer, size_t row, uint32_t position, std::span<const float> values) {
+    if (of_encoder && layer == encoder_end) return encoded->place(row, position, values);
+    auto& by_layer = of_encoder ? encoder_states : states;
+    if (!by_layer.empty()) by_layer.at(layer).place(row, position, values);
+  }
+};
+
+void check_rows(const token_batch& batch, const stack_spec& stack, uint32_t vocabulary, const std::string& name) {
   for (size_t row = 0; row < batch.rows.size(); ++row) {
-    const auto& tokens = batch.rows[row].tokens;
-    const std::string place = input + ": input_ids: row " + std::to_string(row);
-    if (tokens.size() > model.spec.context_length) {
+    const auto& [first, tokens, segments] = batch.rows[row];
+    const std::string place = name + ": row " + std::to_string(row);
+    if (tokens.size() > stack.context_length) {
       throw input_error(place + " has " + std::to_string(tokens.size()) + " tokens, the model's context is "
-                        + std::to_string(model.spec.context_length));
+                        + std::to_string(stack.context_length));
     }
     for (const uint32_t token : tokens) {
-      if (token < model.spec.vocabulary) continue;
+      if (token < vocabulary) continue;
       throw input_error(place + " has token " + std::to_string(token) + ", the model's vocabulary ends at "
-                        + std::to_string(model.spec.vocabulary - 1));
+                        + std::to_string(vocabulary - 1));
+    }
+    const uint32_t known = std::max(1u, stack.embedding.segments); // A model without segments takes 0 for all.
+    for (const uint32_t segment : segments) {
+      if (segment < known) continue;
+      throw input_error(place + " has token type " + std::to_string(segment) + ", the model's end at " + std::to_string(known - 1));
     }
   }
 }
 
-generate_request scoring_request(const std::vector<uint32_t>& tokens, bool hidden_states) {
+void check(const model_input& input, const model_spec& spec, const std::string& file) {
+  if (spec.encoder && !input.decoder)
+    throw input_error(file + ": decoder_input_ids: are missing, and the model has a decoder beside its encoder");
+  if (!spec.encoder && input.decoder) throw input_error(file + ": decoder_input_ids: the model has no encoder, it takes only input_ids");
+  check_rows(input.tokens, spec.encoder ? *spec.encoder : static_cast<const stack_spec&>(spec), spec.vocabulary, file + ": input_ids");
+  if (input.decoder) check_rows(*input.decoder, spec, spec.vocabulary, file + ": decoder_input_ids");
+}
+
+/// Whether anything of a row takes part.
+bool is_empty(const model_input& input, size_t row) {
+  return input.tokens.rows[row].tokens.empty() || target_of(input).rows[row].tokens.empty();
+}
+
+/// The segments, where the model knows any.
+std::vector<uint32_t> segments_of(const token_row& row, const model_spec& spec) {
+  return spec.embedding.segments > 0 ? row.segments : std::vector<uint32_t>();
+}
+
+generate_request scoring_request(const model_input& input, size_t row, const model_spec& spec, bool hidden_states) {
+  const token_row& target = target_of(input).rows[row];
   generate_request request;
-  request.prompt = tokens;
+  if (input.decoder) request.source = input.tokens.rows[row].tokens;
+  request.prompt = target.tokens;
+  request.segments = segments_of(target, spec);
   request.tokens_max = 0;
   request.want_logits = true;
-  request.want_hidden_states = hidden_states;
+  request.want_hidden_states = hidden_states || input.decoder; // What the encoder ends in comes with them.
   return request;
+}
+
+/// Of target tokens, for the progress bar.
+double share_done(uint64_t done, const model_input& input) {
+  return static_cast<double>(done) / static_cast<double>(std::max<uint64_t>(1, target_of(input).tokens()));
 }
 
 /// All rows at once, by the actors. Returns 0 or the signal that came.
 int run_actors(const logits_options& options, std::shared_ptr<const model_file> model, results& into) {
-  const auto& rows = into.batch.rows;
-  const auto troupe_engine = start_engine(std::move(model), options.run);
+  const model_input& input = into.input;
+  const auto troupe_engine = start_engine(model, options.run);
   client requests = troupe_engine->connect();
   std::map<uint64_t, size_t> row_of;
-  for (size_t row = 0; row < rows.size(); ++row) {
-    if (rows[row].tokens.empty()) continue;
-    row_of[requests.submit(scoring_request(rows[row].tokens, options.hidden_states))] = row;
+  uint64_t wanted = 0; // Rows of results.
+  for (size_t row = 0; row < input.tokens.rows.size(); ++row) {
+    if (is_empty(input, row)) continue;
+    wanted += into.output.of_first_row ? 1 : target_of(input).rows[row].tokens.size();
+    row_of[requests.submit(scoring_request(input, row, model->spec, options.hidden_states))] = row;
   }
   progress_bar bar{"scoring", !options.run.quiet};
   uint64_t done = 0;
@@ -108,71 +171,124 @@ int run_actors(const logits_options& options, std::shared_ptr<const model_file> 
   const int signal = take_events(requests, [&](const generation_event& event) {
     const size_t row = row_of.at(event.request);
     if (event.kind == event_kind::logits) {
-      into.place(into.logits, into.vocabulary, row, event.position, event.values);
-      done += event.values.size() / into.vocabulary;
-      bar.advance(static_cast<double>(done) / static_cast<double>(into.batch.tokens()));
+      into.rows.place(row, event.position, event.values);
+      done += event.values.size() / event.width;
+      bar.advance(share_done(done, input));
     } else if (event.kind == event_kind::hidden_states) {
-      into.place(into.hidden_states.at(event.layer), into.width, row, event.position, event.values);
+      into.place_states(event.of_encoder, event.layer, row, event.position, event.values);
     } else if (event.kind == event_kind::finished && event.reason == finish_reason::error) {
       failure = "row " + std::to_string(row) + ": " + event.error;
     }
   });
   if (signal == 0 && !failure.empty()) throw run_error(failure);
-  TROUPE_ASSERT(signal != 0 || done == into.batch.tokens());
+  TROUPE_ASSERT(signal != 0 || done == wanted);
   return signal;
+}
+
+void place_all(results& into, bool of_encoder, size_t row, uint32_t position, const reference_model::hidden_states& states) {
+  for (uint32_t layer = 0; layer < states.size(); ++layer) into.place_states(of_encoder, layer, row, position, states[layer]);
 }
 
 /// Row after row, by the oracle. Returns 0 or the signal that came.
 int run_reference(const logits_options& options, std::shared_ptr<const model_file> model, results& into) {
+  const model_input& input = into.input;
   partition cut;
   cut.cached = options.run.cached;
   cut.as_q8_0 = options.run.as_q8_0;
   if (options.run.shards > 0) cut.shards = options.run.shards;
-  const auto parts = make_parts(std::move(model), cut);
-  const size_t chunk = options.run.chunk > 0 ? options.run.chunk : 512;
+  const auto parts = make_parts(model, cut);
   interrupt_guard guard;
   progress_bar bar{"scoring", !options.run.quiet};
   uint64_t done = 0;
-  for (size_t row = 0; row < into.batch.rows.size(); ++row) {
-    const std::span<const uint32_t> tokens = into.batch.rows[row].tokens;
+  for (size_t row = 0; row < input.tokens.rows.size(); ++row) {
+    if (is_empty(input, row)) continue;
     reference_model oracle{parts};
+    reference_model::hidden_states states;
+    if (input.decoder) {
+      oracle.encode(input.tokens.rows[row].tokens, &states);
+      place_all(into, true, row, 0, states);
+    }
+    const token_row& target = target_of(input).rows[row];
+    const std::span<const uint32_t> tokens = target.tokens;
+    const auto segments = segments_of(target, model->spec);
+    // Where rows see later rows, all of them come together.
+    const size_t chunk = model->spec.needs_whole_sequences() ? tokens.size() : options.run.chunk > 0 ? options.run.chunk : 512;
     for (size_t position = 0; position < tokens.size(); position += chunk) {
-      const auto piece = tokens.subspan(position, std::min(chunk, tokens.size() - position));
+      const size_t count = std::min(chunk, tokens.size() - position);
       const auto at = static_cast<uint32_t>(position);
-      std::vector<std::vector<float>> hidden;
-      const auto logits = oracle.forward(piece, options.hidden_states ? &hidden : nullptr);
-      into.place(into.logits, into.vocabulary, row, at, logits);
-      for (size_t layer = 0; layer < hidden.size(); ++layer) {
-        into.place(into.hidden_states.at(layer), into.width, row, at, hidden[layer]);
-      }
-      done += piece.size();
-      bar.advance(static_cast<double>(done) / static_cast<double>(into.batch.tokens()));
+      const auto of_them = segments.empty() ? std::span<const uint32_t>() : std::span(segments).subspan(position, count);
+      const auto rows = oracle.forward(tokens.subspan(position, count), options.hidden_states ? &states : nullptr, of_them);
+      into.rows.place(row, at, rows);
+      if (options.hidden_states) place_all(into, false, row, at, states);
+      done += count;
+      bar.advance(share_done(done, input));
       if (interrupt_guard::signal() != 0) return interrupt_guard::signal();
     }
   }
   return 0;
 }
 
-void write(const results& all, const std::string& path) {
-  const uint64_t rows = all.batch.rows.size(), length = all.batch.length;
-  std::vector<safetensors_plan> plan{{"logits", safetensors_type::float32, {rows, length, all.vocabulary}}};
-  for (size_t layer = 0; layer < all.hidden_states.size(); ++layer) {
-    plan.push_back({"hidden_states." + std::to_string(layer), safetensors_type::float32, {rows, length, all.width}});
+/// A tensor of the output file.
+struct named_values {
+  safetensors_plan plan;
+  std::vector<float> values;
+};
+
+/// A column of rows, [batch, length].
+named_values column_of(const grid& rows, size_t column, std::string name) {
+  named_values result{{std::move(name), safetensors_type::float32, {rows.batch->rows.size(), rows.batch->length}}, {}};
+  for (size_t i = column; i < rows.values.size(); i += rows.width) result.values.push_back(rows.values[i]);
+  return result;
+}
+
+/// The rows of first tokens, [batch, width].
+named_values first_rows_of(const grid& rows, std::string name) {
+  named_values result{{std::move(name), safetensors_type::float32, {rows.batch->rows.size(), rows.width}}, {}};
+  const token_batch& batch = *rows.batch;
+  result.values.resize(batch.rows.size() * rows.width);
+  for (size_t row = 0; row < batch.rows.size(); ++row) {
+    if (batch.rows[row].tokens.empty()) continue;
+    const size_t first = (row * batch.length + batch.rows[row].first) * rows.width;
+    std::copy_n(rows.values.begin() + std::ptrdiff_t(first), rows.width, result.values.begin() + std::ptrdiff_t(row * rows.width));
   }
-  safetensors_writer file{path, plan};
-  file.write(all.logits);
-  for (const auto& layer : all.hidden_states) file.write(layer);
+  return result;
+}
+
+std::vector<named_values> tensors_of(results&& all) {
+  std::vector<named_values> tensors;
+  const auto add = [&](std::string name, grid& rows) { tensors.push_back({rows.plan(std::move(name)), std::move(rows.values)}); };
+  if (all.output.kind == output_spec::result::spans) {
+    tensors.push_back(column_of(all.rows, 0, "start_logits"));
+    tensors.push_back(column_of(all.rows, 1, "end_logits"));
+  } else if (all.output.of_first_row) {
+    tensors.push_back(first_rows_of(all.rows, "logits"));
+  } else {
+    add(all.output.kind == output_spec::result::hidden_states ? "last_hidden_state" : "logits", all.rows);
+  }
+  if (all.encoded) add("encoder_last_hidden_state", *all.encoded);
+  const std::string stack = all.encoded ? "decoder_hidden_states." : "hidden_states.";
+  for (size_t layer = 0; layer < all.states.size(); ++layer) add(stack + std::to_string(layer), all.states[layer]);
+  for (size_t layer = 0; layer < all.encoder_states.size(); ++layer)
+    add("encoder_hidden_states." + std::to_string(layer), all.encoder_states[layer]);
+  return tensors;
+}
+
+void write(const std::vector<named_values>& tensors, const std::string& path) {
+  std::vector<safetensors_plan> plans;
+  for (const auto& one : tensors) plans.push_back(one.plan);
+  safetensors_writer file{path, plans};
+  for (const auto& one : tensors) file.write(one.values);
   file.finish();
 }
 
 int run_logits(const logits_options& options) {
-  const token_batch batch = read_token_batch(options.input);
+  const model_input input = read_model_input(options.input);
   auto model = open_model(options.run);
-  check_tokens(batch, *model, options.input);
-  results all{batch, model->spec, options.hidden_states};
+  check(input, model->spec, options.input);
+  results all{input, model->spec, options.hidden_states};
   const auto run = options.reference ? run_reference : run_actors;
-  if (const int signal = run(options, std::move(model), all); signal != 0) return 128 + signal;
-  write(all, options.output);
+  if (const int signal = run(options, model, all); signal != 0) return 128 + signal;
+  write(tensors_of(std::move(all)), options.output);
   return exit_ok;
 }
 

@@ -30,29 +30,57 @@ struct unmasked {
   uint32_t first = 0, count = 0;
 };
 
-unmasked find_unmasked(const safetensors_reader& file, std::span<const int64_t> mask, size_t row) {
+unmasked find_unmasked(const safetensors_reader& file, const std::string& name, std::span<const int64_t> mask, size_t row) {
   for (size_t column = 0; column < mask.size(); ++column) {
     if (mask[column] != 0 && mask[column] != 1) {
-      file.fail("attention_mask", place_of(row, column) + " is " + std::to_string(mask[column]) + ", wanted 0 or 1");
+      file.fail(name, place_of(row, column) + " is " + std::to_string(mask[column]) + ", wanted 0 or 1");
     }
   }
   const auto begin = std::find(mask.begin(), mask.end(), 1);
   const auto end = std::find(begin, mask.end(), 0);
   if (const auto again = std::find(end, mask.end(), 1); again != mask.end()) {
-    file.fail("attention_mask", place_of(row, static_cast<size_t>(end - mask.begin()))
+    file.fail(name, place_of(row, static_cast<size_t>(end - mask.begin()))
                                   + " is a hole: 0 between ones; only padding at the ends is supported");
   }
   return {static_cast<uint32_t>(begin - mask.begin()), static_cast<uint32_t>(end - begin)};
 }
 
-token_row take_row(const safetensors_reader& file, std::span<const int64_t> ids, unmasked columns, size_t row) {
-  token_row result{columns.first, {}};
+/// The values of the columns that take part.
+std::vector<uint32_t> take_values(const safetensors_reader& file, const std::string& name, std::span<const int64_t> row_of_values,
+                                  unmasked columns, size_t row) {
+  std::vector<uint32_t> result;
   for (size_t column = columns.first; column < columns.first + columns.count; ++column) {
-    const int64_t id = ids[column];
-    if (id < 0 || id > static_cast<int64_t>(most)) {
-      file.fail("input_ids", place_of(row, column) + " is " + std::to_string(id) + ", which is no token id");
+    const int64_t value = row_of_values[column];
+    if (value < 0 || value > static_cast<int64_t>(most)) {
+      file.fail(name, place_of(row, column) + " is " + std::to_string(value) + ", which is no token id");
     }
-    result.tokens.push_back(static_cast<uint32_t>(id));
+    result.push_back(static_cast<uint32_t>(value));
+  }
+  return result;
+}
+
+/// The values of a tensor that may be there, of the same shape as another; empty when it is not.
+std::vector<int64_t> find_values(const safetensors_reader& file, const std::string& name, const safetensors_tensor& like) {
+  const safetensors_tensor* found = file.find(name);
+  if (found == nullptr) return {};
+  if (found->shape != like.shape) file.fail(name, "its shape is not that of " + like.name);
+  return file.integers(name);
+}
+
+token_batch read_batch(const safetensors_reader& file, const std::string& ids_name, const std::string& mask_name,
+                       const std::string& segments_name) {
+  const safetensors_tensor& tensor = file.get(ids_name);
+  const auto [batch, length] = shape_of(file, tensor);
+  const auto ids = file.integers(ids_name), mask = find_values(file, mask_name, tensor),
+             segments = find_values(file, segments_name, tensor);
+  token_batch result;
+  result.length = static_cast<uint32_t>(length);
+  for (size_t row = 0; row < batch; ++row) {
+    const auto row_of = [&](const std::vector<int64_t>& all) { return std::span(all).subspan(row * length, length); };
+    const unmasked columns = mask.empty() ? unmasked{0, result.length} : find_unmasked(file, mask_name, row_of(mask), row);
+    token_row one{columns.first, take_values(file, ids_name, row_of(ids), columns, row), {}};
+    if (!segments.empty()) one.segments = take_values(file, segments_name, row_of(segments), columns, row);
+    result.rows.push_back(std::move(one));
   }
   return result;
 }
@@ -65,23 +93,12 @@ uint64_t token_batch::tokens() const {
   return sum;
 }
 
-token_batch read_token_batch(const std::filesystem::path& path) {
+model_input read_model_input(const std::filesystem::path& path) {
   const safetensors_reader file{path};
-  const safetensors_tensor& tensor = file.get("input_ids");
-  const auto [batch, length] = shape_of(file, tensor);
-  const std::vector<int64_t> ids = file.integers("input_ids");
-  std::vector<int64_t> mask;
-  if (const safetensors_tensor* given = file.find("attention_mask")) {
-    if (given->shape != tensor.shape) file.fail("attention_mask", "its shape is not that of input_ids");
-    mask = file.integers("attention_mask");
-  }
-  token_batch result;
-  result.length = static_cast<uint32_t>(length);
-  for (size_t row = 0; row < batch; ++row) {
-    const auto row_of = [&](const std::vector<int64_t>& all) { return std::span(all).subspan(row * length, length); };
-    const unmasked columns = mask.empty() ? unmasked{0, result.length} : find_unmasked(file, row_of(mask), row);
-    result.rows.push_back(take_row(file, row_of(ids), columns, row));
-  }
+  model_input result{read_batch(file, "input_ids", "attention_mask", "token_type_ids"), std::nullopt};
+  if (file.find("decoder_input_ids") == nullptr) return result;
+  result.decoder = read_batch(file, "decoder_input_ids", "decoder_attention_mask", "decoder_token_type_ids");
+  if (result.decoder->rows.size() != result.tokens.rows.size()) file.fail("decoder_input_ids", "has other rows than input_ids");
   return result;
 }
 

@@ -2,6 +2,7 @@
 // The input of `troupe logits`: token ids in a safetensors file, as Hugging Face's tokenizers pad them.
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 namespace troupe {
@@ -9,7 +10,8 @@ namespace troupe {
 /// The tokens of one row that take part: columns [first, first + tokens.size()). Positions count from 0 there.
 struct token_row {
   uint32_t first = 0;
-  std::vector<uint32_t> tokens; // Empty where the whole row is masked.
+  std::vector<uint32_t> tokens;   // Empty where the whole row is masked.
+  std::vector<uint32_t> segments; // Of each of them; or empty.
 };
 
 struct token_batch {
@@ -18,9 +20,15 @@ struct token_batch {
   uint64_t tokens() const;     // That take part, in all rows.
 };
 
-/// Reads `input_ids`, [batch, length] or [length] (a batch of one), of any integer type, and where there is one
-/// `attention_mask` of the same shape: 1 takes part, 0 is padding, on either side but not in between.
+struct model_input {
+  token_batch tokens;                 // input_ids: of the source, where the model has an encoder.
+  std::optional<token_batch> decoder; // decoder_input_ids: as many rows.
+};
+
+/// Reads `input_ids`, [batch, length] or [length] (a batch of one), of any integer type, and where there are such
+/// `attention_mask` of the same shape: 1 takes part, 0 is padding, on either side but not in between; `token_type_ids` of the same
+/// shape; `decoder_input_ids` and `decoder_attention_mask`, which have a length of their own.
 /// Throws input_error naming file, tensor, row and reason.
-token_batch read_token_batch(const std::filesystem::path& path);
+model_input read_model_input(const std::filesystem::path& path);
 
 } // namespace troupe

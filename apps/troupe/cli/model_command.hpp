@@ -1,0 +1,14 @@
+#pragma once
+// Which command a model is for.
+#include "model/model_file.hpp"
+#include <string_view>
+
+namespace troupe {
+
+/// "generate", "translate", "classify", "fill-mask", "answer" or "embed".
+const char* command_for(const model_spec& spec);
+
+/// Throws input_error naming the right command when the model is for another one. Models without a decoder also embed.
+void require_command(const model_file& model, std::string_view command);
+
+} // namespace troupe

@@ -1,0 +1,84 @@
+// troupe classify: the labels of texts, with probabilities.
+#include "apps/troupe/cli/command.hpp"
+#include "apps/troupe/understand/understand.hpp"
+#include "model/error.hpp"
+#include "model/kernels/exponential.hpp"
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+namespace troupe {
+namespace {
+
+struct classify_options : understanding_options {
+  uint32_t top = 0; // 0: all.
+};
+
+constexpr const char* classify_examples =
+  R"(  troupe classify -m distilbert-base-uncased-finetuned-sst-2-english "What a day!"
+  troupe classify -m support-topics < messages.txt --json --top 3
+  troupe classify -m bert-nli "A man sleeps." --pair "Nobody is awake.")";
+
+/// Whether each label has a probability of its own, so that they do not sum to 1: as transformers decides it.
+bool has_independent_labels(const model_file& model) {
+  if (model.spec.output.columns == 1) return true;
+  const auto config = nlohmann::json::parse(model.config, nullptr, false);
+  const auto type = config.is_object() ? config.find("problem_type") : config.end();
+  return type != config.end() && *type == "multi_label_classification";
+}
+
+/// 1 / (1 + e^-x)
+std::vector<double> sigmoid(std::span<const float> logits) {
+  std::vector<double> values;
+  for (const float logit : logits) {
+    const double small = exponential(logit < 0 ? double(logit) : -double(logit));
+    values.push_back((logit < 0 ? small : 1.0) / (1 + small));
+  }
+  return values;
+}
+
+std::string label_of(const output_spec& output, size_t index) {
+  return output.labels.empty() ? "LABEL_" + std::to_string(index) : output.labels[index];
+}
+
+std::string answer_text(const output_spec& output, std::span<const double> probabilities, std::span<const size_t> best) {
+  std::string line;
+  for (const size_t index : best)
+    line += (line.empty() ? "" : "\t") + label_of(output, index) + " " + probability_text(probabilities[index]);
+  return line + "\n";
+}
+
+std::string answer_json(const output_spec& output, std::span<const double> probabilities, std::span<const size_t> best) {
+  nlohmann::ordered_json labels = nlohmann::ordered_json::array();
+  for (const size_t index : best) labels.push_back({{"label", label_of(output, index)}, {"probability", probabilities[index]}});
+  return json_line({{"labels", labels}});
+}
+
+task_maker make_classifier(const classify_options& options, const engine& on) {
+  const auto& model = on.model();
+  return [&options, &model, words = on.words(), is_independent = has_independent_labels(model)](const prompt& text) {
+    const auto encoded = encode(words.get(), text, model.spec.context_length, options.encoding);
+    return task{{make_request(encoded, model.spec)}, [&options, &model, is_independent](const std::vector<task_result>& results) {
+      const auto& logits = results.front().rows;
+      const auto probabilities = is_independent ? sigmoid(logits) : softmax(logits);
+      const auto best = largest(probabilities, options.top > 0 ? options.top : probabilities.size());
+      return options.json ? answer_json(model.spec.output, probabilities, best) : answer_text(model.spec.output, probabilities, best);
+    }};
+  };
+}
+
+} // namespace
+
+command_run declare_classify(CLI::App& app) {
+  const auto options = std::make_shared<classify_options>();
+  declare_understanding(app, *options);
+  declare_texts(app, options->texts, true);
+  app.add_option("--pair", options->encoding.pair, "A second text, put behind each text as the model takes two")->type_name("TEXT");
+  declare_truncation(app, options->encoding);
+  app.add_option("--top", options->top, "Give the K likeliest labels (default: all)")->check(CLI::Range(1u, 1u << 20))->type_name("K");
+  declare_examples(app, classify_examples);
+  return [options] {
+    return run_understanding(*options, "classify", [&](const engine& on) { return make_classifier(*options, on); });
+  };
+}
+
+} // namespace troupe

@@ -1,0 +1,116 @@
+// troupe embed: a vector for each text.
+#include "apps/troupe/cli/command.hpp"
+#include "apps/troupe/understand/understand.hpp"
+#include "model/error.hpp"
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+
+namespace troupe {
+namespace {
+
+enum class pooling : uint8_t { mean, first };
+
+struct embed_options : understanding_options {
+  pooling how = pooling::mean;
+  bool normalizes = false;
+  std::vector<std::string> compared; // Two texts, or none.
+};
+
+constexpr const char* embed_examples =
+  R"(  troupe embed -m all-MiniLM-L6-v2 "A text" "Another text" --normalize --json
+  troupe embed -m all-MiniLM-L6-v2 < lines.txt > vectors.txt
+  troupe embed -m bge-small-en --pooling cls --compare "How do I pay?" "Ways of payment")";
+
+/// One vector of the hidden states [tokens, width].
+std::vector<float> pool(std::span<const float> states, uint32_t width, pooling how) {
+  TROUPE_ASSERT(!states.empty() && states.size() % width == 0);
+  if (how == pooling::first) return {states.begin(), states.begin() + width};
+  std::vector<double> sums(width);
+  for (size_t i = 0; i < states.size(); ++i) sums[i % width] += states[i];
+  std::vector<float> means;
+  for (const double sum : sums) means.push_back(float(sum / (double(states.size()) / width)));
+  return means;
+}
+
+double length_of(std::span<const float> vector) {
+  double sum = 0;
+  for (const float x : vector) sum += double(x) * x;
+  return std::sqrt(sum);
+}
+
+void normalize(std::vector<float>& vector) {
+  const double length = length_of(vector);
+  if (length == 0) return;
+  for (float& x : vector) x = float(x / length);
+}
+
+/// 0 where one of them is 0.
+double cosine(std::span<const float> a, std::span<const float> b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += double(a[i]) * b[i];
+  const double lengths = length_of(a) * length_of(b);
+  return lengths > 0 ? sum / lengths : 0;
+}
+
+std::string vector_text(std::span<const float> vector, bool as_json) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const float x : vector) list.push_back(plain(x));
+  if (as_json) return json_line({{"embedding", list}});
+  std::string line;
+  for (const auto& x : list) line += (line.empty() ? "" : " ") + x.dump();
+  return line + "\n";
+}
+
+std::string cosine_text(double value, bool as_json) {
+  return as_json ? json_line({{"cosine", value}}) : probability_text(value) + "\n";
+}
+
+task_maker make_embedder(const embed_options& options, const engine& on) {
+  const auto& spec = on.model().spec;
+  const auto words = on.words();
+  const auto request = [&options, &spec, words](const prompt& text) {
+    return make_request(encode(words.get(), text, spec.context_length, options.encoding), spec, wanted::hidden_states);
+  };
+  const auto vector_of = [&options, &spec](const task_result& result) {
+    return pool(result.rows.empty() ? result.states : result.rows, spec.width, options.how);
+  };
+  if (!options.compared.empty())
+    return [&options, request, vector_of](const prompt& text) {
+      return task{{request(text), request({options.compared[1], {}})}, [&options, vector_of](const std::vector<task_result>& results) {
+        return cosine_text(cosine(vector_of(results[0]), vector_of(results[1])), options.json);
+      }};
+    };
+  return [&options, request, vector_of](const prompt& text) {
+    return task{{request(text)}, [&options, vector_of](const std::vector<task_result>& results) {
+      auto vector = vector_of(results.front());
+      if (options.normalizes) normalize(vector);
+      return vector_text(vector, options.json);
+    }};
+  };
+}
+
+int run_embed(embed_options& options) {
+  if (!options.compared.empty()) options.texts.texts = {options.compared.front()};
+  return run_understanding(options, "embed", [&](const engine& on) { return make_embedder(options, on); });
+}
+
+} // namespace
+
+command_run declare_embed(CLI::App& app) {
+  const auto options = std::make_shared<embed_options>();
+  declare_understanding(app, *options);
+  declare_texts(app, options->texts, true);
+  declare_truncation(app, options->encoding);
+  const std::map<std::string, pooling> ways{{"mean", pooling::mean}, {"cls", pooling::first}};
+  app.add_option("--pooling", options->how, "What becomes of the tokens' vectors: their mean, or the first one")
+    ->transform(CLI::CheckedTransformer(ways))->type_name("mean|cls")->default_str("mean");
+  auto* normal = app.add_flag("--normalize", options->normalizes, "Give vectors of length 1");
+  app.add_option("--compare", options->compared, "Instead of vectors, the cosine of the angle between those of two texts")
+    ->expected(2)->type_name("A B")->excludes(normal)->excludes("--file")->excludes("--input-ids")->excludes("text");
+  declare_examples(app, embed_examples);
+  return [options] { return run_embed(*options); };
+}
+
+} // namespace troupe

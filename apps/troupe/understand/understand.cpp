@@ -1,0 +1,70 @@
+#include "apps/troupe/understand/understand.hpp"
+#include "apps/troupe/cli/command.hpp"
+#include "apps/troupe/cli/model_command.hpp"
+#include "apps/troupe/cli/session.hpp"
+#include "model/error.hpp"
+#include "model/kernels/exponential.hpp"
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+
+namespace troupe {
+
+void declare_understanding(CLI::App& app, understanding_options& options) {
+  declare_model(app, options.run);
+  app.add_flag("--json", options.json, "One JSON object for each text, a line each, in order");
+  declare_engine(app, options.run);
+  declare_quiet(app, options.run);
+}
+
+generate_request make_request(const encoding& text, const model_spec& spec, wanted what) {
+  generate_request request;
+  request.prompt = text.ids;
+  if (spec.embedding.segments > 1 && std::ranges::any_of(text.segments, [](uint8_t segment) { return segment > 0; }))
+    request.segments.assign(text.segments.begin(), text.segments.end());
+  request.tokens_max = 0;
+  // Without a head the results are the hidden states.
+  const bool results = what == wanted::results || spec.output.kind == output_spec::result::hidden_states;
+  request.want_logits = results;
+  request.want_hidden_states = !results;
+  return request;
+}
+
+int run_understanding(const understanding_options& options, const char* command, const understanding& make) {
+  check(options.texts);
+  prompt_source texts{options.texts};
+  const prompt first = first_prompt(texts);
+  auto model = open_model(options.run);
+  require_command(*model, command);
+  const auto troupe_engine = start_engine(std::move(model), options.run);
+  return run_tasks(*troupe_engine, options.run, {command, options.json}, texts, first, make(*troupe_engine));
+}
+
+std::vector<double> softmax(std::span<const float> logits) {
+  TROUPE_ASSERT(!logits.empty());
+  const double most = *std::ranges::max_element(logits);
+  std::vector<double> values(logits.size());
+  std::ranges::transform(logits, values.begin(), [&](float logit) { return exponential(logit - most); });
+  const double sum = std::accumulate(values.begin(), values.end(), 0.0);
+  for (double& value : values) value /= sum;
+  return values;
+}
+
+std::vector<size_t> largest(std::span<const double> values, size_t k) {
+  std::vector<size_t> places(values.size());
+  std::iota(places.begin(), places.end(), size_t(0));
+  const auto end = places.begin() + std::ptrdiff_t(std::min(k, places.size()));
+  std::ranges::partial_sort(places, end, [&](size_t a, size_t b) { return values[a] != values[b] ? values[a] > values[b] : a < b; });
+  places.erase(end, places.end());
+  return places;
+}
+
+std::string probability_text(double probability) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6f", probability);
+  return text;
+}
+
+} // namespace troupe

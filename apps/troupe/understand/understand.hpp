@@ -1,0 +1,35 @@
+#pragma once
+// What the commands share that run an encoder on texts: classify, fill-mask, answer, embed.
+#include "apps/troupe/cli/tasks.hpp"
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace troupe {
+
+struct understanding_options {
+  run_options run;
+  prompt_options texts;
+  encoding_options encoding;
+  bool json = false;
+};
+/// All but the model's texts, which a command declares by itself.
+void declare_understanding(CLI::App& app, understanding_options& options);
+
+/// A request for the results of these tokens, or for their hidden states.
+enum class wanted : uint8_t { results, hidden_states };
+generate_request make_request(const encoding& text, const model_spec& spec, wanted what = wanted::results);
+
+/// Opens the model, which must be for `command`, and answers all texts. make: for a model and its vocabulary, which may be null.
+using understanding = std::function<task_maker(const engine& on)>;
+int run_understanding(const understanding_options& options, const char* command, const understanding& make);
+
+/// Probabilities, e^x / sum(e^x), in float64; the same bits on every machine.
+std::vector<double> softmax(std::span<const float> logits);
+/// The places of the k largest, the largest first; of equal ones the first.
+std::vector<size_t> largest(std::span<const double> values, size_t k);
+/// As people read it: "0.457930".
+std::string probability_text(double probability);
+
+} // namespace troupe

@@ -1,0 +1,19 @@
+#pragma once
+// How a model's publisher wants it to be decoded, as data: what `generation_config.json` says.
+#include "model/decoding/beam_search.hpp"
+#include "model/decoding/token_rules.hpp"
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+struct decoding_defaults {
+  std::optional<uint32_t> tokens_max; // Generated tokens (max_new_tokens, or max_length less the token that the decoder begins with).
+  beam_options search{.beams = 1};    // One beam: greedy.
+  token_rules rules;                  // End tokens included.
+  std::vector<std::string> ignored;   // Keys that ask for what is not supported here and would change the result.
+};
+
+} // namespace troupe
