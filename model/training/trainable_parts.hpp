@@ -3,9 +3,10 @@
 // optimiser's state, and the maths of both directions. It is the counterpart of model/parts.hpp, cut in the same way: one head per
 // key/value head, shards of the output rows of all other matrices. The forward results are those of inference, bit for bit.
 //
-// A micro-batch is some whole sequences, row after row; with an encoder there are as many source sequences. `forward` leaves in `kept` what `backward` of the same micro-batch needs;
-// `backward` adds to the gradients of the part's weights and gives the gradient of its input. Micro-batches go backward in their
-// order: so a gradient is one sum over all rows of the batch in order, however the batch is cut into micro-batches.
+// A micro-batch is some whole sequences, row after row; with an encoder there are as many source sequences. `forward` leaves in `kept`
+// what `backward` of the same micro-batch needs; `backward` adds to the gradients of the part's weights and gives the gradient of its
+// input. Micro-batches go backward in their order: so a gradient is one sum over all rows of the batch in order, however the batch is
+// cut into micro-batches.
 //
 // Not thread-safe: a part belongs to one actor. Wrong shapes are broken invariants.
 #include "model/kernels/gemm.hpp"

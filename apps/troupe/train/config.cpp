@@ -261,11 +261,12 @@ std::string complete_model(const std::string& model, const vocabulary& words, co
   if (json.contains("decoder_layers")) {
     set_token("bos_token_id", words.bos);
     set_token("eos_token_id", words.eos);
-    set_token("pad_token_id", words.padding);
+    set_token("pad_token_id", words.padding ? words.padding : words.eos); // Other programs have a default that may be no token.
     set_token("decoder_start_token_id", words.bos ? words.bos : words.eos);
   }
   if (labels.empty() || json.contains("id2label")) return json.dump(2);
-  json["id2label"] = json["label2id"] = nlohmann::ordered_json::object();
+  json["id2label"] = nlohmann::ordered_json::object();
+  json["label2id"] = nlohmann::ordered_json::object();
   for (size_t i = 0; i < labels.size(); ++i) {
     json["id2label"][std::to_string(i)] = labels[i];
     json["label2id"][labels[i]] = i;
