@@ -15,7 +15,8 @@ struct fill_mask_options : understanding_options {
 
 constexpr const char* fill_mask_examples =
   R"(  troupe fill-mask -m bert-base-uncased "The capital of France is [MASK]."
-  troupe fill-mask -m bert-base-uncased --top 3 --json "[MASK] and [MASK]." < /dev/null)";
+  troupe fill-mask -m bert-base-uncased --top 3 --json "[MASK] rode over the [MASK]."
+  troupe fill-mask -m bert-base-uncased < lines.txt)";
 
 /// The token that stands for what is to be found, by the texts that are used for it.
 uint32_t mask_token(const vocabulary& words) {
