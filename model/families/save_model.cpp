@@ -19,7 +19,9 @@ using json = nlohmann::ordered_json;
 
 // What a folder has beside its weights that goes with every set of them.
 constexpr std::array copied_files{"tokenizer.json",         "tokenizer_config.json", "special_tokens_map.json",
-                                  "generation_config.json", "chat_template.jinja"};
+                                  "generation_config.json", "chat_template.jinja",   "source.spm",
+                                  "target.spm",             "vocab.json",            "spm.model",
+                                  "tokenizer.model"};
 
 constexpr uint64_t copied_bytes_max = 1 << 30;
 
@@ -126,11 +128,16 @@ void write_words(const std::filesystem::path& folder, const model_file& like) {
   }
   const auto from = hf_folder_of(like.path);
   TROUPE_ASSERT(from.has_value());
+  const auto has = [&](const char* name) {
+    std::error_code ignored;
+    return std::filesystem::exists(*from / name, ignored);
+  };
+  const bool needs_tokenizer_json =
+      like.words.kind != tokenizer_kind::none && !has("source.spm") && !has("spm.model") && !has("tokenizer.model");
   for (const char* name : copied_files) {
     std::error_code ignored; // What exists and cannot be read fails when it is opened.
     const bool is_there = std::filesystem::exists(*from / name, ignored);
-    const bool is_needed =
-        like.words.kind != tokenizer_kind::none && name == std::string_view("tokenizer.json");
+    const bool is_needed = name == std::string_view("tokenizer.json") && needs_tokenizer_json;
     if (is_there || is_needed) write_text(folder / name, read_text(*from / name, copied_bytes_max));
   }
 }

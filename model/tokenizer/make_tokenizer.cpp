@@ -9,6 +9,15 @@
 
 namespace troupe {
 
+std::optional<uint32_t> mask_token(const vocabulary& words) {
+  for (const char* name : {"[MASK]", "<mask>"})
+    for (uint32_t id = 0; id < words.pieces.size(); ++id) {
+      const auto kind = words.kinds[id];
+      if (words.pieces[id] == name && (kind == piece_kind::control || kind == piece_kind::user_defined)) return id;
+    }
+  return std::nullopt;
+}
+
 namespace {
 
 std::shared_ptr<const tokenizer> make_marian(const vocabulary& words) {

@@ -129,4 +129,7 @@ struct vocabulary {
   std::vector<std::string> warnings; // What the file does not say and had to be assumed, for its user to know.
 };
 
+/// The token that stands for one to be found, by the names that published vocabularies give it.
+std::optional<uint32_t> mask_token(const vocabulary& words);
+
 } // namespace troupe

@@ -97,9 +97,12 @@ std::optional<std::string> prompt_file::next(std::chrono::milliseconds wait) {
     if (const size_t end = lines_ ? unread_.find('\n', searched_) : std::string::npos; end != std::string::npos) {
       std::string line = unread_.substr(begin_, end - begin_);
       begin_ = searched_ = end + 1;
+      if (line.ends_with('\r')) line.pop_back();
       return line;
     }
     searched_ = unread_.size();
+    constexpr size_t text_bytes_max = 256 << 20;
+    if (unread_.size() - begin_ > text_bytes_max) throw input_error(name_ + ": a text of more than 256 MiB");
     if (ended_) return rest();
     if (!read_more(wait)) return std::nullopt;
   }
@@ -133,7 +136,7 @@ std::optional<prompt> prompt_source::next(std::chrono::milliseconds wait) {
   return one;
 }
 
-void throw_no_prompt() { throw input_error("there is not one line to take as a prompt"); }
+void throw_no_prompt() { throw input_error("there is no text: not one line was read"); }
 
 prompt first_prompt(prompt_source& prompts) {
   while (!prompts.is_over())

@@ -46,7 +46,7 @@ public:
     update();
   }
 
-  bool has_room() const { return kept_.size() < kept_max_; }
+  bool has_room() const { return kept_.size() < kept_max_ && under_way_.size() < kept_max_; }
 
   void take(const generation_event& event) {
     const auto found = under_way_.find(event.request);
@@ -153,7 +153,10 @@ void declare_truncation(CLI::App& app, encoding_options& options) {
 encoding encode(const tokenizer* words, const prompt& text, uint32_t positions, const encoding_options& options) {
   encoding found;
   if (!text.ids.empty()) {
+    if (options.pair) throw input_error("a text that is given as token ids takes no second text: give the ids of both");
     found.ids = text.ids;
+    const size_t most = std::min(options.tokens_max.value_or(UINT32_MAX), options.truncates ? positions : UINT32_MAX);
+    if (found.ids.size() > most) found.ids.resize(most);
   } else {
     if (words == nullptr) throw input_error("the model has no vocabulary: only token ids can be given (--input-ids)");
     if (text.text.empty()) throw input_error("the text is empty");

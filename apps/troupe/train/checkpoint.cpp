@@ -129,8 +129,11 @@ fs::path save_checkpoint(const fs::path& run, const model_file& model, const fs:
   atomic_folder folder(path);
   const array_of weights = tensors.is_smoothed() ? &trained_slice::smoothed : &trained_slice::value;
   save_folder(folder.partial(), model, [&](const tensor_key& key) { return tensors.whole(key, weights); });
-  if (!tokenizer.empty())
-    for (const auto& entry : fs::directory_iterator(tokenizer)) write_text(folder.partial() / entry.path().filename(), read_text(entry.path(), uint64_t(1) << 30));
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"}) {
+    std::error_code none; // Not all of the folder: it may be that of another model.
+    if (!tokenizer.empty() && fs::exists(tokenizer / name, none))
+      write_text(folder.partial() / name, read_text(tokenizer / name, uint64_t(1) << 30));
+  }
   write_optimizer(folder.partial() / optimizer_file, tensors);
   write_text(folder.partial() / position_file, to_json(position));
   folder.commit();

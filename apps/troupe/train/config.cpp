@@ -264,7 +264,7 @@ std::string complete_model(const std::string& model, const vocabulary& words, co
     set_token("pad_token_id", words.padding ? words.padding : words.eos); // Other programs have a default that may be no token.
     set_token("decoder_start_token_id", words.bos ? words.bos : words.eos);
   }
-  if (labels.empty() || json.contains("id2label")) return json.dump(2);
+  if (labels.empty() || (json.contains("id2label") && !json["id2label"].is_null())) return json.dump(2);
   json["id2label"] = nlohmann::ordered_json::object();
   json["label2id"] = nlohmann::ordered_json::object();
   for (size_t i = 0; i < labels.size(); ++i) {

@@ -104,20 +104,39 @@ batch_factory make_factory(std::shared_ptr<const prepared_data> data) {
   return [data] { return batch_functions{make_batches(data, data->training).make, make_batches(data, data->validation).make}; };
 }
 
-/// The token that stands for those to be found, by the names that published vocabularies give it.
-uint32_t mask_token_of(const vocabulary& words) {
-  for (const char* name : {"[MASK]", "<mask>"})
-    if (const auto found = std::find(words.pieces.begin(), words.pieces.end(), name); found != words.pieces.end())
-      return uint32_t(found - words.pieces.begin());
-  throw input_error("the vocabulary has no [MASK] or <mask>, which a model that finds masked tokens needs: name it in "
-                    "vocabulary.user_defined");
-}
-
 masking_options masking_for(const vocabulary& words, double share, uint64_t seed, uint32_t vocabulary_size) {
-  masking_options masking{share, seed, mask_token_of(words), std::vector<bool>(vocabulary_size, true)};
+  const auto mask = mask_token(words);
+  if (!mask)
+    throw input_error("the vocabulary has no [MASK] or <mask>, which a model that finds masked tokens needs: name it in "
+                      "vocabulary.user_defined");
+  masking_options masking{share, seed, *mask, std::vector<bool>(vocabulary_size, true)};
   for (size_t id = 0; id < words.kinds.size(); ++id)
     masking.is_special[id] = words.kinds[id] == piece_kind::control || words.kinds[id] == piece_kind::unused || id == masking.mask_token;
   return masking;
+}
+
+/// What goes around a text that is an example by itself: what the tokenizer puts there when the model is used.
+token_options tokens_around(const vocabulary& words, pair_side side) {
+  token_options options;
+  options.side = side;
+  options.add_bos = words.add_bos;
+  options.add_eos = words.add_eos;
+  if (!words.single.empty()) {
+    using kind = template_item::item_kind;
+    const auto text = std::ranges::find(words.single, kind::first_text, &template_item::kind);
+    const auto before = text - words.single.begin(), behind = words.single.end() - text - 1;
+    if (text == words.single.end() || before > 1 || behind > 1)
+      throw input_error("the tokenizer puts more than one token on a side of a text, which is not supported here");
+    options.add_bos = before == 1;
+    options.add_eos = behind == 1;
+    if (before == 1) options.bos = words.single.front().id;
+    if (behind == 1) options.eos = words.single.back().id;
+  }
+  if (side == pair_side::target) { // The decoder begins with a token of its own, and must learn where a text ends.
+    options.add_bos = false;
+    options.add_eos = true;
+  }
+  return options;
 }
 
 class job {
@@ -186,12 +205,13 @@ private:
     if (!config_.checkpoint.empty()) {
       model_ = open_model(config_.checkpoint);
       words_ = model_->words;
-      if (!model_->spec.output.labels.empty()) data_source_.labels = model_->spec.output.labels;
     } else {
       words_ = make_words();
       if (data_source_.kind == source_kind::labels) data_source_.labels = data_source(data_source_).labels();
       model_ = new_model(complete_model(config_.model, words_, data_source_.labels), {}, config_.seed);
     }
+    // The model's own numbers, where it has names for them.
+    if (!model_->spec.output.labels.empty() && data_source_.kind == source_kind::labels) data_source_.labels = model_->spec.output.labels;
     require_fitting(task_of(model_->spec), data_source_.kind);
     if (words_.kind == tokenizer_kind::none)
       throw input_error(config_.checkpoint.string() + ": there is no tokenizer, which turns the data into tokens");
@@ -223,8 +243,8 @@ private:
       lent.run = [&](std::vector<std::function<void()>> jobs) { workers.run_jobs(std::move(jobs)); };
       lent.progress = [&](double share) { listener_.preparing(name, share * 0.999); };
       lent.stop = [&] { return listener_.stop(); };
-      auto tokens = config_.tokens;
-      tokens.side = side;
+      const bool continues = task_of(model_->spec) == task_kind::continuations;
+      const auto tokens = continues ? config_.tokens : tokens_around(words_, side);
       auto file_name = name + ".tokens";
       std::ranges::replace(file_name, ' ', '_');
       listener_.preparing(name, 0);
@@ -384,7 +404,8 @@ private:
       total.hits += figures.hits;
       listener_.validating(i + 1, validation_batches_);
     }
-    total.loss = total.targets == 0 ? 0 : sum / double(total.targets);
+    if (total.targets == 0) throw input_error("the validation data has not one target: more of it is wanted");
+    total.loss = sum / double(total.targets);
     total.is_best = position_.validations == 0 || total.loss < position_.best_loss;
     ++position_.validations;
     ++position_.validations_without_improvement;

@@ -186,7 +186,8 @@ int run_translate(translate_options& options) {
   const auto model = open_model(options.run);
   require_command(*model, "translate");
   if (!options.run.quiet)
-    for (const auto& key : model->decoding.ignored) note("warning: " + options.run.model + ": " + key + " is not supported and ignored");
+    for (const auto& key : model->decoding.ignored)
+      if (key != "do_sample" || !options.samples) note("warning: " + options.run.model + ": " + key + " is not supported and ignored");
   const generate_request common = make_request(options, *model);
   const auto troupe_engine = start_engine(model, options.run);
   const auto words = troupe_engine->words();

@@ -18,11 +18,8 @@ constexpr const char* fill_mask_examples =
   troupe fill-mask -m bert-base-uncased --top 3 --json "[MASK] rode over the [MASK]."
   troupe fill-mask -m bert-base-uncased < lines.txt)";
 
-/// The token that stands for what is to be found, by the texts that are used for it.
-uint32_t mask_token(const vocabulary& words) {
-  for (const char* text : {"[MASK]", "<mask>"})
-    for (uint32_t id = 0; id < words.pieces.size(); ++id)
-      if (words.kinds[id] == piece_kind::control && words.pieces[id] == text) return id;
+uint32_t required_mask_token(const vocabulary& words) {
+  if (const auto found = mask_token(words)) return *found;
   throw input_error("the vocabulary has no mask: neither [MASK] nor <mask> is a special token");
 }
 
@@ -59,7 +56,7 @@ task_maker make_filler(const fill_mask_options& options, const engine& on) {
   const auto& spec = on.model().spec;
   const auto words = on.words();
   if (words == nullptr) throw input_error("the model has no vocabulary, so no mask");
-  return [&options, &spec, words, mask = mask_token(words->words())](const prompt& text) {
+  return [&options, &spec, words, mask = required_mask_token(words->words())](const prompt& text) {
     const auto encoded = encode(words.get(), text, spec.context_length, options.encoding);
     std::vector<size_t> positions;
     for (size_t i = 0; i < encoded.ids.size(); ++i)

@@ -166,12 +166,12 @@ public:
     const auto& words = tokenizer_.words();
     std::string buffer;
     for (const auto& piece : work.pieces) {
-      if (piece.begins && options_.add_bos) work.ids.push_back(*words.bos);
+      if (piece.begins && options_.add_bos) work.ids.push_back(options_.bos ? *options_.bos : *words.bos);
       const auto text = text_of(piece, buffer);
       const auto ids = encode_text(piece, text);
       work.ids.insert(work.ids.end(), ids.begin(), ids.end());
       if (!piece.ends) continue;
-      if (options_.add_eos) work.ids.push_back(*words.eos);
+      if (options_.add_eos) work.ids.push_back(options_.eos ? *options_.eos : *words.eos);
       work.ends.push_back(work.ids.size());
     }
   }
@@ -296,8 +296,8 @@ std::shared_ptr<const token_file> usable(const std::filesystem::path& path, uint
 } // namespace
 
 void require_valid(const token_options& options, const vocabulary& words) {
-  if (options.add_bos && !words.bos) throw input_error("documents are to begin with a token that the vocabulary lacks: BOS");
-  if (options.add_eos && !words.eos) throw input_error("documents are to end with a token that the vocabulary lacks: EOS");
+  if (options.add_bos && !options.bos && !words.bos) throw input_error("documents are to begin with a token that the vocabulary lacks: BOS");
+  if (options.add_eos && !options.eos && !words.eos) throw input_error("documents are to end with a token that the vocabulary lacks: EOS");
 }
 
 uint64_t token_fingerprint(const data_source_options& source, const std::vector<std::shared_ptr<const input_file>>& files,
@@ -314,6 +314,8 @@ uint64_t token_fingerprint(const data_source_options& source, const std::vector<
   add_words(hash, words);
   hash.add(uint64_t(options.add_bos));
   hash.add(uint64_t(options.add_eos));
+  if (options.bos) hash.add(uint64_t(*options.bos) + 1);
+  if (options.eos) hash.add(uint64_t(*options.eos) + 1);
   if (source.kind == source_kind::pairs) hash.add(uint64_t(options.side));
   return hash.value();
 }

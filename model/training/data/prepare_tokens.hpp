@@ -4,6 +4,7 @@
 #include "model/tokenizer/tokenizer.hpp"
 #include "model/training/data/token_file.hpp"
 #include <memory>
+#include <optional>
 
 namespace troupe {
 
@@ -13,6 +14,7 @@ enum class pair_side : uint8_t { source, target };
 struct token_options {
   bool add_bos = false; // Before each document.
   bool add_eos = true;  // After each document, so that the model learns where one ends.
+  std::optional<uint32_t> bos = {}, eos = {}; // Those tokens; absent: the vocabulary's own.
   pair_side side = pair_side::source; // Of pairs: which of the two texts.
 };
 
