@@ -24,7 +24,8 @@
   /* projection.proto */ \
   X(ProjectStep) X(ProjectResult) \
   /* generation.proto */ \
-  X(SamplingOptions) X(GenerateRequest) X(GenerateQueued) X(GenerateAccepted) X(TokenEvent) X(HiddenRows) X(LogitsRows) \
+  X(SamplingOptions) X(BeamSearch) X(TokenRules) X(Hypothesis) \
+  X(GenerateRequest) X(GenerateQueued) X(GenerateAccepted) X(TokenEvent) X(HiddenRows) X(LogitsRows) \
   X(GenerateEnd) X(CancelRequest) X(ClientTick) \
   /* scheduling.proto */ \
   X(JoinBatch) X(AppendToken) X(LeaveBatch) X(FailSequence) X(SchedulerTick) X(GetSchedulerStats) \

@@ -12,7 +12,7 @@ void normalize(const norm_spec& spec, std::span<const float> weight, std::span<c
                std::span<const float> x, std::span<float> out);
 
 /// x = act(x), element by element. gelu_tanh: 0.5x(1 + tanh(sqrt(2/π)(x + 0.044715x³))); silu: x / (1 + e^-x);
-/// tanh: with an absolute error below 1.5e-7.
+/// tanh: with an absolute error below 2e-7.
 void activate(activation_kind kind, std::span<float> x);
 
 /// gate = act(gate) * up.
