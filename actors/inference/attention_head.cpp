@@ -11,6 +11,14 @@
 #include <vector>
 
 namespace troupe {
+namespace {
+
+bool brings_source(const v1::StepPlan& plan, uint64_t sequence) {
+  const auto& all = plan.source_sequence_ids();
+  return std::find(all.begin(), all.end(), sequence) != all.end();
+}
+
+} // namespace
 
 /// A cache with a wrong bit in it is dropped: its positions count as missing, and are computed again like those of a cache that
 /// was lost. No actor needs to be restarted for that, and no other sequence notices.
@@ -32,11 +40,6 @@ void attention_head_state::flip_cache_bit(uint64_t draw) {
     if (position < cache->length()) return cache->flip_bit(position + draw / held * cache->length());
     position -= cache->length();
   }
-}
-
-bool attention_head_state::brings_source(const v1::StepPlan& plan, uint64_t sequence) const {
-  const auto& all = plan.source_sequence_ids();
-  return std::find(all.begin(), all.end(), sequence) != all.end();
 }
 
 /// Before anything is released or missed: the sequence that is continued may be among the released ones.

@@ -51,7 +51,6 @@ private:
   pooled_message<v1::AttendResult> answer_to(const v1::StepPlan& plan) const;
   kv_cache empty_cache() const { return config.part->make_cache(config.verify_caches); }
   bool keeps_caches() const { return config.is_cross || config.part->spec.causal; }
-  bool brings_source(const v1::StepPlan& plan, uint64_t sequence) const;
   void fork_caches(const v1::StepPlan& plan);
   std::vector<head_slice> slices_of(const v1::StepPlan& plan);
   void remember_sources(const v1::AttendStep& step);

@@ -150,7 +150,8 @@ void on_logits_result(sequence_pointer self, const v1::LogitsResult& result) {
 }
 
 /// Sends `count` rows of a matrix on.
-void send_hidden(sequence_pointer self, const float_field& values, uint32_t width, uint64_t first_row, uint32_t count, v1::HiddenRows rows) {
+void send_hidden(sequence_pointer self, const float_field& values, uint32_t width, uint64_t first_row, uint32_t count,
+                 v1::HiddenRows rows) {
   const float* first = values.data() + first_row * width;
   rows.set_width(width);
   rows.mutable_values()->Add(first, first + uint64_t(count) * width);
@@ -181,7 +182,8 @@ void on_hidden_states(sequence_pointer self, const v1::HiddenStates& states) {
   rows.set_layer(states.layer());
   rows.set_position(place->position);
   // A replay may run past the prompt.
-  send_hidden(self, states.values(), states.width(), place->row, std::min(place->rows, st.prompt_size() - place->position), std::move(rows));
+  const uint32_t count = std::min(place->rows, st.prompt_size() - place->position);
+  send_hidden(self, states.values(), states.width(), place->row, count, std::move(rows));
 }
 
 /// Continues the request where the sequence that served it before ended: same log, same state of the text stream, nothing sent

@@ -49,7 +49,7 @@ void keep_ticking(scheduler_pointer self) {
   self->delayed_send(self, st.config.tick, v1::SchedulerTick{});
 }
 
-void step_failed(scheduler_pointer self, batch_policy::failure kind, const std::string& why);
+void step_failed(scheduler_pointer self, batch_policy::failure kind = batch_policy::failure::unknown, const std::string& why = {});
 
 /// Where a step begins.
 const std::string& entry_of(const scheduler_state& st, const planned_step& step) {
@@ -147,6 +147,25 @@ void account(scheduler_state& st, const v1::LogitsResult& result, caf::timespan 
   totals.set_messages(totals.messages() + result.times().messages() + 2 * step.plan.slices.size());
 }
 
+/// Passes a message of a step on to the actors whose sequences are in it, to each once: branches of one actor come in any order.
+template <class Predicate>
+void tell_sequences(scheduler_pointer self, const planned_step& step, const caf::message& message, Predicate concerns) {
+  auto& st = self->state;
+  const auto is_branch = [](const planned_slice& slice) { return actor_of_branch(slice.sequence) != slice.sequence; };
+  const bool has_branches = std::ranges::any_of(step.slices, is_branch);
+  std::vector<uint64_t> told;
+  for (const auto& slice : step.slices) {
+    const auto it = concerns(slice) ? st.sequences.find(slice.sequence) : st.sequences.end();
+    if (it == st.sequences.end()) continue;
+    if (has_branches) {
+      const uint64_t actor = actor_of_branch(slice.sequence);
+      if (std::ranges::find(told, actor) != told.end()) continue;
+      told.push_back(actor);
+    }
+    pass_on(self, it->second, message);
+  }
+}
+
 void on_logits_result(scheduler_pointer self, const v1::LogitsResult& result) {
   auto& st = self->state;
   if (!st.step || st.step->id != id_of(result.plan())) return;
@@ -159,11 +178,7 @@ void on_logits_result(scheduler_pointer self, const v1::LogitsResult& result) {
   st.awaiting_since = self->clock().now();
   st.awaiting = caf::timespan(0);
   const auto message = self->current_mailbox_element()->copy_content_to_message(); // Shared, not copied.
-  std::set<caf::actor_id> told; // Once each, however many of its sequences are in the step.
-  for (const auto& slice : planned.slices) {
-    const auto it = slice.logits_rows > 0 ? st.sequences.find(slice.sequence) : st.sequences.end();
-    if (it != st.sequences.end() && told.insert(it->second->id()).second) pass_on(self, it->second, message);
-  }
+  tell_sequences(self, planned, message, [](const planned_slice& slice) { return slice.logits_rows > 0; });
   pump(self);
 }
 
@@ -172,11 +187,7 @@ void on_hidden_states(scheduler_pointer self, const v1::HiddenStates& states) {
   auto& st = self->state;
   if (!st.step || st.step->id != id_of(states.plan())) return;
   const auto message = self->current_mailbox_element()->copy_content_to_message();
-  std::set<caf::actor_id> told;
-  for (const auto& slice : st.step->plan.slices) {
-    const auto it = st.sequences.find(slice.sequence);
-    if (it != st.sequences.end() && told.insert(it->second->id()).second) pass_on(self, it->second, message);
-  }
+  tell_sequences(self, st.step->plan, message, [](const planned_slice&) { return true; });
 }
 
 /// The actor that a fault is about.
@@ -210,9 +221,9 @@ void on_step_fault(scheduler_pointer self, const v1::StepFault& fault) {
          "this request produced values that are not finite, first at " + fault.path());
     return pump(self);
   }
-  case v1::FAULT_KIND_BAD_SHAPE: replace(self, culprit(self, fault), "its answer had a wrong shape"); return step_failed(self, batch_policy::failure::unknown, {});
+  case v1::FAULT_KIND_BAD_SHAPE: replace(self, culprit(self, fault), "its answer had a wrong shape"); return step_failed(self);
   case v1::FAULT_KIND_OUT_OF_MEMORY: return step_failed(self, batch_policy::failure::out_of_memory, ": out of memory in " + fault.path());
-  default: return step_failed(self, batch_policy::failure::unknown, {});
+  default: return step_failed(self);
   }
 }
 
@@ -249,7 +260,7 @@ void blame(scheduler_pointer self) {
   // Others than before hang: that does not mean that the machine is slow, and no request is to blame.
   if (are_new) return step_lost(self);
   ++st.late_in_a_row;
-  step_failed(self, batch_policy::failure::late, {});
+  step_failed(self, batch_policy::failure::late);
 }
 
 void on_tick(scheduler_pointer self) {
@@ -327,7 +338,7 @@ void on_actor_started(scheduler_pointer self, const v1::ActorStarted& started, c
   const bool was_known = known != nullptr;
   known = handle;
   // The scheduler sends a step to the embedding, so it is the one that knows that the step may have been lost there.
-  if (was_known && st.step && started.path() == entry_of(st, st.step->plan)) return step_failed(self, batch_policy::failure::unknown, {});
+  if (was_known && st.step && started.path() == entry_of(st, st.step->plan)) return step_failed(self);
   pump(self);
 }
 

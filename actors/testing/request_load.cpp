@@ -152,12 +152,9 @@ trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t reques
 }
 
 trial_setup make_tiny_setup(uint32_t requests_per_trial, tiny_kind kind) {
-  switch (kind) {
-  case tiny_kind::decoder: break;
-  case tiny_kind::encoder_decoder: return make_setup(make_parts(tiny_encoder("T5ForConditionalGeneration"), {.shards = 2}), requests_per_trial);
-  case tiny_kind::encoder: return make_setup(make_parts(tiny_encoder("BertForQuestionAnswering"), {.shards = 2}), requests_per_trial);
-  }
-  return make_setup(make_tiny_parts(), requests_per_trial);
+  if (kind == tiny_kind::decoder) return make_setup(make_tiny_parts(), requests_per_trial);
+  const char* model_class = kind == tiny_kind::encoder ? "BertForQuestionAnswering" : "T5ForConditionalGeneration";
+  return make_setup(make_parts(tiny_encoder(model_class), {.shards = 2}), requests_per_trial);
 }
 
 std::vector<trial_setup> make_tiny_setups(uint32_t requests_per_trial) {

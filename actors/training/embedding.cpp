@@ -14,13 +14,6 @@ using embedding_pointer = training_embedding_actor::stateful_pointer<training_em
 using batch_state = training_embedding_state::kept_batch;
 using token_field = google::protobuf::RepeatedField<uint32_t>;
 
-std::vector<uint32_t> positions_of(const std::vector<uint32_t>& lengths) {
-  std::vector<uint32_t> positions;
-  for (const uint32_t length : lengths)
-    for (uint32_t position = 0; position < length; ++position) positions.push_back(position);
-  return positions;
-}
-
 batch_state begin_batch(embedding_pointer self, const v1::MicroBatch& batch, const token_field& tokens) {
   const bool of_encoder = self->state.config.of_encoder;
   batch_state kept{{tokens.begin(), tokens.end()}, positions_of(lengths_of(batch, of_encoder)), {}, dropout_of(batch, of_encoder), {}};

@@ -61,12 +61,8 @@ void go_forward(shard_pointer self, const v1::ShardPass& pass) {
   const mutable_rows out = rows_of(*result.mutable_values(), pass.rows(), result.width());
   auto& kept = st.kept[pass.micro_batch()];
   auto& scratch = training_scratch_of_this_thread();
-  switch (pass.projection()) {
-  case v1::PROJECTION_ATTENTION_OUTPUT: st.part.attention_output(x, out, scratch); break;
-  case v1::PROJECTION_CROSS_ATTENTION_OUTPUT: st.part.cross_attention_output(x, out, scratch); break;
-  case v1::PROJECTION_FEED_FORWARD_INNER: st.part.inner(x, out, kept.inner, scratch); break;
-  default: st.part.outer(x, out, scratch);
-  }
+  if (pass.projection() == v1::PROJECTION_FEED_FORWARD_INNER) st.part.inner(x, out, kept.inner, scratch);
+  else matrix.forward(x, out, scratch);
   if (pass.evaluate()) st.kept.release(pass.micro_batch());
   else kept.requests[pass.projection()] = self->current_mailbox_element()->copy_content_to_message(); // Shared, not copied.
   result.set_compute_ns(watch.elapsed_ns());
@@ -82,16 +78,13 @@ void go_backward(shard_pointer self, const v1::ShardPass& pass) {
   TROUPE_ASSERT(request != kept->requests.end());
   const const_rows x = input_of(request->second.get_as<v1::ShardPass>(0)), dy = input_of(pass);
   TROUPE_ASSERT(x.rows == dy.rows);
-  const size_t nodes = matrix_of(st.part, pass.projection()).nodes().size();
+  trainable_projection& matrix = matrix_of(st.part, pass.projection());
+  const size_t nodes = matrix.nodes().size();
   auto result = make_result(pass, st.index, uint32_t(nodes), x.columns);
   const auto sums = matrices_of(result, nodes, x.rows);
   auto& scratch = training_scratch_of_this_thread();
-  switch (pass.projection()) {
-  case v1::PROJECTION_ATTENTION_OUTPUT: st.part.attention_output_backward(x, dy, sums, scratch); break;
-  case v1::PROJECTION_CROSS_ATTENTION_OUTPUT: st.part.cross_attention_output_backward(x, dy, sums, scratch); break;
-  case v1::PROJECTION_FEED_FORWARD_INNER: st.part.inner_backward(x, kept->inner, dy, sums, scratch); break;
-  default: st.part.outer_backward(x, dy, sums, scratch);
-  }
+  if (pass.projection() == v1::PROJECTION_FEED_FORWARD_INNER) st.part.inner_backward(x, kept->inner, dy, sums, scratch);
+  else matrix.backward(x, dy, sums, scratch);
   kept->requests.erase(request);
   if (kept->requests.empty()) st.kept.release(pass.micro_batch());
   result.set_compute_ns(watch.elapsed_ns());
@@ -130,8 +123,8 @@ void apply_transform(output_shard_pointer self, const v1::ShardPass& pass) {
   if (!st.transform_forward.admit(pass.micro_batch())) return;
   const stopwatch watch;
   auto result = make_result(pass, st.index, 1, st.part.transform.rows().count);
-  st.part.apply_transform(input_of(pass), rows_of(*result.mutable_values(), pass.rows(), result.width()),
-                          training_scratch_of_this_thread());
+  st.part.transform.forward(input_of(pass), rows_of(*result.mutable_values(), pass.rows(), result.width()),
+                            training_scratch_of_this_thread());
   if (!pass.evaluate()) st.kept[pass.micro_batch()].transform_request = self->current_mailbox_element()->copy_content_to_message();
   result.set_compute_ns(watch.elapsed_ns());
   answer(self, std::move(result));
@@ -147,7 +140,7 @@ void transform_backward(output_shard_pointer self, const v1::ShardPass& pass) {
   TROUPE_ASSERT(x.rows == dy.rows);
   const size_t nodes = st.part.transform.nodes().size();
   auto result = make_result(pass, st.index, uint32_t(nodes), x.columns);
-  st.part.transform_backward(x, dy, matrices_of(result, nodes, x.rows), training_scratch_of_this_thread());
+  st.part.transform.backward(x, dy, matrices_of(result, nodes, x.rows), training_scratch_of_this_thread());
   st.kept.release(pass.micro_batch());
   result.set_compute_ns(watch.elapsed_ns());
   answer(self, std::move(result));

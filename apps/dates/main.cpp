@@ -13,10 +13,7 @@ Examples:
 A line is a date in English, German, French, Spanish or Italian, a tab, and the same date as ISO 8601:
   am 3. März 2021	2021-03-03
 What a date means follows from rules that leave no doubt: docs/dates.md. Line number i of a seed is the same wherever one begins and
-on every machine. Results go to stdout or the file of --out, everything else to stderr.
-
-Exit codes: 0 done, 1 the output could not be written, 2 wrong usage, 130 interrupted, 141 the reader of the output
-closed it)";
+on every machine.)";
 
 } // namespace
 

@@ -1,5 +1,6 @@
 #include "apps/dates/typing.hpp"
 #include "apps/generators/slips.hpp"
+#include "model/replace_all.hpp"
 #include <array>
 #include <string_view>
 #include <utility>
@@ -21,10 +22,6 @@ std::string in_case(std::string text, bool upper) {
     if (!upper && capital) text[i] = static_cast<char>(byte + 0x20);
   }
   return text;
-}
-
-void replace_all(std::string& text, std::string_view what, std::string_view with) {
-  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) text.replace(at, what.size(), with);
 }
 
 std::string without_accents(std::string text, bool two_letters) {

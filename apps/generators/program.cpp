@@ -134,6 +134,13 @@ int print_entropy(const generator& made, const options& asked) {
   return std::fflush(stdout) == 0 ? 0 : failed_output(made);
 }
 
+/// Behind each generator's own footer.
+constexpr const char* common_footer = R"(
+Results go to stdout or the file of --out, everything else to stderr.
+
+Exit codes: 0 done, 1 the output could not be written, 2 wrong usage, 130 interrupted, 141 the reader of the output
+closed it)";
+
 } // namespace
 
 int run(const generator& made, int argc, char** argv) {
@@ -155,7 +162,7 @@ int run(const generator& made, int argc, char** argv) {
     app.add_flag("--entropy", asked.entropy, "Print how much information the generator's choices hold, instead of the " + noun)
       ->excludes(app.get_option("--out"));
   }
-  app.footer(made.footer);
+  app.footer(std::string(made.footer) + common_footer);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) { // --help

@@ -25,7 +25,8 @@ struct generator {
   record (*make)(uint64_t seed, uint64_t index, part from);
 };
 
-/// Runs the program. Returns its exit code: 0 done, 1 the output could not be written, 2 wrong usage, 130 interrupted, 141 the reader closed it.
+/// Runs the program. Returns its exit code: 0 done, 1 the output could not be written, 2 wrong usage, 130 interrupted, 141 the reader
+/// closed it.
 int run(const generator& made, int argc, char** argv);
 
 } // namespace troupe::generators

@@ -12,10 +12,7 @@ Examples:
   stories --count 1000 --seed 2 --entropy
 
 Stories are separated by an empty line; within a story there is none. Story number i of a seed is the same wherever one begins and
-on every machine. Results go to stdout, everything else to stderr.
-
-Exit codes: 0 done, 1 the output could not be written, 2 wrong usage, 130 interrupted, 141 the reader of the output
-closed it)";
+on every machine.)";
 
 } // namespace
 

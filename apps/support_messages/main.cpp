@@ -11,11 +11,7 @@ Examples:
   support_messages --count 5000 --seed 2 --held-out --out held_out.tsv
 
 A line is a message, a tab, and its label: one of billing, delivery, access, fault, cancellation, question, then /urgent or /routine.
-What the labels mean: docs/support_messages.md. Line number i of a seed is the same wherever one begins and on every machine. Results
-go to stdout or the file of --out, everything else to stderr.
-
-Exit codes: 0 done, 1 the output could not be written, 2 wrong usage, 130 interrupted, 141 the reader of the output
-closed it)";
+What the labels mean: docs/support_messages.md. Line number i of a seed is the same wherever one begins and on every machine.)";
 
 } // namespace
 

@@ -17,7 +17,7 @@ struct token_rules {
   std::optional<uint32_t> forced_last;   // The last one, where there is no room for another (forced_eos_token_id).
   std::vector<std::vector<uint32_t>> forbidden; // Sequences that must not occur (bad_words_ids).
 
-  bool empty() const;
+  bool empty() const; // Apart from the end tokens: apply() changes nothing.
   bool ends(uint32_t token) const;
   /// scores of tokens that may not be next become -infinity; a forced one becomes 0, and all others -infinity. log: the tokens before
   /// it, of which `generated` were generated; at most tokens_max will be.

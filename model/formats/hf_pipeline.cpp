@@ -40,21 +40,32 @@ struct steps {
 
 constexpr size_t content_bytes_max = 256; // Of what a normalizer puts into a text.
 
-void read_replace(const json_node& step, vocabulary& words, steps& found) {
-  step.require_only({"type", "pattern", "content"});
-  const json_node pattern = step.get("pattern"), content = step.get("content");
+struct step_pattern {
+  std::string text;
+  bool is_expression; // Else it is found as it is.
+};
+
+step_pattern read_pattern(const json_node& step) {
+  const json_node pattern = step.get("pattern");
   const auto regex = pattern.find("Regex");
   const json_node text = regex ? *regex : pattern.get("String");
-  if (!regex && text.text() == " " && content.text() == mark) {
+  if (text.text().empty() || text.text().size() > expression_bytes_max)
+    text.fail("wanted 1 to " + std::to_string(expression_bytes_max) + " bytes, found " + std::to_string(text.text().size()));
+  return {text.text(), regex.has_value()};
+}
+
+void read_replace(const json_node& step, vocabulary& words, steps& found) {
+  step.require_only({"type", "pattern", "content"});
+  const step_pattern pattern = read_pattern(step);
+  const json_node content = step.get("content");
+  if (!pattern.is_expression && pattern.text == " " && content.text() == mark) {
     found.marks_spaces = true;
     return;
   }
-  if (text.text().empty() || text.text().size() > expression_bytes_max)
-    text.fail("wanted 1 to " + std::to_string(expression_bytes_max) + " bytes, found " + std::to_string(text.text().size()));
   if (content.text().size() > content_bytes_max)
     content.fail("wanted at most " + std::to_string(content_bytes_max) + " bytes, found " + std::to_string(content.text().size()));
   words.rules.push_back(
-      {.kind = text_rule_kind::replace, .pattern = text.text(), .content = content.text(), .is_expression = regex.has_value()});
+      {.kind = text_rule_kind::replace, .pattern = pattern.text, .content = content.text(), .is_expression = pattern.is_expression});
 }
 
 void read_bert_normalizer(const json_node& step, vocabulary& words) {
@@ -149,13 +160,7 @@ std::string escaped(std::string_view text) {
 
 word_pattern read_split(const json_node& step) {
   step.require_only({"type", "pattern", "behavior", "invert"});
-  const json_node pattern = step.get("pattern");
-  const auto regex = pattern.find("Regex");
-  const json_node text = regex ? *regex : pattern.get("String");
-  if (text.text().empty() || text.text().size() > expression_bytes_max) {
-    text.fail("wanted 1 to " + std::to_string(expression_bytes_max) + " bytes, found " +
-              std::to_string(text.text().size()));
-  }
+  const step_pattern pattern = read_pattern(step);
   const json_node behavior = step.get("behavior");
   const bool invert = step.flag_or("invert", false);
   const bool drops_rest = behavior.text() == "Removed" && invert;
@@ -163,7 +168,7 @@ word_pattern read_split(const json_node& step) {
     behavior.fail(in_quotes(behavior.text()) + (invert ? " with invert" : "") +
                   " is not supported; supported are Isolated, and Removed with invert");
   }
-  return {regex ? text.text() : escaped(text.text()), drops_rest};
+  return {pattern.is_expression ? pattern.text : escaped(pattern.text), drops_rest};
 }
 
 space_prefix read_prepend_scheme(const json_node& step) {

@@ -14,13 +14,16 @@
 namespace troupe {
 namespace {
 
+bool exists_in(const std::filesystem::path& folder, const char* name) {
+  std::error_code ignored; // What exists and cannot be read fails when it is opened.
+  return std::filesystem::exists(folder / name, ignored);
+}
+
 /// A sentencepiece model that is all of a tokenizer. Under other names (spiece.model, sentencepiece.bpe.model) they are parts of one whose
 /// ids are others.
 std::optional<std::filesystem::path> sentencepiece_model_in(const std::filesystem::path& folder) {
-  for (const char* name : {"spm.model", "tokenizer.model"}) {
-    std::error_code ignored;
-    if (std::filesystem::exists(folder / name, ignored)) return folder / name;
-  }
+  for (const char* name : {"spm.model", "tokenizer.model"})
+    if (exists_in(folder, name)) return folder / name;
   return std::nullopt;
 }
 
@@ -256,10 +259,7 @@ private:
     }
   }
 
-  bool has_file(const char* name) const {
-    std::error_code ignored; // What exists and cannot be read fails when it is opened.
-    return std::filesystem::exists(folder_ / name, ignored);
-  }
+  bool has_file(const char* name) const { return exists_in(folder_, name); }
 
   /// A file of the folder that holds an object, or nothing.
   std::unique_ptr<const json_file> find_file(const char* name) const {
@@ -368,25 +368,20 @@ vocabulary read_hf_vocabulary(const std::filesystem::path& folder, uint32_t embe
 }
 
 bool has_hf_vocabulary(const std::filesystem::path& folder) {
-  std::error_code ignored;
-  return std::filesystem::exists(folder / "tokenizer.json", ignored) || std::filesystem::exists(folder / "source.spm", ignored) ||
-         sentencepiece_model_in(folder).has_value();
+  return exists_in(folder, "tokenizer.json") || exists_in(folder, "source.spm") || sentencepiece_model_in(folder).has_value();
 }
 
 uint32_t hf_vocabulary_size(const std::filesystem::path& folder) {
   constexpr uint64_t id_max = (1 << 20) - 1;
-  const auto has_file = [&](const char* name) {
-    std::error_code ignored;
-    return std::filesystem::exists(folder / name, ignored);
-  };
   const auto size_of = [](const json_node& vocab) {
     uint64_t size = 0;
     for (const auto& entry : vocab.members()) size = std::max(size, vocab.of(entry).natural(id_max) + 1);
     return size;
   };
-  if (!has_file("tokenizer.json") && has_file("source.spm")) return uint32_t(size_of(json_file(folder / "vocab.json").root()));
-  if (const auto model = sentencepiece_model_in(folder); !has_file("tokenizer.json") && model)
-    return uint32_t(read_sentencepiece_model(*model).pieces.size());
+  if (!exists_in(folder, "tokenizer.json")) {
+    if (exists_in(folder, "source.spm")) return uint32_t(size_of(json_file(folder / "vocab.json").root()));
+    if (const auto model = sentencepiece_model_in(folder)) return uint32_t(read_sentencepiece_model(*model).pieces.size());
+  }
   const json_file file(folder / "tokenizer.json");
   const json_node vocab = file.root().get("model").get("vocab");
   uint64_t size = 0;

@@ -18,24 +18,26 @@ kv_cache::kv_cache(uint32_t head_dim, cache_type type, bool keep_sums)
 
 uint64_t kv_cache::bytes() const { return pages_.size() * page_bytes(); }
 
-/// Zeroed: kernels compute scores for whole pages, and drop those beyond the end. On a cache line, and a vector longer than
-/// the page, see values().
-kv_cache::page_memory kv_cache::new_page() const {
+/// On a cache line, and a vector longer than the page, see values().
+uint64_t kv_cache::allocated_page_bytes() const { return (page_bytes() + line - 1) / line * line + line; }
+
+kv_cache::page_memory kv_cache::allocate_page() const {
   page_memory page(static_cast<uint8_t*>(std::aligned_alloc(line, allocated_page_bytes())), std::free);
   if (!page) throw std::bad_alloc();
-  std::memset(page.get(), 0, allocated_page_bytes());
   return page;
 }
 
-uint64_t kv_cache::allocated_page_bytes() const { return (page_bytes() + line - 1) / line * line + line; }
-
 void kv_cache::own_page(uint32_t page) {
-  if (page == pages_.size()) return pages_.push_back(new_page());
-  if (pages_[page].use_count() == 1) return;
-  page_memory copy(static_cast<uint8_t*>(std::aligned_alloc(line, allocated_page_bytes())), std::free);
-  if (!copy) throw std::bad_alloc();
-  std::memcpy(copy.get(), pages_[page].get(), allocated_page_bytes());
-  pages_[page] = std::move(copy);
+  if (page < pages_.size()) {
+    if (pages_[page].use_count() == 1) return;
+    auto copy = allocate_page();
+    std::memcpy(copy.get(), pages_[page].get(), allocated_page_bytes());
+    pages_[page] = std::move(copy);
+  } else {
+    pages_.push_back(allocate_page());
+    // Kernels compute scores for whole pages, and drop those beyond the end.
+    std::memset(pages_.back().get(), 0, allocated_page_bytes());
+  }
 }
 
 kv_cache kv_cache::fork(uint32_t length) const {

@@ -57,7 +57,7 @@ private:
   uint64_t key_at(uint32_t within, uint32_t d) const { return (uint64_t(within / 16) * head_dim_ + d) * 16 + within % 16; }
   uint64_t value_at(uint32_t within, uint32_t d) const { return uint64_t(page_positions + within) * head_dim_ + d; }
   uint64_t allocated_page_bytes() const;
-  page_memory new_page() const;
+  page_memory allocate_page() const; // Of any content.
   void own_page(uint32_t page); // So that it may be written to.
 
   uint32_t head_dim_, length_ = 0;

@@ -1,6 +1,7 @@
 #include "model/metrics/bleu.hpp"
 #include "model/error.hpp"
 #include "model/metrics/n_grams.hpp"
+#include "model/replace_all.hpp"
 #include <algorithm>
 #include <cctype>
 #include <cmath>
@@ -9,10 +10,6 @@
 
 namespace troupe {
 namespace {
-
-void replace_all(std::string& text, std::string_view what, std::string_view with) {
-  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) text.replace(at, what.size(), with);
-}
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_point(char c) { return c == '.' || c == ','; }

@@ -35,8 +35,8 @@ void embedding_part::forward(std::span<const uint32_t> tokens, std::span<const u
       TROUPE_ASSERT(first + out.columns <= sinusoids.size());
       add(x, {sinusoids.data() + first, out.columns});
     }
-    if (norm) normalize(norm->spec, norm->weight, norm->bias, x, x);
   }
+  if (norm) norm->apply(out, out);
 }
 
 } // namespace troupe

@@ -75,21 +75,18 @@ void output_shard_part::apply_transform(const_rows x, mutable_rows out, part_scr
 
 void output_part::enter(const_rows x, mutable_rows out) const {
   TROUPE_ASSERT(x.rows == out.rows && x.columns == out.columns);
-  for (uint32_t row = 0; row < x.rows; ++row) {
-    const auto to = out.row(row);
-    if (final_norm) normalize(final_norm->spec, final_norm->weight, final_norm->bias, x.row(row), to);
-    else if (x.data != out.data) std::copy_n(x.row(row).begin(), to.size(), to.begin());
-    if (spec.scale != 1)
-      for (float& element : to) element *= spec.scale;
-  }
+  if (final_norm) final_norm->apply(x, out);
+  else if (x.data != out.data)
+    for (uint32_t row = 0; row < x.rows; ++row) std::ranges::copy(x.row(row), out.row(row).begin());
+  if (spec.scale == 1) return;
+  for (uint32_t row = 0; row < x.rows; ++row)
+    for (float& element : out.row(row)) element *= spec.scale;
 }
 
 void output_part::finish_transform(mutable_rows x) const {
   TROUPE_ASSERT(spec.transform.has_value());
-  for (uint32_t row = 0; row < x.rows; ++row) {
-    activate(spec.transform->activation, x.row(row));
-    if (transform_norm) normalize(transform_norm->spec, transform_norm->weight, transform_norm->bias, x.row(row), x.row(row));
-  }
+  for (uint32_t row = 0; row < x.rows; ++row) activate(spec.transform->activation, x.row(row));
+  if (transform_norm) transform_norm->apply(x, x);
 }
 
 } // namespace troupe

@@ -75,4 +75,14 @@ bool is_ascii(std::string_view text) {
   return std::ranges::all_of(text, [](char byte) { return static_cast<unsigned char>(byte) < 0x80; });
 }
 
+std::pair<size_t, size_t> inside_white_space(std::string_view text) {
+  size_t first = text.size(), last = 0;
+  for_each_character(text, [&](size_t begin, size_t end, uint32_t c) {
+    if (is_white_space(c)) return;
+    first = std::min(first, begin);
+    last = end;
+  });
+  return {first, last};
+}
+
 } // namespace troupe

@@ -3,6 +3,7 @@
 #include "model/utf8.hpp"
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 namespace troupe {
 
@@ -21,6 +22,9 @@ bool is_punctuation(uint32_t character);
 bool is_ideograph(uint32_t character);
 
 bool is_ascii(std::string_view text);
+
+/// Where a text begins and ends without the white space around it; (its size, 0) where it is nothing else.
+std::pair<size_t, size_t> inside_white_space(std::string_view text);
 
 /// Calls visit(begin, end, character) for what text consists of, in order; no_character for bytes that are not UTF-8, at most
 /// three at once.

@@ -36,8 +36,9 @@ marian_tokenizer::marian_tokenizer(const vocabulary& words, std::shared_ptr<cons
   if (words_.kinds.size() != words_.pieces.size()) throw input_error("the vocabulary is inconsistent: pieces and kinds differ in number");
   if (!words_.unknown || *words_.unknown >= words_.pieces.size())
     throw input_error("the vocabulary is inconsistent: it has no unknown token");
-  if ((words_.add_eos && (!words_.eos || *words_.eos >= words_.pieces.size())) || words_.add_bos)
+  if (words_.add_eos && (!words_.eos || *words_.eos >= words_.pieces.size()))
     throw input_error("the vocabulary is inconsistent: it has no token for the end of a text");
+  if (words_.add_bos) throw input_error("the vocabulary is inconsistent: Marian's texts have no token before them");
   for (uint32_t id = 0; id < words_.pieces.size(); ++id) {
     if (words_.kinds[id] == piece_kind::unused) continue;
     by_text_.emplace(words_.pieces[id], id);
@@ -123,12 +124,7 @@ std::string marian_tokenizer::decode(std::span<const uint32_t> ids, bool special
     begins = begins && bytes.empty();
     text += bytes;
   }
-  size_t first = text.size(), last = 0;
-  for_each_character(text, [&](size_t begin, size_t end, uint32_t c) {
-    if (is_white_space(c)) return;
-    first = std::min(first, begin);
-    last = end;
-  });
+  const auto [first, last] = inside_white_space(text);
   return first < last ? text.substr(first, last - first) : std::string();
 }
 

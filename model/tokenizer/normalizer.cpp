@@ -3,6 +3,7 @@
 #include "model/tokenizer/characters.hpp"
 #include "model/tokenizer/unicode_forms.hpp"
 #include "model/tokenizer/utf8_runs.hpp"
+#include <algorithm>
 #include <utf8proc.h>
 
 namespace troupe {
@@ -54,12 +55,7 @@ rewritten_text put_space_around_ideographs(const rewritten_text& text) {
 }
 
 rewritten_text strip(const rewritten_text& text, bool left, bool right) {
-  size_t first = text.text().size(), last = 0;
-  for_each_character(text.text(), [&](size_t begin, size_t end, uint32_t c) {
-    if (is_white_space(c)) return;
-    first = std::min(first, begin);
-    last = end;
-  });
+  const auto [first, last] = inside_white_space(text.text());
   auto out = rewritten_text::like(text);
   const size_t begin = left ? first : 0, end = right ? last : text.text().size();
   if (begin < end) out.keep(text, begin, end);

@@ -77,14 +77,10 @@ std::string hexadecimal(std::string_view bytes) {
 /// White space at the ends of the tokens' places goes, as trim_offsets of tokenizer.json wants it.
 void trim(std::string_view text, std::vector<token>& tokens) {
   for (auto& one : tokens) {
-    uint32_t first = one.end, last = one.begin;
-    for_each_character(text.substr(one.begin, one.end - one.begin), [&](size_t begin, size_t end, uint32_t c) {
-      if (is_white_space(c)) return;
-      first = std::min(first, one.begin + static_cast<uint32_t>(begin));
-      last = one.begin + static_cast<uint32_t>(end);
-    });
-    one.end = std::max(last, first);
-    one.begin = first;
+    const auto [first, last] = inside_white_space(text.substr(one.begin, one.end - one.begin));
+    const uint32_t offset = one.begin;
+    one.begin = offset + static_cast<uint32_t>(first);
+    one.end = offset + static_cast<uint32_t>(std::max(last, first));
   }
 }
 

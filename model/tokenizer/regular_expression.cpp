@@ -145,7 +145,7 @@ std::string_view regular_expression::next(std::string_view text, size_t from, wo
   if (result == PCRE2_ERROR_NOMEMORY)
     throw std::bad_alloc();
   if (result < 0)
-    throw input_error("the pre-tokenizer gave up on this text at byte " + std::to_string(from) + " of "
+    throw input_error("a pattern of the vocabulary gave up on this text at byte " + std::to_string(from) + " of "
                       + std::to_string(text.size()) + ": " + message_of(result));
   const auto* bounds = pcre2_get_ovector_pointer(work.state_->found.get());
   TROUPE_ASSERT(bounds[0] >= from && bounds[1] > bounds[0]);

@@ -1,13 +1,10 @@
 #include "model/tokenizer/word_piece.hpp"
+#include "model/replace_all.hpp"
 #include "model/tokenizer/characters.hpp"
 
 namespace troupe {
 
 namespace {
-
-void replace_all(std::string& text, std::string_view from, std::string_view by) {
-  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + by.size())) text.replace(at, from.size(), by);
-}
 
 /// What tokenizer.json's decoders do to a token (" ." has its space from them) and its spelling in English.
 void clean_up(std::string& text) {

@@ -30,15 +30,6 @@ template <class Function> void each_result(const output_spec& spec, const sequen
 
 } // namespace
 
-void trainable_output_shard::apply_transform(const_rows x, mutable_rows out, training_scratch& scratch) const {
-  transform.forward(x, out, scratch);
-}
-
-void trainable_output_shard::transform_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums,
-                                                training_scratch& scratch) {
-  transform.backward(x, dy, sums, scratch);
-}
-
 row_facts trainable_output_shard::forward(const_rows x, std::span<const int32_t> targets, kept_logits& kept,
                                           training_scratch& scratch) const {
   TROUPE_ASSERT(targets.size() == x.rows);

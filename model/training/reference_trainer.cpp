@@ -21,13 +21,6 @@ struct activations {
   mutable_rows some(range cut) { return some_columns(all(), cut.first, cut.count); }
 };
 
-std::vector<uint32_t> positions_of(std::span<const uint32_t> lengths) {
-  std::vector<uint32_t> positions;
-  for (const uint32_t length : lengths)
-    for (uint32_t position = 0; position < length; ++position) positions.push_back(position);
-  return positions;
-}
-
 /// Collects partial sums of all shards and adds them up.
 class partial_sums {
 public:
@@ -118,20 +111,19 @@ struct stack_pass {
     return values;
   }
 
-  using product = void (trainable_shard::*)(const_rows, mutable_rows, training_scratch&) const;
-  using product_backward = void (trainable_shard::*)(const_rows, const_rows, std::span<const mutable_rows>, training_scratch&);
+  using matrix_of_shard = trainable_projection trainable_shard::*;
 
-  activations run_shards(uint32_t l, const activations& input, trainable_projection trainable_shard::* matrix, product one) const {
+  activations run_shards(uint32_t l, const activations& input, matrix_of_shard matrix) const {
     activations out{rows, width};
     for (const auto& shard : parts.shards[l])
-      if ((shard.*matrix).weight) (shard.*one)(input.all(), out.some((shard.*matrix).rows()), scratch);
+      if ((shard.*matrix).weight) (shard.*matrix).forward(input.all(), out.some((shard.*matrix).rows()), scratch);
     return out;
   }
 
-  activations run_shards_backward(uint32_t l, const activations& input, const activations& gradient,
-                                  trainable_projection trainable_shard::* matrix, product_backward one) {
+  activations run_shards_backward(uint32_t l, const activations& input, const activations& gradient, matrix_of_shard matrix) {
     partial_sums sums{rows, input.columns};
-    for (auto& shard : parts.shards[l]) (shard.*one)(input.all(), gradient.all(), sums.more((shard.*matrix).nodes()), scratch);
+    for (auto& shard : parts.shards[l])
+      (shard.*matrix).backward(input.all(), gradient.all(), sums.more((shard.*matrix).nodes()), scratch);
     return sums.total();
   }
 
@@ -166,24 +158,23 @@ struct stack_pass {
     const trainable_layer& layer = parts.layers[l];
     kept_layer& kept = layers.emplace_back();
     const auto attention = [&](kept_attention& into, const trainable_norm& norm, const std::vector<trainable_head>& heads,
-                               const sequence_rows* from, trainable_projection trainable_shard::* matrix, product one, dropout_site site) {
+                               const sequence_rows* from, matrix_of_shard matrix, dropout_site site) {
       run_block(layer.norms, norm, x, into.block, [&](const activations& input) {
         run_heads(heads, input, from ? *from : sequences(input), into);
-        return dropped(l, site, run_shards(l, into.attended, matrix, one));
+        return dropped(l, site, run_shards(l, into.attended, matrix));
       });
     };
-    attention(kept.own, layer.attention_norm, parts.heads[l], nullptr, &trainable_shard::output, &trainable_shard::attention_output,
-              dropout_site::attention);
+    attention(kept.own, layer.attention_norm, parts.heads[l], nullptr, &trainable_shard::output, dropout_site::attention);
     if (source)
       attention(kept.cross, *layer.cross_attention_norm, parts.cross_heads[l], source, &trainable_shard::cross_output,
-                &trainable_shard::cross_attention_output, dropout_site::cross_attention);
+                dropout_site::cross_attention);
     auto& shards = parts.shards[l];
     kept.shards.resize(shards.size());
     kept.inner = activations(rows, shards.front().feed_forward.width);
     run_block(layer.norms, layer.feed_forward_norm, x, kept.feed_forward, [&](const activations& input) {
       for (size_t s = 0; s < shards.size(); ++s)
         if (shards[s].up.weight) shards[s].inner(input.all(), kept.inner.some(shards[s].up.rows()), kept.shards[s], scratch);
-      return dropped(l, dropout_site::feed_forward, run_shards(l, kept.inner, &trainable_shard::down, &trainable_shard::outer));
+      return dropped(l, dropout_site::feed_forward, run_shards(l, kept.inner, &trainable_shard::down));
     });
   }
 
@@ -192,7 +183,7 @@ struct stack_pass {
     kept_layer& kept = layers[l];
     run_block_backward(layer.norms, layer.feed_forward_norm, kept.feed_forward, gradient, [&](activations delta) {
       delta = dropped(l, dropout_site::feed_forward, std::move(delta));
-      const activations inner = run_shards_backward(l, kept.inner, delta, &trainable_shard::down, &trainable_shard::outer_backward);
+      const activations inner = run_shards_backward(l, kept.inner, delta, &trainable_shard::down);
       partial_sums sums{rows, width};
       for (size_t s = 0; s < parts.shards[l].size(); ++s) {
         trainable_shard& shard = parts.shards[l][s];
@@ -201,18 +192,17 @@ struct stack_pass {
       return sums.total();
     });
     const auto attention = [&](const kept_attention& of, trainable_norm& norm, std::vector<trainable_head>& heads,
-                               const sequence_rows& from, activations* dfrom, trainable_projection trainable_shard::* matrix,
-                               product_backward one, dropout_site site) {
+                               const sequence_rows& from, activations* dfrom, matrix_of_shard matrix, dropout_site site) {
       run_block_backward(layer.norms, norm, of.block, gradient, [&](activations delta) {
         delta = dropped(l, site, std::move(delta));
-        return run_heads_backward(heads, of, run_shards_backward(l, of.attended, delta, matrix, one), from, dfrom);
+        return run_heads_backward(heads, of, run_shards_backward(l, of.attended, delta, matrix), from, dfrom);
       });
     };
     if (source)
       attention(kept.cross, *layer.cross_attention_norm, parts.cross_heads[l], *source, dsource, &trainable_shard::cross_output,
-                &trainable_shard::cross_attention_output_backward, dropout_site::cross_attention);
+                dropout_site::cross_attention);
     attention(kept.own, layer.attention_norm, parts.heads[l], sequences(kept.own.block.in), nullptr, &trainable_shard::output,
-              &trainable_shard::attention_output_backward, dropout_site::attention);
+              dropout_site::attention);
   }
 
   /// source: what the encoder gave, dsource: its gradient, which is added to; null: there is no encoder.
@@ -264,7 +254,7 @@ struct reference_trainer::pass {
     model.output.enter(decoder.sequences(decoder.x), entered.all());
     if (model.output.spec.transform) {
       for (const auto& shard : shards)
-        if (shard.transform.weight) shard.apply_transform(entered.all(), product.some(shard.transform.rows()), scratch);
+        if (shard.transform.weight) shard.transform.forward(entered.all(), product.some(shard.transform.rows()), scratch);
       model.output.finish_transform(product.all(), transformed.all());
     }
     logits.resize(shards.size());
@@ -284,7 +274,7 @@ struct reference_trainer::pass {
       model.output.finish_transform_backward(product.all(), gradient.all());
       partial_sums of_transform{results, width};
       for (auto& shard : shards)
-        shard.transform_backward(entered.all(), gradient.all(), of_transform.more(shard.transform.nodes()), scratch);
+        shard.transform.backward(entered.all(), gradient.all(), of_transform.more(shard.transform.nodes()), scratch);
       gradient = of_transform.total();
     }
     activations of_states{batch.rows(), width};

@@ -5,16 +5,6 @@
 
 namespace troupe {
 
-void trainable_shard::attention_output(const_rows x, mutable_rows out, training_scratch& scratch) const {
-  output.forward(x, out, scratch);
-}
-
-void trainable_shard::cross_attention_output(const_rows x, mutable_rows out, training_scratch& scratch) const {
-  cross_output.forward(x, out, scratch);
-}
-
-void trainable_shard::outer(const_rows x, mutable_rows out, training_scratch& scratch) const { down.forward(x, out, scratch); }
-
 void trainable_shard::inner(const_rows x, mutable_rows out, kept_inner& kept, training_scratch& scratch) const {
   if (!up.weight) return;
   const mutable_rows ups = rows_of_buffer(kept.up, x.rows, up.rows().count);
@@ -29,21 +19,6 @@ void trainable_shard::inner(const_rows x, mutable_rows out, kept_inner& kept, tr
     if (feed_forward.gated) activate_gated(feed_forward.activation, out.row(row), ups.row(row));
     else activate(feed_forward.activation, out.row(row));
   }
-}
-
-void trainable_shard::attention_output_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums,
-                                                training_scratch& scratch) {
-  output.backward(x, dy, sums, scratch);
-}
-
-void trainable_shard::cross_attention_output_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums,
-                                                      training_scratch& scratch) {
-  cross_output.backward(x, dy, sums, scratch);
-}
-
-void trainable_shard::outer_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums,
-                                     training_scratch& scratch) {
-  down.backward(x, dy, sums, scratch);
 }
 
 void trainable_shard::inner_backward(const_rows x, kept_inner& kept, const_rows dy, std::span<const mutable_rows> sums,

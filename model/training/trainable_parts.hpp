@@ -11,6 +11,7 @@
 // Not thread-safe: a part belongs to one actor. Wrong shapes are broken invariants.
 #include "model/kernels/gemm.hpp"
 #include "model/parts.hpp"
+#include "model/training/micro_batch.hpp"
 #include "model/training/parameters.hpp"
 #include "model/training/sum_tree.hpp"
 #include <cstdint>
@@ -142,17 +143,11 @@ struct trainable_shard {
   trainable_projection gate, up; // [some of the inner width, width]
   trainable_projection down; // [some of width, inner width]
 
-  void attention_output(const_rows x, mutable_rows out, training_scratch& scratch) const;
-  void cross_attention_output(const_rows x, mutable_rows out, training_scratch& scratch) const;
+  // Of gate and up with the activation; the other matrices are products by themselves.
   void inner(const_rows x, mutable_rows out, kept_inner& kept, training_scratch& scratch) const;
-  void outer(const_rows x, mutable_rows out, training_scratch& scratch) const;
-  // dy: all columns of the result, of which this shard takes its own; sums: as for input_gradient.
-  void attention_output_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums, training_scratch& scratch);
-  void cross_attention_output_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums, training_scratch& scratch);
-  /// Uses `kept` up.
+  /// Uses `kept` up. dy: all columns of the result, of which this shard takes its own; sums: as for input_gradient.
   void inner_backward(const_rows x, kept_inner& kept, const_rows dy, std::span<const mutable_rows> sums,
                       training_scratch& scratch);
-  void outer_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums, training_scratch& scratch);
   std::vector<parameter*> parameters();
   void prepare();
 };
@@ -185,9 +180,6 @@ private:
   void sum(uint32_t token, uint32_t position, uint32_t segment, std::span<float> out) const; // Before the norm.
 };
 
-/// Targets of a row: a token, or where the output is of first rows a sequence's label, or none.
-constexpr int32_t no_target = -1;
-
 /// The loss of some rows: cross-entropy with label smoothing (§5.4): of a row with logits x and target t among n classes
 ///   log_sum(x) - (1 - smoothing) x[t] - smoothing mean(x).
 struct loss_sums {
@@ -213,10 +205,6 @@ struct trainable_output_shard {
   trainable_projection transform; // [some of width, width]
   uint32_t columns = 0;
   std::vector<range> leaves;   // Of the columns.
-  /// x: [rows, width]; out: our own columns.
-  void apply_transform(const_rows x, mutable_rows out, training_scratch& scratch) const;
-  /// dy: all columns; sums: as for input_gradient.
-  void transform_backward(const_rows x, const_rows dy, std::span<const mutable_rows> sums, training_scratch& scratch);
   row_facts forward(const_rows x, std::span<const int32_t> targets, kept_logits& kept, training_scratch& scratch) const;
   /// log_sums: [rows]; scale: of the loss of a row; uses `kept` up.
   void backward(const_rows x, std::span<const int32_t> targets, std::span<const float> log_sums, float scale, float smoothing,

@@ -385,6 +385,7 @@ TEST_CASE("requests that fit a model with an encoder are survived, beam searches
     INFO(result.out);
     CHECK(result.exit_code == 0);
     const json report = json::parse(result.out);
+    CHECK_FALSE(report.at("requests").empty());
     for (const auto& one : report.at("requests")) CHECK(one.at("verdict") == "identical");
     CHECK_FALSE(report.at("injections").empty());
   }

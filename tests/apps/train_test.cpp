@@ -4,7 +4,6 @@
 #include "model/testing/tiny_model.hpp"
 #include "support/catch.hpp"
 #include "support/file_limit.hpp"
-#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>

@@ -1,7 +1,7 @@
 #include "apps/troupe/chaos/chaos_run.hpp"
+#include "apps/troupe/cli/session.hpp"
 #include "apps/troupe/cli/terminal.hpp"
 #include "model/error.hpp"
-#include <algorithm>
 #include <map>
 
 namespace troupe {
@@ -13,12 +13,6 @@ double ms_since(steady::time_point start) {
   return std::chrono::duration<double, std::milli>(steady::now() - start).count();
 }
 
-void put(std::vector<float>& all, const generation_event& event) {
-  const size_t first = size_t(event.position) * event.width;
-  all.resize(std::max(all.size(), first + event.values.size()));
-  std::copy(event.values.begin(), event.values.end(), all.begin() + std::ptrdiff_t(first));
-}
-
 void take(run_record& record, size_t place, const generation_event& event, double now_ms) {
   auto& one = record.requests[place];
   if (event.kind == event_kind::token) {
@@ -26,7 +20,7 @@ void take(run_record& record, size_t place, const generation_event& event, doubl
     ++record.tokens;
   }
   if (event.kind == event_kind::logits || event.kind == event_kind::hidden_states)
-    put(one.rows[{event.kind, event.of_encoder, event.layer}], event);
+    place_rows(one.rows[{event.kind, event.of_encoder, event.layer}], event);
   if (event.kind == event_kind::finished) {
     one.finished = true;
     one.hypotheses = event.hypotheses;

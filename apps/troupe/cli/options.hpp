@@ -30,7 +30,7 @@ struct run_options {
 
 void declare_model(CLI::App& app, run_options& options);
 void declare_threads(CLI::App& app, run_options& options);
-void declare_engine(CLI::App& app, run_options& options); // --threads, --shards, --chunk, --parallel, --cache-type, --check
+void declare_engine(CLI::App& app, run_options& options); // --threads, --shards, --chunk, --parallel, --cache-type, --int8, --check
 void declare_quiet(CLI::App& app, run_options& options);
 
 /// How tokens are drawn.

@@ -49,4 +49,14 @@ int take_events(client& from, const std::function<void(const generation_event&)>
   }
 }
 
+void place_rows(std::vector<float>& all, const generation_event& event) {
+  const size_t first = size_t(event.position) * event.width;
+  if (first == 0 && all.empty()) {
+    all = event.values; // Nearly always all of it.
+    return;
+  }
+  all.resize(std::max(all.size(), first + event.values.size()));
+  std::copy(event.values.begin(), event.values.end(), all.begin() + std::ptrdiff_t(first));
+}
+
 } // namespace troupe

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <vector>
 
 namespace troupe {
 
@@ -23,5 +24,8 @@ constexpr std::chrono::milliseconds signal_poll_interval{50};
 /// `feed`: called before each event, to submit more requests; false: no more will come. When no request is under way it may wait for
 /// signal_poll_interval.
 int take_events(client& from, const std::function<void(const generation_event&)>& take, const std::function<bool()>& feed = {});
+
+/// Puts the rows that an event brings at their place among all of them.
+void place_rows(std::vector<float>& all, const generation_event& event);
 
 } // namespace troupe

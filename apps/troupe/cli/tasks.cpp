@@ -13,16 +13,6 @@
 namespace troupe {
 namespace {
 
-void put(std::vector<float>& all, const generation_event& event) {
-  const size_t first = size_t(event.position) * event.width;
-  if (first == 0 && all.empty()) {
-    all = event.values; // Nearly always all of it.
-    return;
-  }
-  all.resize(std::max(all.size(), first + event.values.size()));
-  std::copy(event.values.begin(), event.values.end(), all.begin() + std::ptrdiff_t(first));
-}
-
 /// Submits tasks as texts come, and prints what comes of them.
 class task_run {
 public:
@@ -55,9 +45,9 @@ public:
     task_result& result = one->results[index];
     switch (event.kind) {
       case event_kind::token: result.tokens.push_back(event.token); break;
-      case event_kind::logits: put(result.rows, event); break;
+      case event_kind::logits: place_rows(result.rows, event); break;
       case event_kind::hidden_states:
-        if (!event.of_encoder && event.layer == layers_) put(result.states, event);
+        if (!event.of_encoder && event.layer == layers_) place_rows(result.states, event);
         break;
       case event_kind::finished: finish(*one, result, event); under_way_.erase(found); break;
     }

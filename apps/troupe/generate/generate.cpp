@@ -107,7 +107,6 @@ public:
   int exit_code() const { return good_ ? exit_ok : exit_failed; }
 
 private:
-
   /// Says on stderr how a prompt ended.
   void report(uint64_t number, const generation& one) {
     const std::string place = prompts_.count() == 1 ? "" : "prompt " + std::to_string(number) + ": ";

@@ -4,7 +4,6 @@
 #include "apps/troupe/cli/tasks.hpp"
 #include "model/kernels/isa.hpp"
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 namespace troupe {

@@ -52,7 +52,7 @@ std::vector<uint32_t> take_values(const safetensors_reader& file, const std::str
   for (size_t column = columns.first; column < columns.first + columns.count; ++column) {
     const int64_t value = row_of_values[column];
     if (value < 0 || value > static_cast<int64_t>(most)) {
-      file.fail(name, place_of(row, column) + " is " + std::to_string(value) + ", which is no token id");
+      file.fail(name, place_of(row, column) + " is " + std::to_string(value) + ", which is no id");
     }
     result.push_back(static_cast<uint32_t>(value));
   }

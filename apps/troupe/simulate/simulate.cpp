@@ -55,12 +55,16 @@ constexpr uint64_t seeds_for_all_kinds = 1000;
 /// Lines of the trace shown of a seed that failed.
 constexpr size_t lines_shown = 60;
 
+constexpr const char* kinds[] = {"decoder", "encoder-decoder", "encoder"}; // Of built-in models, as testing::tiny_kind.
+
 void declare_options(CLI::App& app, simulate_options& options) {
   app.add_option("-m,--model", options.run.model,
                  "Model: a GGUF file or a Hugging Face folder (default: built-in tiny ones with random weights)")
     ->type_name("PATH");
-  app.add_option("-k,--kind", options.kind, "Only the built-in model of this kind: decoder, encoder-decoder or encoder (default: seeds take turns among the three; a decoder with --plan)")
-    ->check(CLI::IsMember({"decoder", "encoder-decoder", "encoder"}))->type_name("KIND");
+  app.add_option("-k,--kind", options.kind,
+                 "Only the built-in model of this kind: decoder, encoder-decoder or encoder (default: seeds take turns among the "
+                 "three; a decoder with --plan)")
+    ->check(CLI::IsMember(std::vector<std::string>(std::begin(kinds), std::end(kinds))))->type_name("KIND");
   app.add_option("-s,--seeds", options.seeds, "Which seeds: A..B, or one alone (default: 1..1000)")->type_name("A..B");
   app.add_option("--plan", options.plan, "Fault plan (JSON) in place of drawn fault schedules; docs/faults.md describes it")
     ->type_name("FILE");
@@ -81,8 +85,6 @@ void declare_options(CLI::App& app, simulate_options& options) {
 }
 
 using trial_setups = std::vector<testing::trial_setup>;
-
-constexpr const char* kinds[] = {"decoder", "encoder-decoder", "encoder"}; // Of built-in models, as testing::tiny_kind.
 
 /// Of the seeds in turn. A plan names actors of one model, so with a plan there is one.
 trial_setups make_setups(const simulate_options& options) {

@@ -1,6 +1,7 @@
 // troupe tokenize: text to token ids, and back.
 #include "apps/troupe/cli/command.hpp"
 #include "apps/troupe/cli/options.hpp"
+#include "apps/troupe/cli/tasks.hpp"
 #include "apps/troupe/cli/terminal.hpp"
 #include "model/error.hpp"
 #include "model/formats/open_vocabulary.hpp"
@@ -68,7 +69,7 @@ void declare_options(CLI::App& app, tokenize_options& options) {
   declare_examples(app, examples);
 }
 
-void print_line(const json& object) { print(object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"); }
+void print_line(const json& object) { print(json_line(object)); }
 
 /// Of each token the text that it is of, 0 or 1; null for one that was added.
 json texts_of(const encoding& found) {

@@ -166,7 +166,8 @@ nlohmann::json parse_again(const std::string& text) { return nlohmann::json::par
 
 std::string identity_of(const std::string& text) {
   auto json = parse_again(text);
-  for (const char* key : {"output", "epochs", "steps", "validate_every", "validation_batches", "patience", "save_every", "checkpoints_kept"})
+  for (const char* key :
+       {"output", "epochs", "steps", "validate_every", "validation_batches", "patience", "save_every", "checkpoints_kept"})
     json.erase(key);
   if (json.contains("batches")) json["batches"].erase("micro_batch_tokens");
   return json.dump();
@@ -307,7 +308,7 @@ std::string_view train_config_template() {
   // are always by_tokens. masked_share: of tokens, for models that find masked ones (0.15 where it is absent).
   "batches": {"mode": "packed", "sequence_length": 256, "tokens": 16384, "micro_batch_tokens": 2048, "add_bos": true, "add_eos": true},
 
-  // Adam; AdamW where weight_decay is not 0. clip_norm 0: gradients are not clipped. weights_kept: exponential smoothing of weights, 0: none.
+  // Adam; AdamW where weight_decay is not 0. clip_norm 0: gradients are not clipped. weights_kept: exponential smoothing, 0: none.
   "optimizer": {"beta1": 0.9, "beta2": 0.95, "epsilon": 1e-8, "weight_decay": 0.1, "clip_norm": 1.0,
                 "label_smoothing": 0.0, "dropout": 0.0, "weights_kept": 0.0},
 

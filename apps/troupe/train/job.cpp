@@ -187,7 +187,8 @@ private:
       const auto line = [](const std::string& text) { return text.substr(0, text.find('\n')); };
       if (made.exit_code == out_of_memory_exit_code) throw std::bad_alloc();
       if (made.exit_code != 0)
-        throw input_error(made.err.empty() ? "making the vocabulary failed with exit code " + std::to_string(made.exit_code) : line(made.err));
+        throw input_error(made.err.empty() ? "making the vocabulary failed with exit code " + std::to_string(made.exit_code)
+                                           : line(made.err));
       listener_.note("made " + line(made.out));
     }
     // As other programs will read it, and as a resumed run does.

@@ -6,7 +6,6 @@
 #include "apps/troupe/cli/session.hpp"
 #include "apps/troupe/cli/tasks.hpp"
 #include "apps/troupe/cli/terminal.hpp"
-#include "model/error.hpp"
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>

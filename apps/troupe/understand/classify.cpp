@@ -1,7 +1,6 @@
 // troupe classify: the labels of texts, with probabilities.
 #include "apps/troupe/cli/command.hpp"
 #include "apps/troupe/understand/understand.hpp"
-#include "model/error.hpp"
 #include "model/kernels/exponential.hpp"
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

@@ -3,7 +3,6 @@
 #include "apps/troupe/understand/understand.hpp"
 #include "model/error.hpp"
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace troupe {

@@ -6,7 +6,6 @@
 #include "model/kernels/exponential.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <numeric>
 

@@ -1,5 +1,6 @@
 #pragma once
 // What one training step sees.
+#include "model/training/micro_batch.hpp"
 #include <cstdint>
 #include <vector>
 
@@ -7,7 +8,7 @@ namespace troupe {
 
 /// Rows of tokens and, for each, the token that is to be predicted there. Row r, column c is at r * columns + c.
 struct batch {
-  static constexpr int32_t ignored = -1; // A target that does not count.
+  static constexpr int32_t ignored = no_target; // A target that does not count.
 
   uint32_t rows = 0, columns = 0;
   std::vector<uint32_t> tokens;      // [rows, columns]

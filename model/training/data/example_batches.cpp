@@ -6,18 +6,24 @@ namespace troupe {
 
 namespace {
 
-constexpr int32_t no_target = -1;
-
 void append(std::vector<uint32_t>& to, const std::vector<uint32_t>& more) { to.insert(to.end(), more.begin(), more.end()); }
+
+const batch_options& checked(const batch_options& options) {
+  require_valid(options);
+  return options;
+}
+
+std::shared_ptr<const example_data> checked(std::shared_ptr<const example_data> data) {
+  TROUPE_ASSERT(data->labels.empty() || data->labels.size() == data->text->documents());
+  TROUPE_ASSERT(!data->targets || data->targets->documents() == data->text->documents());
+  return data;
+}
 
 } // namespace
 
 example_batches::example_batches(std::shared_ptr<const example_data> data, std::vector<uint32_t> documents, const batch_options& options)
-    : data_(std::move(data)), options_(options),
+    : data_(checked(std::move(data))), options_(checked(options)),
       groups_(usable(std::move(documents)), [this](uint32_t document) { return example_length(document); }, options) {
-  require_valid(options_);
-  TROUPE_ASSERT(data_->labels.empty() || data_->labels.size() == data_->text->documents());
-  TROUPE_ASSERT(!data_->targets || data_->targets->documents() == data_->text->documents());
   if (groups_.examples() == 0) throw input_error(data_->text->path().string() + ": the documents chosen have no tokens");
 }
 

@@ -18,7 +18,7 @@ void mask_tokens(std::span<micro_batch> batch, const masking_options& options, u
   const auto chosen_below = static_cast<uint32_t>(options.share * 4294967296.0);
   uint32_t row = 0;
   for (micro_batch& part : batch) {
-    part.targets.assign(part.tokens.size(), -1);
+    part.targets.assign(part.tokens.size(), no_target);
     for (size_t i = 0; i < part.tokens.size(); ++i, ++row) {
       uint32_t& token = part.tokens[i];
       TROUPE_ASSERT(token < options.is_special.size());

@@ -296,8 +296,10 @@ std::shared_ptr<const token_file> usable(const std::filesystem::path& path, uint
 } // namespace
 
 void require_valid(const token_options& options, const vocabulary& words) {
-  if (options.add_bos && !options.bos && !words.bos) throw input_error("documents are to begin with a token that the vocabulary lacks: BOS");
-  if (options.add_eos && !options.eos && !words.eos) throw input_error("documents are to end with a token that the vocabulary lacks: EOS");
+  if (options.add_bos && !options.bos && !words.bos)
+    throw input_error("documents are to begin with a token that the vocabulary lacks: BOS");
+  if (options.add_eos && !options.eos && !words.eos)
+    throw input_error("documents are to end with a token that the vocabulary lacks: EOS");
 }
 
 uint64_t token_fingerprint(const data_source_options& source, const std::vector<std::shared_ptr<const input_file>>& files,

@@ -62,7 +62,10 @@ TEST_CASE("a pair's source goes to the encoder; the decoder is to give its targe
   }
   for (uint64_t step = 0; step < batches.steps_per_epoch(); ++step) {
     const auto batch = batches.at(step, 12);
+    again.at(step + again.steps_per_epoch(), 12); // Another epoch in between changes nothing.
     CHECK(batch == again.at(step, 12));
+    for (size_t i = 0; i + 1 < batch.size(); ++i) // None could have taken one example more.
+      CHECK(batch[i].rows() + batch[i].source_rows() + batch[i + 1].lengths[0] + batch[i + 1].source_lengths[0] > 12);
     const auto sources = sequences_of(batch, true), inputs = sequences_of(batch, false);
     REQUIRE(sources.size() == inputs.size());
     numbers targets;
@@ -153,7 +156,7 @@ TEST_CASE("masks fall on the share of tokens they are told, as BERT has it, wher
   CHECK(other.targets != whole.targets);
 }
 
-TEST_CASE("documents without a token are no examples") {
+TEST_CASE("without a document there is no example") {
   example_data data;
   data.text = tokens_of_lengths({3, 4});
   const auto shared = std::make_shared<const example_data>(data);
