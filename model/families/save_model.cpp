@@ -4,9 +4,11 @@
 #include "model/formats/hf_folder.hpp"
 #include "model/formats/safetensors.hpp"
 #include "model/kernels/dequantize.hpp"
+#include "model/kernels/quantize.hpp"
 #include "model/training/data/write_tokenizer.hpp"
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <new>
 #include <nlohmann/json.hpp>
@@ -33,11 +35,12 @@ void write_text(const std::filesystem::path& path, const std::string& text) {
 
 void write_json(const std::filesystem::path& path, const json& content) { write_text(path, content.dump(2) + "\n"); }
 
-void write_config(const std::filesystem::path& folder, const model_file& like) {
+void write_config(const std::filesystem::path& folder, const model_file& like, tensor_type type) {
   json config = json::parse(like.config);
   const bool has_dtype = config.contains("dtype");
-  if (has_dtype) config["dtype"] = "float32";
-  if (!has_dtype || config.contains("torch_dtype")) config["torch_dtype"] = "float32"; // Known for longer.
+  const char* name = type == tensor_type::f16 ? "float16" : "float32";
+  if (has_dtype) config["dtype"] = name;
+  if (!has_dtype || config.contains("torch_dtype")) config["torch_dtype"] = name; // Known for longer.
   write_json(folder / "config.json", config);
 }
 
@@ -87,15 +90,25 @@ std::vector<float> gather(const saved_tensor& saved, const tensor_values& values
   return turned;
 }
 
-void write_weights(const std::filesystem::path& path, const model_file& like, const tensor_values& values) {
+void require_in_range(const saved_tensor& saved, const std::vector<float>& values, const model_file& like) {
+  constexpr float f16_max = 65504;
+  if (std::ranges::all_of(values, [](float value) { return std::abs(value) <= f16_max; })) return;
+  throw input_error(like.path.string() + ": tensor " + in_quotes(saved.published->hugging_face_name) + " has values that F16 does not hold");
+}
+
+void write_weights(const std::filesystem::path& path, const model_file& like, const tensor_values& values, tensor_type type) {
   const auto keyed = keyed_tensors(like.tensors);
   const auto all = saved_tensors(like, keyed);
   std::vector<safetensors_plan> plan;
   for (const auto& saved : all)
-    plan.push_back({saved.published->hugging_face_name, safetensors_type::float32, saved.published->shape});
+    plan.push_back({saved.published->hugging_face_name, type == tensor_type::f16 ? safetensors_type::float16 : safetensors_type::float32, saved.published->shape});
   // Without this entry Hugging Face's library refuses the file.
   safetensors_writer writer(path, plan, {{"format", "pt"}});
-  for (const auto& saved : all) writer.write(gather(saved, values));
+  for (const auto& saved : all) {
+    const auto whole = gather(saved, values);
+    if (type == tensor_type::f16) require_in_range(saved, whole, like);
+    writer.write(quantize(type, whole));
+  }
   writer.finish();
 }
 
@@ -160,16 +173,17 @@ tensor_values values_of(const model_file& model) {
   };
 }
 
-void save_folder(const std::filesystem::path& folder, const model_file& like, const tensor_values& values) {
+void save_folder(const std::filesystem::path& folder, const model_file& like, const tensor_values& values, tensor_type type) {
+  TROUPE_ASSERT(type == tensor_type::f32 || type == tensor_type::f16);
   if (like.config.empty()) {
     throw input_error(like.path.string() +
                       ": a model from a GGUF file cannot be saved as a folder: it has no config.json");
   }
   require_empty(folder);
   try {
-    write_config(folder, like);
+    write_config(folder, like, type);
     write_words(folder, like);
-    write_weights(folder / "model.safetensors", like, values);
+    write_weights(folder / "model.safetensors", like, values, type);
     sync_to_disk(folder);
   } catch (...) {
     std::error_code ignored;

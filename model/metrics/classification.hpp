@@ -21,8 +21,9 @@ public:
   void add(size_t truth, size_t answer);
   uint64_t count(size_t truth, size_t answer) const;
   size_t classes() const { return classes_; }
-  /// All that was added.
+  /// All that was added; all of them that are of a class.
   uint64_t total() const;
+  uint64_t truths(size_t of_class) const;
 
   /// All figures are 0 ... 1.
   double accuracy() const;
@@ -33,7 +34,6 @@ public:
   double macro_f1() const;
 
 private:
-  uint64_t truths(size_t of_class) const;
   uint64_t answers(size_t of_class) const;
 
   size_t classes_;

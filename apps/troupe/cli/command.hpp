@@ -44,6 +44,7 @@ command_run declare_bench(CLI::App& app);
 command_run declare_simulate(CLI::App& app);
 command_run declare_chaos(CLI::App& app);
 command_run declare_train(CLI::App& app);
+command_run declare_evaluate(CLI::App& app);
 command_run declare_translate(CLI::App& app);
 command_run declare_classify(CLI::App& app);
 command_run declare_fill_mask(CLI::App& app);

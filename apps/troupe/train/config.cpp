@@ -83,6 +83,7 @@ data_source_options read_source(const json_node& node, const std::filesystem::pa
   data_source_options source;
   in.choice("kind", source.kind,
             {{"text", source_kind::text},
+             {"lines", source_kind::lines},
              {"json_lines", source_kind::json_lines},
              {"pairs", source_kind::pairs},
              {"labels", source_kind::labels}});
@@ -297,10 +298,10 @@ std::string_view train_config_template() {
   // tokens it needs a piece for them: "user_defined": ["[MASK]"].
   "vocabulary": {"method": "bpe", "size": 4096, "character_coverage": 0.9995, "byte_fallback": true},
 
-  // kind: text (documents end at blank lines, or at lines equal to "separator"; "whole_files": true makes each file one), json_lines
-  // (the string in "field"), pairs (source, tab, target: a line each) or labels (text, tab, label: a line each; "labels": [...] names
-  // them in order). paths: files, folders, patterns. validation_share: of the documents, kept to see how well it goes;
-  // "validation_data": {"kind": ..., "paths": [...]} beside "data" names files of their own.
+  // kind: text (documents end at blank lines, or at lines equal to "separator"; "whole_files": true makes each file one), lines (each is a
+  // document), json_lines (the string in "field"), pairs (source, tab, target: a line each) or labels (text, tab, label: a line each;
+  // "labels": [...] names them in order). paths: files, folders, patterns. validation_share: of the documents, kept to see how well it
+  // goes; "validation_data": {"kind": ..., "paths": [...]} beside "data" names files of their own.
   "data": {"kind": "text", "paths": ["train.txt"], "validation_share": 0.01},
 
   // mode: packed (documents end to end) or by_tokens (a document is an example; similar lengths together). tokens: of a batch, which is

@@ -457,6 +457,8 @@ private:
     outcome.last = newest_checkpoint(config_.output).value_or(fs::path());
     std::error_code error;
     if (fs::exists(config_.output / "best", error)) outcome.best = config_.output / "best";
+    outcome.held_out = {config_.validation_data.value_or(data_source_), data_->validation.documents};
+    outcome.held_out.source.labels = data_source_.labels;
     outcome.replayed = engine_->updates_replayed();
     outcome.attempts_failed = attempts_failed_;
     return outcome;

@@ -39,10 +39,17 @@ public:
   virtual bool stop() { return false; }
 };
 
+/// What a run keeps to see how well it goes.
+struct held_out_texts {
+  data_source_options source;
+  std::vector<uint32_t> documents; // By number in the source.
+};
+
 struct job_outcome {
   bool is_interrupted = false, is_early = false; // By stop(); by patience.
   run_position position;
   std::filesystem::path last, best; // Checkpoints; best may be empty.
+  held_out_texts held_out;
   uint64_t replayed = 0, attempts_failed = 0;
 };
 

@@ -1,15 +1,21 @@
 #include "actors/faults/plan.hpp"
 #include "apps/troupe/cli/command.hpp"
+#include "apps/troupe/cli/model_command.hpp"
 #include "apps/troupe/cli/options.hpp"
+#include "apps/troupe/cli/session.hpp"
 #include "apps/troupe/cli/terminal.hpp"
+#include "apps/troupe/evaluate/evaluation.hpp"
 #include "apps/troupe/train/job.hpp"
+#include "apps/troupe/train/line_config.hpp"
 #include "apps/troupe/train/loss_curve.hpp"
 #include "apps/troupe/train/progress.hpp"
 #include "model/error.hpp"
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <malloc.h>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <unistd.h>
 
@@ -20,10 +26,12 @@ constexpr const char* examples = R"(troupe train --print-config > storyteller.js
 troupe train storyteller.json
 troupe train storyteller.json --resume
 troupe train storyteller.json --json > progress.jsonl
+troupe train --lines poems.txt --output poems --epochs 20
 troupe generate -m run/best -p "Once upon a time")";
 
 struct train_options {
   std::string config;
+  line_options lines; // In place of it.
   bool print_config = false, as_json = false;
   run_options run; // --quiet.
   std::string plan;
@@ -106,7 +114,7 @@ private:
   bool in_epoch_ = false;
 };
 
-void report(const train_options& options, const train_config& config, const job_outcome& outcome, terminal_listener& listener) {
+void report(const train_options& options, const job_outcome& outcome, terminal_listener& listener) {
   listener.clear();
   if (options.as_json || options.run.quiet) return;
   const auto curve = loss_curve_text(listener.history(), 72, 14);
@@ -124,13 +132,47 @@ void report(const train_options& options, const train_config& config, const job_
     note(best);
   }
   if (outcome.is_interrupted) note("go on with: troupe train " + options.config + " --resume");
-  else note("try: troupe generate -m " + (outcome.best.empty() ? config.output / "last" : outcome.best).string() + " -p TEXT");
+}
+
+/// What the model is for, and how good its answers are: of up to documents_max texts that were held out.
+void show_model(const train_options& options, const train_config& config, const job_outcome& outcome) {
+  constexpr size_t documents_max = 1000;
+  const bool is_told = options.as_json || !options.run.quiet;
+  if (outcome.is_interrupted || !is_told) return;
+  evaluation_options evaluation;
+  evaluation.run = options.run;
+  evaluation.run.model = (outcome.best.empty() ? config.output / "last" : outcome.best).string();
+  evaluation.run.threads = options.job.threads;
+  evaluation.run.quiet = evaluation.run.quiet || options.as_json;
+  const auto model = open_model(evaluation.run);
+  const std::string command = command_for(model->spec);
+  if ((command == "translate" || command == "classify") && !outcome.held_out.documents.empty()) {
+    const auto& all = outcome.held_out.documents;
+    evaluation.documents.assign(all.begin(), all.begin() + ptrdiff_t(std::min(all.size(), documents_max)));
+    evaluation.encoding.truncates = true;
+    evaluation.encoding.tokens_max = uint32_t(config.batches.sequence_length); // As in training.
+    const auto result = evaluate(model, data_source(outcome.held_out.source), evaluation);
+    if (result.exit_code >= 128) return;
+    if (options.as_json) {
+      auto line = to_json(result.figures);
+      line["event"] = "evaluation";
+      print(json_line(line));
+    }
+    else note(std::to_string(evaluation.documents.size()) + " texts of the validation: " + summary(result.figures));
+  }
+  if (!options.as_json) note("try: troupe " + command + " -m " + evaluation.run.model + (command == "generate" ? " -p TEXT" : " TEXT"));
 }
 
 int run_train(const train_options& options) {
   if (options.print_config) {
     print(train_config_template());
     return exit_ok;
+  }
+  if (!options.lines.files.empty()) {
+    auto by_lines = options;
+    by_lines.config = write_line_config(options.lines).string();
+    by_lines.lines = {};
+    return run_train(by_lines);
   }
   if (options.config.empty()) throw usage_error("a configuration is needed; --print-config writes one to start from");
   const train_config config = read_train_config(options.config);
@@ -142,7 +184,8 @@ int run_train(const train_options& options) {
   interrupt_guard guard;
   terminal_listener listener(options);
   const job_outcome outcome = run_job(config, job, listener);
-  report(options, config, outcome, listener);
+  report(options, outcome, listener);
+  show_model(options, config, outcome);
   return outcome.is_interrupted ? 128 + interrupt_guard::signal() : exit_ok;
 }
 
@@ -150,8 +193,16 @@ int run_train(const train_options& options) {
 
 command_run declare_train(CLI::App& app) {
   const auto options = std::make_shared<train_options>();
-  app.add_option("config", options->config, "The run's configuration: JSON, see --print-config and docs/training.md")->type_name("CONFIG.json");
+  auto* config = app.add_option("config", options->config, "The run's configuration: JSON, see --print-config and docs/training.md");
+  config->type_name("CONFIG.json");
   app.add_flag("--print-config", options->print_config, "Write a configuration to start from, with comments, and end");
+  auto* lines = app.add_option("--lines", options->lines.files, "In place of a configuration: a text file, of whose lines a small model learns; "
+                                                                "may be repeated. A fifth of the lines is for validation")
+                  ->allow_extra_args(false)->type_name("FILE")->excludes(config);
+  app.add_option("--output", options->lines.output, "Of --lines: the run's folder, with the configuration that was made")
+    ->capture_default_str()->type_name("FOLDER")->needs(lines);
+  app.add_option("--epochs", options->lines.epochs, "Of --lines: how often the model sees each line")
+    ->capture_default_str()->check(CLI::Range(1, 1 << 20))->type_name("N")->needs(lines);
   app.add_flag("--resume", options->job.resume, "Go on from the newest checkpoint of the run, byte for byte");
   app.add_option("-t,--threads", options->job.threads, "Worker threads; 0: one per core")->capture_default_str();
   app.add_option("--shards", options->job.shards, "Projection shards of a layer; 0: as many as threads")->capture_default_str();

@@ -35,32 +35,28 @@ std::vector<double> sigmoid(std::span<const float> logits) {
   return values;
 }
 
-std::string label_of(const output_spec& output, size_t index) {
-  return output.labels.empty() ? "LABEL_" + std::to_string(index) : output.labels[index];
-}
-
-std::string answer_text(const output_spec& output, std::span<const double> probabilities, std::span<const size_t> best) {
+std::string answer_text(std::span<const std::string> names, std::span<const double> probabilities, std::span<const size_t> best) {
   std::string line;
   for (const size_t index : best)
-    line += (line.empty() ? "" : "\t") + label_of(output, index) + " " + probability_text(probabilities[index]);
+    line += (line.empty() ? "" : "\t") + names[index] + " " + probability_text(probabilities[index]);
   return line + "\n";
 }
 
-std::string answer_json(const output_spec& output, std::span<const double> probabilities, std::span<const size_t> best) {
+std::string answer_json(std::span<const std::string> names, std::span<const double> probabilities, std::span<const size_t> best) {
   nlohmann::ordered_json labels = nlohmann::ordered_json::array();
-  for (const size_t index : best) labels.push_back({{"label", label_of(output, index)}, {"probability", probabilities[index]}});
+  for (const size_t index : best) labels.push_back({{"label", names[index]}, {"probability", probabilities[index]}});
   return json_line({{"labels", labels}});
 }
 
 task_maker make_classifier(const classify_options& options, const engine& on) {
   const auto& model = on.model();
-  return [&options, &model, words = on.words(), is_independent = has_independent_labels(model)](const prompt& text) {
+  return [&options, &model, words = on.words(), names = labels_of(model.spec.output), is_independent = has_independent_labels(model)](const prompt& text) {
     const auto encoded = encode(words.get(), text, model.spec.context_length, options.encoding);
-    return task{{make_request(encoded, model.spec)}, [&options, &model, is_independent](const std::vector<task_result>& results) {
+    return task{{make_request(encoded, model.spec)}, [&options, &names, is_independent](const std::vector<task_result>& results) {
       const auto& logits = results.front().rows;
       const auto probabilities = is_independent ? sigmoid(logits) : softmax(logits);
       const auto best = largest(probabilities, options.top > 0 ? options.top : probabilities.size());
-      return options.json ? answer_json(model.spec.output, probabilities, best) : answer_text(model.spec.output, probabilities, best);
+      return options.json ? answer_json(names, probabilities, best) : answer_text(names, probabilities, best);
     }};
   };
 }

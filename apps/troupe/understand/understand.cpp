@@ -60,6 +60,12 @@ std::vector<size_t> largest(std::span<const double> values, size_t k) {
   return places;
 }
 
+std::vector<std::string> labels_of(const output_spec& output) {
+  auto names = output.labels;
+  for (size_t i = names.size(); i < output.columns; ++i) names.push_back("LABEL_" + std::to_string(i));
+  return names;
+}
+
 std::string probability_text(double probability) {
   char text[32];
   std::snprintf(text, sizeof text, "%.6f", probability);

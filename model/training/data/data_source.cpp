@@ -195,6 +195,7 @@ void data_source::read_lines(uint32_t file) {
       continue;
     }
     documents_.push_back({line->begin, text.size(), file, 0});
+    if (options_.kind == source_kind::lines) continue;
     const bool is_usable = options_.kind == source_kind::json_lines ? add_json(file, lines.number(), text)
                                                                     : add_columns(file, lines.number(), text);
     if (is_usable) continue;
@@ -264,6 +265,8 @@ std::string_view data_source::text(uint64_t document, std::string& buffer) const
     case source_kind::json_lines:
       buffer = json_field(bytes, options_.field);
       return buffer;
+    case source_kind::lines:
+      return bytes;
     case source_kind::pairs:
     case source_kind::labels:
       break;

@@ -12,6 +12,7 @@ namespace troupe {
 
 enum class source_kind : uint8_t {
   text,       // Plain text, cut into documents at separator lines.
+  lines,      // Plain text, of which each line is a document.
   json_lines, // One JSON object a line; a document is the string in one of its fields.
   pairs,      // source <tab> target, one pair a line.
   labels,     // text <tab> label, one a line.
@@ -44,7 +45,7 @@ struct source_figures {
 /// last line; "\r\n" is "\n" (not where JSON escapes it); a byte order mark at the beginning of a file is no text. U+0000 is a
 /// character like others.
 ///
-/// Blank lines between JSON objects, pairs or labels do not matter. A line that is no JSON object, that lacks the field, has
+/// Blank lines between lines, JSON objects, pairs or labels do not matter. A line that is no JSON object, that lacks the field, has
 /// another number of columns, or a label that was not expected, is an error, because it says that the file is not what the options
 /// claim; a line or document that is no UTF-8, or empty, is skipped and counted, because some are in every large collection.
 ///

@@ -10,6 +10,7 @@
 #include "support/catch.hpp"
 #include "support/file_limit.hpp"
 #include "support/references.hpp"
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <sys/wait.h>
@@ -112,6 +113,33 @@ TEST_CASE("a new model that is saved and opened again is the same", "[save]") {
       CHECK(written.at("of_somebody_else").at("kept") == 1.5);
       CHECK(written.at("torch_dtype") == "float32");
     }
+}
+
+TEST_CASE("a model that is saved in half precision has its values rounded, in half the space", "[save]") {
+  const auto model = new_model(new_config("llama").dump(), new_words(), 3);
+  const auto whole = saved(*model), half = new_folder();
+  save_folder(half, *model, values_of(*model), tensor_type::f16);
+  CHECK(nlohmann::json::parse(content(half / "config.json")).at("torch_dtype") == "float16");
+  CHECK(double(std::filesystem::file_size(half / "model.safetensors")) < 0.6 * double(std::filesystem::file_size(whole / "model.safetensors")));
+  const auto again = open_model(half);
+  bool is_rounded = false;
+  for (const auto& tensor : keyed_tensors(model->tensors)) {
+    const auto before = values_of(*model)(tensor.key), after = values_of(*again)(tensor.key);
+    REQUIRE(before.size() == after.size());
+    for (size_t i = 0; i < before.size(); ++i) {
+      REQUIRE(std::abs(before[i] - after[i]) <= std::max(std::abs(before[i]) * 0x1p-11f, 0x1p-25f));
+      is_rounded = is_rounded || before[i] != after[i];
+    }
+  }
+  CHECK(is_rounded);
+  const auto too_large = [&](const tensor_key& key) {
+    auto values = values_of(*model)(key);
+    values.back() = 70000;
+    return values;
+  };
+  const auto none = new_folder();
+  CHECK_THROWS_WITH(save_folder(none, *model, too_large, tensor_type::f16), ContainsSubstring("has values that F16 does not hold"));
+  CHECK(std::filesystem::is_empty(none));
 }
 
 TEST_CASE("what is saved are the values that the caller gives", "[save]") {

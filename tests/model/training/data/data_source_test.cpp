@@ -86,6 +86,13 @@ TEST_CASE("the fast check for UTF-8 agrees with the slow one") {
   }
 }
 
+TEST_CASE("each line that is not blank is a document, where lines are wanted") {
+  const data_source source(source_of("\xEF\xBB\xBF" "a\tb\r\n\n \t\n{c}\n\xFF\nd", source_kind::lines));
+  CHECK(texts_of(source) == strings{"a\tb", "{c}", "d"});
+  CHECK(source.figures().invalid_utf8 == 1);
+  CHECK(source.figures().empty == 0);
+}
+
 TEST_CASE("a document of JSON lines is the string in the field that was asked for") {
   auto options = source_of(R"({"id": 1, "inner": {"body": "not this"}, "list": ["body", {"body": 3}], "body": "a\n\u00e4\ud83d\ude00"}
 {"body": "first", "body": "second", "more": null}

@@ -1,0 +1,151 @@
+#include "apps/troupe/evaluate/evaluation.hpp"
+#include "apps/troupe/cli/command.hpp"
+#include "apps/troupe/cli/model_command.hpp"
+#include "apps/troupe/cli/session.hpp"
+#include "apps/troupe/understand/understand.hpp"
+#include "model/error.hpp"
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+namespace troupe {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+template <class... Numbers>
+std::string printed(const char* format, Numbers... numbers) {
+  char text[256];
+  std::snprintf(text, sizeof text, format, numbers...);
+  return text;
+}
+
+/// Feeds on answers as they come; texts are numbered as the prompts are.
+class judge {
+public:
+  judge(const engine& on, const data_source& source, const evaluation_options& options, evaluation_figures& figures)
+    : model_(on.model()), words_(on.words()), source_(source), options_(options), figures_(figures) {
+    if (figures_.translations) request_ = make_request(options_.decoding, model_);
+  }
+
+  task make_task(const std::string& text, uint32_t document) const {
+    if (figures_.labels) {
+      const auto encoded = encode(words_.get(), {text, {}}, model_.spec.context_length, options_.encoding);
+      return {{troupe::make_request(encoded, model_.spec)}, [this, document](const auto& results) { return take_label(document, results); }};
+    }
+    generate_request request = request_;
+    request.source = encode(words_.get(), {text, {}}, model_.spec.encoder->context_length, options_.encoding).ids;
+    return {{std::move(request)}, [this, document](const auto& results) { return take_translation(document, results); }};
+  }
+
+private:
+  std::string take_label(uint32_t document, const std::vector<task_result>& results) const {
+    const auto& row = results.front().rows;
+    const auto given = size_t(std::ranges::max_element(row) - row.begin());
+    const size_t right = source_.label(document);
+    auto& labels = *figures_.labels;
+    labels.counts.add(right, given);
+    if (given != right) tell_wrong(document, labels.names[right], labels.names[given]);
+    return {};
+  }
+
+  std::string take_translation(uint32_t document, const std::vector<task_result>& results) const {
+    const auto& result = results.front();
+    const auto& tokens = options_.decoding.samples ? result.tokens : result.hypotheses.front().tokens;
+    const std::string given = words_->decode(tokens);
+    std::string buffer;
+    const std::string right(source_.target(document, buffer));
+    auto& figures = *figures_.translations;
+    figures.exact.add(given, right);
+    figures.words.add(given, right);
+    figures.characters.add(given, right);
+    if (given != right) tell_wrong(document, right, given);
+    return {};
+  }
+
+  void tell_wrong(uint32_t document, std::string_view right, std::string_view given) const {
+    std::string buffer;
+    if (options_.wrong) options_.wrong(source_.text(document, buffer), right, given);
+  }
+
+  const model_file& model_;
+  std::shared_ptr<const tokenizer> words_;
+  const data_source& source_;
+  const evaluation_options& options_;
+  evaluation_figures& figures_;
+  generate_request request_;
+};
+
+} // namespace
+
+std::string summary(const evaluation_figures& figures) {
+  if (figures.translations) {
+    const auto& all = *figures.translations;
+    return printed("exact match %.2f %%, BLEU %.1f, chrF %.1f", 100 * all.exact.result(), all.words.result().score, all.characters.result());
+  }
+  const auto& counts = figures.labels->counts;
+  return printed("accuracy %.2f %%, macro-F1 %.4f", 100 * counts.accuracy(), counts.macro_f1());
+}
+
+std::string to_text(const evaluation_figures& figures) {
+  if (figures.translations) {
+    const auto& all = *figures.translations;
+    return printed("texts        %llu\nexact match  %.2f %%\nBLEU         %.2f\nchrF         %.2f\n",
+                   static_cast<unsigned long long>(all.exact.total()), 100 * all.exact.result(), all.words.result().score,
+                   all.characters.result());
+  }
+  const auto& [names, counts] = *figures.labels;
+  std::string text = printed("texts     %llu\naccuracy  %.2f %%\nmacro-F1  %.4f\n\nprecision  recall      F1    texts  label\n",
+                             static_cast<unsigned long long>(counts.total()), 100 * counts.accuracy(), counts.macro_f1());
+  for (size_t i = 0; i < names.size(); ++i)
+    text += printed("%9.4f  %6.4f  %6.4f  %7llu  ", counts.precision(i), counts.recall(i), counts.f1(i),
+                    static_cast<unsigned long long>(counts.truths(i))) +
+            names[i] + "\n";
+  return text;
+}
+
+json to_json(const evaluation_figures& figures) {
+  if (figures.translations) {
+    const auto& all = *figures.translations;
+    return {{"texts", all.exact.total()}, {"exact_match", all.exact.result()}, {"bleu", all.words.result().score}, {"chrf", all.characters.result()}};
+  }
+  const auto& [names, counts] = *figures.labels;
+  json object{{"texts", counts.total()}, {"accuracy", counts.accuracy()}, {"macro_f1", counts.macro_f1()}, {"labels", json::array()}};
+  for (size_t i = 0; i < names.size(); ++i)
+    object["labels"].push_back({{"label", names[i]}, {"texts", counts.truths(i)}, {"precision", counts.precision(i)},
+                                {"recall", counts.recall(i)}, {"f1", counts.f1(i)}});
+  return object;
+}
+
+source_kind source_kind_for(const model_file& model) {
+  const std::string_view command = command_for(model.spec);
+  if (command == "translate") return source_kind::pairs;
+  if (command == "classify") return source_kind::labels;
+  throw input_error(model.path.string() + ": only models that translate or classify can be evaluated; this one is for `troupe " +
+                    std::string(command) + "`");
+}
+
+evaluation evaluate(std::shared_ptr<const model_file> model, const data_source& source, const evaluation_options& options) {
+  evaluation result;
+  if (source_kind_for(*model) == source_kind::pairs) result.figures.translations.emplace();
+  else result.figures.labels = {source.labels(), confusion_matrix(source.labels().size())};
+  auto documents = options.documents;
+  if (documents.empty()) {
+    documents.resize(source.documents());
+    std::iota(documents.begin(), documents.end(), 0u);
+  }
+  prompt_options prompts;
+  std::string buffer;
+  for (const uint32_t document : documents) prompts.texts.emplace_back(source.text(document, buffer));
+  prompt_source texts{prompts};
+  const prompt first = first_prompt(texts);
+  const auto on = start_engine(std::move(model), options.run);
+  const judge answers{*on, source, options, result.figures};
+  auto next = documents.begin(); // Tasks are made in the order of the texts.
+  result.exit_code = run_tasks(*on, options.run, {"evaluate", false}, texts, first,
+                               [&](const prompt& text) { return answers.make_task(text.text, *next++); });
+  return result;
+}
+
+} // namespace troupe
