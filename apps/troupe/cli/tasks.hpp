@@ -13,9 +13,8 @@ namespace troupe {
 
 /// What came of one request.
 struct task_result {
-  std::vector<float> rows;         // Where results were wanted: [rows, columns], see output_spec.
-  std::vector<float> states;       // Where hidden states were wanted: those that leave the last layer, [tokens, width].
-  std::vector<uint32_t> tokens;    // Generated.
+  std::vector<float> rows;      // Where results were wanted: [rows, columns], see output_spec.
+  std::vector<uint32_t> tokens; // Generated.
   std::vector<hypothesis> hypotheses;
 };
 
@@ -29,7 +28,7 @@ using task_maker = std::function<task(const prompt& input)>;
 
 struct task_options {
   std::string command; // For messages.
-  bool json = false;   // A text that fails has an object, too: {"error": ...}.
+  bool json = false;   // What is printed for a text that fails is {"error": ...}; else it is an empty line.
 };
 
 /// Runs all of them and prints their answers in the order of the texts, each as soon as those before it are printed. `first`: the
@@ -50,6 +49,8 @@ encoding encode(const tokenizer* words, const prompt& text, uint32_t positions, 
 
 /// One object on a line.
 std::string json_line(const nlohmann::ordered_json& object);
+/// With spaces for line breaks: a text that has its own line.
+std::string on_one_line(std::string text);
 /// The double that prints as the float does: 1e-05, not 9.999999747378752e-06.
 double plain(float value);
 

@@ -96,6 +96,11 @@ void check(translate_options& options) {
     if (ids != "none") parse_ids(ids, "--forbid");
   if (options.beams && options.best > *options.beams)
     throw usage_error("--n-best: " + std::to_string(options.best) + " texts of " + std::to_string(*options.beams) + " beams");
+  if (options.tokens_min && options.tokens_max && *options.tokens_min > *options.tokens_max)
+    throw usage_error("--min-tokens: " + std::to_string(*options.tokens_min) + " tokens at least and " +
+                      std::to_string(*options.tokens_max) + " at most");
+  if (options.length_penalty)
+    if (const auto reason = invalid(beam_options{.length_penalty = *options.length_penalty}); !reason.empty()) throw usage_error(reason);
 }
 
 token_rules make_rules(const translate_options& options, const decoding_defaults& own) {
@@ -170,7 +175,7 @@ std::string to_text(const std::vector<translation>& all, bool with_scores, const
     char score[40] = "";
     if (with_scores && one.score) std::snprintf(score, sizeof score, "%.4f\t", double(*one.score));
     out += score;
-    if (words) out += words->decode(one.tokens);
+    if (words) out += on_one_line(words->decode(one.tokens));
     else
       for (size_t i = 0; i < one.tokens.size(); ++i) out += (i > 0 ? "," : "") + std::to_string(one.tokens[i]);
     out += '\n';
@@ -185,8 +190,8 @@ int run_translate(translate_options& options) {
   const auto model = open_model(options.run);
   require_command(*model, "translate");
   if (!options.run.quiet)
-    for (const auto& key : model->decoding.ignored)
-      if (key != "do_sample" || !options.samples) note("warning: " + options.run.model + ": " + key + " is not supported and ignored");
+    for (const auto& one : model->decoding.ignored)
+      if (one.key != "do_sample" || !options.samples) note("warning: " + one.reason + " (ignored)");
   const generate_request common = make_request(options, *model);
   const auto troupe_engine = start_engine(model, options.run);
   const auto words = troupe_engine->words();
