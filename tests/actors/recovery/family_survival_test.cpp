@@ -44,7 +44,7 @@ TEST_CASE("a model of each family survives the loss of every kind of its actors"
     CHECK(kinds.size() == (has_encoder ? 20 : 14));
     uint64_t seed = 1;
     for (const auto& [kind, path] : kinds) {
-      const uint64_t nth = seed % 2 ? 1 : 4;
+      const uint64_t nth = has_encoder ? 12 : 4; // In a later step: there is something to lose.
       const auto report = run_trial(setup, seed, plan_to_lose(path, nth), {}, {.steps = 30'000});
       INFO(family.name << ": " << path << " at message " << nth << ", seed " << seed++);
       CHECK(report.problem == "");
