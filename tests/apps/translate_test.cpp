@@ -119,7 +119,8 @@ TEST_CASE("what the model's configuration says holds unless the command line say
 }
 
 TEST_CASE("settings of the model that cannot be meant are told once each, and left out") {
-  const std::string folder = write_tiny_encoder("MarianMTModel", R"({"eos_token_id": [2, 100], "num_beams": 2000, "max_length": 1})").string();
+  const std::string folder =
+    write_tiny_encoder("MarianMTModel", R"({"eos_token_id": [2, 100], "num_beams": 2000, "max_length": 1})").string();
   const auto result = translate(folder, {"--input-ids", "5,6,7", "--max-tokens", "9", "--json"});
   CHECK(result.exit_code == 0);
   CHECK(result.out == translate(marian(), {"--input-ids", "5,6,7", "--max-tokens", "9", "--json"}).out);
@@ -174,7 +175,8 @@ TEST_CASE("sources that translate cannot take get one clear error each") {
 
 TEST_CASE("a model is sent to the command that it is for") {
   const std::pair<const char*, const char*> models[]{
-    {"MarianMTModel", "translate"}, {"BertForSequenceClassification", "classify"}, {"BertForMaskedLM", "fill-mask"}, {"BertForQuestionAnswering", "answer"}, {"BertModel", "embed"}};
+    {"MarianMTModel", "translate"}, {"BertForSequenceClassification", "classify"}, {"BertForMaskedLM", "fill-mask"},
+    {"BertForQuestionAnswering", "answer"}, {"BertModel", "embed"}};
   for (const auto& [model_class, right] : models) {
     const auto result = run_troupe({"generate", "-m", write_tiny_encoder(model_class).string(), "--prompt-ids", "5", "--threads", "1"});
     INFO(model_class);

@@ -268,7 +268,8 @@ TEST_CASE("names of classes that do not fit the head are an error") {
 
 TEST_CASE("a generation_config.json that cannot be meant stops no command that does not decode") {
   const auto folder = std::filesystem::path(word_reader("BertForMaskedLM"));
-  for (const char* text : {R"({"max_length": 0, "num_beams": 2000, "forced_eos_token_id": [1, 2]})", R"({"eos_token_id": -5})", "[1]", "{"}) {
+  for (const char* text :
+       {R"({"max_length": 0, "num_beams": 2000, "forced_eos_token_id": [1, 2]})", R"({"eos_token_id": -5})", "[1]", "{"}) {
     INFO(text);
     std::ofstream(folder / "generation_config.json") << text;
     const auto result = run_on("embed", folder.string(), {"a kite"});
