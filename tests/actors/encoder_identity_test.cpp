@@ -74,7 +74,8 @@ generate_request request_for(const model_spec& spec, uint64_t seed) {
   } else {
     request.prompt = tokens_of(1 + 7 * seed % 53, seed);
     request.tokens_max = 0;
-    for (size_t i = 0; i < request.prompt.size() && seed % 2; ++i) request.segments.push_back(i > request.prompt.size() / 2);
+    if (spec.embedding.segments > 1 && seed % 2)
+      for (size_t i = 0; i < request.prompt.size(); ++i) request.segments.push_back(i > request.prompt.size() / 2);
   }
   return request;
 }
