@@ -9,11 +9,16 @@
 
 namespace troupe {
 
+/// What was said and does not count.
+struct ignored_setting {
+  std::string key, reason; // reason: for people, with file and key.
+};
+
 struct decoding_defaults {
   std::optional<uint32_t> tokens_max; // Generated tokens (max_new_tokens, or max_length less the token that the decoder begins with).
   beam_options search{.beams = 1};    // One beam: greedy.
   token_rules rules;                  // End tokens included.
-  std::vector<std::string> ignored;   // Keys that ask for what is not supported here and would change the result.
+  std::vector<ignored_setting> ignored; // What is not supported here and would change the result, and what cannot be meant.
 };
 
 } // namespace troupe

@@ -48,14 +48,18 @@ uint32_t count_labels(const hyperparameters& parameters) {
   return parameters.count({"", "num_labels"}, {1, double(labels_max)}, count > 0 ? count : 2);
 }
 
-/// "id2label": {"0": "...", ...}, where it is there.
+/// "id2label": {"0": "...", ...}, where it is there: a name for each class.
 std::vector<std::string> read_labels(const hyperparameters& parameters, uint32_t count) {
   std::vector<std::string> labels;
+  if (!parameters.has({"", "id2label"})) return labels;
+  const auto wanted = "the head has " + std::to_string(count) + " classes";
   for (uint32_t i = 0; i < count; ++i) {
     const auto label = parameters.text({"", "id2label." + std::to_string(i)});
-    if (!label) return {};
+    if (!label) parameters.fail({"", "id2label"}, "has no name for class " + std::to_string(i) + ", and " + wanted);
     labels.emplace_back(*label);
   }
+  if (parameters.has({"", "id2label." + std::to_string(count)}))
+    parameters.fail({"", "id2label"}, "has a name for class " + std::to_string(count) + ", and " + wanted);
   return labels;
 }
 

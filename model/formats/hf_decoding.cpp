@@ -1,4 +1,5 @@
 #include "model/formats/hf_decoding.hpp"
+#include "model/error.hpp"
 #include "model/formats/json.hpp"
 #include <algorithm>
 #include <array>
@@ -19,75 +20,102 @@ class decoding_reader {
 public:
   decoding_reader(const json_node& config, uint32_t vocabulary) : config_(config), vocabulary_(vocabulary) {}
 
-  decoding_defaults read(const std::vector<uint32_t>& end_tokens) const {
-    decoding_defaults found;
-    found.rules.end_tokens = end_tokens;
-    read_lengths(found);
-    read_search(found.search);
-    read_rules(found.rules);
-    read_ignored(found.ignored);
-    return found;
+  decoding_defaults read(const std::vector<uint32_t>& end_tokens) {
+    found_.rules.end_tokens = end_tokens;
+    read_lengths();
+    read_search();
+    read_rules();
+    read_unsupported();
+    return std::move(found_);
   }
 
 private:
+  /// Reads the value of a key, where there is one. One that `take` refuses is ignored as a whole.
+  template <class Take> void read_key(std::string_view key, Take take) {
+    if (const auto node = config_.find(key)) try_value(key, *node, take);
+  }
+  template <class Take> void try_value(std::string_view key, const json_node& node, Take take) {
+    try {
+      take(node);
+    } catch (const input_error& error) {
+      found_.ignored.push_back({std::string(key), error.what()});
+    }
+  }
+
   /// Lengths of whole sequences include the token that the decoder begins with.
-  void read_lengths(decoding_defaults& found) const {
-    if (const auto generated = config_.find("max_new_tokens")) {
-      found.tokens_max = uint32_t(generated->natural(tokens_max));
-      if (*found.tokens_max == 0) generated->fail_kind("at least 1");
-    } else if (const auto length = config_.find("max_length")) {
-      const uint64_t whole = length->natural(tokens_max);
-      if (whole < 2) length->fail_kind("at least 2: the token that the decoder begins with counts");
-      found.tokens_max = uint32_t(whole - 1);
-    }
-    if (const auto generated = config_.find("min_new_tokens"))
-      found.rules.tokens_min = uint32_t(generated->natural(tokens_max));
-    else if (const auto length = config_.find("min_length"))
-      found.rules.tokens_min = uint32_t(std::max<uint64_t>(1, length->natural(tokens_max)) - 1);
+  void read_lengths() {
+    auto& most = found_.tokens_max;
+    read_key("max_new_tokens", [&](const json_node& node) {
+      const auto generated = uint32_t(node.natural(tokens_max));
+      if (generated == 0) node.fail_kind("at least 1");
+      most = generated;
+    });
+    if (!most)
+      read_key("max_length", [&](const json_node& node) {
+        const uint64_t whole = node.natural(tokens_max);
+        if (whole < 2) node.fail_kind("at least 2: the token that the decoder begins with counts");
+        most = uint32_t(whole - 1);
+      });
+    std::optional<uint32_t> least;
+    read_key("min_new_tokens", [&](const json_node& node) { least = uint32_t(node.natural(tokens_max)); });
+    if (!least)
+      read_key("min_length", [&](const json_node& node) { least = uint32_t(std::max<uint64_t>(1, node.natural(tokens_max)) - 1); });
+    found_.rules.tokens_min = least.value_or(0);
   }
 
-  void read_search(beam_options& search) const {
-    const auto check = [&](const json_node& node) {
+  void read_search() {
+    const auto set = [&](const json_node& node, auto beam_options::*member, auto value) {
+      beam_options search = found_.search;
+      search.*member = value;
       if (const auto reason = invalid(search); !reason.empty()) node.fail(reason);
+      found_.search = search;
     };
-    if (const auto beams = config_.find("num_beams")) {
-      search.beams = uint32_t(beams->natural(tokens_max));
-      check(*beams);
-    }
-    if (const auto penalty = config_.find("length_penalty")) {
-      search.length_penalty = float(penalty->number());
-      check(*penalty);
-    }
-    const auto stopping = config_.find("early_stopping");
-    if (!stopping) return;
-    if (stopping->is_text()) {
-      if (stopping->text() != "never") stopping->fail_kind("true, false or \"never\"");
-      search.stopping = early_stopping::never;
-    } else {
-      search.stopping = stopping->flag() ? early_stopping::yes : early_stopping::no;
-    }
+    read_key("num_beams", [&](const json_node& node) { set(node, &beam_options::beams, uint32_t(node.natural(tokens_max))); });
+    read_key("length_penalty", [&](const json_node& node) { set(node, &beam_options::length_penalty, float(node.number())); });
+    read_key("early_stopping", [&](const json_node& node) {
+      if (node.is_text() && node.text() != "never") node.fail_kind("true, false or \"never\"");
+      found_.search.stopping = node.is_text() ? early_stopping::never : node.flag() ? early_stopping::yes : early_stopping::no;
+    });
   }
 
-  void read_rules(token_rules& rules) const {
-    if (const auto size = config_.find("no_repeat_ngram_size")) rules.no_repeat_ngram = uint32_t(size->natural(tokens_max));
-    rules.forced_first = find_token("forced_bos_token_id");
-    rules.forced_last = find_token("forced_eos_token_id");
-    const auto forbidden = config_.find("bad_words_ids");
-    if (!forbidden) return;
-    for (const json_node& sequence : forbidden->elements()) {
-      std::vector<uint32_t> tokens;
-      for (const json_node& token : sequence.elements()) tokens.push_back(check_token(token));
-      if (tokens.empty()) sequence.fail("is empty");
-      // As transformers has it: what ends a sequence is not forbidden by its place in this list.
-      if (tokens.size() > 1 || !rules.ends(tokens.front())) rules.forbidden.push_back(std::move(tokens));
-    }
+  void read_rules() {
+    auto& rules = found_.rules;
+    read_key("no_repeat_ngram_size", [&](const json_node& node) { rules.no_repeat_ngram = uint32_t(node.natural(tokens_max)); });
+    read_key("forced_bos_token_id", [&](const json_node& node) {
+      if (node.is_array() && node.size() != 1) node.fail_kind("one token");
+      rules.forced_first = check_token(node.is_array() ? node[0] : node);
+    });
+    // Where several are forced, all are as likely as can be: greedy decoding and beam search take the lowest.
+    read_key("forced_eos_token_id", [&](const json_node& node) {
+      std::optional<uint32_t> lowest;
+      for (const json_node& token : node.is_array() ? node.elements() : std::vector{node})
+        lowest = std::min(check_token(token), lowest.value_or(vocabulary_));
+      rules.forced_last = lowest;
+    });
+    read_key("bad_words_ids", [&](const json_node& node) {
+      for (const json_node& sequence : node.elements())
+        try_value("bad_words_ids", sequence, [&](const json_node& one) { forbid(one); });
+    });
   }
 
-  void read_ignored(std::vector<std::string>& ignored) const {
+  void forbid(const json_node& sequence) {
+    auto& rules = found_.rules;
+    std::vector<uint32_t> tokens;
+    for (const json_node& token : sequence.elements()) tokens.push_back(check_token(token));
+    if (tokens.empty()) sequence.fail("is empty");
+    // As transformers has it: what ends a sequence is not forbidden by its place in this list.
+    if (tokens.size() > 1 || !rules.ends(tokens.front())) rules.forbidden.push_back(std::move(tokens));
+  }
+
+  void read_unsupported() {
     for (const auto key : not_done)
-      if (const auto found = config_.find(key); found && !is_off(*found)) ignored.emplace_back(key);
+      read_key(key, [](const json_node& node) {
+        if (!is_off(node)) node.fail("is not supported");
+      });
     for (const auto key : must_be_one)
-      if (const auto found = config_.find(key); found && found->number() != 1) ignored.emplace_back(key);
+      read_key(key, [](const json_node& node) {
+        if (node.number() != 1) node.fail("is not supported");
+      });
   }
 
   static bool is_off(const json_node& value) {
@@ -95,14 +123,6 @@ private:
     if (value.is_array()) return value.size() == 0;
     if (value.is_object()) return value.members().empty();
     return value.is_text() ? value.text().empty() : value.number() == 0;
-  }
-
-  std::optional<uint32_t> find_token(std::string_view key) const {
-    auto found = config_.find(key);
-    if (!found) return std::nullopt;
-    if (!found->is_array()) return check_token(*found);
-    if (found->size() != 1) found->fail_kind("one token");
-    return check_token((*found)[0]);
   }
 
   uint32_t check_token(const json_node& node) const {
@@ -113,6 +133,7 @@ private:
 
   json_node config_;
   uint32_t vocabulary_;
+  decoding_defaults found_;
 };
 
 } // namespace
@@ -120,9 +141,16 @@ private:
 decoding_defaults read_decoding_defaults(const std::filesystem::path& folder, uint32_t vocabulary,
                                          const std::vector<uint32_t>& end_tokens) {
   const auto own = folder / "generation_config.json";
-  std::error_code ignored; // What exists and cannot be read fails when it is opened.
-  const json_file file(std::filesystem::exists(own, ignored) ? own : folder / "config.json", file_bytes_max);
-  return decoding_reader(file.root(), vocabulary).read(end_tokens);
+  std::error_code ignored;
+  try {
+    const json_file file(std::filesystem::exists(own, ignored) ? own : folder / "config.json", file_bytes_max);
+    file.root().members(); // Must be an object.
+    return decoding_reader(file.root(), vocabulary).read(end_tokens);
+  } catch (const input_error&) { // The vocabulary, which has end tokens from there, has a warning of it.
+    decoding_defaults nothing;
+    nothing.rules.end_tokens = end_tokens;
+    return nothing;
+  }
 }
 
 } // namespace troupe

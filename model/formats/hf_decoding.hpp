@@ -8,8 +8,8 @@
 namespace troupe {
 
 /// Of a folder with a model that has an encoder. Where there is a generation_config.json, config.json says nothing of it.
-/// end_tokens: what ends a sequence. Throws input_error naming the file, the key and the reason: a token beyond the vocabulary, a
-/// number out of bounds, a value of another kind.
+/// end_tokens: what ends a sequence. A token beyond the vocabulary, a number out of bounds, a value of another kind: such a setting is
+/// among those ignored, for only some commands decode. So is all of a file that is no JSON object.
 decoding_defaults read_decoding_defaults(const std::filesystem::path& folder, uint32_t vocabulary, const std::vector<uint32_t>& end_tokens);
 
 } // namespace troupe

@@ -277,13 +277,25 @@ private:
     return get_piece(text, text.text());
   }
 
-  /// One id or several.
-  std::vector<uint32_t> find_ids(const json_node& config, const char* key) const {
+  /// Tells once what is left out of a configuration, because it only matters to who generates.
+  void warn(const input_error& error) {
+    auto& warnings = words_.warnings;
+    const std::string warning = std::string(error.what()) + " (ignored)";
+    if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end()) warnings.push_back(warning);
+  }
+
+  /// One id or several, without those that are no tokens: no text will ever have them.
+  std::vector<uint32_t> find_ids(const json_node& config, const char* key) {
     std::vector<uint32_t> ids;
     const auto found = config.find(key);
     if (!found) return ids;
-    if (!found->is_array()) return {check_id(*found)};
-    for (const json_node& id : found->elements()) ids.push_back(check_id(id));
+    for (const json_node& id : found->is_array() ? found->elements() : std::vector{*found}) {
+      try {
+        ids.push_back(check_id(id));
+      } catch (const input_error& error) {
+        warn(error);
+      }
+    }
     return ids;
   }
 
@@ -304,11 +316,15 @@ private:
   }
 
   /// What the model's configuration says; newer folders have it in a file of its own.
-  std::vector<uint32_t> read_end_tokens() const {
+  std::vector<uint32_t> read_end_tokens() {
     for (const char* name : {"generation_config.json", "config.json"}) {
-      const auto file = find_file(name);
-      if (!file) continue;
-      if (auto ends = find_ids(file->root(), "eos_token_id"); !ends.empty()) return ends;
+      try {
+        const auto file = find_file(name);
+        if (!file) continue;
+        if (auto ends = find_ids(file->root(), "eos_token_id"); !ends.empty()) return ends;
+      } catch (const input_error& error) {
+        warn(error);
+      }
     }
     return {};
   }

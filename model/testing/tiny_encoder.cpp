@@ -22,6 +22,12 @@ json bert_config(std::string_view model_class) {
           {"type_vocab_size", 2},          {"layer_norm_eps", 1e-12}};
 }
 
+json distilbert_config(std::string_view model_class) {
+  return {{"model_type", "distilbert"}, {"architectures", {model_class}}, {"vocab_size", 100},
+          {"dim", 32},                  {"n_layers", 2},                  {"n_heads", 4},
+          {"hidden_dim", 48},           {"activation", "gelu"},           {"max_position_embeddings", 64}};
+}
+
 json bart_config(std::string_view model_class, std::string_view type, bool scales) {
   return {{"model_type", type},        {"architectures", {model_class}}, {"vocab_size", 100},
           {"is_encoder_decoder", true}, {"d_model", 32},                 {"encoder_layers", 2},
@@ -39,6 +45,7 @@ json t5_config(std::string_view model_class) {
 
 json config_of(std::string_view model_class) {
   if (model_class.starts_with("Bert")) return bert_config(model_class);
+  if (model_class.starts_with("DistilBert")) return distilbert_config(model_class);
   if (model_class == "MarianMTModel") return bart_config(model_class, "marian", true);
   if (model_class == "BartForConditionalGeneration") return bart_config(model_class, "bart", false);
   TROUPE_ASSERT(model_class == "T5ForConditionalGeneration");
@@ -47,8 +54,10 @@ json config_of(std::string_view model_class) {
 
 } // namespace
 
-std::shared_ptr<const model_file> tiny_encoder(std::string_view model_class, uint64_t seed) {
-  auto description = describe_model(config_source(config_of(model_class).dump()));
+std::shared_ptr<const model_file> tiny_encoder(std::string_view model_class, uint64_t seed, std::string_view changes) {
+  json config = config_of(model_class);
+  config.update(json::parse(changes));
+  auto description = describe_model(config_source(config.dump()));
   raw_bits bits{seed};
   for (const auto& copy : description.copies) {
     const std::span<std::byte> bytes = copy->bytes();
@@ -62,8 +71,8 @@ std::shared_ptr<const model_file> tiny_encoder(std::string_view model_class, uin
   return model;
 }
 
-std::filesystem::path write_tiny_encoder(std::string_view model_class, std::string_view generation_config) {
-  const auto model = tiny_encoder(model_class);
+std::filesystem::path write_tiny_encoder(std::string_view model_class, std::string_view generation_config, std::string_view changes) {
+  const auto model = tiny_encoder(model_class, 1, changes);
   const auto folder = temporary_path();
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "config.json") << model->config;

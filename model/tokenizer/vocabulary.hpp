@@ -126,7 +126,7 @@ struct vocabulary {
   std::shared_ptr<const vocabulary> cutter;
   std::string chat_template; // As a Jinja template, or empty.
 
-  std::vector<std::string> warnings; // What the file does not say and had to be assumed, for its user to know.
+  std::vector<std::string> warnings; // What files do not say and had to be assumed, or say and cannot mean, for their user to know.
 };
 
 /// The token that stands for one to be found, by the names that published vocabularies give it.

@@ -1,9 +1,9 @@
 // Goal: models with encoders, and models whose rows see later rows, give what the sequential reference gives, bit for bit, however
 // the work is cut, whoever else is served, and whatever actor is killed meanwhile. The same for beam search.
 #include "actors/engine.hpp"
+#include "actors/tiny_families.hpp"
 #include "model/error.hpp"
 #include "model/reference.hpp"
-#include "model/testing/tiny_encoder.hpp"
 #include "model/testing/tiny_model.hpp"
 #include "support/catch.hpp"
 
@@ -74,7 +74,8 @@ generate_request request_for(const model_spec& spec, uint64_t seed) {
   } else {
     request.prompt = tokens_of(1 + 7 * seed % 53, seed);
     request.tokens_max = 0;
-    for (size_t i = 0; i < request.prompt.size() && seed % 2; ++i) request.segments.push_back(i > request.prompt.size() / 2);
+    if (spec.embedding.segments > 1 && seed % 2)
+      for (size_t i = 0; i < request.prompt.size(); ++i) request.segments.push_back(i > request.prompt.size() / 2);
   }
   return request;
 }
@@ -115,8 +116,12 @@ void check_equal(const outcome& out, const outcome& wanted) {
   }
 }
 
-const char* const model_classes[] = {"BertForMaskedLM", "BertForQuestionAnswering", "BertModel", "MarianMTModel",
-                                     "BartForConditionalGeneration", "T5ForConditionalGeneration"};
+/// Of each family, and of bert with every result.
+std::vector<testing::tiny_family> families_and_results() {
+  std::vector<testing::tiny_family> all(std::begin(testing::encoder_families), std::end(testing::encoder_families));
+  for (const char* model_class : {"BertModel", "BertForMaskedLM", "BertForQuestionAnswering"}) all.push_back({model_class, model_class});
+  return all;
+}
 
 struct setting {
   uint32_t threads, chunk, shards, rows;
@@ -162,8 +167,9 @@ void check_equal(const std::vector<hypothesis>& found, const std::vector<hypothe
 } // namespace
 
 TEST_CASE("actors equal the reference for models with encoders, for any threads, chunks, shards and batch") {
-  for (const char* name : model_classes) {
-    const auto model = testing::tiny_encoder(name);
+  for (const auto& family : families_and_results()) {
+    const std::string name = family.name;
+    const auto model = make(family);
     const auto parts = make_parts(model, {});
     std::vector<generate_request> requests;
     std::vector<outcome> wanted;
@@ -186,8 +192,9 @@ TEST_CASE("actors equal the reference for models with encoders, for any threads,
 }
 
 TEST_CASE("beam search by actors finds what a search over the reference finds, scores bit for bit") {
-  for (const char* name : {"MarianMTModel", "T5ForConditionalGeneration"}) {
-    const auto model = testing::tiny_encoder(name);
+  for (const auto& family : {testing::bart, testing::marian, testing::t5, testing::t5_v11}) {
+    const std::string name = family.name;
+    const auto model = make(family);
     const auto parts = make_parts(model, {});
     std::vector<generate_request> requests;
     for (uint64_t seed = 0; seed < 5; ++seed) requests.push_back(beam_request(seed));

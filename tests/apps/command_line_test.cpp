@@ -75,12 +75,16 @@ TEST_CASE("a wrong command line ends with 2, says what is wrong, and reads nothi
     {"translate", "-m", "no-such-file", "x", "--force-first", "5,6"},
     {"translate", "-m", "no-such-file", "x", "--forbid", "five"},
     {"translate", "-m", "no-such-file", "--input-ids", "5,,6"},
+    {"translate", "-m", "no-such-file", "x", "--min-tokens", "9", "--max-tokens", "8"},
+    {"translate", "-m", "no-such-file", "x", "--length-penalty", "inf"},
     {"classify", "-m", "no-such-file", "x", "--top", "0"},
+    {"classify", "-m", "no-such-file", "--input-ids", "5", "--pair", "x"},
     {"fill-mask", "-m", "no-such-file", "--file", "-", "--file", "-"},
     {"answer", "-m", "no-such-file", "x"},
     {"answer", "-m", "no-such-file", "x", "--context", "a", "--context-file", "b"},
     {"embed", "-m", "no-such-file", "x", "--pooling", "max"},
     {"embed", "-m", "no-such-file", "--compare", "a"},
+    {"embed", "-m", "no-such-file", "--compare", "a", ""},
   };
   for (const auto& arguments : wrong) {
     std::string line;

@@ -26,9 +26,10 @@ inline std::string joined(const std::vector<uint32_t>& ids) {
   return text;
 }
 
-/// A tiny bert with a vocabulary of a few words: "a small red kite flew over the old house .", and 64 positions.
-inline std::string word_reader(const char* model_class) {
-  const auto folder = write_tiny_encoder(model_class, "{}");
+/// A tiny bert with a vocabulary of a few words: "a small red kite flew over the old house .", and 64 positions. changes: see
+/// write_tiny_encoder.
+inline std::string word_reader(const char* model_class, std::string_view changes = "{}") {
+  const auto folder = write_tiny_encoder(model_class, "{}", changes);
   nlohmann::json vocab, added;
   for (const char* piece : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) {
     added.push_back({{"id", vocab.size()}, {"content", piece}, {"special", true}});

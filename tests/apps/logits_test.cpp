@@ -121,6 +121,8 @@ TEST_CASE("bad inputs of logits end with 3, name the place, and leave no file") 
     {write_input({1, 4}, {1, 2, 3, 4}, {1, 0, 1, 1}), "hole"},
     {write_input({1, 3}, {1, 2, 3}, {1, 1, 2}), "is 2"},
     {write_input({1, 1, 3}, {1, 2, 3}), "[batch, length]"},
+    {write_input({0, 3}, {}), "input_ids: is empty"},
+    {write_input({2, 0}, {}), "input_ids: is empty"},
     {write_input({1, 129}, std::vector<int32_t>(129, 1)), "context"},
     {write_temporary("not safetensors", ".safetensors"), "safetensors"},
     {"/nowhere/in.safetensors", "/nowhere/in.safetensors"},
@@ -139,7 +141,7 @@ TEST_CASE("bad inputs of logits end with 3, name the place, and leave no file") 
 TEST_CASE("an output that cannot be written ends with 3 and its name") {
   const std::string input = write_input({3}, some_ids(3, 5));
   const outcome result
-    = run_troupe({"logits", "-m", write_tiny_model(), "-i", input, "-o", "/nowhere/out.safetensors", "--reference"});
+    = run_troupe({"logits", "-m", "no-such-model", "-i", input, "-o", "/nowhere/out.safetensors", "--reference"}); // Before it is loaded.
   CHECK(result.exit_code == 3);
   CHECK(result.err.find("/nowhere/out.safetensors") != std::string::npos);
 }

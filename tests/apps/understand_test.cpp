@@ -2,7 +2,12 @@
 #include "apps/encoder_models.hpp"
 #include "model/formats/safetensors.hpp"
 #include "support/catch.hpp"
+#include <cctype>
 #include <cmath>
+#include <limits>
+#include <map>
+#include <set>
+#include <tuple>
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -172,6 +177,132 @@ TEST_CASE("vectors of embed have length 1 where that is wanted, and the cosine o
   check_same_when_cut_otherwise("embed", model, {"--json", "--normalize", "a red kite", "the old house ."}, result.out);
 }
 
+namespace {
+
+/// Writes a tensor of a model again, filled with a value.
+void fill_tensor(const std::filesystem::path& folder, const std::string& name, float value) {
+  std::vector<std::pair<safetensors_plan, std::vector<float>>> all;
+  {
+    const safetensors_reader before(folder / "model.safetensors");
+    for (const auto& one : before.tensors()) all.emplace_back(safetensors_plan{one.name, one.type, one.shape}, before.floats(one.name));
+  }
+  std::vector<safetensors_plan> plan;
+  for (auto& [of, values] : all) {
+    plan.push_back(of);
+    if (of.name == name) std::fill(values.begin(), values.end(), value);
+  }
+  safetensors_writer file(folder / "model.safetensors", plan);
+  for (const auto& [of, values] : all) file.write(values);
+  file.finish();
+}
+
+} // namespace
+
+TEST_CASE("embed leaves the head aside: a head that is not finite changes nothing") {
+  const std::tuple<const char*, const char*, std::vector<std::string>> heads[]{
+    {"BertForMaskedLM", "cls.predictions.bias", {"fill-mask", "a [MASK]"}},
+    {"BertForSequenceClassification", "classifier.bias", {"classify", "a kite"}},
+    {"BertForQuestionAnswering", "qa_outputs.bias", {"answer", "a kite", "--context", "a house"}}};
+  for (const auto& [model_class, bias, by_head] : heads) {
+    INFO(model_class);
+    const auto model = word_reader(model_class);
+    const auto before = run_on("embed", model, {"a small red kite ."});
+    REQUIRE(before.exit_code == 0);
+    fill_tensor(model, bias, std::numeric_limits<float>::quiet_NaN());
+    const auto after = run_on("embed", model, {"a small red kite ."});
+    INFO(after.err);
+    CHECK(after.exit_code == 0);
+    CHECK(after.out == before.out);
+    CHECK(run_on(by_head[0], model, {by_head.begin() + 1, by_head.end()}).exit_code == 1);
+  }
+}
+
+TEST_CASE("classify gives probabilities of one class of all, of each by its own, or the values of a regression") {
+  const auto labels_of = [](const char* changes) {
+    const auto result = run_on("classify", word_reader("BertForSequenceClassification", changes), {"--json", "a red kite"});
+    INFO(result.err);
+    REQUIRE(result.exit_code == 0);
+    return json::parse(result.out).at("labels");
+  };
+  const auto figures_of = [](const json& labels, const char* key) {
+    std::map<std::string, double> figures;
+    for (const auto& one : labels) figures[one.at("label")] = one.at(key);
+    return figures;
+  };
+  constexpr const char* three = R"({"problem_type": "regression", "id2label": {"0": "x", "1": "y", "2": "z"}})";
+  const auto values = labels_of(three);
+  REQUIRE(values.size() == 3);
+  CHECK(values[0].at("value") >= values[1].at("value"));
+  CHECK_FALSE(values[0].contains("probability"));
+  const auto logits = figures_of(values, "value");
+  double sum = 0;
+  for (const auto& [label, value] : logits) sum += std::exp(value);
+  const auto of_all = figures_of(labels_of(R"({"id2label": {"0": "x", "1": "y", "2": "z"}})"), "probability");
+  const auto by_own = figures_of(
+    labels_of(R"({"problem_type": "multi_label_classification", "id2label": {"0": "x", "1": "y", "2": "z"}})"), "probability");
+  for (const auto& [label, value] : logits) {
+    CHECK(of_all.at(label) == Approx(std::exp(value) / sum).epsilon(1e-5));
+    CHECK(by_own.at(label) == Approx(1 / (1 + std::exp(-value))).epsilon(1e-5));
+  }
+  // A single class: a probability, unless it is said to be a value.
+  const double value = labels_of(R"({"num_labels": 1, "problem_type": "regression"})")[0].at("value");
+  CHECK(labels_of(R"({"num_labels": 1})")[0].at("probability").get<double>() == Approx(1 / (1 + std::exp(-value))).epsilon(1e-5));
+}
+
+TEST_CASE("names of classes that do not fit the head are an error") {
+  for (const auto& [names, reason] : {std::pair(R"({"0": "x", "1": "y"})", "has no name for class 2, and the head has 3 classes"),
+                                     {R"({"0": "x", "1": "y", "2": "z", "3": "w"})", "has a name for class 3, and the head has 3 classes"},
+                                     {R"({"x": 0, "y": 1, "z": 2})", "has no name for class 0"},
+                                     {R"(["x", "y", "z"])", "id2label"}}) {
+    const auto folder = std::filesystem::path(word_reader("BertForSequenceClassification", R"({"num_labels": 3})"));
+    json config = json::parse(std::ifstream(folder / "config.json"));
+    config["id2label"] = json::parse(names);
+    std::ofstream(folder / "config.json") << config.dump();
+    const auto result = run_on("classify", folder.string(), {"a kite"});
+    INFO(result.err);
+    CHECK(result.exit_code == 3);
+    CHECK_THAT(result.err, ContainsSubstring("config.json: id2label"));
+    CHECK_THAT(result.err, ContainsSubstring(reason));
+  }
+}
+
+TEST_CASE("a generation_config.json that cannot be meant stops no command that does not decode") {
+  const auto folder = std::filesystem::path(word_reader("BertForMaskedLM"));
+  for (const char* text :
+       {R"({"max_length": 0, "num_beams": 2000, "forced_eos_token_id": [1, 2]})", R"({"eos_token_id": -5})", "[1]", "{"}) {
+    INFO(text);
+    std::ofstream(folder / "generation_config.json") << text;
+    const auto result = run_on("embed", folder.string(), {"a kite"});
+    INFO(result.err);
+    CHECK(result.exit_code == 0);
+    for (const std::string command : {"tokenize", "inspect"}) {
+      std::vector<std::string> arguments{command, "-m", folder.string()};
+      if (command == "tokenize") arguments.insert(arguments.end(), {"--text", "a kite"});
+      CHECK(run_troupe(arguments).exit_code == 0);
+    }
+  }
+}
+
+TEST_CASE("an answer is widened to whole words, and spans of the same words are one") {
+  const auto model = word_reader("BertForQuestionAnswering");
+  const std::string context = "kites houses, kites houses";
+  const auto result = run_on("answer", model, {"--json", "--question", "the kite", "--context", context, "--top", "1000"});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  std::set<std::pair<size_t, size_t>> places;
+  const json found = json::parse(result.out);
+  for (const auto& one : found.at("answers")) {
+    const size_t start = one.at("start"), end = one.at("end");
+    CHECK(places.emplace(start, end).second);
+    for (const size_t at : {start, end}) { // The comma is a word of its own.
+      INFO(at);
+      const bool is_inside = at > 0 && at < context.size() && std::isalpha(context[at - 1]) && std::isalpha(context[at]);
+      CHECK_FALSE(is_inside);
+    }
+  }
+  CHECK(places.size() == 5 * 6 / 2);
+}
+
 TEST_CASE("lines of stdin are answered in order; an empty one and one that is too long fail alone") {
   std::string lengthy = "a";
   for (int i = 0; i < 70; ++i) lengthy += " kite";
@@ -185,6 +316,11 @@ TEST_CASE("lines of stdin are answered in order; an empty one and one that is to
   CHECK(found[2].at("error") == "the text has 73 tokens, the model takes 64: --truncate cuts what is longer");
   CHECK(found[3].contains("embedding"));
   CHECK_THAT(result.err, ContainsSubstring("embed: text 2: the text is empty"));
+  // As lines, they keep their places.
+  const auto lines = run_on("embed", model, {}, "a kite\n\n" + lengthy + "\nthe house\n");
+  CHECK(lines.exit_code == 1);
+  CHECK(lines.err == result.err);
+  CHECK(lines.out == run_on("embed", model, {"a kite"}).out + "\n\n" + run_on("embed", model, {"the house"}).out);
   const auto cut = run_on("embed", model, {"--json", "--truncate"}, lengthy + "\n");
   CHECK(cut.exit_code == 0);
   CHECK(json::parse(cut.out).contains("embedding"));

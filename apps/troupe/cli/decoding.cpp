@@ -81,6 +81,11 @@ void check(decoding_arguments& options) {
     if (ids != "none") parse_ids(ids, "--forbid");
   if (options.beams && options.best > *options.beams)
     throw usage_error("--n-best: " + std::to_string(options.best) + " texts of " + std::to_string(*options.beams) + " beams");
+  if (options.tokens_min && options.tokens_max && *options.tokens_min > *options.tokens_max)
+    throw usage_error("--min-tokens: " + std::to_string(*options.tokens_min) + " tokens at least and " +
+                      std::to_string(*options.tokens_max) + " at most");
+  if (options.length_penalty)
+    if (const auto reason = invalid(beam_options{.length_penalty = *options.length_penalty}); !reason.empty()) throw usage_error(reason);
 }
 
 generate_request make_request(const decoding_arguments& options, const model_file& model) {

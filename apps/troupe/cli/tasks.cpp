@@ -17,7 +17,7 @@ namespace {
 class task_run {
 public:
   task_run(engine& on, client& to, const run_options& run, const task_options& options, const prompt_source& texts, const task_maker& make)
-    : client_(to), options_(options), texts_(texts), make_(make), layers_(uint32_t(on.model().spec.layers.size())),
+    : client_(to), options_(options), texts_(texts), make_(make),
       kept_max_(std::max<size_t>(64, 4 * size_t{on.options().sequences_max})), bar_(options.command, !run.quiet) {}
 
   /// A text that cannot be served fails alone.
@@ -46,9 +46,7 @@ public:
     switch (event.kind) {
       case event_kind::token: result.tokens.push_back(event.token); break;
       case event_kind::logits: place_rows(result.rows, event); break;
-      case event_kind::hidden_states:
-        if (!event.of_encoder && event.layer == layers_) place_rows(result.states, event);
-        break;
+      case event_kind::hidden_states: break;
       case event_kind::finished: finish(*one, result, event); under_way_.erase(found); break;
     }
   }
@@ -94,7 +92,8 @@ private:
 
   void print_answer(const one_text& one) {
     if (one.error.empty()) return print(one.answer);
-    if (options_.json) print(json_line({{"error", one.error}}));
+    if (options_.failure == failure_form::json) print(json_line({{"error", one.error}}));
+    if (options_.failure == failure_form::empty_line) print("\n");
     if (one.cancelled) return;
     good_ = false;
     const std::string place = texts_.count() == 1 ? "" : "text " + std::to_string(printed_ + 1) + ": ";
@@ -105,7 +104,6 @@ private:
   const task_options& options_;
   const prompt_source& texts_;
   const task_maker& make_;
-  uint32_t layers_;
   size_t kept_max_;
   progress_bar bar_;
   std::deque<one_text> kept_; // In the order of the texts; they stay where they are.
@@ -162,6 +160,11 @@ encoding encode(const tokenizer* words, const prompt& text, uint32_t positions, 
 
 std::string json_line(const nlohmann::ordered_json& object) {
   return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+std::string on_one_line(std::string text) {
+  std::ranges::replace_if(text, [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return text;
 }
 
 double plain(float value) {

@@ -3,6 +3,7 @@
 #include "actors/engine.hpp"
 #include "apps/troupe/cli/options.hpp"
 #include "apps/troupe/cli/prompts.hpp"
+#include <cstdint>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -13,9 +14,8 @@ namespace troupe {
 
 /// What came of one request.
 struct task_result {
-  std::vector<float> rows;         // Where results were wanted: [rows, columns], see output_spec.
-  std::vector<float> states;       // Where hidden states were wanted: those that leave the last layer, [tokens, width].
-  std::vector<uint32_t> tokens;    // Generated.
+  std::vector<float> rows;      // Where results were wanted: [rows, columns], see output_spec.
+  std::vector<uint32_t> tokens; // Generated.
   std::vector<hypothesis> hypotheses;
 };
 
@@ -27,9 +27,12 @@ struct task {
 /// Throws input_error for a text that cannot be served; it then fails alone.
 using task_maker = std::function<task(const prompt& input)>;
 
+/// What is printed for a text that fails: {"error": ...}; an empty line, so that every text has its own; nothing.
+enum class failure_form : uint8_t { json, empty_line, nothing };
+
 struct task_options {
   std::string command; // For messages.
-  bool json = false;   // A text that fails has an object, too: {"error": ...}.
+  failure_form failure = failure_form::empty_line;
 };
 
 /// Runs all of them and prints their answers in the order of the texts, each as soon as those before it are printed. `first`: the
@@ -50,6 +53,8 @@ encoding encode(const tokenizer* words, const prompt& text, uint32_t positions, 
 
 /// One object on a line.
 std::string json_line(const nlohmann::ordered_json& object);
+/// With spaces for line breaks: a text that has its own line.
+std::string on_one_line(std::string text);
 /// The double that prints as the float does: 1e-05, not 9.999999747378752e-06.
 double plain(float value);
 

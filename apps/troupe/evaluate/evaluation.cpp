@@ -143,7 +143,7 @@ evaluation evaluate(std::shared_ptr<const model_file> model, const data_source& 
   const auto on = start_engine(std::move(model), options.run);
   const judge answers{*on, source, options, result.figures};
   auto next = documents.begin(); // Tasks are made in the order of the texts.
-  result.exit_code = run_tasks(*on, options.run, {"evaluate", false}, texts, first,
+  result.exit_code = run_tasks(*on, options.run, {"evaluate", failure_form::nothing}, texts, first,
                                [&](const prompt& text) { return answers.make_task(text.text, *next++); });
   return result;
 }

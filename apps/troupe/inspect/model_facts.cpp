@@ -150,7 +150,8 @@ json decoding_facts(const model_file& model) {
   facts["forced_first"] = rules.forced_first ? json(*rules.forced_first) : json();
   facts["forced_last"] = rules.forced_last ? json(*rules.forced_last) : json();
   facts["forbidden"] = rules.forbidden;
-  facts["ignored"] = ignored;
+  facts["ignored"] = json::array();
+  for (const auto& one : ignored) facts["ignored"].push_back(one.key);
   return facts;
 }
 

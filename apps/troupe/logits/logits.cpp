@@ -9,6 +9,7 @@
 #include "model/reference.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 namespace troupe {
@@ -148,10 +149,8 @@ generate_request scoring_request(const model_input& input, size_t row, const mod
   return request;
 }
 
-/// Of target tokens, for the progress bar.
-double share_done(uint64_t done, const model_input& input) {
-  return static_cast<double>(done) / static_cast<double>(std::max<uint64_t>(1, target_of(input).tokens()));
-}
+/// Of something that there is `all` of, for the progress bar.
+double share_done(uint64_t done, uint64_t all) { return static_cast<double>(done) / static_cast<double>(std::max<uint64_t>(1, all)); }
 
 /// All rows at once, by the actors. Returns 0 or the signal that came.
 int run_actors(const logits_options& options, std::shared_ptr<const model_file> model, results& into) {
@@ -173,7 +172,7 @@ int run_actors(const logits_options& options, std::shared_ptr<const model_file> 
     if (event.kind == event_kind::logits) {
       into.rows.place(row, event.position, event.values);
       done += event.values.size() / event.width;
-      bar.advance(share_done(done, input));
+      bar.advance(share_done(done, wanted));
     } else if (event.kind == event_kind::hidden_states) {
       into.place_states(event.of_encoder, event.layer, row, event.position, event.values);
     } else if (event.kind == event_kind::finished && event.reason == finish_reason::error) {
@@ -221,7 +220,7 @@ int run_reference(const logits_options& options, std::shared_ptr<const model_fil
       into.rows.place(row, at, rows);
       if (options.hidden_states) place_all(into, false, row, at, states);
       done += count;
-      bar.advance(share_done(done, input));
+      bar.advance(share_done(done, target_of(input).tokens()));
       if (interrupt_guard::signal() != 0) return interrupt_guard::signal();
     }
   }
@@ -281,7 +280,16 @@ void write(const std::vector<named_values>& tensors, const std::string& path) {
   file.finish();
 }
 
+/// Throws input_error: better now than when all is computed.
+void check_output(const std::string& path) {
+  const auto folder = std::filesystem::path(path).parent_path();
+  std::error_code ignored;
+  if (!folder.empty() && !std::filesystem::is_directory(folder, ignored))
+    throw input_error(path + ": cannot be written: " + folder.string() + " is no folder");
+}
+
 int run_logits(const logits_options& options) {
+  check_output(options.output);
   const model_input input = read_model_input(options.input);
   auto model = open_model(options.run);
   check(input, model->spec, options.input);

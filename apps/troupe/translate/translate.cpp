@@ -78,7 +78,7 @@ std::string to_text(const std::vector<translation>& all, bool with_scores, const
     char score[40] = "";
     if (with_scores && one.score) std::snprintf(score, sizeof score, "%.4f\t", double(*one.score));
     out += score;
-    if (words) out += words->decode(one.tokens);
+    if (words) out += on_one_line(words->decode(one.tokens));
     else
       for (size_t i = 0; i < one.tokens.size(); ++i) out += (i > 0 ? "," : "") + std::to_string(one.tokens[i]);
     out += '\n';
@@ -94,8 +94,8 @@ int run_translate(translate_options& options) {
   const auto model = open_model(options.run);
   require_command(*model, "translate");
   if (!options.run.quiet)
-    for (const auto& key : model->decoding.ignored)
-      if (key != "do_sample" || !options.decoding.samples) note("warning: " + options.run.model + ": " + key + " is not supported and ignored");
+    for (const auto& one : model->decoding.ignored)
+      if (one.key != "do_sample" || !options.decoding.samples) note("warning: " + one.reason + " (ignored)");
   const generate_request common = make_request(options.decoding, *model);
   const auto troupe_engine = start_engine(model, options.run);
   const auto words = troupe_engine->words();
@@ -108,7 +108,7 @@ int run_translate(translate_options& options) {
       return options.json ? json_line(to_json(all, start, words.get())) : to_text(all, options.decoding.best > 1, words.get());
     }};
   };
-  return run_tasks(*troupe_engine, options.run, {"translate", options.json}, texts, first, make);
+  return run_tasks(*troupe_engine, options.run, {"translate", options.json ? failure_form::json : failure_form::empty_line}, texts, first, make);
 }
 
 } // namespace

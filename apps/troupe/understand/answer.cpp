@@ -41,6 +41,19 @@ struct context_window {
   size_t begin, end; // Of the context's tokens among all.
 };
 
+/// Gives each token the place of its whole word, where the vocabulary tells which tokens go on with one: spans then begin and end with
+/// words, as in transformers' pipeline (align_to_words).
+void widen_to_words(encoding& text, const vocabulary& words) {
+  const auto& prefix = words.continuing_prefix;
+  if (words.kind != tokenizer_kind::word_piece || prefix.empty()) return;
+  const auto goes_on = [&](size_t i) { return text.parts[i] == text.parts[i - 1] && words.pieces[text.ids[i]].starts_with(prefix); };
+  for (size_t begin = 0, end = 0; begin < text.ids.size(); begin = end) {
+    for (end = begin + 1; end < text.ids.size() && goes_on(end);) ++end;
+    const uint32_t first = text.tokens[begin].begin, last = text.tokens[end - 1].end;
+    for (size_t i = begin; i < end; ++i) text.tokens[i].begin = first, text.tokens[i].end = last;
+  }
+}
+
 std::vector<context_window> windows_of(const encoding& whole, size_t tokens_max, bool only_first) {
   const auto is_context = [&](size_t i) { return whole.parts[i] == encoding::part::second; };
   size_t begin = 0;
@@ -89,7 +102,7 @@ void add_spans(const context_window& window, std::span<const float> rows, const 
     for (size_t k = i; k < std::min<size_t>(ends.size(), i + options.answer_tokens_max); ++k) {
       const span_found one{window.text.tokens[window.begin + i].begin, window.text.tokens[window.begin + k].end, begins[i] * ends[k]};
       if (best.size() == options.top && !is_better(one, best.back())) continue;
-      // Two windows may see the same span.
+      // Two windows may see the same span, and so do tokens of one word.
       const auto same = std::ranges::find_if(best, [&](const auto& other) { return other.begin == one.begin && other.end == one.end; });
       if (same != best.end() && !is_better(one, *same)) continue;
       if (same != best.end()) best.erase(same);
@@ -112,7 +125,7 @@ std::string answer_of(const std::vector<span_found>& best, const answer_options&
   }
   std::string out;
   for (const auto& one : best)
-    out += options.context.substr(one.begin, one.end - one.begin) + "\t" + probability_text(one.score) + "\t" +
+    out += on_one_line(options.context.substr(one.begin, one.end - one.begin)) + "\t" + probability_text(one.score) + "\t" +
            std::to_string(one.begin) + "-" + std::to_string(one.end) + "\n";
   return out;
 }
@@ -124,7 +137,9 @@ task_maker make_answerer(const answer_options& options, const engine& on) {
   const size_t tokens_max = std::min(options.window.value_or(spec.context_length), spec.context_length);
   return [&options, &spec, words, tokens_max](const prompt& question) {
     if (question.text.empty()) throw input_error("the question is empty");
-    auto windows = windows_of(words->encode_pair(question.text, options.context), tokens_max, options.first_window_only);
+    auto pair = words->encode_pair(question.text, options.context);
+    widen_to_words(pair, words->words());
+    auto windows = windows_of(pair, tokens_max, options.first_window_only);
     task what;
     for (const auto& window : windows) what.requests.push_back(make_request(window.text, spec));
     what.answer = [&options, windows = std::move(windows)](const std::vector<task_result>& results) {

@@ -1,4 +1,4 @@
-// troupe classify: the labels of texts, with probabilities.
+// troupe classify: the labels of texts, with probabilities, or with values where the model was trained for regression.
 #include "apps/troupe/cli/command.hpp"
 #include "apps/troupe/understand/understand.hpp"
 #include "model/kernels/exponential.hpp"
@@ -17,12 +17,20 @@ constexpr const char* classify_examples =
   troupe classify -m support-topics < messages.txt --json --top 3
   troupe classify -m bert-nli "A man sleeps." --pair "Nobody is awake.")";
 
-/// Whether each label has a probability of its own, so that they do not sum to 1: as transformers decides it.
-bool has_independent_labels(const model_file& model) {
-  if (model.spec.output.columns == 1) return true;
+/// What becomes of a row of logits.
+enum class scoring : uint8_t {
+  one_of_all,  // Probabilities that sum to 1: softmax.
+  each_by_own, // Each label has a probability of its own: sigmoid.
+  values,      // They are what is asked for: regression.
+};
+
+/// As transformers' pipeline decides it.
+scoring scoring_of(const model_file& model) {
   const auto config = nlohmann::json::parse(model.config, nullptr, false);
-  const auto type = config.is_object() ? config.find("problem_type") : config.end();
-  return type != config.end() && *type == "multi_label_classification";
+  const auto found = config.is_object() ? config.find("problem_type") : config.end();
+  const auto type = found != config.end() && found->is_string() ? found->get<std::string>() : "";
+  if (type == "regression") return scoring::values;
+  return type == "multi_label_classification" || model.spec.output.columns == 1 ? scoring::each_by_own : scoring::one_of_all;
 }
 
 /// 1 / (1 + e^-x)
@@ -35,28 +43,39 @@ std::vector<double> sigmoid(std::span<const float> logits) {
   return values;
 }
 
-std::string answer_text(std::span<const std::string> names, std::span<const double> probabilities, std::span<const size_t> best) {
+std::vector<double> scores_of(std::span<const float> logits, scoring how) {
+  switch (how) {
+  case scoring::one_of_all: return softmax(logits);
+  case scoring::each_by_own: return sigmoid(logits);
+  case scoring::values: break;
+  }
+  return {logits.begin(), logits.end()};
+}
+
+std::string answer_text(std::span<const std::string> names, std::span<const double> scores, std::span<const size_t> best) {
   std::string line;
   for (const size_t index : best)
-    line += (line.empty() ? "" : "\t") + names[index] + " " + probability_text(probabilities[index]);
+    line += (line.empty() ? "" : "\t") + names[index] + " " + probability_text(scores[index]);
   return line + "\n";
 }
 
-std::string answer_json(std::span<const std::string> names, std::span<const double> probabilities, std::span<const size_t> best) {
+std::string answer_json(std::span<const std::string> names, scoring how, std::span<const double> scores, std::span<const size_t> best) {
   nlohmann::ordered_json labels = nlohmann::ordered_json::array();
-  for (const size_t index : best) labels.push_back({{"label", names[index]}, {"probability", probabilities[index]}});
+  const bool are_values = how == scoring::values;
+  for (const size_t index : best)
+    labels.push_back({{"label", names[index]},
+                      {are_values ? "value" : "probability", are_values ? plain(float(scores[index])) : scores[index]}});
   return json_line({{"labels", labels}});
 }
 
 task_maker make_classifier(const classify_options& options, const engine& on) {
   const auto& model = on.model();
-  return [&options, &model, words = on.words(), names = labels_of(model.spec.output), is_independent = has_independent_labels(model)](const prompt& text) {
+  return [&options, &model, words = on.words(), names = labels_of(model.spec.output), how = scoring_of(model)](const prompt& text) {
     const auto encoded = encode(words.get(), text, model.spec.context_length, options.encoding);
-    return task{{make_request(encoded, model.spec)}, [&options, &names, is_independent](const std::vector<task_result>& results) {
-      const auto& logits = results.front().rows;
-      const auto probabilities = is_independent ? sigmoid(logits) : softmax(logits);
-      const auto best = largest(probabilities, options.top > 0 ? options.top : probabilities.size());
-      return options.json ? answer_json(names, probabilities, best) : answer_text(names, probabilities, best);
+    return task{{make_request(encoded, model.spec)}, [&options, &names, how](const std::vector<task_result>& results) {
+      const auto scores = scores_of(results.front().rows, how);
+      const auto best = largest(scores, options.top > 0 ? options.top : scores.size());
+      return options.json ? answer_json(names, how, scores, best) : answer_text(names, scores, best);
     }};
   };
 }

@@ -71,10 +71,10 @@ task_maker make_embedder(const embed_options& options, const engine& on) {
   const auto& spec = on.model().spec;
   const auto words = on.words();
   const auto request = [&options, &spec, words](const prompt& text) {
-    return make_request(encode(words.get(), text, spec.context_length, options.encoding), spec, wanted::hidden_states);
+    return make_request(encode(words.get(), text, spec.context_length, options.encoding), spec);
   };
   const auto vector_of = [&options, &spec](const task_result& result) {
-    return pool(result.rows.empty() ? result.states : result.rows, spec.width, options.how);
+    return pool(result.rows, spec.width, options.how);
   };
   if (!options.compared.empty())
     return [&options, request, vector_of](const prompt& text) {
@@ -92,8 +92,12 @@ task_maker make_embedder(const embed_options& options, const engine& on) {
 }
 
 int run_embed(embed_options& options) {
-  if (!options.compared.empty()) options.texts.texts = {options.compared.front()};
-  return run_understanding(options, "embed", [&](const engine& on) { return make_embedder(options, on); });
+  if (!options.compared.empty()) {
+    for (const auto& text : options.compared)
+      if (text.empty()) throw usage_error("--compare: a text is empty");
+    options.texts.texts = {options.compared.front()};
+  }
+  return run_understanding(options, "embed", [&](const engine& on) { return make_embedder(options, on); }, model_head::left_aside);
 }
 
 } // namespace

@@ -18,27 +18,43 @@ void declare_understanding(CLI::App& app, understanding_options& options) {
   declare_quiet(app, options.run);
 }
 
-generate_request make_request(const encoding& text, const model_spec& spec, wanted what) {
+generate_request make_request(const encoding& text, const model_spec& spec) {
   generate_request request;
   request.prompt = text.ids;
   if (spec.embedding.segments > 1 && std::ranges::any_of(text.segments, [](uint8_t segment) { return segment > 0; }))
     request.segments.assign(text.segments.begin(), text.segments.end());
   request.tokens_max = 0;
-  // Without a head the results are the hidden states.
-  const bool results = what == wanted::results || spec.output.kind == output_spec::result::hidden_states;
-  request.want_logits = results;
-  request.want_hidden_states = !results;
+  request.want_logits = true;
   return request;
 }
 
-int run_understanding(const understanding_options& options, const char* command, const understanding& make) {
+namespace {
+
+/// The same layers; the model ends in what leaves the last one.
+std::shared_ptr<const model_file> without_head(const model_file& whole) {
+  auto model = std::make_shared<model_file>(whole);
+  model->spec.output = {};
+  model->spec.output.kind = output_spec::result::hidden_states;
+  model->spec.output.columns = model->spec.width;
+  model->tensors.output_transform.reset();
+  model->tensors.output_transform_norm.reset();
+  model->tensors.output = {};
+  return model;
+}
+
+} // namespace
+
+int run_understanding(const understanding_options& options, const char* command, const understanding& make, model_head head) {
   check(options.texts);
+  if (options.encoding.pair && !options.texts.ids.empty())
+    throw usage_error("--pair: a text that is given as token ids takes no second text: give the ids of both");
   prompt_source texts{options.texts};
   const prompt first = first_prompt(texts);
   auto model = open_model(options.run);
   require_command(*model, command);
+  if (head == model_head::left_aside) model = without_head(*model);
   const auto troupe_engine = start_engine(std::move(model), options.run);
-  return run_tasks(*troupe_engine, options.run, {command, options.json}, texts, first, make(*troupe_engine));
+  return run_tasks(*troupe_engine, options.run, {command, options.json ? failure_form::json : failure_form::empty_line}, texts, first, make(*troupe_engine));
 }
 
 std::vector<double> softmax(std::span<const float> logits) {

@@ -17,13 +17,15 @@ struct understanding_options {
 /// All but the model's texts, which a command declares by itself.
 void declare_understanding(CLI::App& app, understanding_options& options);
 
-/// A request for the results of these tokens, or for their hidden states.
-enum class wanted : uint8_t { results, hidden_states };
-generate_request make_request(const encoding& text, const model_spec& spec, wanted what = wanted::results);
+/// A request for the results of these tokens.
+generate_request make_request(const encoding& text, const model_spec& spec);
 
 /// Opens the model, which must be for `command`, and answers all texts. make: for a model and its vocabulary, which may be null.
 using understanding = std::function<task_maker(const engine& on)>;
-int run_understanding(const understanding_options& options, const char* command, const understanding& make);
+/// Whether the model's results are those of its head, or what leaves its last layer: then no head is loaded, and none computed.
+enum class model_head : uint8_t { used, left_aside };
+int run_understanding(const understanding_options& options, const char* command, const understanding& make,
+                      model_head head = model_head::used);
 
 /// Probabilities, e^x / sum(e^x), in float64; the same bits on every machine.
 std::vector<double> softmax(std::span<const float> logits);

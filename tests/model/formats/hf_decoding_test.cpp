@@ -1,5 +1,4 @@
 // What a folder says of how its model is to be decoded.
-#include "model/error.hpp"
 #include "model/formats/hf_decoding.hpp"
 #include "model/model_file.hpp"
 #include "model/testing/tiny_encoder.hpp"
@@ -15,15 +14,6 @@ namespace {
 /// Of a marian with this generation_config.json; 100 tokens.
 decoding_defaults decoding_of(std::string_view generation_config) {
   return open_model(write_tiny_encoder("MarianMTModel", generation_config))->decoding;
-}
-
-std::string refusal_of(std::string_view generation_config) {
-  try {
-    decoding_of(generation_config);
-  } catch (const input_error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 } // namespace
@@ -42,7 +32,9 @@ TEST_CASE("all that a generation_config.json says of decoding comes through") {
   CHECK(found.search.beams == 6);
   CHECK(found.search.length_penalty == 0.5f);
   CHECK(found.search.stopping == early_stopping::yes);
-  CHECK(found.ignored == std::vector<std::string>{"renormalize_logits"});
+  REQUIRE(found.ignored.size() == 1);
+  CHECK(found.ignored[0].key == "renormalize_logits");
+  CHECK_THAT(found.ignored[0].reason, ContainsSubstring("generation_config.json: renormalize_logits: is not supported"));
 }
 
 TEST_CASE("lengths of generated tokens count before lengths of sequences, and null counts as absent") {
@@ -69,27 +61,64 @@ TEST_CASE("without a generation_config.json the config.json says it") {
   CHECK(model->words.end_of_generation == std::vector<uint32_t>{4}); // Though there is no vocabulary.
 }
 
-TEST_CASE("what a generation_config.json cannot mean is refused with its place") {
+TEST_CASE("what a generation_config.json cannot mean is left out, and told with its place") {
   const std::pair<const char*, const char*> wrong[]{
     {R"({"forced_bos_token_id": 100})", "forced_bos_token_id"},
-    {R"({"forced_eos_token_id": [2, 3]})", "forced_eos_token_id"},
+    {R"({"forced_bos_token_id": [2, 3]})", "forced_bos_token_id"},
+    {R"({"forced_eos_token_id": [2, 100]})", "forced_eos_token_id[1]"},
     {R"({"bad_words_ids": [[1], []]})", "bad_words_ids[1]"},
-    {R"({"bad_words_ids": [[1, -1]]})", "bad_words_ids[0][1]"},
+    {R"({"bad_words_ids": [[1], [1, -1]]})", "bad_words_ids[1][1]"},
     {R"({"bad_words_ids": 7})", "bad_words_ids"},
     {R"({"num_beams": 0})", "num_beams"},
+    {R"({"num_beams": 2000})", "num_beams"},
     {R"({"num_beams": 4294967297})", "num_beams"},
     {R"({"length_penalty": "much"})", "length_penalty"},
     {R"({"length_penalty": 1e300})", "length_penalty"},
     {R"({"early_stopping": "soon"})", "early_stopping"},
+    {R"({"max_length": 0})", "max_length"},
     {R"({"max_length": 1})", "max_length"},
     {R"({"max_new_tokens": 0})", "max_new_tokens"},
-    {R"({"eos_token_id": 100})", "eos_token_id"},
+    {R"({"min_length": -1})", "min_length"},
+    {R"({"no_repeat_ngram_size": [3]})", "no_repeat_ngram_size"},
+    {R"({"repetition_penalty": "x"})", "repetition_penalty"},
   };
   for (const auto& [text, place] : wrong) {
     INFO(text);
-    const auto reason = refusal_of(text);
-    CHECK_THAT(reason, ContainsSubstring(place));
-    CHECK_THAT(reason, ContainsSubstring("generation_config.json"));
+    const auto found = decoding_of(text);
+    REQUIRE(found.ignored.size() == 1);
+    CHECK_THAT(found.ignored[0].reason, ContainsSubstring(std::string("generation_config.json: ") + place + ": "));
+    CHECK(std::string(place).starts_with(found.ignored[0].key));
+    CHECK_FALSE(found.tokens_max);
+    CHECK_FALSE((found.rules.forced_first || found.rules.forced_last || found.rules.tokens_min || found.rules.no_repeat_ngram));
+    CHECK(found.rules.forbidden.size() == (std::string(place).starts_with("bad_words_ids[") ? 1 : 0)); // The good one stays.
+    CHECK(found.search.beams == 1);
+    CHECK(found.search.length_penalty == 1);
+    CHECK(found.search.stopping == early_stopping::no);
+  }
+}
+
+TEST_CASE("of several settings, one that cannot be meant leaves the others as they are") {
+  const auto found = decoding_of(R"({"max_new_tokens": 0, "max_length": 9, "min_new_tokens": "x", "min_length": 3, "num_beams": -2,
+    "length_penalty": 2, "forced_eos_token_id": [7, 2, 5]})");
+  CHECK(found.tokens_max == 8);
+  CHECK(found.rules.tokens_min == 2);
+  CHECK(found.search.length_penalty == 2);
+  CHECK(found.rules.forced_last == 2); // The lowest of several.
+  CHECK(found.ignored.size() == 3);
+}
+
+TEST_CASE("an end token beyond the vocabulary, and a generation_config.json that is no JSON, are warnings") {
+  const auto beyond = open_model(write_tiny_encoder("MarianMTModel", R"({"eos_token_id": [100, 3, "x"]})"));
+  CHECK(beyond->words.end_of_generation == std::vector<uint32_t>{3});
+  REQUIRE(beyond->words.warnings.size() == 2);
+  CHECK_THAT(beyond->words.warnings[0], ContainsSubstring("generation_config.json: eos_token_id[0]: "));
+  for (const char* text : {"{", "[]", ""}) {
+    INFO(text);
+    const auto broken = open_model(write_tiny_encoder("MarianMTModel", text));
+    CHECK(broken->decoding.search.beams == 1);
+    CHECK(broken->decoding.ignored.empty());
+    REQUIRE(broken->words.warnings.size() == 1);
+    CHECK_THAT(broken->words.warnings[0], ContainsSubstring("generation_config.json"));
   }
 }
 
