@@ -45,15 +45,22 @@ std::vector<std::string> all_lines(const std::filesystem::path& folder) {
 TEST_CASE("mails become their sender, subject and text; those that are nearly the same stay together") {
   const auto data = new_folder(), out = new_folder();
   write(data / "easy-ham-1/1.txt", "From: =?utf-8?q?J=C3=BCrgen?= <j@x.org>\nSubject: Hello\n\nSee\tyou  at\nhttp://x.org/a?b=c now\n");
-  write(data / "spam-1/2.txt", "Subject: Win\nContent-Type: text/html\n\n<html><style>p {}</style><p>Buy <b>n</b>ow</p><a href=\"http://y.com/z\">here</a></html>");
-  const std::string letter = "the committee will meet on the first day of every month to read what members have written about gardens and birds";
-  for (int i = 0; i < 30; ++i) write(data / "hard-ham-1" / (std::to_string(i) + ".txt"), "Subject: minutes\n\n" + letter + " number " + std::to_string(i) + "\n");
+  write(data / "spam-1/2.txt",
+        "Subject: Win\nContent-Type: text/html\n\n<html><style>p {}</style><p>Buy <b>n</b>ow</p><a href=\"http://y.com/z\">here</a></html>");
+  const std::string letter =
+      "the committee will meet on the first day of every month to read what members have written about gardens and birds";
+  for (int i = 0; i < 30; ++i) { // The senders are as different as the letters are alike.
+    std::string sender;
+    for (char c = 'a'; c <= 'z'; ++c) sender += std::string(i + 1, c) + " ";
+    write(data / "hard-ham-1" / (std::to_string(i) + ".txt"),
+          "From: " + sender + "<x@y.org>\nSubject: minutes\n\n" + letter + " number " + std::to_string(i) + "\n");
+  }
   REQUIRE(prepare("spam_filter", data, out) == 0);
   const auto lines = all_lines(out);
   REQUIRE(lines.size() == 32);
   const auto has = [&](const std::string& line) { return std::find(lines.begin(), lines.end(), line) != lines.end(); };
   CHECK(has("Jürgen <j@x.org> | Hello | See you at http://x.org now\tham"));
-  CHECK(has("| Win | html | Buy now <a http://y.com> here\tspam"));
+  CHECK(has(" | Win | Buy now here\tspam"));
   int files_with_letters = 0;
   for (const char* file : {"train.tsv", "validation.tsv", "held_out.tsv"})
     files_with_letters += text_of(out / file).find("gardens and birds") != std::string::npos;
