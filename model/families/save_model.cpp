@@ -93,15 +93,17 @@ std::vector<float> gather(const saved_tensor& saved, const tensor_values& values
 void require_in_range(const saved_tensor& saved, const std::vector<float>& values, const model_file& like) {
   constexpr float f16_max = 65504;
   if (std::ranges::all_of(values, [](float value) { return std::abs(value) <= f16_max; })) return;
-  throw input_error(like.path.string() + ": tensor " + in_quotes(saved.published->hugging_face_name) + " has values that F16 does not hold");
+  throw input_error(like.path.string() + ": tensor " + in_quotes(saved.published->hugging_face_name) +
+                    " has values that F16 does not hold");
 }
 
 void write_weights(const std::filesystem::path& path, const model_file& like, const tensor_values& values, tensor_type type) {
+  const auto written_type = type == tensor_type::f16 ? safetensors_type::float16 : safetensors_type::float32;
   const auto keyed = keyed_tensors(like.tensors);
   const auto all = saved_tensors(like, keyed);
   std::vector<safetensors_plan> plan;
   for (const auto& saved : all)
-    plan.push_back({saved.published->hugging_face_name, type == tensor_type::f16 ? safetensors_type::float16 : safetensors_type::float32, saved.published->shape});
+    plan.push_back({saved.published->hugging_face_name, written_type, saved.published->shape});
   // Without this entry Hugging Face's library refuses the file.
   safetensors_writer writer(path, plan, {{"format", "pt"}});
   for (const auto& saved : all) {

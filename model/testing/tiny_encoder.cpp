@@ -73,8 +73,7 @@ std::shared_ptr<const model_file> tiny_encoder(std::string_view model_class, uin
 
 std::filesystem::path write_tiny_encoder(std::string_view model_class, std::string_view generation_config, std::string_view changes) {
   const auto model = tiny_encoder(model_class, 1, changes);
-  const auto folder = temporary_path();
-  std::filesystem::create_directories(folder);
+  const auto folder = temporary_folder();
   std::ofstream(folder / "config.json") << model->config;
   std::ofstream(folder / "generation_config.json") << generation_config;
   std::vector<safetensors_plan> plan;

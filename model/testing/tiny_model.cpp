@@ -234,6 +234,12 @@ std::filesystem::path temporary_path(const std::string& suffix) {
   return directory.next(suffix);
 }
 
+std::filesystem::path temporary_folder() {
+  const auto path = temporary_path();
+  std::filesystem::create_directory(path);
+  return path;
+}
+
 std::filesystem::path write_temporary(const std::string& bytes, const std::string& suffix) {
   const auto path = temporary_path(suffix);
   std::ofstream file(path, std::ios::binary);

@@ -52,8 +52,9 @@ std::string tiny_model_bytes(const tiny_model_options& options = {});
 /// The directory goes when the process ends.
 std::filesystem::path write_tiny_model(const tiny_model_options& options = {});
 
-/// A new path in that directory, with nothing there yet; and one with these bytes.
+/// A new path in that directory, with nothing there yet; an empty folder; a file with these bytes.
 std::filesystem::path temporary_path(const std::string& suffix = "");
+std::filesystem::path temporary_folder();
 std::filesystem::path write_temporary(const std::string& bytes, const std::string& suffix = "");
 
 /// A generator whose raw bits are the same everywhere (SplitMix64, Steele et al. 2014).

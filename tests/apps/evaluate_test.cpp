@@ -27,7 +27,8 @@ std::string label_of(const std::string& model, const std::string& text) {
 } // namespace
 
 TEST_CASE("evaluate counts target texts that are right, and shows those that are wrong") {
-  const std::string lines = "am 3. März 2021\t2021-03-03\n\nJuly 29, 1997\t1997-07-29\r\n1 May 2001\t2001-05-02\n24 dicembre 1999\t1999-12-24\n";
+  const std::string lines = "am 3. März 2021\t2021-03-03\n\nJuly 29, 1997\t1997-07-29\r\n1 May 2001\t2001-05-02\n"
+                            "24 dicembre 1999\t1999-12-24\n";
   const auto plain = evaluate(date_reader, lines, {"--errors"});
   INFO(plain.err);
   REQUIRE(plain.exit_code == 0);
@@ -46,7 +47,7 @@ TEST_CASE("evaluate counts labels that are right: accuracy, and of each label pr
   const auto model = word_reader("BertForSequenceClassification");
   const std::string text = "a small red kite", given = label_of(model, text);
   const std::string other = given == "LABEL_0" ? "LABEL_1" : "LABEL_0";
-  const std::string lines = text + "\t" + given + "\n" + text + "\t" + given + "\n" + text + "\t" + given + "\n" + text + "\t" + other + "\n";
+  const std::string right = text + "\t" + given + "\n", lines = right + right + right + text + "\t" + other + "\n";
   const auto result = evaluate(model, lines, {"--json"});
   INFO(result.err);
   REQUIRE(result.exit_code == 0);
@@ -75,7 +76,8 @@ TEST_CASE("evaluate refuses data and models that it cannot judge, with one clear
   check(evaluate(model, "a small red kite\tspam\n"), "line 1");
   check(evaluate(model, "a small red kite\n"), "line 1");
   check(evaluate(model, "\n"), "there is no");
-  check(evaluate(write_tiny_folder(), "a\tb\n"), "only models that translate or classify can be evaluated; this one is for `troupe generate`");
+  check(evaluate(write_tiny_folder(), "a\tb\n"),
+        "only models that translate or classify can be evaluated; this one is for `troupe generate`");
   check(run_troupe({"evaluate", "-m", model, "--data", "/nowhere/x.tsv"}), "/nowhere/x.tsv");
   CHECK(run_troupe({"evaluate", "-m", model}).exit_code == 2);
 }
@@ -92,4 +94,20 @@ TEST_CASE("a text that cannot be served is not counted, and told") {
   const auto cut = evaluate(model, lines, {"--json", "--truncate"});
   CHECK(cut.exit_code == 0);
   CHECK(json::parse(cut.out).at("texts") == 2);
+}
+
+TEST_CASE("wrong answers are shown in the order of the texts, however soon each is finished") {
+  std::string lines, wanted; // Long ones first: they take longest.
+  for (int words = 7; words >= 1; --words) {
+    std::string text;
+    for (int i = 0; i < words * words; ++i) text += i > 0 ? " kite" : "kite";
+    lines += text + "\tspam\n";
+    wanted += text + "\tspam\tham\n";
+  }
+  const auto model = word_reader("BertForSequenceClassification", R"({"id2label": {"0": "ham", "1": "spam"}, "num_labels": 2})");
+  const auto result = evaluate(model, lines, {"--errors"});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  CHECK(label_of(model, "kite") == "ham");
+  CHECK(result.out.substr(0, wanted.size()) == wanted);
 }

@@ -9,12 +9,6 @@ using namespace troupe::testing;
 
 namespace {
 
-std::filesystem::path new_folder() {
-  const auto folder = temporary_path();
-  std::filesystem::create_directories(folder);
-  return folder;
-}
-
 void write(const std::filesystem::path& path, const std::string& bytes) {
   std::filesystem::create_directories(path.parent_path());
   std::ofstream(path, std::ios::binary) << bytes;
@@ -25,17 +19,12 @@ int prepare(const std::string& name, const std::filesystem::path& from, const st
   return std::system(command.c_str());
 }
 
-std::vector<std::string> lines_of(const std::filesystem::path& path) {
-  std::vector<std::string> lines;
-  std::ifstream in(path);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
-}
-
 std::vector<std::string> all_lines(const std::filesystem::path& folder) {
   std::vector<std::string> all;
-  for (const char* file : {"train.tsv", "validation.tsv", "held_out.tsv"})
-    for (auto& line : lines_of(folder / file)) all.push_back(std::move(line));
+  for (const char* file : {"train.tsv", "validation.tsv", "held_out.tsv"}) {
+    std::ifstream in(folder / file);
+    for (std::string line; std::getline(in, line);) all.push_back(line);
+  }
   std::sort(all.begin(), all.end());
   return all;
 }
@@ -43,10 +32,11 @@ std::vector<std::string> all_lines(const std::filesystem::path& folder) {
 } // namespace
 
 TEST_CASE("mails become their sender, subject and text; those that are nearly the same stay together") {
-  const auto data = new_folder(), out = new_folder();
+  const auto data = temporary_folder(), out = temporary_folder();
   write(data / "easy-ham-1/1.txt", "From: =?utf-8?q?J=C3=BCrgen?= <j@x.org>\nSubject: Hello\n\nSee\tyou  at\nhttp://x.org/a?b=c now\n");
   write(data / "spam-1/2.txt",
-        "Subject: Win\nContent-Type: text/html\n\n<html><style>p {}</style><p>Buy <b>n</b>ow</p><a href=\"http://y.com/z\">here</a></html>");
+        "Subject: Win\nContent-Type: text/html\n\n"
+        "<html><style>p {}</style><p>Buy <b>n</b>ow</p><a href=\"http://y.com/z\">here</a></html>");
   const std::string letter =
       "the committee will meet on the first day of every month to read what members have written about gardens and birds";
   for (int i = 0; i < 30; ++i) { // The senders are as different as the letters are alike.
@@ -65,11 +55,11 @@ TEST_CASE("mails become their sender, subject and text; those that are nearly th
   for (const char* file : {"train.tsv", "validation.tsv", "held_out.tsv"})
     files_with_letters += text_of(out / file).find("gardens and birds") != std::string::npos;
   CHECK(files_with_letters == 1);
-  CHECK(prepare("spam_filter", new_folder(), out) != 0);
+  CHECK(prepare("spam_filter", temporary_folder(), out) != 0);
 }
 
 TEST_CASE("nouns of a dictionary become pairs with their first translation") {
-  const auto folder = new_folder(), out = new_folder();
+  const auto folder = temporary_folder(), out = temporary_folder();
   const std::string entries[] = {"Haus /haʊs/ <neut, n, sg>\nhouse <n>, building\n", "gehen /x/ <v>\nto go\n",
                                  "Delphin <masc, n, sg>\n[zool.] dolphin <n>\n"};
   std::string content, index;
@@ -89,7 +79,7 @@ TEST_CASE("nouns of a dictionary become pairs with their first translation") {
 
 TEST_CASE("where the data of others are missing, training says so and is skipped") {
   for (const std::string arguments : {"spam_filter/train --no-install /nowhere", "word_translator/train --no-install /nowhere/x"}) {
-    const auto said = new_folder() / "said";
+    const auto said = temporary_folder() / "said";
     const int status = std::system((TROUPE_SOURCE_DIR "/apps/" + arguments + " 2> " + said.string()).c_str());
     CHECK(WEXITSTATUS(status) == 77);
     CHECK_THAT(text_of(said), ContainsSubstring("skipped: there is no /nowhere"));

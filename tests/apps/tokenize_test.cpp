@@ -132,8 +132,7 @@ TEST_CASE("two texts give segments, and are cut to as many tokens as are wanted"
 }
 
 TEST_CASE("a folder of which only the tokenizer is there, or of an unknown family, is tokenized") {
-  const auto folder = temporary_path();
-  std::filesystem::create_directory(folder);
+  const auto folder = temporary_folder();
   std::ofstream(folder / "tokenizer.json") << json{
     {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
     {"decoder", {{"type", "WordPiece"}, {"prefix", "##"}}},

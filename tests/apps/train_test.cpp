@@ -199,8 +199,7 @@ TEST_CASE("a run that exists is neither continued nor overwritten unasked, nor r
 TEST_CASE("the printed configuration is one that is read, comments and all") {
   const outcome printed = run_troupe({"train", "--print-config"});
   REQUIRE(printed.exit_code == 0);
-  const fs::path folder = temporary_path();
-  fs::create_directories(folder);
+  const auto folder = temporary_folder();
   std::ofstream(folder / "config.json") << printed.out;
   const outcome result = run_troupe({"train", (folder / "config.json").string()});
   CHECK(result.exit_code == 3); // There is no train.txt.
@@ -256,6 +255,8 @@ TEST_CASE("train teaches an encoder-decoder to turn sources into targets, and re
   REQUIRE(steps.size() == 8);
   CHECK(steps.back()["loss"] < steps.front()["loss"]);
   CHECK(validations.size() == 3);
+  CHECK_THAT(result.err, ContainsSubstring(" texts of the validation: exact match "));
+  CHECK_THAT(result.err, ContainsSubstring("try: troupe translate -m "));
   const json saved = json::parse(text_of(folder.last() / "config.json"));
   CHECK(saved["decoder_start_token_id"] == saved["bos_token_id"]);
 
@@ -285,11 +286,15 @@ TEST_CASE("train teaches a classifier labels by their names, which its folder ke
   folder.config["steps"] = 30;
   folder.config["schedule"] = {{"kind", "constant"}, {"peak", 0.003}};
   folder.config["validate_every"] = 10;
-  const outcome result = folder.train();
+  const outcome result = folder.train({"--json"});
   INFO(result.err);
   REQUIRE(result.exit_code == 0);
   const auto validations = metrics_of(folder).second;
   CHECK(validations.back()["val_accuracy"] == 1.0);
+  const json evaluation = json::parse(result.out.substr(result.out.rfind("\n", result.out.size() - 2) + 1));
+  CHECK(evaluation["event"] == "evaluation");
+  CHECK(evaluation["accuracy"] == 1.0);
+  CHECK(evaluation["texts"].get<int>() > 0);
   const json saved = json::parse(text_of(folder.last() / "config.json"));
   CHECK(saved["id2label"] == json{{"0", "glad"}, {"1", "sad"}});
   CHECK(saved["label2id"] == json{{"glad", 0}, {"sad", 1}});
@@ -343,4 +348,39 @@ TEST_CASE("data of another kind than the model learns from are refused") {
   INFO(refused.err);
   CHECK(refused.exit_code != 0);
   CHECK(refused.err.find("data.kind is \"labels\", but the model gives none") != std::string::npos);
+}
+
+TEST_CASE("train --lines learns from the lines of a text file, by a configuration that it writes") {
+  const auto folder = temporary_folder();
+  {
+    std::ofstream text(folder / "lines.txt");
+    const char* things[] = {"kite", "boat", "moon", "loaf of bread"};
+    for (int i = 0; i < 400; ++i)
+      text << "Today, for the " << i << "th time, somebody saw a " << things[i % 4] << " and a " << things[i / 4 % 4] << ".\n";
+  }
+  const std::string lines = folder / "lines.txt", output = folder / "out";
+  const auto train = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments{"train", "--lines", lines, "--output", output, "--threads", "2"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_troupe(arguments);
+  };
+  const outcome result = train({"--epochs", "2"});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  CHECK_THAT(result.err, ContainsSubstring("from 320 documents")); // Four fifths.
+  CHECK_THAT(result.err, ContainsSubstring("Epoch 2/2"));
+  CHECK_THAT(result.err, ContainsSubstring("val_acc "));
+  CHECK_THAT(result.err, ContainsSubstring("try: troupe generate -m " + output + "/best -p TEXT"));
+  const json config = json::parse(text_of(folder / "out" / "config.json"));
+  CHECK(config["batches"]["tokens"] == 64 * config["batches"]["sequence_length"].get<int>());
+  CHECK(run_troupe({"generate", "-m", output + "/best", "-p", "Today", "--max-tokens", "3", "--quiet"}).exit_code == 0);
+  const outcome again = train({});
+  CHECK(again.exit_code == 3);
+  CHECK_THAT(again.err, ContainsSubstring("there is a run already; go on with troupe train " + output + "/config.json --resume"));
+  CHECK(run_troupe({"train", output + "/config.json", "--resume", "--quiet"}).exit_code == 0);
+  CHECK(run_troupe({"train", "--lines", lines, output + "/config.json"}).exit_code == 2);
+  CHECK(run_troupe({"train", "--epochs", "2"}).exit_code == 2);
+  const outcome missing = run_troupe({"train", "--lines", "/nowhere/lines.txt", "--output", output + "2"});
+  CHECK(missing.exit_code == 3);
+  CHECK_THAT(missing.err, ContainsSubstring("/nowhere/lines.txt: cannot be read"));
 }

@@ -29,6 +29,7 @@ using task_maker = std::function<task(const prompt& input)>;
 
 /// What is printed for a text that fails: {"error": ...}; an empty line, so that every text has its own; nothing.
 enum class failure_form : uint8_t { json, empty_line, nothing };
+inline failure_form failures_in(bool json) { return json ? failure_form::json : failure_form::empty_line; }
 
 struct task_options {
   std::string command; // For messages.

@@ -48,8 +48,8 @@ int run_evaluate(evaluate_options& options) {
   if (data.kind == source_kind::labels) data.labels = labels_of(model->spec.output);
   if (options.errors)
     evaluation.wrong = [&options](std::string_view text, std::string_view right, std::string_view given) {
-      if (options.json) print(json_line({{"text", text}, {"right", right}, {"given", given}}));
-      else print(std::string(text) + "\t" + std::string(right) + "\t" + std::string(given) + "\n");
+      if (options.json) return json_line({{"text", text}, {"right", right}, {"given", given}});
+      return on_one_line(std::string(text) + "\t" + std::string(right) + "\t" + std::string(given)) + "\n";
     };
   const auto result = evaluate(model, data_source(data), evaluation);
   if (result.exit_code >= 128) return result.exit_code; // Figures of a part would be taken for those of the whole.

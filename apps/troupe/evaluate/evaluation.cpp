@@ -21,21 +21,21 @@ std::string printed(const char* format, Numbers... numbers) {
   return text;
 }
 
-/// Feeds on answers as they come; texts are numbered as the prompts are.
-class judge {
+/// Makes the requests for texts, and counts what comes of them.
+class evaluator {
 public:
-  judge(const engine& on, const data_source& source, const evaluation_options& options, evaluation_figures& figures)
+  evaluator(const engine& on, const data_source& source, const evaluation_options& options, evaluation_figures& figures)
     : model_(on.model()), words_(on.words()), source_(source), options_(options), figures_(figures) {
     if (figures_.translations) request_ = make_request(options_.decoding, model_);
   }
 
   task make_task(const std::string& text, uint32_t document) const {
-    if (figures_.labels) {
-      const auto encoded = encode(words_.get(), {text, {}}, model_.spec.context_length, options_.encoding);
-      return {{troupe::make_request(encoded, model_.spec)}, [this, document](const auto& results) { return take_label(document, results); }};
-    }
+    const uint32_t positions = model_.spec.encoder ? model_.spec.encoder->context_length : model_.spec.context_length;
+    const auto encoded = encode(words_.get(), {text, {}}, positions, options_.encoding);
+    if (figures_.labels)
+      return {{make_request(encoded, model_.spec)}, [this, document](const auto& results) { return take_label(document, results); }};
     generate_request request = request_;
-    request.source = encode(words_.get(), {text, {}}, model_.spec.encoder->context_length, options_.encoding).ids;
+    request.source = encoded.ids;
     return {{std::move(request)}, [this, document](const auto& results) { return take_translation(document, results); }};
   }
 
@@ -46,8 +46,7 @@ private:
     const size_t right = source_.label(document);
     auto& labels = *figures_.labels;
     labels.counts.add(right, given);
-    if (given != right) tell_wrong(document, labels.names[right], labels.names[given]);
-    return {};
+    return given == right ? "" : wrong_answer(document, labels.names[right], labels.names[given]);
   }
 
   std::string take_translation(uint32_t document, const std::vector<task_result>& results) const {
@@ -60,13 +59,12 @@ private:
     figures.exact.add(given, right);
     figures.words.add(given, right);
     figures.characters.add(given, right);
-    if (given != right) tell_wrong(document, right, given);
-    return {};
+    return given == right ? "" : wrong_answer(document, right, given);
   }
 
-  void tell_wrong(uint32_t document, std::string_view right, std::string_view given) const {
+  std::string wrong_answer(uint32_t document, std::string_view right, std::string_view given) const {
     std::string buffer;
-    if (options_.wrong) options_.wrong(source_.text(document, buffer), right, given);
+    return options_.wrong ? options_.wrong(source_.text(document, buffer), right, given) : "";
   }
 
   const model_file& model_;
@@ -82,7 +80,8 @@ private:
 std::string summary(const evaluation_figures& figures) {
   if (figures.translations) {
     const auto& all = *figures.translations;
-    return printed("exact match %.2f %%, BLEU %.1f, chrF %.1f", 100 * all.exact.result(), all.words.result().score, all.characters.result());
+    return printed("exact match %.2f %%, BLEU %.1f, chrF %.1f", 100 * all.exact.result(), all.words.result().score,
+                   all.characters.result());
   }
   const auto& counts = figures.labels->counts;
   return printed("accuracy %.2f %%, macro-F1 %.4f", 100 * counts.accuracy(), counts.macro_f1());
@@ -108,7 +107,10 @@ std::string to_text(const evaluation_figures& figures) {
 json to_json(const evaluation_figures& figures) {
   if (figures.translations) {
     const auto& all = *figures.translations;
-    return {{"texts", all.exact.total()}, {"exact_match", all.exact.result()}, {"bleu", all.words.result().score}, {"chrf", all.characters.result()}};
+    return {{"texts", all.exact.total()},
+            {"exact_match", all.exact.result()},
+            {"bleu", all.words.result().score},
+            {"chrf", all.characters.result()}};
   }
   const auto& [names, counts] = *figures.labels;
   json object{{"texts", counts.total()}, {"accuracy", counts.accuracy()}, {"macro_f1", counts.macro_f1()}, {"labels", json::array()}};
@@ -141,7 +143,7 @@ evaluation evaluate(std::shared_ptr<const model_file> model, const data_source& 
   prompt_source texts{prompts};
   const prompt first = first_prompt(texts);
   const auto on = start_engine(std::move(model), options.run);
-  const judge answers{*on, source, options, result.figures};
+  const evaluator answers{*on, source, options, result.figures};
   auto next = documents.begin(); // Tasks are made in the order of the texts.
   result.exit_code = run_tasks(*on, options.run, {"evaluate", failure_form::nothing}, texts, first,
                                [&](const prompt& text) { return answers.make_task(text.text, *next++); });

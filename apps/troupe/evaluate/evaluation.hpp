@@ -47,9 +47,10 @@ source_kind source_kind_for(const model_file& model);
 struct evaluation_options {
   run_options run;
   encoding_options encoding;
-  decoding_arguments decoding;                   // Of target texts.
-  std::vector<uint32_t> documents;               // Of the source, by number; empty: all.
-  std::function<void(std::string_view text, std::string_view right, std::string_view given)> wrong; // Is told of each wrong answer.
+  decoding_arguments decoding;     // Of target texts.
+  std::vector<uint32_t> documents; // Of the source, by number; empty: all.
+  /// What is printed of a wrong answer, in the order of the texts. None: nothing.
+  std::function<std::string(std::string_view text, std::string_view right, std::string_view given)> wrong;
 };
 
 /// Gets answers for the source's texts and compares them. exit_code: what run_tasks returned; texts that failed are not counted.

@@ -71,7 +71,7 @@ int run_export(const export_options& options) {
   if (options.folder.empty()) export_gguf(options.gguf, *model, options.type);
   else write_folder(options.folder, *model, options.type);
   if (options.run.quiet) return exit_ok;
-  const auto written = options.folder.empty() ? std::filesystem::path(options.gguf) : options.folder / std::filesystem::path("model.safetensors");
+  const std::filesystem::path written = options.folder.empty() ? options.gguf : options.folder + "/model.safetensors";
   note("export: " + written.string() + ": " + std::to_string(model->published.size()) + " tensors, " +
        std::to_string(std::filesystem::file_size(written)) + " bytes");
   return exit_ok;

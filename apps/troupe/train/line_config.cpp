@@ -50,7 +50,8 @@ fs::path write_line_config(const line_options& options) {
   if (error) throw input_error(options.output.string() + ": cannot make this folder: " + error.message());
   const fs::path path = options.output / "config.json";
   if (fs::exists(path, error))
-    throw input_error(path.string() + ": there is a run already; go on with troupe train " + path.string() + " --resume, or choose another --output");
+    throw input_error(path.string() + ": there is a run already; go on with troupe train " + path.string() +
+                      " --resume, or choose another --output");
   const std::string text = config.dump(2) + "\n";
   atomic_file file(path);
   file.write(std::as_bytes(std::span(text)));

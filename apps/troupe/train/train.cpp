@@ -119,7 +119,9 @@ void report(const train_options& options, const job_outcome& outcome, terminal_l
   if (options.as_json || options.run.quiet) return;
   const auto curve = loss_curve_text(listener.history(), 72, 14);
   fputs(curve.c_str(), stderr);
-  std::string text = outcome.is_interrupted ? "interrupted" : outcome.is_early ? "stopped: the validation loss does not get better" : "done";
+  std::string text = outcome.is_interrupted ? "interrupted"
+                     : outcome.is_early     ? "stopped: the validation loss does not get better"
+                                            : "done";
   text += " after " + std::to_string(outcome.position.update) + " updates";
   if (outcome.attempts_failed > 0)
     text += "; faults: " + std::to_string(outcome.attempts_failed) + " attempts failed, " + std::to_string(outcome.replayed) +
@@ -137,8 +139,7 @@ void report(const train_options& options, const job_outcome& outcome, terminal_l
 /// What the model is for, and how good its answers are: of up to documents_max texts that were held out.
 void show_model(const train_options& options, const train_config& config, const job_outcome& outcome) {
   constexpr size_t documents_max = 1000;
-  const bool is_told = options.as_json || !options.run.quiet;
-  if (outcome.is_interrupted || !is_told) return;
+  if (outcome.is_interrupted || (options.run.quiet && !options.as_json)) return;
   evaluation_options evaluation;
   evaluation.run = options.run;
   evaluation.run.model = (outcome.best.empty() ? config.output / "last" : outcome.best).string();
@@ -146,7 +147,8 @@ void show_model(const train_options& options, const train_config& config, const 
   evaluation.run.quiet = evaluation.run.quiet || options.as_json;
   const auto model = open_model(evaluation.run);
   const std::string command = command_for(model->spec);
-  if ((command == "translate" || command == "classify") && !outcome.held_out.documents.empty()) {
+  const source_kind kind = outcome.held_out.source.kind;
+  if ((kind == source_kind::pairs || kind == source_kind::labels) && !outcome.held_out.documents.empty()) {
     const auto& all = outcome.held_out.documents;
     evaluation.documents.assign(all.begin(), all.begin() + ptrdiff_t(std::min(all.size(), documents_max)));
     evaluation.encoding.truncates = true;
@@ -163,17 +165,12 @@ void show_model(const train_options& options, const train_config& config, const 
   if (!options.as_json) note("try: troupe " + command + " -m " + evaluation.run.model + (command == "generate" ? " -p TEXT" : " TEXT"));
 }
 
-int run_train(const train_options& options) {
+int run_train(train_options options) {
   if (options.print_config) {
     print(train_config_template());
     return exit_ok;
   }
-  if (!options.lines.files.empty()) {
-    auto by_lines = options;
-    by_lines.config = write_line_config(options.lines).string();
-    by_lines.lines = {};
-    return run_train(by_lines);
-  }
+  if (!options.lines.files.empty()) options.config = write_line_config(options.lines).string();
   if (options.config.empty()) throw usage_error("a configuration is needed; --print-config writes one to start from");
   const train_config config = read_train_config(options.config);
   job_options job = options.job;
@@ -196,8 +193,9 @@ command_run declare_train(CLI::App& app) {
   auto* config = app.add_option("config", options->config, "The run's configuration: JSON, see --print-config and docs/training.md");
   config->type_name("CONFIG.json");
   app.add_flag("--print-config", options->print_config, "Write a configuration to start from, with comments, and end");
-  auto* lines = app.add_option("--lines", options->lines.files, "In place of a configuration: a text file, of whose lines a small model learns; "
-                                                                "may be repeated. A fifth of the lines is for validation")
+  auto* lines = app.add_option("--lines", options->lines.files,
+                               "In place of a configuration: a text file, of whose lines a small model learns; may be repeated. A fifth of "
+                               "the lines is for validation")
                   ->allow_extra_args(false)->type_name("FILE")->excludes(config);
   app.add_option("--output", options->lines.output, "Of --lines: the run's folder, with the configuration that was made")
     ->capture_default_str()->type_name("FOLDER")->needs(lines);

@@ -108,7 +108,7 @@ int run_translate(translate_options& options) {
       return options.json ? json_line(to_json(all, start, words.get())) : to_text(all, options.decoding.best > 1, words.get());
     }};
   };
-  return run_tasks(*troupe_engine, options.run, {"translate", options.json ? failure_form::json : failure_form::empty_line}, texts, first, make);
+  return run_tasks(*troupe_engine, options.run, {"translate", failures_in(options.json)}, texts, first, make);
 }
 
 } // namespace

@@ -54,7 +54,7 @@ int run_understanding(const understanding_options& options, const char* command,
   require_command(*model, command);
   if (head == model_head::left_aside) model = without_head(*model);
   const auto troupe_engine = start_engine(std::move(model), options.run);
-  return run_tasks(*troupe_engine, options.run, {command, options.json ? failure_form::json : failure_form::empty_line}, texts, first, make(*troupe_engine));
+  return run_tasks(*troupe_engine, options.run, {command, failures_in(options.json)}, texts, first, make(*troupe_engine));
 }
 
 std::vector<double> softmax(std::span<const float> logits) {

@@ -164,8 +164,7 @@ TEST_CASE("a new model can be exported, and after it was saved gives the same fi
     const auto again = open_model(exported(*model));
     CHECK(difference(logits_of(model), logits_of(again)) < 1e-6);
     require_same_ids(model->words, again->words);
-    const auto folder = temporary_path();
-    std::filesystem::create_directory(folder);
+    const auto folder = temporary_folder();
     save_folder(folder, *model, values_of(*model));
     const auto saved = open_model(folder);
     REQUIRE(saved->words.kind == tokenizer_kind::character_pair);

@@ -20,14 +20,8 @@ using namespace troupe::testing;
 
 namespace {
 
-std::filesystem::path new_folder() {
-  const auto folder = temporary_path();
-  std::filesystem::create_directory(folder);
-  return folder;
-}
-
 std::filesystem::path saved(const model_file& model) {
-  const auto folder = new_folder();
+  const auto folder = temporary_folder();
   save_folder(folder, model, values_of(model));
   return folder;
 }
@@ -117,10 +111,11 @@ TEST_CASE("a new model that is saved and opened again is the same", "[save]") {
 
 TEST_CASE("a model that is saved in half precision has its values rounded, in half the space", "[save]") {
   const auto model = new_model(new_config("llama").dump(), new_words(), 3);
-  const auto whole = saved(*model), half = new_folder();
+  const auto whole = saved(*model), half = temporary_folder();
   save_folder(half, *model, values_of(*model), tensor_type::f16);
   CHECK(nlohmann::json::parse(content(half / "config.json")).at("torch_dtype") == "float16");
-  CHECK(double(std::filesystem::file_size(half / "model.safetensors")) < 0.6 * double(std::filesystem::file_size(whole / "model.safetensors")));
+  const auto size_of = [](const auto& folder) { return double(std::filesystem::file_size(folder / "model.safetensors")); };
+  CHECK(size_of(half) < 0.6 * size_of(whole));
   const auto again = open_model(half);
   bool is_rounded = false;
   for (const auto& tensor : keyed_tensors(model->tensors)) {
@@ -137,14 +132,14 @@ TEST_CASE("a model that is saved in half precision has its values rounded, in ha
     values.back() = 70000;
     return values;
   };
-  const auto none = new_folder();
+  const auto none = temporary_folder();
   CHECK_THROWS_WITH(save_folder(none, *model, too_large, tensor_type::f16), ContainsSubstring("has values that F16 does not hold"));
   CHECK(std::filesystem::is_empty(none));
 }
 
 TEST_CASE("what is saved are the values that the caller gives", "[save]") {
   const auto model = new_model(new_config("gpt2").dump(), {}, 3);
-  const auto folder = new_folder();
+  const auto folder = temporary_folder();
   std::vector<tensor_key> asked;
   save_folder(folder, *model, [&](const tensor_key& key) {
     asked.push_back(key);
@@ -234,7 +229,7 @@ TEST_CASE("transformers computes the same logits with saved folders, where it is
 TEST_CASE("saving refuses GGUF files, folders that are not empty, and vocabularies it cannot write", "[save]") {
   const auto model = new_model(new_config("llama").dump(), {}, 3);
   const auto from_gguf = open_model(write_tiny_model());
-  const auto folder = new_folder();
+  const auto folder = temporary_folder();
   CHECK_THROWS_WITH(save_folder(folder, *from_gguf, values_of(*from_gguf)), ContainsSubstring("a model from a GGUF file cannot be saved"));
   CHECK_THROWS_WITH(save_folder(folder / "none", *model, values_of(*model)), ContainsSubstring("none: wanted an empty folder"));
   auto words = new_words();
@@ -249,7 +244,7 @@ TEST_CASE("saving refuses GGUF files, folders that are not empty, and vocabulari
 
 TEST_CASE("a full disk while saving is one input_error, and leaves nothing", "[save]") {
   const auto model = new_model(new_config("llama").dump(), new_words(), 3);
-  const auto parent = new_folder();
+  const auto parent = temporary_folder();
   for (const rlim_t bytes : {rlim_t(10), rlim_t(2000), rlim_t(40000)}) {
     std::string reason;
     bool is_empty = false;

@@ -23,8 +23,7 @@ std::string content(const std::filesystem::path& path) {
 
 /// A folder with a file "data" in it that holds "old".
 std::filesystem::path folder_with_old() {
-  const auto folder = temporary_path();
-  std::filesystem::create_directories(folder);
+  const auto folder = temporary_folder();
   std::ofstream(folder / "data") << "old";
   return folder;
 }

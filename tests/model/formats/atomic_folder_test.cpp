@@ -15,8 +15,7 @@ using namespace troupe::testing;
 namespace {
 
 std::filesystem::path new_parent() {
-  const auto parent = temporary_path();
-  std::filesystem::create_directory(parent);
+  const auto parent = temporary_folder();
   return parent;
 }
 

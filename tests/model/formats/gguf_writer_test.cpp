@@ -12,12 +12,6 @@ using namespace troupe::testing;
 
 namespace {
 
-std::filesystem::path new_folder() {
-  const auto folder = temporary_path();
-  std::filesystem::create_directory(folder);
-  return folder;
-}
-
 std::vector<std::byte> counted(size_t size, uint8_t first) {
   std::vector<std::byte> bytes(size);
   for (size_t i = 0; i < size; ++i) bytes[i] = std::byte(uint8_t(first + i));
@@ -41,7 +35,7 @@ TEST_CASE("tensors written in pieces of any size read as they were given", "[ggu
   all.insert(all.end(), two.begin(), two.end());
   all.insert(all.end(), three.begin(), three.end());
   for (const size_t piece : {1, 24, 33, 1000}) {
-    const auto folder = new_folder();
+    const auto folder = temporary_folder();
     gguf_writer writer(folder / "x.gguf", some_metadata(), plan);
     for (size_t i = 0; i < all.size(); i += piece)
       writer.write(std::span(all).subspan(i, std::min(piece, all.size() - i)));
@@ -64,7 +58,7 @@ TEST_CASE("tensors written in pieces of any size read as they were given", "[ggu
 }
 
 TEST_CASE("a GGUF file that is not finished leaves nothing, and must be as planned", "[gguf]") {
-  const auto folder = new_folder();
+  const auto folder = temporary_folder();
   {
     gguf_writer writer(folder / "x.gguf", some_metadata(), plan);
     writer.write(counted(24, 1));

@@ -16,8 +16,7 @@ using strings = std::vector<std::string>;
 namespace {
 
 std::shared_ptr<const tokenizer> make(const json& content) {
-  const auto folder = temporary_path();
-  std::filesystem::create_directory(folder);
+  const auto folder = temporary_folder();
   std::ofstream(folder / "tokenizer.json") << content;
   return make_tokenizer(open_vocabulary(folder));
 }

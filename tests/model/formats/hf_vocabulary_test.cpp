@@ -22,8 +22,7 @@ namespace {
 using files = std::map<std::string, json>;
 
 std::filesystem::path write_folder(const files& content) {
-  const auto folder = temporary_path();
-  std::filesystem::create_directory(folder);
+  const auto folder = temporary_folder();
   for (const auto& [name, value] : content) std::ofstream(folder / name) << value.dump();
   return folder;
 }

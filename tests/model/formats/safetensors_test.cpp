@@ -55,8 +55,7 @@ TEST_CASE("what the safetensors writer wrote in pieces reads back the same") {
 }
 
 TEST_CASE("a safetensors writer that does not finish leaves nothing behind") {
-  const auto folder = temporary_path();
-  std::filesystem::create_directory(folder);
+  const auto folder = temporary_folder();
   const auto path = folder / "a.safetensors";
   {
     safetensors_writer writer(path, {{"a", safetensors_type::float32, {2}}});

@@ -54,8 +54,7 @@ std::string model(const std::string& pieces, const model_options& options = {}) 
 const std::string letters = piece("▁", -1) + piece("a", -2) + piece("b", -2) + piece("▁a", -1.5) + piece("ab", -2.5) + piece("c", -9);
 
 std::filesystem::path write_model(const std::string& content, const char* name = "spm.model") {
-  const auto folder = temporary_path();
-  std::filesystem::create_directory(folder);
+  const auto folder = temporary_folder();
   std::ofstream(folder / name, std::ios::binary) << content;
   return folder;
 }
@@ -124,8 +123,7 @@ TEST_CASE("a folder with a sentencepiece model alone has its tokenizer, with wha
 }
 
 TEST_CASE("a folder without a tokenizer has none") {
-  const auto folder = temporary_path();
-  std::filesystem::create_directory(folder);
+  const auto folder = temporary_folder();
   CHECK(open_vocabulary(folder).kind == tokenizer_kind::none);
 }
 

@@ -22,12 +22,6 @@ inline void write_file(const std::filesystem::path& path, const std::string& byt
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
-inline std::filesystem::path new_folder() {
-  const auto folder = temporary_path();
-  std::filesystem::create_directories(folder);
-  return folder;
-}
-
 /// A source of one file with these bytes.
 inline data_source_options source_of(const std::string& bytes, source_kind kind = source_kind::text) {
   return {.kind = kind, .paths = {write_temporary(bytes, ".txt").string()}};

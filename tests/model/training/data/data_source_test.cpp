@@ -157,7 +157,7 @@ TEST_CASE("labels are numbered by name, or as they are given, and others are ref
 }
 
 TEST_CASE("files come from paths, folders and patterns, sorted, each once") {
-  const auto folder = new_folder();
+  const auto folder = temporary_folder();
   write_file(folder / "b.txt", "b");
   write_file(folder / "a.txt", "a");
   write_file(folder / "inner" / "c.txt", "c");
@@ -301,8 +301,7 @@ TEST_CASE("a file that is shortened while its documents are read is an error tha
 }
 
 TEST_CASE("more files than may be open at once are read") {
-  const auto folder = temporary_path();
-  std::filesystem::create_directory(folder);
+  const auto folder = temporary_folder();
   for (int i = 0; i < 300; ++i) std::ofstream(folder / std::to_string(i)) << "text " << i << "\n";
   rlimit before{};
   getrlimit(RLIMIT_NOFILE, &before);

@@ -145,7 +145,7 @@ TEST_CASE("a document that is cut into pieces has one beginning and one end") {
 }
 
 TEST_CASE("a token file is reused while it fits, and made anew when anything it depends on changes") {
-  const auto folder = new_folder();
+  const auto folder = temporary_folder();
   const auto path = folder / "tokens";
   write_file(folder / "data" / "a.txt", "hello world\n\nhello");
   const data_source_options source{.paths = {(folder / "data").string()}};
@@ -237,7 +237,7 @@ TEST_CASE("a token file whose checksums are right is still not believed") {
 
 TEST_CASE("preparing can be stopped, and leaves nothing behind") {
   const auto source = json_source(random_documents(5, 4000, 400));
-  const auto folder = new_folder();
+  const auto folder = temporary_folder();
   std::atomic<int> asked = 0;
   const auto prepared = prepare_tokens(folder / "tokens", source, *test_tokenizer(), {},
                                        {.run = run_in_order, .stop = [&] { return ++asked > 2; }});
@@ -259,7 +259,7 @@ TEST_CASE("progress grows to 1") {
 }
 
 TEST_CASE("a full disk while preparing is an input_error and leaves the file that was there") {
-  const auto folder = new_folder();
+  const auto folder = temporary_folder();
   const auto words = test_tokenizer();
   prepare_tokens(folder / "tokens", json_source({"hello"}), *words, {});
   const auto old = read_file(folder / "tokens");
@@ -282,7 +282,7 @@ TEST_CASE("text that the vocabulary cannot represent is named with its place") {
 }
 
 TEST_CASE("what cannot be prepared is refused before anything is written") {
-  const auto folder = new_folder();
+  const auto folder = temporary_folder();
   auto words = sentencepiece_words();
   words.eos.reset();
   words.end_of_generation.clear();

@@ -178,7 +178,7 @@ TEST_CASE("byte-pair encoding agrees with the library that made the vocabulary")
 
 TEST_CASE("a vocabulary written as tokenizer.json gives the same ids by its merges") {
   const auto made = train(json_source(stories(800)), {.size = 700});
-  const auto folder = new_folder();
+  const auto folder = temporary_folder();
   write_tokenizer_json(folder, made.words);
   const auto file = nlohmann::json::parse(read_file(folder / "tokenizer.json"));
   const hugging_face_bpe theirs(file);
@@ -200,7 +200,7 @@ TEST_CASE("merges are ranked by scores, in whatever order pieces are numbered") 
   const auto first = std::find(words.kinds.begin(), words.kinds.end(), piece_kind::normal) - words.kinds.begin();
   std::reverse(words.pieces.begin() + first, words.pieces.end());
   std::reverse(words.scores.begin() + first, words.scores.end());
-  const auto folder = new_folder();
+  const auto folder = temporary_folder();
   write_tokenizer_json(folder, words);
   const auto file = nlohmann::json::parse(read_file(folder / "tokenizer.json"));
   const hugging_face_bpe theirs(file);
@@ -210,7 +210,7 @@ TEST_CASE("merges are ranked by scores, in whatever order pieces are numbered") 
 
 TEST_CASE("a unigram vocabulary is written with its scores, and bytes that no text becomes") {
   const auto made = train(json_source(stories(800)), {.method = vocabulary_method::unigram, .size = 500, .add_bos = false, .add_eos = true});
-  const auto folder = new_folder();
+  const auto folder = temporary_folder();
   write_tokenizer_json(folder, made.words);
   const auto file = nlohmann::json::parse(read_file(folder / "tokenizer.json"));
   const auto& vocab = file["model"]["vocab"];
@@ -242,7 +242,7 @@ TEST_CASE("Hugging Face's libraries give the same ids, where they are installed"
     };
     for (const auto& text : test_texts())
       if (!spells_a_token(text)) cases["texts"].push_back({{"text", text}, {"ids", library_ids(model, text)}});
-    const auto folder = new_folder();
+    const auto folder = temporary_folder();
     write_tokenizer_json(folder, made.words);
     write_file(folder / "cases.json", cases.dump());
     const int status = std::system((TROUPE_SOURCE_DIR "/tests/tokenizer_json_check " + folder.string()).c_str());
@@ -271,7 +271,7 @@ TEST_CASE("tokenizer.json is what Hugging Face made of the same sentencepiece mo
   words.bos = 1;
   words.eos = 2;
   words.add_bos = true;
-  const auto folder = new_folder();
+  const auto folder = temporary_folder();
   write_tokenizer_json(folder, words);
   const auto ours = nlohmann::json::parse(read_file(folder / "tokenizer.json"));
   const auto theirs = nlohmann::json::parse(read_file(reference / "tokenizer.json"));
@@ -284,7 +284,7 @@ TEST_CASE("tokenizer.json is what Hugging Face made of the same sentencepiece mo
 }
 
 TEST_CASE("a tokenizer that cannot be written is refused and leaves nothing half there") {
-  const auto folder = new_folder();
+  const auto folder = temporary_folder();
   CHECK_THROWS_WITH(write_tokenizer_json(folder, byte_pair_words()), ContainsSubstring("only sentencepiece and unigram"));
   CHECK_THROWS_WITH(write_tokenizer_json(folder / "none", sentencepiece_words()), ContainsSubstring("cannot create the file"));
   auto words = sentencepiece_words();
