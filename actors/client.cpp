@@ -27,7 +27,7 @@ std::vector<uint32_t> client::encode(std::string_view text) const {
 }
 
 uint64_t client::submit(generate_request request) {
-  return state_->tracker.submit(to_message(std::move(request), *state_->model));
+  return state_->tracker.submit(to_message(std::move(request), *state_->model, state_->tracker.now()));
 }
 
 std::optional<generation_event> client::next() {

@@ -24,12 +24,12 @@
   /* projection.proto */ \
   X(ProjectStep) X(ProjectResult) \
   /* generation.proto */ \
-  X(SamplingOptions) X(BeamSearch) X(TokenRules) X(Hypothesis) \
+  X(SamplingOptions) X(BeamSearch) X(TokenRules) X(Hypothesis) X(Constraint) X(TokenLogprob) \
   X(GenerateRequest) X(GenerateQueued) X(GenerateAccepted) X(TokenEvent) X(HiddenRows) X(LogitsRows) \
   X(GenerateEnd) X(CancelRequest) X(ClientTick) \
   /* scheduling.proto */ \
   X(JoinBatch) X(AppendToken) X(LeaveBatch) X(FailSequence) X(SchedulerTick) X(GetSchedulerStats) \
-  X(StepTotals) X(SchedulerStats) \
+  X(StepTotals) X(SchedulerStats) X(PrefixReused) X(SequenceTick) \
   /* supervision.proto */ \
   X(ActorStarted) X(Subscribe) X(AbandonActor) X(SupervisorDecision) X(ListActors) X(ActorList) \
   X(SupervisorTick) X(FindDirectory) X(CheckLiveness) X(LivenessReply) \

@@ -50,8 +50,8 @@ using scheduler_actor =
 
 using sequence_actor =
   caf::typed_actor<caf::reacts_to<v1::LogitsResult>, caf::reacts_to<v1::HiddenStates>, caf::reacts_to<v1::FailSequence>,
-                   caf::reacts_to<v1::CancelRequest>, caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>,
-                   caf::reacts_to<v1::CheckLiveness>>;
+                   caf::reacts_to<v1::PrefixReused>, caf::reacts_to<v1::SequenceTick>, caf::reacts_to<v1::CancelRequest>,
+                   caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>, caf::reacts_to<v1::CheckLiveness>>;
 
 /// Where a request's events go.
 using client_actor =

@@ -1,6 +1,7 @@
 #include "actors/requests/beam_sequence.hpp"
 
 #include "actors/interfaces/paths.hpp"
+#include "actors/requests/deadlines.hpp"
 #include "actors/requests/decoding_messages.hpp"
 #include "actors/requests/logits_slice.hpp"
 #include "actors/supervision/failure.hpp"
@@ -29,6 +30,8 @@ void join(beam_pointer self, size_t branch, uint32_t cached, uint64_t forked_fro
   message.set_cached_positions(cached);
   message.set_logits_from(uint32_t(log.size()) - 1);
   message.set_priority(st.request.priority());
+  message.set_tenant(st.request.tenant());
+  message.set_tenant_weight(st.request.tenant_weight());
   message.set_group(self->id());
   message.set_forked_from(forked_from);
   self->send(st.scheduler, std::move(message));
@@ -60,6 +63,7 @@ void finish(beam_pointer self, v1::FinishReason reason, const std::string& error
   message.set_request_id(st.request.request_id());
   message.set_finish_reason(reason);
   message.set_error(error);
+  message.set_prompt_tokens_cached(std::min(st.reused, uint32_t(st.request.prompt_tokens_size())));
   if (st.search->done())
     for (const auto& one : st.search->best()) {
       auto* hypothesis = message.add_hypotheses();
@@ -170,6 +174,7 @@ sequence_actor::behavior_type beam_sequence(beam_pointer self, sequence_config c
   self->monitor(caf::actor_cast<caf::actor>(state.client));
   send_accepted(self, asked, self->ctrl(), state.client);
   subscribe(self, state.config.directory, {paths::scheduler});
+  end_when_late(self, false, finish);
   return {
     [self](const v1::LogitsResult& result) { on_logits_result(self, result); },
     [](const v1::HiddenStates&) {}, // Of a step that another sequence wants to observe.
@@ -178,6 +183,8 @@ sequence_actor::behavior_type beam_sequence(beam_pointer self, sequence_config c
       if (self->current_sender() == caf::actor_cast<caf::strong_actor_ptr>(self->state.scheduler))
         finish(self, v1::FINISH_REASON_ERROR, failure.reason());
     },
+    [self](const v1::PrefixReused& reused) { self->state.reused = std::max(self->state.reused, reused.positions()); },
+    [self](const v1::SequenceTick&) { end_when_late(self, false, finish); },
     [self](const v1::CancelRequest&) { finish(self, v1::FINISH_REASON_CANCELLED); },
     [self](const v1::ActorStarted&, const caf::strong_actor_ptr& handle) {
       auto& st = self->state;

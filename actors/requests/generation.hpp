@@ -2,7 +2,9 @@
 // A request to generate text, and the events that answer it, as plain values: no actor, no message.
 #include "model/decoding/beam_search.hpp"
 #include "model/decoding/token_rules.hpp"
+#include "model/sampling/logprobs.hpp"
 #include "model/sampling/sampler.hpp"
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,12 +26,23 @@ struct generate_request {
   bool ignore_end_of_generation = false;
   bool want_logits = false;           // Deliver the logits of every prompt position; or of the sequence, see output_spec.
   bool want_hidden_states = false;    // Deliver the hidden states of every prompt position at every layer boundary.
+  bool want_logprobs = false;         // Deliver logarithms of probabilities with every token,
+  uint32_t top_logprobs = 0;          // and those of so many that are likeliest; at most top_logprobs_max.
   int32_t priority = 0;
+  std::string tenant;                 // Whose work it is: tenants with the same weight get the same share of what runs.
+  float tenant_weight = 1;            // Above 0, at most 1e6.
+  std::optional<std::chrono::milliseconds> deadline;       // From submit: a request that has not finished ends with `deadline`.
+  std::optional<std::chrono::milliseconds> start_deadline; // The same for one without its first token.
+
+  static constexpr uint32_t top_logprobs_max = 20;
 };
 
-enum class finish_reason : uint8_t { length, stop, cancelled, error };
-/// "length", "stop", "cancelled", "error".
+/// The last two: a deadline has passed; it was refused for lack of room.
+enum class finish_reason : uint8_t { length, stop, cancelled, error, deadline, overloaded };
+/// "length", "stop", "cancelled", "error", "deadline", "overloaded".
 std::string_view to_string(finish_reason reason);
+/// Whether the request ended without its answer, and `error` says why.
+bool is_failure(finish_reason reason);
 
 enum class event_kind : uint8_t {
   token,         // index, token, text.
@@ -44,6 +57,7 @@ struct generation_event {
   uint32_t index = 0;   // Of the token among the generated ones.
   uint32_t token = 0;
   std::string text;     // Whole UTF-8 characters; may be empty.
+  std::vector<token_logprob> logprobs; // If wanted: of this token, then of the likeliest ones in order.
   uint32_t layer = 0;
   bool of_encoder = false; // Hidden states of the source; the layer behind the last is what the encoder's final norm makes of it.
   uint32_t position = 0;
@@ -52,6 +66,8 @@ struct generation_event {
   finish_reason reason = finish_reason::length;
   std::string error;
   std::vector<hypothesis> hypotheses; // Results of a beam search, the best first.
+  uint32_t prompt_tokens_cached = 0;  // finished: of the prompt, those that were not computed because an earlier request left them.
+  std::chrono::milliseconds retry_after{0}; // overloaded: when there will probably be room.
 };
 
 } // namespace troupe

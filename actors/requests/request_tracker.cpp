@@ -79,6 +79,10 @@ void check(const generate_request& request, const model_parts& model) {
   if (const auto reason = invalid(request.rules, model.spec.vocabulary); !reason.empty()) throw input_error(reason);
   if (const auto reason = invalid(request.sampling, model.spec.vocabulary); !reason.empty())
     throw input_error(reason);
+  if (!(request.tenant_weight > 0 && request.tenant_weight <= 1e6f)) throw input_error("a tenant's weight must be above 0 and at most 1000000");
+  if (!is_utf8(request.tenant)) throw input_error("a tenant's name is not valid UTF-8");
+  if (request.top_logprobs > generate_request::top_logprobs_max)
+    throw input_error("at most " + std::to_string(generate_request::top_logprobs_max) + " likeliest tokens can be listed");
   for (const auto& stop : request.stop_strings) {
     if (stop.empty()) throw input_error("an empty stop string would end every text at once");
     // It would match no text, and protobuf refuses such a string when it is sent to another process.
@@ -88,7 +92,7 @@ void check(const generate_request& request, const model_parts& model) {
 
 } // namespace
 
-v1::GenerateRequest to_message(generate_request request, const model_parts& model) {
+v1::GenerateRequest to_message(generate_request request, const model_parts& model, caf::actor_clock::time_point now) {
   if (model.encoder && request.prompt.empty()) request.prompt = {model.spec.start_token};
   check(request, model);
   v1::GenerateRequest message;
@@ -103,7 +107,17 @@ v1::GenerateRequest to_message(generate_request request, const model_parts& mode
   message.set_ignore_end_of_generation(request.ignore_end_of_generation);
   message.set_want_logits(request.want_logits);
   message.set_want_hidden_states(request.want_hidden_states);
+  message.set_want_logprobs(request.want_logprobs);
+  message.set_top_logprobs(request.top_logprobs);
   message.set_priority(request.priority);
+  message.set_tenant(std::move(request.tenant));
+  message.set_tenant_weight(request.tenant_weight);
+  const auto at = [&](const std::optional<std::chrono::milliseconds>& after) {
+    constexpr auto longest = std::chrono::hours(24 * 365);
+    return after ? (now.time_since_epoch() + std::min<caf::timespan>(*after, longest)).count() : 0;
+  };
+  message.set_deadline_ns(at(request.deadline));
+  message.set_start_deadline_ns(at(request.start_deadline));
   return message;
 }
 
@@ -319,12 +333,14 @@ void request_tracker::on_token(v1::TokenEvent& token) {
   event.index = token.index();
   event.token = token.token();
   event.text = std::move(*token.mutable_text());
+  for (const auto& one : token.logprobs()) event.logprobs.push_back({one.token(), one.logprob()});
   events_.push_back(std::move(event));
 }
 
 void request_tracker::on_end(v1::GenerateEnd& end) {
   static constexpr finish_reason reasons[] = {finish_reason::error, finish_reason::length, finish_reason::stop,
-                                              finish_reason::cancelled, finish_reason::error};
+                                              finish_reason::cancelled, finish_reason::error, finish_reason::deadline,
+                                              finish_reason::overloaded};
   const auto it = requests_.find(end.request_id());
   if (it == requests_.end()) return;
   // Accepted from the sequence that serves the request, or from the supervisor of sequences, which refuses to start one. From no
@@ -342,7 +358,11 @@ void request_tracker::on_end(v1::GenerateEnd& end) {
   }
   std::vector<hypothesis> hypotheses;
   for (const auto& one : end.hypotheses()) hypotheses.push_back({{one.tokens().begin(), one.tokens().end()}, one.score()});
+  const auto cached = end.prompt_tokens_cached();
+  const std::chrono::milliseconds retry_after(end.retry_after_ms());
   finish(end.request_id(), reasons[end.finish_reason()], end.error(), std::move(*end.mutable_text()), std::move(hypotheses));
+  events_.back().prompt_tokens_cached = cached;
+  events_.back().retry_after = retry_after;
 }
 
 void request_tracker::on_down(const caf::down_msg& down) {

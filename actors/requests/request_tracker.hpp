@@ -29,8 +29,8 @@ struct client_connection {
   std::shared_ptr<const tokenizer> words; // Null: a model without a vocabulary.
 };
 
-/// The message for a request. Throws input_error for one that this model can never serve.
-v1::GenerateRequest to_message(generate_request request, const model_parts& model);
+/// The message for a request that comes `now`. Throws input_error for one that this model can never serve.
+v1::GenerateRequest to_message(generate_request request, const model_parts& model, caf::actor_clock::time_point now);
 
 /// Keeps every unfinished request with the tokens received so far, so that it can be sent again from there when the sequence
 /// that serves it is lost, or the supervisor of sequences with which it waits. Every actor below the root may be lost at any moment.
@@ -62,6 +62,7 @@ public:
   std::vector<uint64_t> pending() const;
   size_t pending_count() const { return requests_.size(); }
   uint64_t resubmitted() const { return resubmitted_; }
+  caf::actor_clock::time_point now() const { return self_->clock().now(); }
 
 private:
   struct silence {

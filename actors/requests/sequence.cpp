@@ -1,12 +1,14 @@
 #include "actors/requests/sequence.hpp"
 
 #include "actors/interfaces/paths.hpp"
+#include "actors/requests/deadlines.hpp"
 #include "actors/requests/decoding_messages.hpp"
 #include "actors/requests/logits_slice.hpp"
 #include "actors/supervision/failure.hpp"
 #include "actors/supervision/liveness.hpp"
 #include "model/error.hpp"
 #include "model/kernels/rowwise.hpp"
+#include "model/sampling/logprobs.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -51,6 +53,7 @@ void finish(sequence_pointer self, v1::FinishReason reason, const std::string& e
   end.set_error(error);
   end.set_text(st.stops.push(st.utf8.finish()) + st.stops.finish());
   end.set_tokens(st.generated());
+  end.set_prompt_tokens_cached(std::min(st.reused, st.prompt_size()));
   tell_client(self, std::move(end));
   leave(self);
 }
@@ -79,6 +82,8 @@ void join_batch(sequence_pointer self, uint32_t cached) {
   join.set_logits_from(st.wants_all_logits() ? cached : uint32_t(st.log.size()) - 1);
   join.set_want_hidden_states(st.request.want_hidden_states());
   join.set_priority(st.request.priority());
+  join.set_tenant(st.request.tenant());
+  join.set_tenant_weight(st.request.tenant_weight());
   self->send(st.scheduler, std::move(join));
 }
 
@@ -96,6 +101,7 @@ void sample_next(sequence_pointer self, std::span<const float> logits) {
   v1::TokenEvent event;
   event.set_index(st.generated());
   std::vector<float> allowed;
+  const auto unruled = logits;
   if (!st.rules.empty()) {
     allowed.assign(logits.begin(), logits.end());
     st.rules.apply(allowed, st.log, st.generated(), st.tokens_max());
@@ -106,6 +112,12 @@ void sample_next(sequence_pointer self, std::span<const float> logits) {
     logits = allowed;
   }
   event.set_token(sample(st.sampling, logits, st.log, st.log.size()));
+  if (st.request.want_logprobs())
+    for (const auto& one : logprobs(unruled, event.token(), st.request.top_logprobs())) {
+      auto* sent = event.add_logprobs();
+      sent->set_token(one.token);
+      sent->set_logprob(one.logprob);
+    }
   std::string text;
   const auto end = append(st, event.token(), text);
   event.set_text(std::move(text));
@@ -215,8 +227,12 @@ sequence_actor::behavior_type sequence(sequence_pointer self, sequence_config co
   self->set_down_handler([self](const caf::down_msg&) { leave(self); }); // The client has ended.
   self->monitor(caf::actor_cast<caf::actor>(state.client));
   send_accepted(self, state.request, self->ctrl(), state.client);
-  if (const auto end = resume(state)) finish(self, *end);
-  else subscribe(self, state.config.directory, {paths::scheduler});
+  if (const auto end = resume(state)) {
+    finish(self, *end);
+  } else {
+    subscribe(self, state.config.directory, {paths::scheduler});
+    end_when_late(self, state.generated() > 0, finish);
+  }
   return {
     [self](const v1::LogitsResult& result) { on_logits_result(self, result); },
     [self](const v1::HiddenStates& states) { on_hidden_states(self, states); },
@@ -226,6 +242,8 @@ sequence_actor::behavior_type sequence(sequence_pointer self, sequence_config co
       if (self->current_sender() == caf::actor_cast<caf::strong_actor_ptr>(self->state.scheduler))
         finish(self, v1::FINISH_REASON_ERROR, failure.reason());
     },
+    [self](const v1::PrefixReused& reused) { self->state.reused = std::max(self->state.reused, reused.positions()); },
+    [self](const v1::SequenceTick&) { end_when_late(self, self->state.generated() > 0, finish); },
     [self](const v1::CancelRequest&) { finish(self, v1::FINISH_REASON_CANCELLED); },
     [self](const v1::ActorStarted&, const caf::strong_actor_ptr& handle) {
       self->state.scheduler = caf::actor_cast<scheduler_actor>(handle);

@@ -38,7 +38,7 @@ void send_accepted(caf::local_actor* self, const v1::GenerateRequest& request, c
 /// Restart   not restarted: its client sends the request again, with the tokens it has received.
 /// Damage    logits that are not as the output sent them are computed again; damaged_max times in a row end the request with
 ///           an error, because it could not be answered.
-/// Ends      after GenerateEnd, and when its client has ended.
+/// Ends      after GenerateEnd, when a deadline of its request has passed, and when its client has ended.
 struct sequence_state {
   static inline const char* name = "sequence";
   static constexpr uint32_t damaged_max = 8;
@@ -51,6 +51,7 @@ struct sequence_state {
   token_rules rules;
   std::vector<uint32_t> log;
   uint32_t cached = 0;  // Positions up to which logits have arrived, so that the heads probably hold them.
+  uint32_t reused = 0;  // Positions that heads held of an earlier sequence.
   uint32_t damaged = 0; // How many times in a row logits were not as the output sent them.
   step_id damaged_step; // The newest step of those, so that a repeated or late message counts once.
   uint32_t scored = 0;  // When the logits of the whole prompt are wanted: the positions whose logits have arrived without a gap.
