@@ -177,4 +177,9 @@ client engine::connect() {
   return client(client_connection{state_->running.system(), state_->running.root(), state_->model, state_->words});
 }
 
+event_client engine::connect(event_client::receiver receive) {
+  return event_client(client_connection{state_->running.system(), state_->running.root(), state_->model, state_->words},
+                      std::move(receive));
+}
+
 } // namespace troupe

@@ -8,6 +8,7 @@
 //   client.submit({.prompt = client.encode("Once upon a time"), .tokens_max = 64});
 //   while (auto event = client.next()) std::cout << event->text;
 #include "actors/client.hpp"
+#include "actors/event_client.hpp"
 #include "model/model_file.hpp"
 #include "model/parts.hpp"
 #include "model/tokenizer/tokenizer.hpp"
@@ -92,6 +93,7 @@ public:
   engine& operator=(const engine&) = delete;
 
   client connect();
+  event_client connect(event_client::receiver receive);
   const model_file& model() const;
   const engine_options& options() const; // With the defaults filled in.
   /// Null when the model has no vocabulary.

@@ -79,7 +79,8 @@ void check(const generate_request& request, const model_parts& model) {
   if (const auto reason = invalid(request.rules, model.spec.vocabulary); !reason.empty()) throw input_error(reason);
   if (const auto reason = invalid(request.sampling, model.spec.vocabulary); !reason.empty())
     throw input_error(reason);
-  if (!(request.tenant_weight > 0 && request.tenant_weight <= 1e6f)) throw input_error("a tenant's weight must be above 0 and at most 1000000");
+  if (!(request.tenant_weight > 0 && request.tenant_weight <= 1e6f))
+    throw input_error("a tenant's weight must be above 0 and at most 1000000");
   if (!is_utf8(request.tenant)) throw input_error("a tenant's name is not valid UTF-8");
   if (request.top_logprobs > generate_request::top_logprobs_max)
     throw input_error("at most " + std::to_string(generate_request::top_logprobs_max) + " likeliest tokens can be listed");
@@ -132,7 +133,8 @@ request_tracker::~request_tracker() {
 }
 
 uint64_t request_tracker::submit(v1::GenerateRequest request) {
-  request.set_request_id(++last_request_);
+  last_request_ = std::max(last_request_ + 1, request.request_id());
+  request.set_request_id(last_request_);
   if (requests_.size() == served_.size()) reset(others_quiet_); // From now on there are such.
   requests_[last_request_].request = std::move(request);
   unsent_.insert(last_request_);
@@ -475,7 +477,8 @@ bool request_tracker::receive(std::chrono::milliseconds timeout) {
     [this](v1::TokenEvent& token) { on_token(token); },
     [&](const v1::LogitsRows& rows) { rows_event(event_kind::logits, 0, false, rows); },
     [&](const v1::HiddenRows& rows) { rows_event(event_kind::hidden_states, rows.layer(), rows.of_encoder(), rows); },
-    [this](v1::GenerateEnd& end) { on_end(end); }, [this](const v1::ClientTick&) { on_tick(); },
+    [this](v1::GenerateEnd& end) { on_end(end); }, [this](v1::GenerateRequest& request) { submit(std::move(request)); },
+    [this](const v1::CancelRequest& order) { cancel(order.request_id()); }, [this](const v1::ClientTick&) { on_tick(); },
     [this](const v1::LivenessReply& reply) { on_liveness_reply(reply); },
     [this](const caf::down_msg& down) { on_down(down); }, caf::after(timeout) >> [&] { received = false; });
   return received;

@@ -54,7 +54,8 @@ public:
   request_tracker(caf::actor_system& system, root_actor root);
   ~request_tracker();
 
-  uint64_t submit(v1::GenerateRequest request); // Gives it a number, which is returned.
+  /// Gives the request a number, unless it has one that is higher than all before; returns it.
+  uint64_t submit(v1::GenerateRequest request);
   void cancel(uint64_t request);
   /// Handles at most one message; waits for it no longer than `timeout`. False: none came.
   bool receive(std::chrono::milliseconds timeout);
@@ -62,6 +63,8 @@ public:
   std::vector<uint64_t> pending() const;
   size_t pending_count() const { return requests_.size(); }
   uint64_t resubmitted() const { return resubmitted_; }
+  /// Messages to it from another thread: a GenerateRequest, to submit it, a CancelRequest, and a ClientTick, so that `receive` returns.
+  caf::actor handle() const { return self_; }
   caf::actor_clock::time_point now() const { return self_->clock().now(); }
 
 private:

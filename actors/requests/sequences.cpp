@@ -2,9 +2,13 @@
 
 #include "actors/interfaces/paths.hpp"
 #include "actors/requests/beam_sequence.hpp"
+#include "actors/requests/deadlines.hpp"
 #include "actors/requests/request_queue.hpp"
+#include "actors/requests/waiting_time.hpp"
 #include "actors/supervision/supervisor_core.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <optional>
 #include <set>
 
@@ -18,6 +22,8 @@ struct sequences_state {
   std::optional<supervisor_core> core;
   request_queue<caf::message> waiting; // Of GenerateRequest and its client's handle.
   std::set<caf::actor_id> clients;     // Monitored, because requests of theirs wait or have waited.
+  waiting_time starts;                 // From which the waiting of the next one is predicted.
+  bool ticking = false;
 };
 using sequences_pointer = sequences_actor::stateful_pointer<sequences_state>;
 
@@ -35,28 +41,56 @@ template <class Message> void tell(sequences_pointer self, const caf::strong_act
   if (const auto to = caf::actor_cast<receiver>(client)) self->send(to, std::move(message));
 }
 
-void refuse(sequences_pointer self, uint64_t request_id, const caf::strong_actor_ptr& client, const std::string& reason) {
+v1::GenerateEnd refusal(const v1::GenerateRequest& request, v1::FinishReason why, std::string reason) {
   v1::GenerateEnd end;
-  end.set_request_id(request_id);
-  end.set_finish_reason(v1::FINISH_REASON_ERROR);
-  end.set_error(reason);
-  tell(self, client, std::move(end));
+  end.set_request_id(request.request_id());
+  end.set_finish_reason(why);
+  end.set_error(std::move(reason));
+  end.set_tokens(uint32_t(request.generated_tokens_size()));
+  return end;
 }
+
+int64_t now_ns(sequences_pointer self) { return self->clock().now().time_since_epoch().count(); }
 
 void start(sequences_pointer self, const caf::message& args) {
   const auto& request = args.get_as<v1::GenerateRequest>(0);
   const auto& client = args.get_as<caf::strong_actor_ptr>(1);
   const auto started = self->state.core->start_child(args);
-  if (started) send_accepted(self, request, started, client);
-  else refuse(self, request.request_id(), client, "this request could not be started: " + self->state.core->start_error());
+  if (started) return send_accepted(self, request, started, client);
+  tell(self, client,
+       refusal(request, v1::FINISH_REASON_ERROR, "this request could not be started: " + self->state.core->start_error()));
 }
 
 bool has_room(const sequences_state& st) { return !st.core->stopping() && st.core->alive() < st.sequences_max; }
 
+/// What is too late is not started.
+void end_late(sequences_pointer self) {
+  while (const auto late = self->state.waiting.take_late(now_ns(self))) {
+    const auto& request = late->get_as<v1::GenerateRequest>(0);
+    const std::string reason(next_deadline(request, request.generated_tokens_size() > 0)->reason);
+    tell(self, late->get_as<caf::strong_actor_ptr>(1), refusal(request, v1::FINISH_REASON_DEADLINE, reason));
+  }
+}
+
+/// One tick is under way while requests with deadlines wait: at the first of these, or soon enough to set a nearer one.
+void keep_ticking(sequences_pointer self) {
+  auto& st = self->state;
+  const auto next = st.waiting.next_deadline_ns();
+  if (st.ticking || !next) return;
+  st.ticking = true;
+  constexpr caf::timespan shortest = std::chrono::milliseconds(1), longest = std::chrono::milliseconds(100);
+  self->delayed_send(self, std::clamp(caf::timespan(*next - now_ns(self)), shortest, longest), v1::SequenceTick{});
+}
+
 /// To be called whenever a sequence may have ended.
 void start_waiting(sequences_pointer self) {
   auto& st = self->state;
-  while (!st.waiting.empty() && has_room(st)) start(self, *st.waiting.take());
+  end_late(self);
+  while (!st.waiting.empty() && has_room(st)) {
+    start(self, *st.waiting.take());
+    st.starts.started(now_ns(self), !st.waiting.empty());
+  }
+  keep_ticking(self);
 }
 
 /// What a record takes, beside the tokens of its prompt.
@@ -74,13 +108,25 @@ void enqueue(sequences_pointer self, request_key key, caf::message args) {
   const auto& request = args.get_as<v1::GenerateRequest>(0);
   const auto& client = args.get_as<caf::strong_actor_ptr>(1);
   const uint64_t bytes = record_bytes + request.SpaceUsedLong();
-  if (!request.was_admitted() && st.waiting.bytes() + bytes > st.waiting_bytes_max)
-    return refuse(self, request.request_id(), client,
-                  "too many requests: " + std::to_string(st.waiting.size()) + " are waiting, for which " +
-                    std::to_string(st.waiting_bytes_max) + " bytes are kept; try again when some have finished");
+  const auto limit = next_deadline(request, request.generated_tokens_size() > 0);
+  if (!request.was_admitted() && st.waiting.bytes() + bytes > st.waiting_bytes_max) {
+    auto end = refusal(request, v1::FINISH_REASON_OVERLOADED,
+                       "too many requests: " + std::to_string(st.waiting.size()) + " are waiting, for which " +
+                         std::to_string(st.waiting_bytes_max) + " bytes are kept; try again when some have finished");
+    end.set_retry_after_ms(uint32_t(std::clamp(st.starts.predicted_ns(0).value_or(1e9) / 1e6, 1.0, 60e3)));
+    return tell(self, client, std::move(end));
+  }
   if (st.clients.insert(client->id()).second) self->monitor(caf::actor_cast<caf::actor>(client));
-  st.waiting.add(key, request.priority(), bytes, args);
+  st.waiting.add(key,
+                 {.priority = request.priority(),
+                  .tenant = request.tenant(),
+                  .weight = request.tenant_weight() > 0 ? request.tenant_weight() : 1.0,
+                  .work = uint64_t(request.prompt_tokens_size()) + request.tokens_max(),
+                  .bytes = bytes,
+                  .deadline_ns = limit ? limit->when.count() : 0},
+                 args);
   tell_queued(self, request, client);
+  keep_ticking(self);
 }
 
 /// `args`: the request and its client's handle, as they came. A copy of a large request may get no memory; only the one that is made for
@@ -141,6 +187,10 @@ sequences_actor::behavior_type sequences(sequences_pointer self, std::string pat
           [self](const v1::LivenessReply& reply) { self->state.core->on_liveness_reply(reply); },
           [self](const v1::GenerateRequest&, const caf::strong_actor_ptr&) {
             on_request(self, self->current_mailbox_element()->move_content_to_message());
+          },
+          [self](const v1::SequenceTick&) {
+            self->state.ticking = false;
+            start_waiting(self);
           },
           [self](const v1::CancelRequest& order) { on_cancel(self, order); }};
 }

@@ -55,7 +55,8 @@ std::vector<uint32_t> simulated_client::encode(std::string_view text) const {
 }
 
 uint64_t simulated_client::submit(generate_request request) {
-  return engine_->troupe_->tracker().submit(to_message(std::move(request), *engine_->model_));
+  auto& tracker = engine_->troupe_->tracker();
+  return tracker.submit(to_message(std::move(request), *engine_->model_, tracker.now()));
 }
 
 std::optional<generation_event> simulated_client::next() {

@@ -4,6 +4,7 @@
 #include "model/formats/input_file.hpp"
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace troupe {
 namespace {
@@ -124,6 +125,10 @@ std::string describe(const json_value& value) {
 
 } // namespace
 
+json_error::json_error(const std::filesystem::path& path, std::string where, std::string why)
+    : input_error(path.string() + ": " + (where.empty() ? "the file" : where) + ": " + why), place(std::move(where)),
+      reason(std::move(why)) {}
+
 std::string read_text(const std::filesystem::path& path, uint64_t bytes_max) {
   const input_file file(path);
   if (file.size() > bytes_max) {
@@ -141,7 +146,7 @@ json_file::json_file(const std::filesystem::path& path, uint64_t bytes_max)
 json_file::json_file(const std::filesystem::path& path, std::string_view text, bool comments) : path_(path) {
   tree_builder builder(root_);
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder, nlohmann::json::input_format_t::json, true, comments)) {
-    throw input_error(path.string() + ": the file: " + builder.error());
+    throw json_error(path, {}, builder.error());
   }
 }
 
@@ -150,8 +155,7 @@ json_node json_file::root() const { return {*this, root_}; }
 void json_node::fail(std::string_view reason) const {
   std::string place;
   find_place(file_->root_, value_, place);
-  throw input_error(file_->path().string() + ": " + (place.empty() ? "the file" : place) + ": " +
-                    std::string(reason));
+  throw json_error(file_->path(), std::move(place), std::string(reason));
 }
 
 void json_node::fail_kind(std::string_view wanted) const {

@@ -1,6 +1,7 @@
 #pragma once
 // JSON files that are not trusted. Every access says what it wants; what is not so ends in an input_error
 // with the file, the place ("rope_parameters.factor", "added_tokens[3].id") and the reason.
+#include "model/error.hpp"
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -28,6 +29,13 @@ struct json_member {
 };
 
 class json_node;
+
+/// What a JSON text says is not acceptable. what(): with the file and the place.
+struct json_error : input_error {
+  json_error(const std::filesystem::path& path, std::string where, std::string why);
+  std::string place;  // "messages[3].role"; empty: the text as a whole.
+  std::string reason;
+};
 
 /// The text of a file of at most bytes_max bytes. Throws input_error.
 std::string read_text(const std::filesystem::path& path, uint64_t bytes_max);

@@ -246,7 +246,7 @@ TEST_CASE("requests end by stop strings and by length of the context, and imposs
   size_t served = 0, refused = 0;
   for (const auto& [id, out] : six) {
     served += out.tokens == full.tokens;
-    refused += out.reason == finish_reason::error && out.error.find("too many requests") != std::string::npos;
+    refused += out.reason == finish_reason::overloaded && out.error.find("too many requests") != std::string::npos;
   }
   CHECK(served + refused == 6);
   CHECK(served >= 1); // Up to three.

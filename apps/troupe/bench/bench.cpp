@@ -118,7 +118,7 @@ void run_once(const bench& run, uint32_t count, uint32_t prompt_tokens, uint32_t
     run.requests.submit(make_request(run, make_prompt(run, prompt_tokens, index), generate_tokens));
   }
   const int signal = take_events(run.requests, [](const generation_event& event) {
-    if (event.reason == finish_reason::error) throw run_error("a request failed: " + event.error);
+    if (is_failure(event.reason)) throw run_error("a request failed: " + event.error);
   });
   if (signal != 0) throw interrupted{signal};
   const auto elapsed = std::chrono::duration<double>(steady::now() - started).count();

@@ -142,7 +142,7 @@ void check_before(const v1::FaultPlan& plan, const run_record& undisturbed) {
     if (const auto verdict = judge(probe, undisturbed, undisturbed, false); probe.before() && !verdict.holds)
       throw run_error("\"" + verdict.name + "\" does not even hold undisturbed: " + verdict.why);
   for (const auto& one : undisturbed.requests)
-    if (!one.finished || one.reason == finish_reason::error) throw run_error("it failed undisturbed: " + one.error);
+    if (!one.finished || is_failure(one.reason)) throw run_error("it failed undisturbed: " + one.error);
 }
 
 std::unique_ptr<chaos_load> make_load(chaos_options options) {

@@ -103,7 +103,7 @@ request_verdict judge(const request_record& undisturbed, const request_record& d
   verdict.place = place_of(undisturbed, disturbed);
   if (!disturbed.finished) {
     verdict.what = agrees_so_far(undisturbed, disturbed) ? request_verdict::lost : request_verdict::differs;
-  } else if (disturbed.reason == finish_reason::error && undisturbed.reason != finish_reason::error) {
+  } else if (is_failure(disturbed.reason) && !is_failure(undisturbed.reason)) {
     verdict.what = request_verdict::failed;
     verdict.error = disturbed.error;
   } else {
@@ -131,7 +131,7 @@ probe_verdict judge(const v1::Probe& probe, const run_record& undisturbed, const
   switch (probe.kind_case()) {
   case v1::Probe::kAllRequestsFinish: {
     const auto bad = count([&](const request_record& one) {
-      return one.finished ? one.reason == finish_reason::error : !under_way;
+      return one.finished ? is_failure(one.reason) : !under_way;
     });
     return {probe.name(), bad == 0, std::to_string(bad) + of_all + "did not finish"};
   }

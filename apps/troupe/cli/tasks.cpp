@@ -68,7 +68,7 @@ private:
 
   void finish(one_text& one, task_result& result, const generation_event& event) {
     result.hypotheses = event.hypotheses;
-    if (event.reason == finish_reason::error) fail(one, event.error);
+    if (is_failure(event.reason)) fail(one, event.error);
     if (event.reason == finish_reason::cancelled) {
       one.cancelled = true;
       fail(one, "cancelled");

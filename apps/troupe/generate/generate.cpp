@@ -110,7 +110,7 @@ private:
   /// Says on stderr how a prompt ended.
   void report(uint64_t number, const generation& one) {
     const std::string place = prompts_.count() == 1 ? "" : "prompt " + std::to_string(number) + ": ";
-    if (one.reason == finish_reason::error) {
+    if (is_failure(one.reason)) {
       good_ = false;
       note("generate: " + place + one.error);
     } else if (!options_.run.quiet && !options_.json) {

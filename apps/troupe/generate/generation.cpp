@@ -78,7 +78,7 @@ json to_json(const generation& one) {
   result["finish_reason"] = to_string(one.reason);
   result["prompt_tokens"] = one.prompt_ids.size();
   result["timings"] = timings(one);
-  if (one.reason == finish_reason::error) result["error"] = one.error;
+  if (is_failure(one.reason)) result["error"] = one.error;
   return result;
 }
 

@@ -175,7 +175,7 @@ int run_actors(const logits_options& options, std::shared_ptr<const model_file> 
       bar.advance(share_done(done, wanted));
     } else if (event.kind == event_kind::hidden_states) {
       into.place_states(event.of_encoder, event.layer, row, event.position, event.values);
-    } else if (event.kind == event_kind::finished && event.reason == finish_reason::error) {
+    } else if (event.kind == event_kind::finished && is_failure(event.reason)) {
       failure = "row " + std::to_string(row) + ": " + event.error;
     }
   });

@@ -17,7 +17,7 @@ std::vector<std::string> continuations(Client& client, const std::string& beginn
     texts[client.submit(std::move(request))];
   }
   while (auto event = client.next()) {
-    if (event->kind == troupe::event_kind::finished && event->reason == troupe::finish_reason::error)
+    if (event->kind == troupe::event_kind::finished && troupe::is_failure(event->reason))
       throw std::runtime_error(event->error);
     texts[event->request] += event->text;
   }
