@@ -89,6 +89,7 @@ public:
   /// Input_error naming the first member that is none of these, unless it is null, false, or an empty string.
   void require_only(std::initializer_list<std::string_view> names) const;
 
+  const json_value& value() const { return *value_; }
   [[noreturn]] void fail(std::string_view reason) const;
   /// "wanted <what>, found <what it is>".
   [[noreturn]] void fail_kind(std::string_view wanted) const;

@@ -4,6 +4,7 @@
 #include "apps/troupe/cli/terminal.hpp"
 #include "apps/troupe/evaluate/evaluation.hpp"
 #include "apps/troupe/understand/understand.hpp"
+#include "model/outputs/label_scores.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>

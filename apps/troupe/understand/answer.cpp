@@ -5,6 +5,7 @@
 // of the context and its first token ([CLS], which stands for "no answer here"), as in transformers' pipeline.
 #include "apps/troupe/cli/command.hpp"
 #include "apps/troupe/understand/understand.hpp"
+#include "model/outputs/label_scores.hpp"
 #include "model/error.hpp"
 #include "model/formats/json.hpp"
 #include <CLI/CLI.hpp>

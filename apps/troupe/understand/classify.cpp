@@ -1,7 +1,7 @@
 // troupe classify: the labels of texts, with probabilities, or with values where the model was trained for regression.
 #include "apps/troupe/cli/command.hpp"
 #include "apps/troupe/understand/understand.hpp"
-#include "model/kernels/exponential.hpp"
+#include "model/outputs/label_scores.hpp"
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -16,41 +16,6 @@ constexpr const char* classify_examples =
   R"(  troupe classify -m distilbert-base-uncased-finetuned-sst-2-english "What a day!"
   troupe classify -m support-topics < messages.txt --json --top 3
   troupe classify -m bert-nli "A man sleeps." --pair "Nobody is awake.")";
-
-/// What becomes of a row of logits.
-enum class scoring : uint8_t {
-  one_of_all,  // Probabilities that sum to 1: softmax.
-  each_by_own, // Each label has a probability of its own: sigmoid.
-  values,      // They are what is asked for: regression.
-};
-
-/// As transformers' pipeline decides it.
-scoring scoring_of(const model_file& model) {
-  const auto config = nlohmann::json::parse(model.config, nullptr, false);
-  const auto found = config.is_object() ? config.find("problem_type") : config.end();
-  const auto type = found != config.end() && found->is_string() ? found->get<std::string>() : "";
-  if (type == "regression") return scoring::values;
-  return type == "multi_label_classification" || model.spec.output.columns == 1 ? scoring::each_by_own : scoring::one_of_all;
-}
-
-/// 1 / (1 + e^-x)
-std::vector<double> sigmoid(std::span<const float> logits) {
-  std::vector<double> values;
-  for (const float logit : logits) {
-    const double small = exponential(logit < 0 ? double(logit) : -double(logit));
-    values.push_back((logit < 0 ? small : 1.0) / (1 + small));
-  }
-  return values;
-}
-
-std::vector<double> scores_of(std::span<const float> logits, scoring how) {
-  switch (how) {
-  case scoring::one_of_all: return softmax(logits);
-  case scoring::each_by_own: return sigmoid(logits);
-  case scoring::values: break;
-  }
-  return {logits.begin(), logits.end()};
-}
 
 std::string answer_text(std::span<const std::string> names, std::span<const double> scores, std::span<const size_t> best) {
   std::string line;

@@ -1,16 +1,13 @@
 // troupe embed: a vector for each text.
 #include "apps/troupe/cli/command.hpp"
 #include "apps/troupe/understand/understand.hpp"
-#include "model/error.hpp"
+#include "model/outputs/pooling.hpp"
 #include <CLI/CLI.hpp>
-#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 
 namespace troupe {
 namespace {
-
-enum class pooling : uint8_t { mean, first };
 
 struct embed_options : understanding_options {
   pooling how = pooling::mean;
@@ -22,29 +19,6 @@ constexpr const char* embed_examples =
   R"(  troupe embed -m all-MiniLM-L6-v2 "A text" "Another text" --normalize --json
   troupe embed -m all-MiniLM-L6-v2 < lines.txt > vectors.txt
   troupe embed -m bge-small-en --pooling cls --compare "How do I pay?" "Ways of payment")";
-
-/// One vector of the hidden states [tokens, width].
-std::vector<float> pool(std::span<const float> states, uint32_t width, pooling how) {
-  TROUPE_ASSERT(!states.empty() && states.size() % width == 0);
-  if (how == pooling::first) return {states.begin(), states.begin() + width};
-  std::vector<double> sums(width);
-  for (size_t i = 0; i < states.size(); ++i) sums[i % width] += states[i];
-  std::vector<float> means;
-  for (const double sum : sums) means.push_back(float(sum / (double(states.size()) / width)));
-  return means;
-}
-
-double length_of(std::span<const float> vector) {
-  double sum = 0;
-  for (const float x : vector) sum += double(x) * x;
-  return std::sqrt(sum);
-}
-
-void normalize(std::vector<float>& vector) {
-  const double length = length_of(vector);
-  if (length == 0) return;
-  for (float& x : vector) x = float(x / length);
-}
 
 /// 0 where one of them is 0.
 double cosine(std::span<const float> a, std::span<const float> b) {

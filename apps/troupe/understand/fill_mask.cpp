@@ -1,6 +1,7 @@
 // troupe fill-mask: the likeliest tokens in place of a mask.
 #include "apps/troupe/cli/command.hpp"
 #include "apps/troupe/understand/understand.hpp"
+#include "model/outputs/label_scores.hpp"
 #include "model/error.hpp"
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

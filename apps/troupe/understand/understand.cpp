@@ -3,7 +3,6 @@
 #include "apps/troupe/cli/model_command.hpp"
 #include "apps/troupe/cli/session.hpp"
 #include "model/error.hpp"
-#include "model/kernels/exponential.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -57,16 +56,6 @@ int run_understanding(const understanding_options& options, const char* command,
   return run_tasks(*troupe_engine, options.run, {command, failures_in(options.json)}, texts, first, make(*troupe_engine));
 }
 
-std::vector<double> softmax(std::span<const float> logits) {
-  TROUPE_ASSERT(!logits.empty());
-  const double most = *std::ranges::max_element(logits);
-  std::vector<double> values(logits.size());
-  std::ranges::transform(logits, values.begin(), [&](float logit) { return exponential(logit - most); });
-  const double sum = std::accumulate(values.begin(), values.end(), 0.0);
-  for (double& value : values) value /= sum;
-  return values;
-}
-
 std::vector<size_t> largest(std::span<const double> values, size_t k) {
   std::vector<size_t> places(values.size());
   std::iota(places.begin(), places.end(), size_t(0));
@@ -74,12 +63,6 @@ std::vector<size_t> largest(std::span<const double> values, size_t k) {
   std::ranges::partial_sort(places, end, [&](size_t a, size_t b) { return values[a] != values[b] ? values[a] > values[b] : a < b; });
   places.erase(end, places.end());
   return places;
-}
-
-std::vector<std::string> labels_of(const output_spec& output) {
-  auto names = output.labels;
-  for (size_t i = names.size(); i < output.columns; ++i) names.push_back("LABEL_" + std::to_string(i));
-  return names;
 }
 
 std::string probability_text(double probability) {

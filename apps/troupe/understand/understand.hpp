@@ -27,12 +27,8 @@ enum class model_head : uint8_t { used, left_aside };
 int run_understanding(const understanding_options& options, const char* command, const understanding& make,
                       model_head head = model_head::used);
 
-/// Probabilities, e^x / sum(e^x), in float64; the same bits on every machine.
-std::vector<double> softmax(std::span<const float> logits);
 /// The places of the k largest, the largest first; of equal ones the first.
 std::vector<size_t> largest(std::span<const double> values, size_t k);
-/// Of a classifier, by number; LABEL_0 and so on where the model has no names.
-std::vector<std::string> labels_of(const output_spec& output);
 /// As people read it: "0.457930".
 std::string probability_text(double probability);
 

@@ -1,0 +1,170 @@
+// POST /v1/messages, /v1/messages/count_tokens
+#include "apps/service/anthropic/endpoints.hpp"
+#include "apps/service/api/chat_messages.hpp"
+#include "apps/service/api/constraint_fields.hpp"
+#include "apps/service/api/fields.hpp"
+#include "apps/service/api/tool_calls.hpp"
+#include "apps/service/api/usage.hpp"
+#include "apps/service/serving/event_stream.hpp"
+#include "apps/service/serving/prompts.hpp"
+
+#include <optional>
+#include <utility>
+
+namespace troupe::service {
+namespace {
+
+json usage_json(const token_usage& usage) {
+  return {{"input_tokens", usage.prompt - usage.cached},
+          {"cache_creation_input_tokens", 0},
+          {"cache_read_input_tokens", usage.cached},
+          {"output_tokens", usage.generated}};
+}
+
+class message_answer : public generation_form {
+public:
+  message_answer(call& of, const generation& running, std::string id, bool streams, tool_use tools)
+    : running_(running), names_(of.in.names), id_(std::move(id)), tools_(tools), exchange_(of.exchange) {
+    if (streams) stream_.emplace(of.in.server, of.exchange);
+  }
+
+  void added(size_t, std::string_view, bool) override {
+    if (!stream_) return;
+    begin();
+    send_text(tools_ == tool_use::none ? one().text.size() : text_before_calls(one().text));
+  }
+
+  void completed() override {
+    const auto parsed = tools_ == tool_use::none ? parsed_answer{one().text, {}} : parse_tool_calls(one().text);
+    json blocks = json::array();
+    if (!parsed.text.empty() || parsed.calls.empty()) blocks.push_back({{"type", "text"}, {"text", parsed.text}});
+    for (const auto& call : parsed.calls)
+      blocks.push_back({{"type", "tool_use"}, {"id", names_.next("toolu_")}, {"name", call.name}, {"input", json::parse(call.arguments)}});
+    const json reason = parsed.calls.empty() ? stop_reason() : json("tool_use");
+    const json stop = one().stop_string.empty() ? json() : json(one().stop_string);
+    const auto usage = usage_of(running_.choices(), 1);
+    if (!stream_) {
+      json whole = head();
+      whole["content"] = std::move(blocks);
+      whole["stop_reason"] = reason;
+      whole["stop_sequence"] = stop;
+      whole["usage"] = usage_json(usage);
+      return respond_json(*exchange_, to_text(whole));
+    }
+    begin();
+    if (parsed.calls.empty()) send_text(one().text.size());
+    end_text();
+    for (const auto& block : blocks)
+      if (block["type"] == "tool_use") send_call(block);
+    send("message_delta", {{"delta", {{"stop_reason", reason}, {"stop_sequence", stop}}}, {"usage", usage_json(usage)}});
+    send("message_stop", json::object());
+    stream_->end();
+  }
+
+  void failed(const api_error& error) override {
+    if (!stream_ || !stream_->has_begun()) {
+      stream_.reset();
+      return respond_error(*exchange_, error, api_form::anthropic);
+    }
+    stream_->send("error", error_body(error, api_form::anthropic));
+    stream_->end();
+  }
+
+private:
+  const choice& one() const { return running_.choices().front(); }
+
+  json head() const {
+    return {{"id", id_}, {"type", "message"}, {"role", "assistant"}, {"model", running_.model().name()}, {"content", json::array()},
+            {"stop_reason", nullptr}, {"stop_sequence", nullptr}};
+  }
+
+  json stop_reason() const {
+    switch (one().reason.value_or(finish_reason::cancelled)) {
+    case finish_reason::length: return "max_tokens";
+    case finish_reason::stop: return one().stop_string.empty() ? "end_turn" : "stop_sequence";
+    default: return "end_turn";
+    }
+  }
+
+  void send(const char* name, json event) {
+    json typed{{"type", name}};
+    typed.update(event);
+    stream_->send(name, to_text(typed));
+  }
+
+  void begin() {
+    if (std::exchange(has_begun_, true)) return;
+    json message = head();
+    message["usage"] = usage_json({one().prompt_tokens, 0, 0});
+    send("message_start", {{"message", std::move(message)}});
+    send("ping", json::object());
+  }
+
+  void send_text(size_t end) {
+    if (end <= sent_) return;
+    if (!std::exchange(has_text_, true))
+      send("content_block_start", {{"index", blocks_}, {"content_block", {{"type", "text"}, {"text", ""}}}});
+    send("content_block_delta",
+         {{"index", blocks_}, {"delta", {{"type", "text_delta"}, {"text", one().text.substr(sent_, end - sent_)}}}});
+    sent_ = end;
+  }
+
+  void end_text() {
+    if (std::exchange(has_text_, false)) send("content_block_stop", {{"index", blocks_++}});
+  }
+
+  void send_call(const json& block) {
+    json empty = block;
+    empty["input"] = json::object();
+    send("content_block_start", {{"index", blocks_}, {"content_block", empty}});
+    send("content_block_delta",
+         {{"index", blocks_}, {"delta", {{"type", "input_json_delta"}, {"partial_json", to_text(block["input"])}}}});
+    send("content_block_stop", {{"index", blocks_++}});
+  }
+
+  const generation& running_;
+  identifiers& names_;
+  std::string id_;
+  tool_use tools_;
+  std::shared_ptr<http::exchange> exchange_;
+  std::optional<event_stream> stream_;
+  bool has_begun_ = false, has_text_ = false; // A block of text is open.
+  size_t sent_ = 0, blocks_ = 0;              // Bytes of the text; blocks that have ended.
+};
+
+conversation read_conversation(const json_node& body) {
+  conversation talk;
+  if (const auto system = body.find("system")) talk.messages.push_back(text_message("system", anthropic_system(*system)));
+  for (auto& message : anthropic_messages(body.get("messages"))) talk.messages.push_back(std::move(message));
+  if (const auto tools = body.find("tools")) talk.tools = anthropic_tools(*tools);
+  return talk;
+}
+
+} // namespace
+
+void messages(call& of, const json_node& body) {
+  auto& model = find_model(of.in, body);
+  auto who = of.who;
+  if (const auto metadata = body.find("metadata"); metadata && !who.is_known) who.tenant = text_field(*metadata, "user_id", who.tenant);
+  body.get("max_tokens");
+  auto fields = read_generation_fields(body, who, model.file(), model.context());
+  if (fields.choices != 1) body.get("n").fail("must be 1");
+  admit(of, model, of.exchange->asked().body.size() / 2, fields);
+  const auto talk = read_conversation(body);
+  const tool_use tools = read_tool_choice(body, talk.tools, fields.request);
+  read_constraint(body, fields.request);
+  fields.request.prompt = chat_prompt(model, talk);
+  const std::string id = of.in.names.next("msg_");
+  start(of, model, id, {fields.nth(0)}, fields.is_kept, [&](const generation& running) {
+    return std::make_unique<message_answer>(of, running, id, fields.streams, tools);
+  });
+}
+
+void count_tokens(call& of, const json_node& body) {
+  const auto& model = find_model(of.in, body);
+  const std::string text = chat_text(model, read_conversation(body));
+  model.check_length(text.size());
+  respond_json(*of.exchange, to_text({{"input_tokens", model.words().encode(text, special_tokens::in_text).size()}}));
+}
+
+} // namespace troupe::service

@@ -1,0 +1,14 @@
+#pragma once
+// Logarithms of probabilities in OpenAI's forms.
+#include "apps/service/api/json_text.hpp"
+#include "apps/service/serving/generation.hpp"
+#include "model/tokenizer/tokenizer.hpp"
+
+namespace troupe::service {
+
+/// One element of `logprobs.content` of a chat completion: token `index` of a choice.
+json chat_logprob(const choice& of, size_t index, const tokenizer& words);
+/// `logprobs` of a completion: tokens `first` .. `end`. `offset`: what precedes the choice's text, in bytes.
+json completion_logprobs(const choice& of, size_t first, size_t end, const tokenizer& words, size_t offset);
+
+} // namespace troupe::service

@@ -1,0 +1,272 @@
+// POST /v1/responses
+#include "apps/service/api/chat_messages.hpp"
+#include "apps/service/api/constraint_fields.hpp"
+#include "apps/service/api/fields.hpp"
+#include "apps/service/api/logprob_text.hpp"
+#include "apps/service/api/tool_calls.hpp"
+#include "apps/service/api/usage.hpp"
+#include "apps/service/openai/endpoints.hpp"
+#include "apps/service/openai/response_store.hpp"
+#include "apps/service/serving/prompts.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace troupe::service {
+namespace {
+
+class response_answer : public generation_form {
+public:
+  response_answer(context& in, const generation& running, std::shared_ptr<stored_response> of, tool_use tools, bool has_logprobs)
+    : in_(in), running_(running), of_(std::move(of)), tools_(tools), has_logprobs_(has_logprobs), message_id_(in.names.next("msg_")) {
+    of_->emit("response.created", {{"response", of_->object}});
+    of_->emit("response.in_progress", {{"response", of_->object}});
+  }
+
+  void added(size_t, std::string_view, bool) override {
+    send_text(tools_ == tool_use::none ? one().text.size() : text_before_calls(one().text));
+  }
+
+  void completed() override {
+    const auto parsed = tools_ == tool_use::none ? parsed_answer{one().text, {}} : parse_tool_calls(one().text);
+    if (parsed.calls.empty()) send_text(one().text.size());
+    end_text();
+    json calls = json::array();
+    for (const auto& call : parsed.calls) send_call(call);
+    auto& object = of_->object;
+    const auto reason = one().reason.value_or(finish_reason::cancelled);
+    std::string event = "response.completed", status = "completed";
+    if (reason == finish_reason::length) {
+      event = "response.incomplete";
+      status = "incomplete";
+      object["incomplete_details"] = {{"reason", "max_output_tokens"}};
+    } else if (reason == finish_reason::cancelled) {
+      event = "response.incomplete";
+      status = "cancelled";
+    }
+    object["status"] = status;
+    object["output"] = output_;
+    object["completed_at"] = unix_time();
+    const auto usage = usage_of(running_.choices(), 1);
+    object["usage"] = {{"input_tokens", usage.prompt},
+                       {"input_tokens_details", {{"cached_tokens", usage.cached}}},
+                       {"output_tokens", usage.generated},
+                       {"output_tokens_details", {{"reasoning_tokens", 0}}},
+                       {"total_tokens", usage.prompt + usage.generated}};
+    remember(parsed);
+    of_->emit(event, {{"response", object}});
+    end();
+  }
+
+  void failed(const api_error& error) override {
+    auto& object = of_->object;
+    failure_ = error;
+    object["status"] = "failed";
+    object["error"] = {{"code", error.code}, {"message", error.what()}};
+    of_->emit("response.failed", {{"response", object}});
+    end();
+  }
+
+private:
+  const choice& one() const { return running_.choices().front(); }
+
+  void end() {
+    of_->end();
+    if (of_->is_stored) in_.responses->ended(of_);
+    else in_.responses->remove(of_->id);
+  }
+
+  /// For a response that continues this one.
+  void remember(const parsed_answer& parsed) {
+    json message{{"role", "assistant"}, {"content", parsed.text}};
+    for (const auto& item : output_)
+      if (item["type"] == "function_call")
+        message["tool_calls"].push_back({{"id", item["call_id"]},
+                                         {"type", "function"},
+                                         {"function", {{"name", item["name"]}, {"arguments", json::parse(std::string(item["arguments"]))}}}});
+    of_->conversation.push_back(to_value(message));
+  }
+
+  json message(const std::string& status, json content) const {
+    return {{"id", message_id_}, {"type", "message"}, {"status", status}, {"content", std::move(content)}, {"role", "assistant"}};
+  }
+
+  json part(const std::string& text, json logprobs) const {
+    return {{"type", "output_text"}, {"annotations", json::array()}, {"logprobs", std::move(logprobs)}, {"text", text}};
+  }
+
+  json logprobs(size_t first) const {
+    json list = json::array();
+    if (has_logprobs_)
+      for (size_t i = first; i < one().logprobs.size(); ++i) list.push_back(chat_logprob(one(), i, running_.model().words()));
+    return list;
+  }
+
+  json place() const { return {{"item_id", message_id_}, {"output_index", 0}, {"content_index", 0}}; }
+
+  void begin_text() {
+    if (std::exchange(has_text_, true)) return;
+    of_->emit("response.output_item.added", {{"output_index", 0}, {"item", message("in_progress", json::array())}});
+    json added = place();
+    added["part"] = part("", json::array());
+    of_->emit("response.content_part.added", std::move(added));
+  }
+
+  void send_text(size_t end) {
+    if (end <= sent_) return;
+    begin_text();
+    json delta = place();
+    delta["delta"] = one().text.substr(sent_, end - sent_);
+    delta["logprobs"] = logprobs(tokens_sent_);
+    of_->emit("response.output_text.delta", std::move(delta));
+    sent_ = end;
+    tokens_sent_ = one().logprobs.size();
+  }
+
+  void end_text() {
+    if (!has_text_) return;
+    const std::string text = one().text.substr(0, sent_);
+    json done = place();
+    done["text"] = text;
+    done["logprobs"] = logprobs(0);
+    of_->emit("response.output_text.done", std::move(done));
+    json part_done = place();
+    part_done["part"] = part(text, logprobs(0));
+    of_->emit("response.content_part.done", std::move(part_done));
+    output_.push_back(message(one().reason == finish_reason::stop ? "completed" : "incomplete", json::array({part(text, logprobs(0))})));
+    of_->emit("response.output_item.done", {{"output_index", 0}, {"item", output_.back()}});
+  }
+
+  void send_call(const tool_call& call) {
+    const size_t index = output_.size();
+    json item{{"id", in_.names.next("fc_")}, {"type", "function_call"}, {"status", "in_progress"}, {"arguments", ""},
+              {"call_id", in_.names.next("call_")}, {"name", call.name}};
+    of_->emit("response.output_item.added", {{"output_index", index}, {"item", item}});
+    of_->emit("response.function_call_arguments.delta", {{"item_id", item["id"]}, {"output_index", index}, {"delta", call.arguments}});
+    of_->emit("response.function_call_arguments.done",
+              {{"item_id", item["id"]}, {"output_index", index}, {"name", call.name}, {"arguments", call.arguments}});
+    item["status"] = "completed";
+    item["arguments"] = call.arguments;
+    of_->emit("response.output_item.done", {{"output_index", index}, {"item", item}});
+    output_.push_back(std::move(item));
+  }
+
+  context& in_;
+  const generation& running_;
+  std::shared_ptr<stored_response> of_;
+  tool_use tools_;
+  bool has_logprobs_, has_text_ = false;
+  std::string message_id_;
+  json output_ = json::array();
+  size_t sent_ = 0, tokens_sent_ = 0;
+  std::optional<api_error> failure_;
+};
+
+/// What the client is told of its own request, with defaults filled in.
+json response_object(const std::string& id, const json_node& body, const served_model& model, const generation_fields& fields) {
+  const auto echo = [&](const char* name, json otherwise) {
+    const auto found = body.find(name);
+    return found ? to_json(found->value()) : otherwise;
+  };
+  return {{"id", id},
+          {"object", "response"},
+          {"created_at", unix_time()},
+          {"status", "in_progress"},
+          {"background", fields.is_kept},
+          {"error", nullptr},
+          {"incomplete_details", nullptr},
+          {"instructions", echo("instructions", nullptr)},
+          {"max_output_tokens", echo("max_output_tokens", nullptr)},
+          {"model", model.name()},
+          {"output", json::array()},
+          {"parallel_tool_calls", echo("parallel_tool_calls", true)},
+          {"previous_response_id", echo("previous_response_id", nullptr)},
+          {"reasoning", {{"effort", nullptr}, {"summary", nullptr}}},
+          {"service_tier", "default"},
+          {"store", echo("store", true)},
+          {"temperature", fields.request.sampling.temperature},
+          {"text", echo("text", {{"format", {{"type", "text"}}}})},
+          {"tool_choice", echo("tool_choice", "auto")},
+          {"tools", echo("tools", json::array())},
+          {"top_p", echo("top_p", 1.0)},
+          {"truncation", "disabled"},
+          {"usage", nullptr},
+          {"user", echo("user", nullptr)},
+          {"metadata", echo("metadata", json::object())}};
+}
+
+bool wants_logprobs(const json_node& body) {
+  const auto include = body.find("include");
+  if (!include) return false;
+  for (const auto& one : include->elements())
+    if (one.text() == "message.output_text.logprobs") return true;
+  return false;
+}
+
+} // namespace
+
+void create_response(call& of, const json_node& body) {
+  auto& in = of.in;
+  auto& model = find_model(in, body);
+  auto fields = read_generation_fields(body, of.who, model.file(), model.context());
+  if (fields.choices != 1) body.get("n").fail("must be 1");
+  admit(of, model, of.exchange->asked().body.size() / 2, fields);
+  conversation talk;
+  auto stored = std::make_shared<stored_response>();
+  if (const auto before = body.find("previous_response_id")) {
+    const auto found = in.responses->find(before->text(), of.who);
+    if (!found || !found->is_over)
+      throw api_error(400, "previous_response_not_found", "there is no such response that has ended", "previous_response_id");
+    stored->conversation = found->conversation;
+  }
+  for (auto& message : response_input(body.get("input"))) stored->conversation.push_back(std::move(message));
+  if (const auto instructions = body.find("instructions")) talk.messages.push_back(text_message("system", instructions->text()));
+  talk.messages.insert(talk.messages.end(), stored->conversation.begin(), stored->conversation.end());
+  if (const auto tools = body.find("tools")) talk.tools = response_tools(*tools);
+  const tool_use tools = read_tool_choice(body, talk.tools, fields.request);
+  read_constraint(body, fields.request);
+  fields.request.top_logprobs = uint32_t(integer_field(body, {"top_logprobs"}, 0, generate_request::top_logprobs_max).value_or(0));
+  fields.request.want_logprobs = wants_logprobs(body) || fields.request.top_logprobs > 0;
+  fields.request.prompt = chat_prompt(model, talk);
+
+  stored->id = in.names.next("resp_");
+  stored->tenant = of.who.tenant;
+  stored->is_stored = body.flag_or("store", true) || fields.is_kept;
+  stored->object = response_object(stored->id, body, model, fields);
+  in.responses->add(stored);
+  std::shared_ptr<generation> running;
+  try {
+    running = start(of, model, stored->id, {fields.nth(0)}, fields.is_kept, [&](const generation& made) {
+      return std::make_unique<response_answer>(in, made, stored, tools, fields.request.want_logprobs);
+    });
+  } catch (...) {
+    in.responses->remove(stored->id);
+    throw;
+  }
+  stored->running = running;
+  if (fields.streams) {
+    stored->read(in.server, of.exchange, -1);
+    of.exchange->on_gone([weak = std::weak_ptr(stored), kept = fields.is_kept, gone = of.exchange.get()] {
+      const auto one = weak.lock();
+      if (!one) return;
+      std::erase_if(one->readers, [&](event_stream& reader) { return &reader.exchange() == gone; });
+      const auto still_running = one->running.lock();
+      if (!kept && still_running) still_running->cancel();
+    });
+  } else if (fields.is_kept) {
+    respond_json(*of.exchange, to_text(stored->object));
+  } else {
+    stored->waiting.push_back([exchange = of.exchange](const stored_response& one) {
+      if (one.object["status"] == "failed") {
+        const auto& error = one.object["error"];
+        const std::string code = error["code"];
+        const int status = code == "overloaded" ? 429 : code == "deadline_exceeded" ? 408 : 500;
+        return respond_error(*exchange, api_error(status, code, error["message"]), api_form::openai);
+      }
+      respond_json(*exchange, to_text(one.object));
+    });
+  }
+}
+
+} // namespace troupe::service

@@ -1,0 +1,47 @@
+#include "apps/service/serving/event_stream.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace troupe::service {
+
+using namespace std::chrono_literals;
+
+event_stream::event_stream(http::server& server, std::shared_ptr<http::exchange> exchange)
+  : server_(server), exchange_(std::move(exchange)) {
+  keep_alive();
+}
+
+void event_stream::begin() {
+  if (std::exchange(has_begun_, true)) return;
+  exchange_->begin_stream(200, "text/event-stream; charset=utf-8", {{"cache-control", "no-cache"}, {"x-accel-buffering", "no"}});
+}
+
+void event_stream::send(std::string_view name, std::string_view data, std::string_view id) {
+  begin();
+  is_quiet_ = false;
+  std::string event;
+  event.reserve(data.size() + name.size() + id.size() + 32);
+  if (!name.empty()) (event += "event: ").append(name) += '\n';
+  if (!id.empty()) (event += "id: ").append(id) += '\n';
+  (event += "data: ").append(data) += "\n\n";
+  exchange_->write(event);
+}
+
+void event_stream::end() {
+  timer_.cancel();
+  begin();
+  exchange_->end_stream();
+}
+
+void event_stream::keep_alive() {
+  timer_ = server_.after(15s, [this] {
+    if (std::exchange(is_quiet_, true)) {
+      begin();
+      exchange_->write(": keep-alive\n\n");
+    }
+    keep_alive();
+  });
+}
+
+} // namespace troupe::service

@@ -1,0 +1,80 @@
+#pragma once
+// One request of a user: the answers that it asked for, from the first token to the last.
+#include "apps/service/api/api_error.hpp"
+#include "apps/service/serving/served_model.hpp"
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace troupe::service {
+
+/// One of the answers that a request asked for.
+struct choice {
+  uint32_t prompt_tokens = 0, prompt_tokens_cached = 0;
+  std::string text;
+  std::vector<uint32_t> tokens;
+  std::vector<std::vector<token_logprob>> logprobs; // By token, where they are wanted.
+  std::vector<size_t> places;                       // By token: where in `text` its own begins.
+  std::vector<float> rows;                          // Logits or hidden states of a model that does not generate.
+  std::vector<hypothesis> hypotheses;               // Of a beam search.
+  std::optional<finish_reason> reason;              // Once it has finished.
+  std::string stop_string;                          // With which the text would have gone on, if that is why it ended.
+};
+
+/// What becomes of the tokens: the form of one API. All calls come on the server's thread.
+class generation_form {
+public:
+  virtual ~generation_form() = default;
+  /// `text` has been added to a choice: with a token, or when it ended and what was held back came.
+  virtual void added(size_t /*choice*/, std::string_view /*text*/, bool /*is_token*/) {}
+  virtual void finished(size_t /*choice*/) {}
+  virtual void completed() = 0;                     // All choices have finished.
+  virtual void failed(const api_error& error) = 0;  // Instead. Nothing comes after it.
+};
+
+/// Times of a request, for metrics.
+struct generation_times {
+  std::chrono::steady_clock::time_point submitted, first_token, last_token;
+};
+
+/// Kept alive by the events that are still to come.
+class generation : public std::enable_shared_from_this<generation> {
+public:
+  /// Sends the requests, one for each choice. Throws input_error for one that the model can never serve. `form`: of this generation.
+  static std::shared_ptr<generation> start(served_model& model, std::vector<generate_request> requests,
+                                           std::function<std::unique_ptr<generation_form>(const generation&)> form);
+
+  const std::vector<choice>& choices() const { return choices_; }
+  served_model& model() const { return model_; }
+  bool is_over() const { return unfinished_ == 0; }
+  /// Ends it early. The form hears of it as of any other end: each choice has finished as cancelled.
+  void cancel();
+  uint64_t tokens() const; // Generated, of all choices.
+  const generation_times& times() const { return times_; }
+
+  /// Called once, when it is over.
+  std::function<void(const generation&, const api_error* failure)> on_end;
+
+private:
+  explicit generation(served_model& model) : model_(model) {}
+  void take(size_t index, generation_event& event);
+  void end_choice(size_t index, generation_event& event);
+
+  served_model& model_;
+  std::unique_ptr<generation_form> form_;
+  std::vector<choice> choices_;
+  std::vector<uint64_t> numbers_; // By choice: the request's number.
+  std::vector<std::vector<std::string>> stop_strings_;
+  size_t unfinished_ = 0;
+  std::optional<api_error> failure_;
+  generation_times times_;
+};
+
+/// The error of a request that ended without its answer.
+api_error to_error(const generation_event& event);
+
+} // namespace troupe::service

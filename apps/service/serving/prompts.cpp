@@ -1,0 +1,79 @@
+#include "apps/service/serving/prompts.hpp"
+
+#include "apps/service/api/api_error.hpp"
+#include "apps/service/api/fields.hpp"
+#include "model/error.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace troupe::service {
+namespace {
+
+constexpr size_t prompts_max = 256;
+
+std::string piece_text(const served_model& model, const std::optional<uint32_t>& token) {
+  return token ? model.words().token_bytes(*token, true) : std::string();
+}
+
+bool is_list_of_ids(const json_node& prompt) {
+  return prompt.is_array() && prompt.size() > 0 && !prompt[0].is_text() && !prompt[0].is_array();
+}
+
+} // namespace
+
+conversation openai_conversation(const json_node& body) {
+  conversation talk;
+  talk.messages = openai_messages(body.get("messages"));
+  if (const auto tools = body.find("tools")) talk.tools = openai_tools(*tools);
+  if (const auto more = body.find("chat_template_kwargs")) talk.more = more->members();
+  return talk;
+}
+
+std::string chat_text(const served_model& model, const conversation& talk) {
+  const auto& words = model.file().words;
+  const auto& chat = model.chat();
+  try {
+    return chat.render(template_context(talk, piece_text(model, words.bos), piece_text(model, words.eos)));
+  } catch (const input_error& error) {
+    throw api_error(400, "chat_template_error", error.what(), "messages");
+  }
+}
+
+std::vector<uint32_t> chat_prompt(const served_model& model, const conversation& talk) {
+  const std::string text = chat_text(model, talk);
+  model.check_length(text.size());
+  // A template writes the special tokens itself.
+  auto tokens = model.words().encode(text, special_tokens::in_text);
+  model.check_prompt(tokens.size());
+  if (tokens.empty()) throw api_error(400, "empty_prompt", "the messages make an empty prompt", "messages");
+  return tokens;
+}
+
+text_prompt read_prompt(const served_model& model, const json_node& prompt) {
+  text_prompt result;
+  if (prompt.is_text()) {
+    result.text = prompt.text();
+    model.check_length(result.text.size());
+    result.tokens = model.words().encode(result.text);
+  } else {
+    if (!prompt.is_array()) prompt.fail_kind("a string or an array of token ids");
+    for (const auto& id : prompt.elements()) result.tokens.push_back(uint32_t(integer_of(id, 0, int64_t(model.file().spec.vocabulary) - 1)));
+    if (model.runs().words()) result.text = model.words().decode(result.tokens);
+  }
+  if (result.tokens.empty()) prompt.fail("is empty: at least one token is needed");
+  model.check_prompt(result.tokens.size());
+  return result;
+}
+
+std::vector<text_prompt> read_prompts(const served_model& model, const json_node& body) {
+  const auto prompt = body.get("prompt");
+  if (!prompt.is_array() || is_list_of_ids(prompt)) return {read_prompt(model, prompt)};
+  if (prompt.size() == 0) prompt.fail("is empty");
+  if (prompt.size() > prompts_max) prompt.fail("has " + std::to_string(prompt.size()) + " elements; at most " + std::to_string(prompts_max));
+  std::vector<text_prompt> all;
+  for (const auto& one : prompt.elements()) all.push_back(read_prompt(model, one));
+  return all;
+}
+
+} // namespace troupe::service

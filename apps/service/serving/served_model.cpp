@@ -1,0 +1,78 @@
+#include "apps/service/serving/served_model.hpp"
+
+#include "apps/service/api/api_error.hpp"
+#include "model/error.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace troupe::service {
+
+served_model::served_model(std::string name, std::unique_ptr<engine> runs, poster post)
+  : name_(std::move(name)), engine_(std::move(runs)), words_(engine_->words()), context_(engine_->model().spec.context_length),
+    self_(std::make_shared<served_model*>(this)) {
+  const auto& vocabulary = engine_->model().words;
+  for (const auto& piece : vocabulary.pieces) longest_piece_ = std::max(longest_piece_, piece.size());
+  try {
+    chat_.emplace(template_of(vocabulary));
+  } catch (const input_error& error) {
+    chat_error_ = error.what();
+  }
+  client_.emplace(engine_->connect([post = std::move(post), self = self_](std::vector<generation_event> events) {
+    post([self, events = std::move(events)]() mutable {
+      if (*self) (*self)->take(std::move(events));
+    });
+  }));
+}
+
+served_model::~served_model() { *self_ = nullptr; }
+
+const tokenizer& served_model::words() const {
+  if (!words_) throw api_error(400, "no_vocabulary", "the model \"" + name_ + "\" has no vocabulary: give token ids");
+  return *words_;
+}
+
+const chat_template& served_model::chat() const {
+  words();
+  if (!chat_)
+    throw api_error(400, "chat_template_error", "the chat template of the model \"" + name_ + "\" cannot be used: " + chat_error_);
+  return *chat_;
+}
+
+void served_model::check_length(size_t bytes) const {
+  if (bytes / longest_piece_ > context_)
+    throw api_error(400, "context_length_exceeded",
+                    "the prompt has " + std::to_string(bytes) + " bytes, which are more than the " + std::to_string(context_) +
+                      " tokens of this model's context, however they are cut");
+}
+
+void served_model::check_prompt(size_t tokens) const {
+  if (tokens >= context_)
+    throw api_error(400, "context_length_exceeded",
+                    "this model's maximum context length is " + std::to_string(context_) + " tokens; the prompt has " +
+                      std::to_string(tokens) + " tokens, which leave no room for an answer");
+}
+
+uint64_t served_model::submit(generate_request request, event_handler handle) {
+  const uint64_t number = client_->submit(std::move(request));
+  handlers_.emplace(number, std::move(handle));
+  return number;
+}
+
+void served_model::cancel(uint64_t request) { client_->cancel(request); }
+
+void served_model::take(std::vector<generation_event> events) {
+  for (auto& event : events) {
+    const auto found = handlers_.find(event.request);
+    if (found == handlers_.end()) continue;
+    if (event.kind != event_kind::finished) {
+      found->second(event);
+      continue;
+    }
+    const auto handle = std::move(found->second);
+    handlers_.erase(found);
+    handle(event);
+  }
+}
+
+} // namespace troupe::service

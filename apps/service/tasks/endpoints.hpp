@@ -1,0 +1,19 @@
+#pragma once
+// Endpoints for models that understand or translate, and for tokens.
+#include "apps/service/serving/context.hpp"
+
+namespace troupe::service {
+
+/// OpenAI's /v1/embeddings.
+void embeddings(call& of, const json_node& body);
+/// vLLM's /classify: {"input": ...} -> {"data": [{"index", "label", "probs", "num_classes"}]}.
+void classify(call& of, const json_node& body);
+/// LibreTranslate's /translate: {"q": ...} -> {"translatedText": ...}.
+void translate(call& of, const json_node& body);
+/// llama-server's /tokenize and /detokenize: {"content": ...} -> {"tokens": [...]}, and back; vLLM's "prompt" is taken, too.
+void tokenize(call& of, const json_node& body);
+void detokenize(call& of, const json_node& body);
+/// llama-server's /apply-template: {"messages": ...} -> {"prompt": ...}.
+void apply_template(call& of, const json_node& body);
+
+} // namespace troupe::service

@@ -1,0 +1,23 @@
+#pragma once
+// Requests that are answered as a whole: one or several texts in, something for each out.
+#include "apps/service/api/json_text.hpp"
+#include "apps/service/serving/context.hpp"
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace troupe::service {
+
+/// A text as tokens, special ones added.
+encoding encode_input(const served_model& model, const json_node& input);
+/// `input` of embeddings and the like: a text, token ids, or a list of either.
+std::vector<encoding> encode_inputs(const served_model& model, const json_node& input);
+
+/// Runs one request for each text; `answer` makes the body of what they gave, in order.
+void run_tasks(call& of, served_model& model, const char* prefix, std::vector<generate_request> requests,
+               std::function<json(const std::vector<choice>&)> answer);
+
+/// A request for the results of a model that does not generate.
+generate_request result_request(const encoding& text, const served_model& model, const call& of);
+
+} // namespace troupe::service

@@ -1,0 +1,37 @@
+// POST /translate
+#include "apps/service/api/fields.hpp"
+#include "apps/service/tasks/endpoints.hpp"
+#include "apps/service/tasks/text_tasks.hpp"
+
+#include <utility>
+
+namespace troupe::service {
+
+void translate(call& of, const json_node& body) {
+  auto& model = find_model(of.in, body);
+  const auto& file = model.file();
+  if (!file.spec.encoder) throw api_error(400, "unsupported_model", "the model \"" + model.name() + "\" does not translate", "model");
+  constexpr uint32_t tokens_otherwise = 256;
+  auto fields = read_generation_fields(body, of.who, file, file.decoding.tokens_max.value_or(tokens_otherwise));
+  auto& common = fields.request;
+  common.rules = file.decoding.rules;
+  common.beams = file.decoding.search;
+  if (const auto beams = integer_field(body, {"beams", "num_beams"}, 1, 64)) common.beams->beams = uint32_t(*beams);
+  // One beam that ends where its likeliest token does is greedy decoding.
+  if (common.beams->beams == 1) common.beams->stopping = early_stopping::yes;
+  const auto text = find_any(body, {"q", "text", "input"}).value_or(body);
+  if (&text.value() == &body.value()) body.get("q");
+  const bool is_list = text.is_array();
+  std::vector<generate_request> requests;
+  for (const auto& one : encode_inputs(model, text)) {
+    requests.push_back(common);
+    requests.back().source = one.ids;
+  }
+  run_tasks(of, model, "trans-", std::move(requests), [is_list, words = model.runs().words()](const std::vector<choice>& all) {
+    json texts = json::array();
+    for (const auto& one : all) texts.push_back(one.hypotheses.empty() ? "" : words->decode(one.hypotheses.front().tokens));
+    return json{{"translatedText", is_list ? texts : texts.front()}};
+  });
+}
+
+} // namespace troupe::service
