@@ -5,6 +5,7 @@
 #include "actors/interfaces/supervision.hpp"
 #include "actors/requests/request_tracker.hpp"
 #include "actors/supervision/failure.hpp"
+#include "actors/supervision/supervisor_core.hpp"
 #include "actors/threads/processors.hpp"
 #include "actors/threads/workers.hpp"
 #include "actors/tree/root.hpp"
@@ -142,9 +143,19 @@ caf::actor_system& engine::system() { return state_->running.system(); }
 std::vector<actor_facts> engine::actors() const {
   caf::scoped_actor self{state_->running.system()};
   const auto list = state_->list(self);
-  std::vector<actor_facts> facts{{paths::root, 0}, {paths::directory, 0}}; // Not in the directory's list.
-  for (int i = 0; i < list.paths_size(); ++i) facts.push_back({list.paths(i), list.restarts(i)});
+  std::vector<actor_facts> facts; // The first two are not in the directory's list.
+  for (const auto& path : {paths::root, paths::directory}) facts.push_back({path, 0, paths::role(path)});
+  for (int i = 0; i < list.paths_size(); ++i) facts.push_back({list.paths(i), list.restarts(i), paths::role(list.paths(i))});
   return facts;
+}
+
+bool engine::kill(const std::string& path) {
+  caf::scoped_actor self{state_->running.system()};
+  const auto list = state_->list(self);
+  const bool is_known = std::find(list.paths().begin(), list.paths().end(), path) != list.paths().end();
+  const auto handle = path == paths::directory || is_known ? state_->find(self, path) : nullptr;
+  if (handle) send_kill(handle);
+  return handle != nullptr;
 }
 
 namespace {
@@ -166,6 +177,12 @@ engine_statistics engine::statistics() const {
           statistics.prefill = to_totals(stats.prefill());
           statistics.decode = to_totals(stats.decode());
           statistics.rows_replayed = stats.rows_replayed();
+          statistics.rows_reused = stats.rows_reused();
+          statistics.preemptions = stats.preemptions();
+          statistics.sequences_running = stats.sequences_running();
+          statistics.sequences_waiting = stats.sequences_waiting();
+          statistics.cache_positions = stats.cache_positions();
+          statistics.cache_positions_max = stats.cache_positions_max();
           statistics.faults = stats.faults();
         },
         [](caf::error&) {});

@@ -67,6 +67,10 @@ struct engine_statistics {
   step_totals prefill; // Steps in which some sequence runs more than its one newest token.
   step_totals decode;  // All other steps.
   uint64_t rows_replayed = 0; // Rows that were computed again because their keys and values had been lost or evicted.
+  uint64_t rows_reused = 0;   // Rows that were not computed, because an earlier sequence had left their keys and values.
+  uint64_t preemptions = 0;   // Sequences that gave their key/value memory to others.
+  uint64_t sequences_running = 0, sequences_waiting = 0; // Now: with cached positions, and without.
+  uint64_t cache_positions = 0, cache_positions_max = 0; // Now, and their budget.
   uint64_t faults = 0;        // Steps that failed.
   std::chrono::nanoseconds busy{0}; // All worker threads, inside actors.
 };
@@ -79,12 +83,16 @@ struct engine_error : std::runtime_error {
 struct actor_facts {
   std::string path;
   uint32_t restarts = 0;
+  std::string role = {}; // "attention_head", "layer", "scheduler", ...
 };
 
 /// Runs a model in an actor system of its own. The constructor returns when every actor runs (input_error for a model or a
 /// fault plan that cannot be run, std::system_error when the system does not create the threads, std::bad_alloc, engine_error); the
 /// destructor stops them in order and leaves nothing behind. Clients must be destroyed before their engine. Once the constructor has
 /// returned, the model's files may change: see make_parts() in model/parts.hpp for the one use of them that is left.
+///
+/// actors(), kill() and statistics() ask actors and wait for their answer, usually for microseconds; any thread may call them, several at
+/// the same time, too. All else is for one thread.
 class engine {
 public:
   engine(std::shared_ptr<const model_file> model, engine_options options, const progress_callback& progress = {});
@@ -99,6 +107,8 @@ public:
   /// Null when the model has no vocabulary.
   std::shared_ptr<const tokenizer> words() const;
   std::vector<actor_facts> actors() const;
+  /// Ends the actor at this path at once, as a fault would; its supervisor starts another. False: there is none, or it is the root.
+  bool kill(const std::string& path);
   engine_statistics statistics() const;
   uint64_t weight_bytes() const;
   /// What the fault plan has done so far. Empty without one.

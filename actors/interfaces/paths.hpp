@@ -41,6 +41,15 @@ inline std::string shard(const std::string& owner_path, uint32_t index) {
   return owner_path + "/shard/" + std::to_string(index);
 }
 inline bool is_sequence(const std::string& path) { return path.starts_with(sequences + "/"); }
+/// The role of the actor at a path: the last word of it that is no number.
+inline std::string role(const std::string& path) {
+  if (path == root) return "root";
+  if (is_sequence(path)) return "sequence";
+  std::string rest = path;
+  while (rest.find_last_not_of("0123456789") != rest.size() - 1) rest.resize(rest.rfind('/'));
+  const std::string word = rest.substr(rest.rfind('/') + 1);
+  return word == "head" ? "attention_head" : word == "shard" ? "projection_shard" : word;
+}
 /// The supervisor of everything at and below `path`.
 inline std::string supervisor(const std::string& path) { return path + "/supervisor"; }
 

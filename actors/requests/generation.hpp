@@ -1,5 +1,6 @@
 #pragma once
 // A request to generate text, and the events that answer it, as plain values: no actor, no message.
+#include "model/constraints/constraint.hpp"
 #include "model/decoding/beam_search.hpp"
 #include "model/decoding/token_rules.hpp"
 #include "model/sampling/logprobs.hpp"
@@ -21,6 +22,7 @@ struct generate_request {
   uint32_t tokens_max = 128;          // 0: only score the prompt.
   sampling_options sampling;
   std::optional<beam_options> beams;  // Beam search instead of sampling; its results come with the last event, no tokens before.
+  std::optional<text_constraint> constraint; // What the generated text must look like.
   token_rules rules;                  // In addition to the model's own end tokens, which always end a sequence.
   std::vector<std::string> stop_strings;
   bool ignore_end_of_generation = false;

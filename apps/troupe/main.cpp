@@ -1,6 +1,7 @@
 // The command `troupe`: one table of subcommands, which prints the help and dispatches.
 #include "actors/engine.hpp"
 #include "actors/memory/out_of_memory.hpp"
+#include "apps/troupe/cli/bundled_model.hpp"
 #include "apps/troupe/cli/command.hpp"
 #include "apps/troupe/cli/terminal.hpp"
 #include "model/error.hpp"
@@ -23,6 +24,7 @@ struct command {
 constexpr command commands[] = {
   {"demo", declare_demo, "tell three stories at once while actors are killed, and show that nothing is lost"},
   {"generate", declare_generate, "continue one or several prompts, streaming the text"},
+  {"serve", declare_serve, "serve models over HTTP: OpenAI's and Anthropic's APIs"},
   {"translate", declare_translate, "turn source texts into target texts, by beam search or drawn at random"},
   {"classify", declare_classify, "give texts labels, with probabilities"},
   {"fill-mask", declare_fill_mask, "find the likeliest tokens in place of a mask"},
@@ -85,7 +87,7 @@ int troupe_main(int argc, char** argv) {
   end_when_out_of_memory();
   std::signal(SIGPIPE, SIG_IGN); // A closed output is noticed at the write, so that the actors stop in order.
   CLI::App app{"troupe runs transformers as supervised actors.", "troupe"};
-  app.set_version_flag("--version", "troupe " TROUPE_VERSION);
+  app.set_version_flag("--version", "troupe " + program_version());
   app.require_subcommand(1);
   app.footer(footer);
 

@@ -149,7 +149,7 @@ void messages(call& of, const json_node& body) {
   body.get("max_tokens");
   auto fields = read_generation_fields(body, who, model.file(), model.context());
   if (fields.choices != 1) body.get("n").fail("must be 1");
-  admit(of, model, of.exchange->asked().body.size() / 2, fields);
+  admit(of, model, of.body_bytes / 2, fields);
   const auto talk = read_conversation(body);
   const tool_use tools = read_tool_choice(body, talk.tools, fields.request);
   read_constraint(body, fields.request);

@@ -13,7 +13,7 @@ namespace {
 /// A schema as such, or as JSON text.
 std::string schema_text(const json_node& schema) { return schema.is_text() ? schema.text() : to_text(to_json(schema.value())); }
 
-void set(generate_request& request, const json_node& place, constraint_source source) {
+void set(generate_request& request, const json_node& place, text_constraint source) {
   if (request.constraint) place.fail("is a second constraint of the same answer");
   request.constraint = std::move(source);
 }
@@ -30,7 +30,7 @@ void read_format(const json_node& format, generate_request& request) {
     const auto schema = (outer ? *outer : format).get("schema");
     return set(request, schema, {constraint_kind::json_schema, schema_text(schema)});
   }
-  if (type == "regex") set(request, format, {constraint_kind::regex, find_any(format, {"pattern", "regex"}).value_or(format).text()});
+  if (type == "regex") set(request, format, {constraint_kind::regex, require_any(format, {"pattern", "regex"}).text()});
   if (type == "grammar") set(request, format, {constraint_kind::grammar, format.get("grammar").text()});
 }
 

@@ -25,6 +25,11 @@ std::optional<json_node> find_any(const json_node& object, std::initializer_list
   return std::nullopt;
 }
 
+json_node require_any(const json_node& object, std::initializer_list<std::string_view> names) {
+  const auto found = find_any(object, names);
+  return found ? *found : object.get(*names.begin());
+}
+
 std::optional<double> number_field(const json_node& object, std::initializer_list<std::string_view> names, double least, double most) {
   const auto found = find_any(object, names);
   if (!found) return std::nullopt;

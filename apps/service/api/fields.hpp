@@ -14,6 +14,9 @@ namespace troupe::service {
 /// The first of these that there is: APIs have different names for the same.
 std::optional<json_node> find_any(const json_node& object, std::initializer_list<std::string_view> names);
 
+/// The same for one that must be there; else the first is missing.
+json_node require_any(const json_node& object, std::initializer_list<std::string_view> names);
+
 /// Within the bounds.
 std::optional<double> number_field(const json_node& object, std::initializer_list<std::string_view> names, double least, double most);
 /// An integer within the bounds; 3.0 is one.

@@ -5,6 +5,7 @@ namespace troupe::http {
 exchange::exchange(request asked, std::weak_ptr<answer_sink> to) : asked_(std::move(asked)), to_(std::move(to)) {}
 
 exchange::~exchange() {
+  if (at_end_) at_end_();
   if (progress_ == progress::answered) return;
   if (const auto to = sink()) to->dropped();
 }
@@ -20,13 +21,16 @@ std::string exchange::take_body() {
 
 void exchange::respond(response answer) {
   TROUPE_ASSERT(progress_ == progress::none);
+  answer.headers.insert(answer.headers.end(), more_headers_.begin(), more_headers_.end());
   if (const auto to = sink()) to->respond(std::move(answer));
   progress_ = progress::answered;
 }
 
 void exchange::begin_stream(int status, const std::string& content_type, const header_list& headers) {
   TROUPE_ASSERT(progress_ == progress::none);
-  if (const auto to = sink()) to->begin_stream(status, content_type, headers);
+  header_list all = headers;
+  all.insert(all.end(), more_headers_.begin(), more_headers_.end());
+  if (const auto to = sink()) to->begin_stream(status, content_type, all);
   progress_ = progress::streaming;
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace troupe::http {
 
@@ -49,6 +50,8 @@ public:
   /// (server_options::bodies_bytes_max).
   std::string take_body();
 
+  /// Headers of the answer, whatever it will be; before it begins.
+  void add_header(std::string name, std::string value) { more_headers_.emplace_back(std::move(name), std::move(value)); }
   void respond(response answer);
   /// By chunked transfer encoding; for a client of HTTP/1.0 until the connection closes. What one turn of the server's thread writes
   /// goes out together.
@@ -65,6 +68,8 @@ public:
   /// dropped when the answer is complete.
   void on_gone(std::function<void()> f);
   bool gone() const;
+  /// Calls `f` when the exchange is destroyed, whatever became of its answer.
+  void at_end(std::function<void()> f) { at_end_ = std::move(f); }
 
   // For the sink.
   /// The answer is complete, in the hands of the operating system.
@@ -78,7 +83,8 @@ private:
 
   request asked_;
   std::weak_ptr<answer_sink> to_;
-  std::function<void()> on_gone_;
+  std::function<void()> on_gone_, at_end_;
+  header_list more_headers_;
   progress progress_ = progress::none;
   bool gone_ = false;
 };

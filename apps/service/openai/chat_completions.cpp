@@ -115,7 +115,7 @@ private:
 void chat_completions(call& of, const json_node& body) {
   auto& model = find_model(of.in, body);
   auto fields = read_generation_fields(body, of.who, model.file(), model.context());
-  admit(of, model, of.exchange->asked().body.size() / 2, fields);
+  admit(of, model, of.body_bytes / 2, fields);
   conversation talk = openai_conversation(body);
   const tool_use tools = read_tool_choice(body, talk.tools, fields.request);
   read_constraint(body, fields.request);

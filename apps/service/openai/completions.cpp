@@ -61,7 +61,7 @@ void completions(call& of, const json_node& body) {
   auto& model = find_model(of.in, body);
   constexpr uint32_t tokens_otherwise = 16; // OpenAI's.
   auto fields = read_generation_fields(body, of.who, model.file(), tokens_otherwise);
-  admit(of, model, 0, fields);
+  admit(of, model, 0, fields); // Several prompts may be longer together than one context.
   read_constraint(body, fields.request);
   if (const auto count = integer_field(body, {"logprobs"}, 0, generate_request::top_logprobs_max)) {
     fields.request.want_logprobs = true;

@@ -211,7 +211,7 @@ void create_response(call& of, const json_node& body) {
   auto& model = find_model(in, body);
   auto fields = read_generation_fields(body, of.who, model.file(), model.context());
   if (fields.choices != 1) body.get("n").fail("must be 1");
-  admit(of, model, of.exchange->asked().body.size() / 2, fields);
+  admit(of, model, of.body_bytes / 2, fields);
   conversation talk;
   auto stored = std::make_shared<stored_response>();
   if (const auto before = body.find("previous_response_id")) {

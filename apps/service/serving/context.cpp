@@ -102,7 +102,7 @@ std::shared_ptr<generation> start(call& of, served_model& model, const std::stri
 bool cancel(context& in, const std::string& name, const caller& who) {
   const auto found = in.under_way.find(name);
   if (found == in.under_way.end() || (who.is_known && found->second.tenant != who.tenant)) return false;
-  const auto running = found->second.generation.lock();
+  const auto running = found->second.of.lock();
   if (running) running->cancel();
   return running != nullptr;
 }

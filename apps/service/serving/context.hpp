@@ -5,6 +5,7 @@
 #include "apps/service/api/identifiers.hpp"
 #include "apps/service/http/server.hpp"
 #include "apps/service/serving/admission.hpp"
+#include "apps/service/serving/background_jobs.hpp"
 #include "apps/service/serving/generation.hpp"
 #include "apps/service/serving/served_model.hpp"
 #include "apps/service/serving/service_metrics.hpp"
@@ -19,6 +20,8 @@ namespace troupe::service {
 class response_store;
 
 struct context {
+  explicit context(http::server& of) : server(of) {}
+
   http::server& server;
   std::vector<std::unique_ptr<served_model>> models; // At least one; the first is the default.
   std::vector<admission> admissions;                 // By model.
@@ -30,11 +33,12 @@ struct context {
   bool is_draining = false;
 
   struct running {
-    std::weak_ptr<generation> generation;
+    std::weak_ptr<generation> of;
     std::string tenant;
   };
   std::map<std::string, running> under_way = {}; // By each name of it: the API's, and x-request-id.
   std::shared_ptr<response_store> responses = nullptr;
+  background_jobs jobs{server};
 };
 
 /// One request of HTTP on its way through the service.
@@ -43,6 +47,7 @@ struct call {
   std::shared_ptr<http::exchange> exchange;
   caller who;
   api_form form = api_form::openai;
+  size_t body_bytes = 0; // Of the body as it came.
 };
 
 int64_t unix_time();

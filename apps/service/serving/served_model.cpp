@@ -14,7 +14,7 @@ served_model::served_model(std::string name, std::unique_ptr<engine> runs, poste
   const auto& vocabulary = engine_->model().words;
   for (const auto& piece : vocabulary.pieces) longest_piece_ = std::max(longest_piece_, piece.size());
   try {
-    chat_.emplace(template_of(vocabulary));
+    chat_.emplace(chat_template_source(vocabulary));
   } catch (const input_error& error) {
     chat_error_ = error.what();
   }

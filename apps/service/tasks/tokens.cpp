@@ -13,8 +13,7 @@ void tokenize(call& of, const json_node& body) {
     const std::string text = chat_text(model, openai_conversation(body));
     ids = model.words().encode(text, special_tokens::in_text);
   } else {
-    const auto text = find_any(body, {"content", "prompt"}).value_or(body);
-    if (&text.value() == &body.value()) body.get("content");
+    const auto text = require_any(body, {"content", "prompt"});
     const bool adds = body.flag_or("add_special", body.flag_or("add_special_tokens", true));
     ids = model.words().encode(text.text(), adds ? special_tokens::as_file : special_tokens::in_text);
   }

@@ -19,8 +19,7 @@ void translate(call& of, const json_node& body) {
   if (const auto beams = integer_field(body, {"beams", "num_beams"}, 1, 64)) common.beams->beams = uint32_t(*beams);
   // One beam that ends where its likeliest token does is greedy decoding.
   if (common.beams->beams == 1) common.beams->stopping = early_stopping::yes;
-  const auto text = find_any(body, {"q", "text", "input"}).value_or(body);
-  if (&text.value() == &body.value()) body.get("q");
+  const auto text = require_any(body, {"q", "text", "input"});
   const bool is_list = text.is_array();
   std::vector<generate_request> requests;
   for (const auto& one : encode_inputs(model, text)) {

@@ -1,0 +1,327 @@
+#include "apps/service/service.hpp"
+
+#include "apps/service/anthropic/endpoints.hpp"
+#include "apps/service/http/server.hpp"
+#include "apps/service/openai/endpoints.hpp"
+#include "apps/service/openai/response_store.hpp"
+#include "apps/service/serving/admin.hpp"
+#include "apps/service/serving/canary.hpp"
+#include "apps/service/serving/context.hpp"
+#include "apps/service/serving/metrics_page.hpp"
+#include "apps/service/serving/tenants.hpp"
+#include "apps/service/tasks/endpoints.hpp"
+#include "model/error.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <map>
+#include <optional>
+#include <utility>
+
+namespace troupe::service {
+namespace {
+
+using body_endpoint = void (*)(call& of, const json_node& body);
+
+struct route {
+  const char* path;
+  body_endpoint answer;
+};
+
+/// POST with a JSON body.
+constexpr route routes[] = {
+  {"/v1/chat/completions", chat_completions},
+  {"/v1/completions", completions},
+  {"/v1/responses", create_response},
+  {"/v1/embeddings", embeddings},
+  {"/v1/messages", messages},
+  {"/v1/messages/count_tokens", count_tokens},
+  {"/classify", classify},
+  {"/v1/classify", classify},
+  {"/translate", translate},
+  {"/tokenize", tokenize},
+  {"/detokenize", detokenize},
+  {"/apply-template", apply_template},
+};
+
+bool is_of_this_machine(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+
+/// "/v1/responses/abc/cancel" and {"/v1/responses/", "/cancel"}: "abc". Nothing: it is another path.
+std::optional<std::string> between(const std::string& path, std::string_view before, std::string_view behind) {
+  if (path.size() <= before.size() + behind.size() || !path.starts_with(before) || !path.ends_with(behind)) return std::nullopt;
+  auto inner = path.substr(before.size(), path.size() - before.size() - behind.size());
+  if (inner.find('/') != std::string::npos) return std::nullopt;
+  return inner;
+}
+
+api_error to_api_error(const json_error& error) {
+  const std::string place = error.place.empty() ? "the body" : error.place;
+  return {400, error.place.empty() ? "invalid_json" : "invalid_value", place + ": " + error.reason, error.place};
+}
+
+} // namespace
+
+struct service::state {
+  service_options options;
+  std::vector<tenant_key> keys, admin_keys;
+  std::map<std::string, uint32_t> busy; // By tenant: requests that have not been answered.
+  std::optional<http::server> server;
+  std::optional<context> in;
+  std::vector<std::unique_ptr<canary>> canaries; // By model.
+  http::timer idle_check, deadline;
+  int signal = 0;
+
+  state(service_options given, std::vector<model_to_serve> models);
+  void log(const std::string& line) const {
+    if (options.log) options.log(line);
+  }
+
+  http::server_options http_options();
+  void answer(const std::shared_ptr<http::exchange>& exchange);
+  void dispatch(call& of);
+  void with_body(call& of, body_endpoint endpoint);
+  caller authenticate(const http::request& asked);
+  void require_admin(const http::request& asked) const;
+  void check_origin(http::exchange& exchange) const;
+  void limit(call& of);
+  bool get(call& of);
+  void models_list(call& of, const std::string& name);
+  void ready(call& of);
+  void metrics(call& of);
+  void on_signal(int number);
+  void stop_when_idle();
+};
+
+service::state::state(service_options given, std::vector<model_to_serve> models) : options(std::move(given)) {
+  if (options.api_key_file) keys = read_keys(*options.api_key_file);
+  if (options.admin_key_file) admin_keys = read_keys(*options.admin_key_file);
+  if (keys.empty() && !is_of_this_machine(options.http.host))
+    throw input_error("serving at " + options.http.host + " lets other machines in: give --api-key-file");
+  server.emplace(http_options(), [this](std::shared_ptr<http::exchange> exchange) { answer(exchange); });
+  in.emplace(*server);
+  in->queue_time_max = options.queue_time_max;
+  in->own_version = "troupe-" + options.version;
+  in->started_unix = unix_time();
+  in->responses = std::make_shared<response_store>();
+  for (auto& one : models) {
+    admission_limits limits;
+    limits.running_max = one.runs->options().sequences_max;
+    limits.waiting_max = options.waiting_max;
+    in->admissions.emplace_back(limits);
+    in->models.push_back(std::make_unique<served_model>(one.name, std::move(one.runs),
+                                                        [this](std::function<void()> run) { server->post(std::move(run)); }));
+    canaries.push_back(std::make_unique<canary>(*server, *in->models.back()));
+  }
+  server->on_signal([this](int number) { on_signal(number); });
+}
+
+http::server_options service::state::http_options() {
+  auto http = options.http;
+  http.error_body = [](int status, const std::string& code, const std::string& message, const std::string& path) {
+    return error_body(api_error(status, code, message), path.starts_with("/v1/messages") ? api_form::anthropic : api_form::openai);
+  };
+  if (options.log)
+    http.log = [this](const http::finished_request& one) {
+      log(one.peer + " " + one.id + " " + one.method + " " + one.path + " " + std::to_string(one.status) + " " + std::to_string(one.bytes) +
+          " bytes " + std::to_string(one.duration.count() / 1000) + " ms" + (one.complete ? "" : " incomplete"));
+    };
+  http.on_exception = [this](const std::string& what) { log("error: " + what); };
+  return http;
+}
+
+caller service::state::authenticate(const http::request& asked) {
+  if (keys.empty()) return {};
+  const auto* found = find_key(keys, asked.header("authorization"), asked.header("x-api-key"));
+  if (!found) throw api_error(401, "invalid_api_key", "a valid API key is needed: Authorization: Bearer KEY, or x-api-key");
+  return {found->name, found->weight, true, found->priority_max};
+}
+
+void service::state::require_admin(const http::request& asked) const {
+  if (admin_keys.empty()) throw api_error(404, "not_found", "there is no such path (administration is off: --admin-key-file)");
+  if (!find_key(admin_keys, asked.header("authorization"), asked.header("x-api-key")))
+    throw api_error(401, "invalid_api_key", "a valid administrator's key is needed: Authorization: Bearer KEY");
+}
+
+/// A page of another site, in a browser on this machine, could send requests here whose answers it cannot read.
+void service::state::check_origin(http::exchange& exchange) const {
+  const std::string origin(exchange.asked().header("origin"));
+  if (origin.empty()) return;
+  const auto allows = [&](const std::string& one) { return one == "*" || one == origin; };
+  if (std::ranges::none_of(options.cors_origins, allows)) {
+    const auto host = exchange.asked().header("host");
+    if (origin == "http://" + std::string(host) || origin == "https://" + std::string(host)) return;
+    throw api_error(403, "origin_not_allowed", "pages of " + origin + " may not ask this server: --cors-origin");
+  }
+  exchange.add_header("access-control-allow-origin", origin);
+  exchange.add_header("vary", "origin");
+  exchange.add_header("access-control-expose-headers", "x-request-id, retry-after, retry-after-ms, x-should-retry");
+}
+
+/// Counts what a tenant has under way, as long as its exchange lives.
+void service::state::limit(call& of) {
+  if (!of.who.is_known) return;
+  const auto found = std::ranges::find(keys, of.who.tenant, &tenant_key::name);
+  if (found == keys.end() || found->requests_max == 0) return;
+  auto& count = busy[found->name];
+  if (count >= found->requests_max) {
+    api_error error(429, "too_many_requests", "this key may have " + std::to_string(found->requests_max) + " requests under way");
+    error.retry_after_ms = 1000;
+    throw error;
+  }
+  ++count;
+  of.exchange->at_end([this, name = found->name] { --busy[name]; });
+}
+
+void service::state::answer(const std::shared_ptr<http::exchange>& exchange) {
+  const auto& asked = exchange->asked();
+  call of{*in, exchange, {}, asked.path.starts_with("/v1/messages") ? api_form::anthropic : api_form::openai, asked.body.size()};
+  try {
+    dispatch(of);
+  } catch (const api_error& error) {
+    respond_error(*exchange, error, of.form);
+  } catch (const json_error& error) {
+    respond_error(*exchange, to_api_error(error), of.form);
+  } catch (const http::http_error&) {
+    throw;
+  } catch (const input_error& error) {
+    respond_error(*exchange, api_error(400, "invalid_request", error.what()), of.form);
+  }
+}
+
+void service::state::with_body(call& of, body_endpoint endpoint) {
+  const json_file body("body", of.exchange->take_body());
+  body.root().members(); // An object.
+  endpoint(of, body.root());
+}
+
+void service::state::dispatch(call& of) {
+  const auto& asked = of.exchange->asked();
+  const auto& path = asked.path;
+  check_origin(*of.exchange);
+  if (asked.method == "OPTIONS") {
+    http::response allowed{.status = 204, .content_type = "", .body = "", .headers = {{"allow", "GET, POST, DELETE, OPTIONS"}}};
+    if (!asked.header("origin").empty()) {
+      allowed.headers.emplace_back("access-control-allow-methods", "GET, POST, DELETE");
+      const auto wanted = asked.header("access-control-request-headers");
+      allowed.headers.emplace_back("access-control-allow-headers", wanted.empty() ? "authorization, content-type" : std::string(wanted));
+      allowed.headers.emplace_back("access-control-max-age", "600");
+    }
+    return of.exchange->respond(std::move(allowed));
+  }
+  if (path.starts_with("/admin/")) {
+    require_admin(asked);
+    if (asked.method == "GET" && path == "/admin/actors") return admin_actors(of);
+    if (asked.method == "POST" && path == "/admin/kill") return with_body(of, admin_kill);
+    if (asked.method == "POST" && path == "/admin/drain") return admin_drain(of);
+    throw api_error(404, "not_found", "there is no " + asked.method + " " + path);
+  }
+  const bool gets = asked.method == "GET" || asked.method == "HEAD";
+  if (gets && (path == "/health/live" || path == "/health")) return respond_json(*of.exchange, R"({"status":"ok"})");
+  if (gets && path == "/health/ready") return ready(of);
+  if (gets && path == "/metrics") return metrics(of);
+  of.who = authenticate(asked);
+  if (gets && get(of)) return;
+  if (asked.method == "DELETE") {
+    if (const auto id = between(path, "/v1/responses/", "")) return delete_response(of, *id);
+    if (const auto id = between(path, "/v1/requests/", "")) {
+      if (!cancel(*in, *id, of.who)) throw api_error(404, "request_not_found", "there is no request \"" + *id + "\" under way");
+      return respond_json(*of.exchange, to_text({{"id", *id}, {"cancelled", true}}));
+    }
+  }
+  if (asked.method == "POST") {
+    if (const auto id = between(path, "/v1/responses/", "/cancel")) return cancel_response(of, *id);
+    if (const auto id = between(path, "/v1/requests/", "/cancel")) {
+      if (!cancel(*in, *id, of.who)) throw api_error(404, "request_not_found", "there is no request \"" + *id + "\" under way");
+      return respond_json(*of.exchange, to_text({{"id", *id}, {"cancelled", true}}));
+    }
+    for (const auto& one : routes)
+      if (path == one.path) {
+        limit(of);
+        return with_body(of, one.answer);
+      }
+  }
+  for (const auto& one : routes)
+    if (path == one.path) {
+      of.exchange->add_header("allow", "POST, OPTIONS");
+      throw api_error(405, "method_not_allowed", path + " takes POST");
+    }
+  throw api_error(404, "not_found", "there is no " + asked.method + " " + path);
+}
+
+bool service::state::get(call& of) {
+  const auto& path = of.exchange->asked().path;
+  if (path == "/v1/models") models_list(of, "");
+  else if (const auto name = between(path, "/v1/models/", "")) models_list(of, *name);
+  else if (const auto id = between(path, "/v1/responses/", "/input_items")) response_input_items(of, *id);
+  else if (const auto response = between(path, "/v1/responses/", "")) get_response(of, *response);
+  else return false;
+  return true;
+}
+
+void service::state::models_list(call& of, const std::string& name) {
+  const auto entry = [&](const served_model& one) {
+    return json{{"id", one.name()}, {"object", "model"}, {"created", in->started_unix}, {"owned_by", "troupe"}, {"max_model_len", one.context()},
+                // Anthropic's words for the same.
+                {"type", "model"}, {"display_name", one.name()}};
+  };
+  if (!name.empty()) return respond_json(*of.exchange, to_text(entry(find_model(*in, name))));
+  json data = json::array();
+  for (const auto& one : in->models) data.push_back(entry(*one));
+  respond_json(*of.exchange, to_text({{"object", "list"}, {"data", data}, {"has_more", false},
+                                      {"first_id", data.front()["id"]}, {"last_id", data.back()["id"]}}));
+}
+
+void service::state::ready(call& of) {
+  if (in->is_draining) return respond_json(*of.exchange, R"({"status":"draining"})", 503);
+  const auto problems = std::make_shared<json>(json::object());
+  const auto left = std::make_shared<size_t>(canaries.size());
+  for (size_t i = 0; i < canaries.size(); ++i)
+    canaries[i]->ask([exchange = of.exchange, name = in->models[i]->name(), problems, left](const std::string& problem) {
+      if (!problem.empty()) (*problems)[name] = problem;
+      if (--*left > 0) return;
+      const bool good = problems->empty();
+      respond_json(*exchange, to_text(good ? json{{"status", "ok"}} : json{{"status", "not ready"}, {"models", *problems}}), good ? 200 : 503);
+    });
+}
+
+void service::state::metrics(call& of) {
+  std::vector<std::pair<std::string, engine*>> engines;
+  for (const auto& one : in->models) engines.emplace_back(one->name(), &one->runs());
+  const bool runs = in->jobs.run([this, engines, exchange = of.exchange]() -> std::function<void()> {
+    std::vector<engine_reading> readings;
+    for (const auto& [name, one] : engines) readings.push_back({name, one->statistics(), one->actors()});
+    return [this, exchange, readings = std::move(readings)] {
+      exchange->respond({.status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_page(*in, readings), .headers = {}});
+    };
+  });
+  if (!runs) throw api_error(503, "busy", "too many of these are under way");
+}
+
+void service::state::stop_when_idle() {
+  size_t under_way = 0;
+  for (const auto& one : in->models) under_way += one->under_way();
+  if (under_way == 0) return server->stop_accepting(); // run() returns when the last answer is out.
+  idle_check = server->after(std::chrono::milliseconds(20), [this] { stop_when_idle(); });
+}
+
+void service::state::on_signal(int number) {
+  if (signal != 0) return server->stop();
+  signal = number;
+  in->is_draining = true;
+  log("stopping: requests under way have " + std::to_string(options.shutdown_time.count()) + " ms");
+  deadline = server->after(options.shutdown_time, [this] { server->stop(); });
+  stop_when_idle();
+}
+
+service::service(service_options options, std::vector<model_to_serve> models)
+  : state_(std::make_unique<state>(std::move(options), std::move(models))) {}
+service::~service() = default;
+
+std::string service::address() const { return state_->server->address(); }
+int service::run() {
+  state_->server->run();
+  return state_->signal;
+}
+void service::stop() { state_->server->stop(); }
+
+} // namespace troupe::service
