@@ -53,6 +53,7 @@ public:
   json_file& operator=(const json_file&) = delete;
 
   json_node root() const;
+  const json_value& value() const { return root_; }
   const std::filesystem::path& path() const { return path_; }
 
 private:
