@@ -23,6 +23,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr uint32_t reused_block = 16; // To fork is cheap: heads share pages, and copy one at most. To compute a row is not.
+
 uint64_t memory_bytes() { return uint64_t(sysconf(_SC_PHYS_PAGES)) * uint64_t(sysconf(_SC_PAGE_SIZE)); }
 
 /// Bytes that one position takes in all caches of all layers.
@@ -116,6 +118,7 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   config.limits.step_rows_max = st.options.step_rows_max;
   config.limits.prefill_chunk = st.options.prefill_chunk;
   config.limits.logits_rows_max = std::max<uint32_t>(1, (16u << 20) / std::max(1u, st.model->spec.output.columns));
+  config.limits.prefix_block = st.options.prefix_reuse ? reused_block : 0;
   config.limits.cache_positions_max = st.options.cache_positions_max;
   config.verify_caches = st.options.checks.caches;
   if (st.options.checks.weights) config.scrub_bytes_per_second = std::max<uint64_t>(1, st.options.checks.scrub_bytes_per_second);

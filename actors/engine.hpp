@@ -43,6 +43,8 @@ struct engine_options {
   uint32_t shards = 0;
   uint32_t step_rows_max = 512;   // Token budget of a step (one forward pass): decode tokens first, then prefill chunks.
   uint32_t prefill_chunk = 512;   // Most rows of one sequence in a step. Never changes a bit of the result.
+  bool prefix_reuse = true;       // A prompt that begins like another of the same tenant is computed once, while its caches are there.
+                                  // Never changes a bit of the result.
   uint64_t cache_positions_max = 0; // Budget of all key/value caches, in positions; 0: 16 sequences of full context, bounded
                                   // by a quarter of the machine's memory. Beyond it sequences are preempted.
   cache_type cached = cache_type::f32; // What key/value caches keep. f16 takes half the memory and changes logits a little.
@@ -66,8 +68,8 @@ struct step_totals {
 struct engine_statistics {
   step_totals prefill; // Steps in which some sequence runs more than its one newest token.
   step_totals decode;  // All other steps.
+  uint64_t rows_reused = 0;   // Rows that were not computed, because heads held them of another request with the same beginning.
   uint64_t rows_replayed = 0; // Rows that were computed again because their keys and values had been lost or evicted.
-  uint64_t rows_reused = 0;   // Rows that were not computed, because an earlier sequence had left their keys and values.
   uint64_t preemptions = 0;   // Sequences that gave their key/value memory to others.
   uint64_t sequences_running = 0, sequences_waiting = 0; // Now: with cached positions, and without.
   uint64_t cache_positions = 0, cache_positions_max = 0; // Now, and their budget.

@@ -20,7 +20,10 @@ constexpr int64_t steps_per_priority = 64, steps_for_prefill = 64;
 void batch_policy::file(entry& e) {
   entry::indexed next;
   const bool is_running = e.cached > 0;
-  if (e.is_ready() && e.in_step != part::preempted) {
+  if (e.in_step == part::planned) { // Nothing changes in the lists that are walked through.
+    next.in = e.index.in;
+    next.at = e.index.at;
+  } else if (e.is_ready() && e.in_step != part::preempted) {
     next.in = e.is_doubtful() ? doubtful : is_running ? running : waiting;
     next.at = {int64_t(e.last_served) + (e.is_prefill() ? steps_for_prefill : 0) - e.priority * steps_per_priority,
                -int64_t(e.priority), e.arrival};
@@ -41,6 +44,7 @@ void batch_policy::file(entry& e) {
     if (next.preemptible) preemptible_.emplace(*next.preemptible, &e);
   }
   positions_ += next.positions - now.positions;
+  prefixes_.hold(e, !limits_.whole_sequences && e.is_plain() ? std::max(e.cached, e.planned_to) : 0);
   if (now.awaited && !next.awaited) awaited_.erase(e.id);
   if (!now.awaited && next.awaited) awaited_.insert(e.id);
   e.index = next;
@@ -51,6 +55,8 @@ void batch_policy::unfile(entry& e) {
   if (e.index.preemptible) preemptible_.erase(*e.index.preemptible);
   if (e.index.awaited) awaited_.erase(e.id);
   positions_ -= e.index.positions;
+  e.index = {};
+  prefixes_.hold(e, 0);
 }
 
 /// To be called when a member has got its logits or its next token, has come or left.
@@ -69,6 +75,7 @@ void batch_policy::settle_group(uint64_t id) {
 void batch_policy::set_fork(entry& e, uint64_t from) {
   if (e.forked_from != 0) forks_.erase({e.forked_from, e.id});
   e.forked_from = from;
+  e.reuses_prefix = false;
   if (from != 0) forks_.insert({from, e.id});
 }
 
@@ -96,10 +103,15 @@ void batch_policy::join(joining_sequence sequence) {
     e.arrival = ++arrivals_;
     e.last_served = steps_;
     // A sequence that joins again after it has left must not lose its caches because of the earlier release.
+    prefixes_.drop(sequence.id);
     released_.erase(sequence.id);
   }
   if (is_new && sequence.group != 0) groups_[sequence.group].members.insert(sequence.id);
   e.group = sequence.group;
+  if (e.reuses_prefix) set_fork(e, 0);
+  prefixes_.hold(e, 0); // Whatever the tokens were.
+  e.blocks.clear();
+  e.tenant = std::move(sequence.tenant);
   e.tokens = std::move(sequence.tokens);
   e.segments = std::move(sequence.segments);
   if (!e.segments.empty()) e.segments.resize(e.tokens.size());
@@ -130,6 +142,21 @@ void batch_policy::append(uint64_t sequence, uint32_t position, uint32_t token) 
 }
 
 void batch_policy::leave(uint64_t id) {
+  auto* e = find(id);
+  if (!e) return;
+  // What is not in its caches yet, because the step with the fork has not ended well, may never be.
+  const bool is_of_use = limits_.prefix_block > 0 && e->cached >= limits_.prefix_block && e->is_plain() && e->forked_from == 0;
+  if (!is_of_use) return remove(id);
+  unfile(*e);
+  cached_log log = std::move(*e);
+  remove(id);
+  released_.erase(id);
+  if (prefixes_.retained() == prefix_index::retained_max) released_.insert(prefixes_.drop_oldest());
+  prefixes_.retain(std::move(log));
+}
+
+/// Its caches are released.
+void batch_policy::remove(uint64_t id) {
   const auto it = entries_.find(id);
   if (it == entries_.end()) return;
   unfile(it->second);
@@ -144,6 +171,12 @@ void batch_policy::leave(uint64_t id) {
   else settle_group(own_group);
 }
 
+/// Retained caches are free memory: they never hold back a sequence that runs.
+void batch_policy::release_retained() {
+  while (prefixes_.retained() > 0 && positions_ + prefixes_.retained_positions() > limits_.cache_positions_max)
+    released_.insert(prefixes_.drop_oldest());
+}
+
 std::vector<uint64_t> batch_policy::ask_again() {
   std::vector<uint64_t> silent;
   for (const uint64_t id : std::set(awaited_)) {
@@ -154,7 +187,7 @@ std::vector<uint64_t> batch_policy::ask_again() {
     file(e);
     settle_group(e.group);
   }
-  for (const uint64_t id : silent) leave(id);
+  for (const uint64_t id : silent) remove(id);
   return silent;
 }
 
@@ -172,7 +205,7 @@ struct batch_policy::forming_step {
 /// none was preempted. Every running sequence counts with all its tokens: one that begins without room for the rest of
 /// them would be preempted before it is done, and would have computed in vain.
 bool batch_policy::make_room(entry& e, forming_step& step) {
-  uint64_t wanted = positions_ + (e.cached > 0 ? 0 : e.size());
+  uint64_t wanted = positions_ + (e.index.positions > 0 ? 0 : e.size());
   std::vector<entry*> last;
   for (auto it = preemptible_.rbegin(); wanted > limits_.cache_positions_max; ++it) {
     if (it == preemptible_.rend() || it->first <= e.own_rank()) return false;
@@ -201,17 +234,45 @@ uint32_t batch_policy::rows_for(const entry& e, const forming_step& forming) con
   return uint32_t(std::min<uint64_t>({wanted, limits_.prefill_chunk, left - sources}));
 }
 
-bool batch_policy::add_slice(entry& e, forming_step& forming) {
+/// A sequence of which nothing is cached begins in the caches of another one, if that can be. True: it is better to wait for that.
+bool batch_policy::waits_for_prefix(entry& e) {
+  if (!e.is_plain() || !e.may_reuse || e.wants_hidden_states) return false;
+  const uint32_t limit = std::min(uint32_t(e.tokens.size()) - 1, e.logits_from);
+  const auto [other, common] = prefixes_.find(e, limit);
+  if (!other) return false;
+  const uint32_t held = std::min(common, other->cached);
+  const auto* runs = find(other->id);
+  const bool is_worth_waiting = 2 * uint64_t(common - held) >= e.tokens.size() - held;
+  if (runs && is_worth_waiting && runs->own_rank() < e.own_rank()) return true;
+  if (held < limits_.prefix_block) return false;
+  e.cached = held;
+  // A fork that has not been carried out yet is in no cache to begin in.
+  set_fork(e, runs && runs->forked_from != 0 ? runs->forked_from : other->id);
+  e.reuses_prefix = true;
+  prefixes_.touch(e.forked_from);
+  return false;
+}
+
+batch_policy::addition batch_policy::add_slice(entry& e, forming_step& forming) {
   auto& step = forming.step;
+  const bool begins = e.cached == 0;
+  if (begins && waits_for_prefix(e)) return addition::waits_for_prefix;
   uint32_t rows = rows_for(e, forming);
   const uint32_t without_logits = e.logits_from > e.cached ? e.logits_from - e.cached : 0;
   const bool is_first = step.slices.empty();
   if (limits_.whole_sequences) rows = is_first || rows <= without_logits + forming.logits_left ? rows : 0;
   else rows = std::min(rows, without_logits + forming.logits_left);
-  if (rows == 0 || !make_room(e, forming)) return false;
+  if (rows == 0 || !make_room(e, forming)) {
+    if (begins && e.reuses_prefix) {
+      e.cached = 0;
+      set_fork(e, 0);
+    }
+    return addition::no_room;
+  }
   const uint32_t end = e.cached + rows;
   const uint32_t logits_rows = end > e.logits_from ? end - std::max(e.logits_from, e.cached) : 0;
   step.slices.push_back({e.id, e.cached, rows, logits_rows, e.forked_from});
+  if (e.reuses_prefix) step.reused.push_back({e.id, e.cached, e.computed_most == 0});
   if (!e.segments.empty()) {
     step.segments.resize(step.tokens.size());
     step.segments.insert(step.segments.end(), e.segments.begin() + e.cached, e.segments.begin() + end);
@@ -226,22 +287,26 @@ bool batch_policy::add_slice(entry& e, forming_step& forming) {
   step.has_prefill |= e.is_prefill();
   forming.logits_left -= std::min(forming.logits_left, logits_rows);
   e.in_step = part::planned;
+  e.planned_to = end;
   file(e);
   forming.parts.push_back(&e);
-  return true;
+  return addition::added;
 }
 
 /// Running and waiting sequences together in the order of service.
 void batch_policy::add_healthy(forming_step& step) {
   const auto &is_running = ready_[running], &is_waiting = ready_[waiting];
   auto next = is_running.begin(), next_waiting = is_waiting.begin();
+  uint32_t prefix_waits = 0;
   while (!step.is_full(limits_) && (next != is_running.end() || next_waiting != is_waiting.end())) {
     if (next_waiting == is_waiting.end() || (next != is_running.end() && next->first < next_waiting->first)) {
       add_slice(*next->second, step);
       ++next;
     } else {
       const auto at = next_waiting->first;
-      next_waiting = add_slice(*next_waiting->second, step) ? std::next(next_waiting) : is_waiting.end();
+      const auto result = add_slice(*next_waiting->second, step);
+      const bool may_others = result == addition::added || (result == addition::waits_for_prefix && ++prefix_waits < prefix_waits_max);
+      next_waiting = may_others ? std::next(next_waiting) : is_waiting.end();
       next = is_running.upper_bound(at); // The one that was next may have been preempted.
     }
   }
@@ -249,7 +314,7 @@ void batch_policy::add_healthy(forming_step& step) {
 
 void batch_policy::add_doubtful(forming_step& step) {
   for (auto& [at, e] : ready_[doubtful])
-    if (add_slice(*e, step)) return;
+    if (add_slice(*e, step) == addition::added) return;
 }
 
 void batch_policy::form(forming_step& step) {
@@ -270,6 +335,7 @@ std::optional<planned_step> batch_policy::plan() {
     if (step.slices.empty()) throw;
     step.lacks_memory = true;
   }
+  release_retained();
   for (const uint64_t id : released_) {
     const auto* e = find(id);
     const bool is_back = e && e->in_step == part::planned; // It was preempted, and runs again.
@@ -277,6 +343,7 @@ std::optional<planned_step> batch_policy::plan() {
   }
   for (auto* e : forming.parts) {
     e->in_step = part::none;
+    e->planned_to = 0;
     file(*e);
   }
   if (step.slices.empty() && step.released.empty()) return std::nullopt;
@@ -293,6 +360,7 @@ void batch_policy::succeeded(const planned_step& step) {
     if (!e) continue;
     const uint32_t end = slice.position + slice.rows;
     released_.erase(slice.sequence);
+    if (e->reuses_prefix) rows_reused_ += slice.position;
     rows_replayed_ += std::min(end, std::max(e->computed_most, slice.position)) - slice.position;
     e->cached = limits_.whole_sequences ? 0 : end; // Where rows see later rows, heads keep nothing.
     e->lacks_source = false;
@@ -312,6 +380,10 @@ void batch_policy::missed(const std::vector<std::pair<uint64_t, uint32_t>>& miss
     auto* e = find(id);
     if (!e) continue;
     e->cached = std::min(e->cached, positions);
+    if (e->reuses_prefix) {
+      e->may_reuse = false;
+      if (prefixes_.drop(e->forked_from)) released_.insert(e->forked_from);
+    }
     set_fork(*e, 0);
     file(*e);
   }
@@ -349,7 +421,7 @@ std::vector<uint64_t> batch_policy::poisoned(const std::vector<uint64_t>& suspec
     }
     file(e);
   }
-  for (const uint64_t id : given_up) leave(id);
+  for (const uint64_t id : given_up) remove(id);
   return given_up;
 }
 
@@ -367,7 +439,7 @@ std::vector<uint64_t> batch_policy::failed(const planned_step& step, failure why
     const bool is_enough = e.failures - e.lates >= failures_max || e.failures >= lates_max;
     if (step.slices.size() == 1 && is_enough) given_up.push_back(slice.sequence);
   }
-  for (const uint64_t id : given_up) leave(id);
+  for (const uint64_t id : given_up) remove(id);
   return given_up;
 }
 

@@ -9,6 +9,7 @@
 // A step is one forward pass of a batch of rows; a row is one token of one sequence; a slice is the rows of one sequence in a
 // step, at consecutive positions. A replay is a row that was computed before and is computed again, because its keys and values
 // were lost with an actor, evicted, or preempted.
+#include "actors/scheduling/prefix_index.hpp"
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -26,7 +27,9 @@ struct batch_limits {
   uint32_t prefill_chunk = 512;      // Rows of one sequence in a step.
   uint32_t logits_rows_max = 512;    // Rows that want logits in a step: bounds the size of its result.
   uint64_t cache_positions_max = 0;  // Positions of all sequences and their sources together; at least one full context. What
-                                     // forks share counts for each of them.
+                                     // forks share counts for each of them: heads count so, and what one no more shares would be
+                                     // too much at once.
+  uint32_t prefix_block = 0;         // Of how many tokens in a row another sequence's are reused, at the beginning; 0: never.
   bool whole_sequences = false;      // Rows see later rows: a slice is always a whole sequence, whatever the limits above.
 };
 
@@ -42,6 +45,7 @@ struct joining_sequence {
   int32_t priority = 0;
   uint64_t group = 0;       // What is computed side by side for one request; 0: nothing else.
   uint64_t forked_from = 0; // The member of the group that it continues; 0: none.
+  std::string tenant = {};  // Whose it is; empty: nobody's in particular.
 };
 
 struct planned_slice {
@@ -51,6 +55,14 @@ struct planned_slice {
   bool operator==(const planned_slice&) const = default;
 };
 
+/// A sequence that begins behind positions that heads hold of another one, from which it is forked for that.
+struct prefix_reuse {
+  uint64_t sequence = 0;
+  uint32_t positions = 0;
+  bool is_first = false; // None of its rows has been computed before.
+  bool operator==(const prefix_reuse&) const = default;
+};
+
 struct planned_step {
   std::vector<planned_slice> slices;
   std::vector<uint32_t> tokens;       // [rows]
@@ -58,6 +70,7 @@ struct planned_step {
   std::vector<std::pair<uint64_t, uint32_t>> sources; // Sequences whose source passes the encoder, and how many rows it has.
   std::vector<uint32_t> source_tokens; // [rows of all sources]
   std::vector<uint64_t> released;     // Sequences whose caches are to be dropped.
+  std::vector<prefix_reuse> reused;
   bool observe_hidden_states = false;
   bool lacks_memory = false;           // It could not be formed: it has failed, for lack of memory.
   uint64_t rows() const { return tokens.size() + source_tokens.size(); }
@@ -81,6 +94,14 @@ struct planned_step {
 /// - Groups: the members of a group owe their next tokens only when all of them have got their logits, because what follows one
 ///   depends on all; meanwhile those that have them wait. Anyone may preempt them then, because the others must find room.
 /// - Forks: a sequence that continues another one begins in the caches of that one, which are not released before.
+/// - Prefixes: a sequence of no group and without source, segments and a wish for hidden states that begins, or begins again after it was
+///   preempted, is forked from the one of the same tenant with which it has most tokens in common, of those that are running or retained,
+///   if that is a block or more. At least one row is left to compute, and none whose logits it wants is spared. One that would be
+///   spared half of its rows or more, because a sequence that may preempt it is just computing them, waits for that; up to
+///   prefix_waits_max in a step.
+/// - A sequence that leaves is retained: it runs no more, but heads keep its caches. They are free memory: those used least recently are
+///   released as soon as a running sequence needs the room. None is retained or reused after a failure of its steps, nor used once
+///   more when a head turned out not to hold it.
 /// - A step that fails and blames no actor and no sequence counts against all its sequences. After two in a row a sequence is
 ///   doubtful and runs alone, every other step, so that the others go on; after failures_max in a row it is blamed itself
 ///   and given up. A step that ends well clears the count; where memory was lacking, one that gets past the position at which it was,
@@ -95,8 +116,9 @@ class batch_policy {
 public:
   enum class failure : uint8_t { unknown, late, out_of_memory };
   static constexpr uint32_t failures_alone = 2, failures_max = 8, lates_max = 32, poisonings_max = 3, asks_max = 4;
+  static constexpr uint32_t prefix_waits_max = 16;
 
-  explicit batch_policy(batch_limits limits) : limits_(limits) {}
+  explicit batch_policy(batch_limits limits) : limits_(limits), prefixes_(limits.prefix_block) {}
   batch_policy(batch_policy&&) = default;
   batch_policy& operator=(batch_policy&&) = default;
 
@@ -133,6 +155,7 @@ public:
 
   size_t sequences() const { return entries_.size(); }
   uint64_t rows_replayed() const { return rows_replayed_; }
+  uint64_t rows_reused() const { return rows_reused_; }
 
 private:
   /// Ready sequences are kept in these lists, each in the order of service.
@@ -147,12 +170,13 @@ private:
 
   enum class part : uint8_t { none, planned, preempted }; // In the step that is being formed.
 
-  struct entry {
-    uint64_t id = 0;
-    std::vector<uint32_t> tokens, segments, source;
+  struct entry : cached_log {
+    std::vector<uint32_t> segments, source;
     bool lacks_source = false; // It has one that the heads do not hold.
     uint64_t group = 0, forked_from = 0;
-    uint32_t cached = 0;
+    bool reuses_prefix = false; // That is why it is forked.
+    bool may_reuse = true;      // No head has lacked what it was forked from.
+    uint32_t planned_to = 0;    // Where its slice ends, while it is in the step that is being formed.
     uint32_t computed_most = 0; // The most positions that were ever cached: below it a row is a replay.
     uint32_t logits_from = 0;
     bool wants_hidden_states = false;
@@ -180,6 +204,7 @@ private:
     bool is_prefill() const { return tokens.size() - cached > 1; }
     rank own_rank() const { return {-int64_t(priority), arrival}; }
     uint64_t size() const { return tokens.size() + source.size(); } // In positions.
+    bool is_plain() const { return group == 0 && source.empty() && segments.empty() && failures == 0 && poisonings == 0; }
     uint32_t new_source_rows() const { return lacks_source ? uint32_t(source.size()) : 0; }
   };
   struct forming_step; // A step that is being formed.
@@ -190,11 +215,15 @@ private:
   entry* find(uint64_t id);
   void settle_group(uint64_t id);
   void set_fork(entry& e, uint64_t from);
+  bool waits_for_prefix(entry& e);
+  void remove(uint64_t id);
+  void release_retained();
   bool is_fork_pending(uint64_t id) const;
   uint32_t rows_for(const entry& e, const forming_step& step) const;
   bool make_room(entry& e, forming_step& step);
   void form(forming_step& step);
-  bool add_slice(entry& e, forming_step& step); // False: it gets no row of this step.
+  enum class addition : uint8_t { added, no_room, waits_for_prefix };
+  addition add_slice(entry& e, forming_step& step);
   void add_healthy(forming_step& step);
   void add_doubtful(forming_step& step);
 
@@ -211,7 +240,8 @@ private:
   std::map<uint64_t, member_group> groups_;
   std::set<std::pair<uint64_t, uint64_t>> forks_; // (sequence that is continued, sequence that is to begin in its caches).
   std::set<uint64_t> released_;        // Not yet seen by a step that ended well.
-  uint64_t arrivals_ = 0, steps_ = 0, rows_replayed_ = 0;
+  prefix_index prefixes_;
+  uint64_t arrivals_ = 0, steps_ = 0, rows_replayed_ = 0, rows_reused_ = 0;
   bool doubted_last_ = false; // The last step was that of a doubtful sequence alone.
 };
 

@@ -166,6 +166,18 @@ void tell_sequences(scheduler_pointer self, const planned_step& step, const caf:
   }
 }
 
+/// Before the sequences get their first logits.
+void tell_reused(scheduler_pointer self, const planned_step& step) {
+  for (const auto& reuse : step.reused) {
+    const auto known = self->state.sequences.find(reuse.sequence);
+    if (!reuse.is_first || known == self->state.sequences.end()) continue;
+    v1::PrefixReused message;
+    message.set_sequence_id(reuse.sequence);
+    message.set_positions(reuse.positions);
+    self->send(known->second, std::move(message));
+  }
+}
+
 void on_logits_result(scheduler_pointer self, const v1::LogitsResult& result) {
   auto& st = self->state;
   if (!st.step || st.step->id != id_of(result.plan())) return;
@@ -178,6 +190,7 @@ void on_logits_result(scheduler_pointer self, const v1::LogitsResult& result) {
   st.awaiting_since = self->clock().now();
   st.awaiting = caf::timespan(0);
   const auto message = self->current_mailbox_element()->copy_content_to_message(); // Shared, not copied.
+  tell_reused(self, planned);
   tell_sequences(self, planned, message, [](const planned_slice& slice) { return slice.logits_rows > 0; });
   pump(self);
 }
@@ -322,7 +335,8 @@ void on_join(scheduler_pointer self, const v1::JoinBatch& join) {
                  .wants_hidden_states = join.want_hidden_states(),
                  .priority = join.priority(),
                  .group = join.group(),
-                 .forked_from = join.forked_from()});
+                 .forked_from = join.forked_from(),
+                 .tenant = join.tenant()});
   });
 }
 
@@ -377,6 +391,7 @@ scheduler_actor::behavior_type scheduler(scheduler_pointer self, scheduler_confi
     [self](const v1::GetSchedulerStats&) {
       auto stats = self->state.stats;
       stats.set_rows_replayed(self->state.policy.rows_replayed());
+      stats.set_rows_reused(self->state.policy.rows_reused());
       return stats;
     },
   };

@@ -32,11 +32,14 @@ void want_everything(v1::GenerateRequest& request) {
 v1::GenerateRequest draw_request(const model_parts& model, raw_bits& bits, uint32_t number) {
   v1::GenerateRequest request;
   const uint32_t room = model.positions_max - 1;
-  draw_tokens(request.mutable_prompt_tokens(), room, model.spec.vocabulary, bits);
+  auto& tokens = *request.mutable_prompt_tokens();
+  for (uint32_t i = 0; number % 2 == 0 && i < std::min(room / 2, 6u); ++i) tokens.Add(i % model.spec.vocabulary); // All begin alike.
+  draw_tokens(&tokens, room - uint32_t(tokens.size()), model.spec.vocabulary, bits);
   const auto prompt = uint32_t(request.prompt_tokens_size());
   if (model.encoder) draw_tokens(request.mutable_source_tokens(), model.encoder->positions_max, model.spec.vocabulary, bits);
   request.set_tokens_max(std::min(room - prompt, uint32_t(3 + bits.below(12))));
   request.set_ignore_end_of_generation(true);
+  request.set_tenant(number % 8 == 6 ? "other" : "");
   sampling_options sampling;
   sampling.temperature = number % 2 == 0 ? 0.0f : 0.9f;
   sampling.seed = number;
@@ -126,6 +129,7 @@ public:
     config.limits.step_rows_max = 1 + uint32_t(bits.below(9));
     config.limits.prefill_chunk = 1 + uint32_t(bits.below(5));
     config.limits.logits_rows_max = 1 + uint32_t(bits.below(5));
+    config.limits.prefix_block = uint32_t(bits.below(4)); // Every fourth reuses none.
     // Often too few for all: then sequences are preempted.
     config.limits.cache_positions_max = longest + 1 + bits.below(longest * per_trial_);
     // Often not all may run at once: then the others wait.

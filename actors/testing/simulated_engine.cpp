@@ -46,6 +46,7 @@ void simulated_engine::begin() {
 troupe_config simulated_engine::config_of(const std::shared_ptr<const model_parts>& model) {
   troupe_config config{model, words_, {}, 256, {}};
   config.limits.cache_positions_max = 2ull * model->positions_max; // Few: sequences are preempted.
+  config.limits.prefix_block = 2; // Small, so that it happens with short prompts.
   return config;
 }
 

@@ -166,6 +166,33 @@ TEST_CASE("sequences that do not fit into the memory of the caches together give
   CHECK(runtime.statistics().rows_replayed > 0); // Some sequence was preempted.
 }
 
+TEST_CASE("what begins in the caches of another request gives the same tokens, and says how much of its prompt was cached") {
+  const auto model = open_model(testing::write_tiny_model({.context = 256}));
+  std::vector<generate_request> requests;
+  std::vector<std::vector<uint32_t>> wanted;
+  for (uint64_t seed = 0; seed < 6; ++seed) {
+    auto request = request_for(*model, 100, 20, 1);
+    request.want_logits = request.want_hidden_states = false;
+    request.sampling.temperature = 0.8f;
+    request.sampling.seed = seed;
+    for (uint32_t i = 0; i < 1 + 17 * seed; ++i) request.prompt.push_back(uint32_t(seed + i)); // They part within a page of the caches.
+    wanted.push_back(by_reference(model, request).tokens);
+    requests.push_back(std::move(request));
+  }
+  for (const bool reuse : {true, false}) {
+    engine runtime{model, {.threads = 2, .prefill_chunk = 64, .prefix_reuse = reuse}};
+    auto from = runtime.connect();
+    CHECK(run_one(from, requests[0]).tokens == wanted[0]); // It has finished when the others come.
+    size_t i = 0;
+    for (const auto& [id, out] : run_all(from, requests)) CHECK(out.tokens == wanted[i++]);
+    CHECK(runtime.statistics().rows_reused >= (reuse ? 600u : 0u));
+    CHECK((runtime.statistics().rows_reused > 0) == reuse);
+    from.submit(requests[5]);
+    while (const auto event = from.next())
+      if (event->kind == event_kind::finished) CHECK(event->prompt_tokens_cached == (reuse ? 185u : 0u));
+  }
+}
+
 TEST_CASE("a request that is poisoned ends with an error that says where, the others are not affected") {
   const auto model = open_model(testing::write_tiny_model({.poisoned_token = 300}));
   const auto healthy = open_model(testing::write_tiny_model({}));
