@@ -26,8 +26,6 @@ public:
   std::string text;
 };
 
-double seconds(std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); }
-
 } // namespace
 
 std::string metrics_page(const context& in, const std::vector<engine_reading>& engines) {
@@ -86,7 +84,7 @@ std::string metrics_page(const context& in, const std::vector<engine_reading>& e
   each_engine("troupe_steps_total", "counter", "Forward passes.",
               [](reading one) { return one.statistics.prefill.steps + one.statistics.decode.steps; });
   each_engine("troupe_busy_seconds_total", "counter", "Time of all worker threads inside actors.",
-              [](reading one) { return seconds(one.statistics.busy); });
+              [](reading one) { return in_seconds(one.statistics.busy); });
 
   const auto facts = in.server.facts();
   const auto whole = [&](const char* name, const char* type, const char* help, double value) {

@@ -12,8 +12,6 @@ std::string plain(double number) {
   return text;
 }
 
-double seconds(std::chrono::steady_clock::duration time) { return std::chrono::duration<double>(time).count(); }
-
 } // namespace
 
 void histogram::add(double seconds) {
@@ -41,11 +39,11 @@ void service_metrics::ended(const generation& one, const api_error* failure) {
   const auto& times = one.times();
   if (failure || one.tokens() == 0) return;
   const auto now = std::chrono::steady_clock::now();
-  counts.first_token.add(seconds(times.first_token - times.submitted));
-  counts.whole.add(seconds(now - times.submitted));
+  counts.first_token.add(in_seconds(times.first_token - times.submitted));
+  counts.whole.add(in_seconds(now - times.submitted));
   const size_t choices = one.choices().size();
   if (one.tokens() > choices)
-    counts.per_token.add(seconds(times.last_token - times.first_token) / (double(one.tokens()) / double(choices) - 1));
+    counts.per_token.add(in_seconds(times.last_token - times.first_token) / (double(one.tokens()) / double(choices) - 1));
 }
 
 } // namespace troupe::service

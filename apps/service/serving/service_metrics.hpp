@@ -2,11 +2,14 @@
 // What the service counts, as Prometheus reads it (text exposition format 0.0.4).
 #include "apps/service/serving/generation.hpp"
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
 
 namespace troupe::service {
+
+inline double in_seconds(std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); }
 
 /// Counts of values below bounds, which are in seconds.
 class histogram {
