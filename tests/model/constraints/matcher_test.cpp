@@ -11,11 +11,11 @@ namespace {
 
 constexpr auto schema = R"({"type": "object", "properties": {"name": {"type": "string", "maxLength": 20}, "tags": {"type": "array",
   "items": {"enum": ["red", "green"]}}, "more": {}, "n": {"type": "number", "minimum": -5, "maximum": 17.5}}, "required": ["name"]})";
-constexpr auto arithmetic = R"(root ::= sum
+constexpr auto arithmetic = R"x(root ::= sum
 sum ::= product (("+" | "-") product)*
 product ::= value ("*" value)*
 value ::= [0-9]+ | name | "(" sum ")"
-name ::= [a-zé]+)";
+name ::= [a-zé]+)x";
 
 const std::vector<text_constraint> constraints{{constraint_kind::json_schema, schema}, {constraint_kind::json_object, ""},
                                                {constraint_kind::grammar, arithmetic}, {constraint_kind::regex, "[^\"]*(ab|\"c)+.{2,5}"},
