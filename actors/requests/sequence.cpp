@@ -64,7 +64,12 @@ void finish(sequence_pointer self, v1::FinishReason reason, const std::string& e
 std::optional<v1::FinishReason> append(sequence_state& st, uint32_t token, std::string& text) {
   st.log.push_back(token);
   if (st.rules.ends(token)) return v1::FINISH_REASON_STOP;
-  if (st.matcher) TROUPE_ASSERT(st.matcher->advance(token));
+  if (st.matcher) try {
+      TROUPE_ASSERT(st.matcher->advance(token));
+    } catch (const input_error& error) {
+      st.error = error.what();
+      return v1::FINISH_REASON_ERROR;
+    }
   if (st.config.words) text = st.stops.push(st.utf8.push(st.config.words->token_bytes(token)));
   if (st.stops.stopped() || (st.matcher && st.matcher->must_end())) return v1::FINISH_REASON_STOP;
   if (st.generated() >= st.request.tokens_max() || st.log.size() >= st.config.positions_max)
@@ -146,7 +151,7 @@ void sample_next(sequence_pointer self, std::span<const float> logits) {
   // First what the next step waits for: waking a client's thread takes tens of microseconds.
   if (!end) reply_token(self, uint32_t(st.log.size()) - 1);
   tell_client(self, std::move(event));
-  if (end) finish(self, *end);
+  if (end) finish(self, *end, st.error);
 }
 
 void on_logits_result(sequence_pointer self, const v1::LogitsResult& result) {
@@ -250,17 +255,16 @@ sequence_actor::behavior_type sequence(sequence_pointer self, sequence_config co
   self->set_down_handler([self](const caf::down_msg&) { leave(self); }); // The client has ended.
   self->monitor(caf::actor_cast<caf::actor>(state.client));
   send_accepted(self, state.request, self->ctrl(), state.client);
-  std::string problem;
   if (state.request.has_constraint()) try {
       TROUPE_ASSERT(state.config.tokens != nullptr);
       state.matcher.emplace(compile(to_constraint(state.request.constraint())), state.config.tokens);
     } catch (const input_error& error) { // The client has checked it, so this is another version's.
-      problem = error.what();
+      state.error = error.what();
     }
-  if (!problem.empty()) {
-    finish(self, v1::FINISH_REASON_ERROR, problem);
+  if (!state.error.empty()) {
+    finish(self, v1::FINISH_REASON_ERROR, state.error);
   } else if (const auto end = resume(state)) {
-    finish(self, *end);
+    finish(self, *end, state.error);
   } else {
     subscribe(self, state.config.directory, {paths::scheduler});
     end_when_late(self, state.generated() > 0, finish);

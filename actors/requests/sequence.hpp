@@ -62,6 +62,7 @@ struct sequence_state {
   utf8_stream utf8;
   stop_filter stops;
   std::optional<constraint_matcher> matcher; // Of a request with a constraint: how far its text has come.
+  std::string error;                         // Why that cannot go on.
 
   uint32_t prompt_size() const { return uint32_t(request.prompt_tokens_size()); }
   uint32_t generated() const { return uint32_t(log.size()) - prompt_size(); }

@@ -40,7 +40,7 @@ item ::= [A-Z] [a-z]{1,3} |
   const auto nested = matcher_of(grammar, "root ::= ( \"a\"\n  | \"(\" root \")\"\n) | .{2}\n");
   CHECK(accepts(nested, "((a))"));
   CHECK(accepts(nested, "字\n"));
-  CHECK_FALSE(accepts(nested, "((a)"));
+  CHECK_FALSE(accepts(nested, "((a"));
   CHECK_FALSE(accepts(nested, "字"));
   const auto repeated = matcher_of(grammar, "root ::= \"ab\"{2,} [\\]\\-x^]? \"\"");
   CHECK(accepts(repeated, "abab"));
