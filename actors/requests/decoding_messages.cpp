@@ -101,4 +101,24 @@ v1::TokenRules to_message(const token_rules& rules) {
   return m;
 }
 
+text_constraint to_constraint(const v1::Constraint& m) {
+  switch (m.kind_case()) {
+  case v1::Constraint::kJsonSchema: return {constraint_kind::json_schema, m.json_schema()};
+  case v1::Constraint::kRegex: return {constraint_kind::regex, m.regex()};
+  case v1::Constraint::kGrammar: return {constraint_kind::grammar, m.grammar()};
+  default: return {constraint_kind::json_object, {}};
+  }
+}
+
+v1::Constraint to_message(const text_constraint& constraint) {
+  v1::Constraint m;
+  switch (constraint.kind) {
+  case constraint_kind::json_schema: m.set_json_schema(constraint.text); break;
+  case constraint_kind::json_object: m.set_json_object(true); break;
+  case constraint_kind::regex: m.set_regex(constraint.text); break;
+  case constraint_kind::grammar: m.set_grammar(constraint.text); break;
+  }
+  return m;
+}
+
 } // namespace troupe

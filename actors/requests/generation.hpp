@@ -24,6 +24,7 @@ struct generate_request {
   std::optional<beam_options> beams;  // Beam search instead of sampling; its results come with the last event, no tokens before.
   std::optional<text_constraint> constraint; // What the generated text must look like.
   token_rules rules;                  // In addition to the model's own end tokens, which always end a sequence.
+  std::optional<text_constraint> constraint; // What the generated text must look like: it ends when it is complete, at the latest.
   std::vector<std::string> stop_strings;
   bool ignore_end_of_generation = false;
   bool want_logits = false;           // Deliver the logits of every prompt position; or of the sequence, see output_spec.

@@ -76,6 +76,11 @@ void check(const generate_request& request, const model_parts& model) {
       throw input_error(std::to_string(request.beams->beams) + " beams are too many for a vocabulary of " +
                         std::to_string(model.spec.vocabulary));
   }
+  if (request.constraint) {
+    if (request.beams) throw input_error("a beam search knows no constraint");
+    if (model.file->words.kind == tokenizer_kind::none) throw input_error("a constraint needs a model with a vocabulary");
+    compile(*request.constraint);
+  }
   if (const auto reason = invalid(request.rules, model.spec.vocabulary); !reason.empty()) throw input_error(reason);
   if (const auto reason = invalid(request.sampling, model.spec.vocabulary); !reason.empty())
     throw input_error(reason);
@@ -101,6 +106,7 @@ v1::GenerateRequest to_message(generate_request request, const model_parts& mode
   message.mutable_segments()->Add(request.segments.begin(), request.segments.end());
   if (request.beams) *message.mutable_beam_search() = to_message(*request.beams);
   if (!request.rules.empty() || !request.rules.end_tokens.empty()) *message.mutable_token_rules() = to_message(request.rules);
+  if (request.constraint) *message.mutable_constraint() = to_message(*request.constraint);
   message.mutable_prompt_tokens()->Add(request.prompt.begin(), request.prompt.end());
   message.set_tokens_max(request.tokens_max);
   *message.mutable_sampling() = to_message(request.sampling);

@@ -6,6 +6,7 @@
 #include "actors/requests/logits_slice.hpp"
 #include "actors/supervision/failure.hpp"
 #include "actors/supervision/liveness.hpp"
+#include "model/constraints/automaton.hpp"
 #include "model/error.hpp"
 #include "model/kernels/rowwise.hpp"
 #include "model/sampling/logprobs.hpp"
@@ -63,8 +64,14 @@ void finish(sequence_pointer self, v1::FinishReason reason, const std::string& e
 std::optional<v1::FinishReason> append(sequence_state& st, uint32_t token, std::string& text) {
   st.log.push_back(token);
   if (st.rules.ends(token)) return v1::FINISH_REASON_STOP;
+  if (st.matcher) try {
+      TROUPE_ASSERT(st.matcher->advance(token));
+    } catch (const input_error& error) {
+      st.error = error.what();
+      return v1::FINISH_REASON_ERROR;
+    }
   if (st.config.words) text = st.stops.push(st.utf8.push(st.config.words->token_bytes(token)));
-  if (st.stops.stopped()) return v1::FINISH_REASON_STOP;
+  if (st.stops.stopped() || (st.matcher && st.matcher->must_end())) return v1::FINISH_REASON_STOP;
   if (st.generated() >= st.request.tokens_max() || st.log.size() >= st.config.positions_max)
     return v1::FINISH_REASON_LENGTH;
   return std::nullopt;
@@ -96,19 +103,39 @@ void reply_token(sequence_pointer self, uint32_t position) {
   self->send(st.scheduler, std::move(next));
 }
 
+/// scores of tokens with which the text would not be one that the constraint allows become -infinity; those that end it stay as they
+/// are where it may end.
+void apply_constraint(sequence_state& st, std::span<float> scores) {
+  constexpr float never = -std::numeric_limits<float>::infinity();
+  const auto& mask = st.matcher->allowed();
+  std::vector<float> of_ends;
+  for (const uint32_t token : st.rules.end_tokens) of_ends.push_back(st.matcher->may_end() ? scores[token] : never);
+  for (size_t token = 0; token < scores.size(); ++token)
+    if (token / 64 >= mask.size() || !has_token(mask, uint32_t(token))) scores[token] = never;
+  for (size_t i = 0; i < of_ends.size(); ++i) scores[st.rules.end_tokens[i]] = of_ends[i];
+}
+
 void sample_next(sequence_pointer self, std::span<const float> logits) {
   auto& st = self->state;
   v1::TokenEvent event;
   event.set_index(st.generated());
   std::vector<float> allowed;
   const auto unruled = logits;
-  if (!st.rules.empty()) {
+  if (!st.rules.empty() || st.matcher) {
     allowed.assign(logits.begin(), logits.end());
     st.rules.apply(allowed, st.log, st.generated(), st.tokens_max());
     for (const auto& [token, bias] : st.sampling.logit_bias)
       if (bias == -std::numeric_limits<float>::infinity()) allowed[token] = bias; // Else a forced token would take it back.
+    if (st.matcher) try {
+        apply_constraint(st, allowed);
+      } catch (const input_error& error) {
+        return finish(self, v1::FINISH_REASON_ERROR, error.what());
+      }
     const auto is_allowed = [](float score) { return score != -std::numeric_limits<float>::infinity(); };
-    if (std::ranges::none_of(allowed, is_allowed)) return finish(self, v1::FINISH_REASON_ERROR, no_token_allowed);
+    if (std::ranges::none_of(allowed, is_allowed)) {
+      if (st.matcher && st.matcher->may_end()) return finish(self, v1::FINISH_REASON_STOP);
+      return finish(self, v1::FINISH_REASON_ERROR, no_token_allowed);
+    }
     logits = allowed;
   }
   event.set_token(sample(st.sampling, logits, st.log, st.log.size()));
@@ -124,7 +151,7 @@ void sample_next(sequence_pointer self, std::span<const float> logits) {
   // First what the next step waits for: waking a client's thread takes tens of microseconds.
   if (!end) reply_token(self, uint32_t(st.log.size()) - 1);
   tell_client(self, std::move(event));
-  if (end) finish(self, *end);
+  if (end) finish(self, *end, st.error);
 }
 
 void on_logits_result(sequence_pointer self, const v1::LogitsResult& result) {
@@ -209,6 +236,7 @@ std::optional<v1::FinishReason> resume(sequence_state& st) {
   for (const uint32_t token : st.request.generated_tokens()) end = append(st, token, text);
   for (const uint32_t token : st.log) TROUPE_ASSERT(token < st.config.vocabulary);
   if (!end && st.request.tokens_max() > 0 && st.log.size() >= st.config.positions_max) end = v1::FINISH_REASON_LENGTH;
+  if (!end && st.request.tokens_max() > 0 && st.matcher && st.matcher->must_end()) end = v1::FINISH_REASON_STOP; // The empty text.
   return end;
 }
 
@@ -227,8 +255,16 @@ sequence_actor::behavior_type sequence(sequence_pointer self, sequence_config co
   self->set_down_handler([self](const caf::down_msg&) { leave(self); }); // The client has ended.
   self->monitor(caf::actor_cast<caf::actor>(state.client));
   send_accepted(self, state.request, self->ctrl(), state.client);
-  if (const auto end = resume(state)) {
-    finish(self, *end);
+  if (state.request.has_constraint()) try {
+      TROUPE_ASSERT(state.config.tokens != nullptr);
+      state.matcher.emplace(compile(to_constraint(state.request.constraint())), state.config.tokens);
+    } catch (const input_error& error) { // The client has checked it, so this is another version's.
+      state.error = error.what();
+    }
+  if (!state.error.empty()) {
+    finish(self, v1::FINISH_REASON_ERROR, state.error);
+  } else if (const auto end = resume(state)) {
+    finish(self, *end, state.error);
   } else {
     subscribe(self, state.config.directory, {paths::scheduler});
     end_when_late(self, state.generated() > 0, finish);

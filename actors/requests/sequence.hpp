@@ -2,6 +2,7 @@
 #include "actors/interfaces/roles.hpp"
 #include "actors/interfaces/step.hpp"
 #include "actors/supervision/directory.hpp"
+#include "model/constraints/matcher.hpp"
 #include "model/decoding/token_rules.hpp"
 #include "model/sampling/sampler.hpp"
 #include "model/tokenizer/stop_filter.hpp"
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,7 @@ struct sequence_config {
   uint32_t encoder_layers = 0;
   uint32_t positions_max = 0; // A sequence ends when it has this many tokens.
   directory_actor directory;
+  std::shared_ptr<const token_index> tokens; // Of `words`, for constraints; null: no request has had one yet.
 };
 
 /// Sends a client the handle of the sequence that serves its request.
@@ -38,6 +41,7 @@ void send_accepted(caf::local_actor* self, const v1::GenerateRequest& request, c
 /// Restart   not restarted: its client sends the request again, with the tokens it has received.
 /// Damage    logits that are not as the output sent them are computed again; damaged_max times in a row end the request with
 ///           an error, because it could not be answered.
+/// Constraint  the state of the text follows from the tokens of the log, so a sequence that goes on from a log has the same.
 /// Ends      after GenerateEnd, when a deadline of its request has passed, and when its client has ended.
 struct sequence_state {
   static inline const char* name = "sequence";
@@ -57,6 +61,8 @@ struct sequence_state {
   uint32_t scored = 0;  // When the logits of the whole prompt are wanted: the positions whose logits have arrived without a gap.
   utf8_stream utf8;
   stop_filter stops;
+  std::optional<constraint_matcher> matcher; // Of a request with a constraint: how far its text has come.
+  std::string error;                         // Why that cannot go on.
 
   uint32_t prompt_size() const { return uint32_t(request.prompt_tokens_size()); }
   uint32_t generated() const { return uint32_t(log.size()) - prompt_size(); }

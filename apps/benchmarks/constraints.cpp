@@ -56,7 +56,7 @@ std::vector<std::string> make_up_texts() {
 const std::shared_ptr<const tokenizer>& published() {
   static const auto words = [] {
     const char* folder = std::getenv("TROUPE_VOCABULARY");
-    return folder ? std::shared_ptr<const tokenizer>(make_tokenizer(read_hf_vocabulary(folder, ~uint32_t(0)))) : nullptr;
+    return folder ? std::shared_ptr<const tokenizer>(make_tokenizer(read_hf_vocabulary(folder, hf_vocabulary_size(folder)))) : nullptr;
   }();
   return words;
 }

@@ -1,5 +1,4 @@
 #include "model/constraints/automaton_states.hpp"
-#include "model/constraints/token_index.hpp"
 #include "model/error.hpp"
 #include <algorithm>
 #include <array>
@@ -12,6 +11,10 @@ uint64_t mixed(uint64_t hash, uint64_t value) {
   return hash ^ (hash >> 29);
 }
 
+[[noreturn]] void fail_too_ambiguous() {
+  throw input_error("the constraint is too ambiguous: there are too many ways in which the text can have been meant so far");
+}
+
 /// The valid continuations of UTF-8: what the first byte, or the state after it, says about the next one.
 enum utf8_place : uint8_t { between, last, second_last, third_last, after_e0, after_ed, after_f0, after_f4, utf8_places };
 
@@ -20,17 +23,22 @@ struct utf8_move {
   utf8_place to = between;
 };
 
-std::span<const utf8_move> utf8_moves(utf8_place at) {
+/// The bytes that go on with a character of a class, or begin one.
+std::span<const utf8_move> utf8_moves(utf8_place at, character_class of) {
   static constexpr utf8_move from_between[] = {{0x20, 0x21, between}, {0x23, 0x5b, between}, {0x5d, 0x7e, between}, {0xc2, 0xdf, last},
                                               {0xe0, 0xe0, after_e0}, {0xe1, 0xec, second_last}, {0xed, 0xed, after_ed},
                                               {0xee, 0xef, second_last}, {0xf0, 0xf0, after_f0}, {0xf1, 0xf3, third_last},
                                               {0xf4, 0xf4, after_f4}};
+  static constexpr utf8_move lower[] = {{'a', 'z', between}}, alphanumeric[] = {{'0', '9', between}, {'A', 'Z', between}, {'a', 'z', between}};
   static constexpr utf8_move from_last[] = {{0x80, 0xbf, between}}, from_second_last[] = {{0x80, 0xbf, last}},
                              from_third_last[] = {{0x80, 0xbf, second_last}}, from_e0[] = {{0xa0, 0xbf, last}},
                              from_ed[] = {{0x80, 0x9f, last}}, from_f0[] = {{0x90, 0xbf, second_last}},
                              from_f4[] = {{0x80, 0x8f, second_last}};
   switch (at) {
-  case between: return from_between;
+  case between:
+    if (of == character_class::lower_case) return lower;
+    if (of == character_class::alphanumeric) return alphanumeric;
+    return std::span(from_between).first(of == character_class::plain_ascii ? 3 : std::size(from_between));
   case last: return from_last;
   case second_last: return from_second_last;
   case third_last: return from_third_last;
@@ -45,16 +53,17 @@ std::span<const utf8_move> utf8_moves(utf8_place at) {
 
 automaton_states::automaton_states(std::shared_ptr<const automaton> of) : automaton_(std::move(of)) {
   marks_.assign(automaton_->states(), 0);
+  classes_ = automaton_->classes();
   reset();
 }
 
 void automaton_states::reset() {
   frames_.assign(1, {});
-  frames_[0].next.assign(automaton_->classes(), 0);
-  frames_[0].reads_plain = 0;
+  frames_[0].next.assign(classes_, 0);
   callers_.assign(1, {});
   states_.assign(1, {});
-  states_[dead].next.assign(automaton_->classes(), dead);
+  weights_.assign(1, 0);
+  next_.assign(classes_, dead);
   frame_numbers_.clear();
   state_numbers_.clear();
   caller_numbers_.clear();
@@ -76,7 +85,7 @@ uint32_t automaton_states::find_next(uint32_t state, uint8_t byte_class) {
     add_place(after, {next_frame(one.frame, byte_class), one.caller});
   }
   const uint32_t found = finish(after);
-  states_[state].next[byte_class] = found;
+  next_[size_t(state) * classes_ + byte_class] = found;
   return found;
 }
 
@@ -118,7 +127,7 @@ void automaton_states::add_return(collection& to, uint32_t caller) {
 }
 
 uint32_t automaton_states::finish(collection& made) {
-  if (made.too_many) return dead;
+  if (made.too_many) fail_too_ambiguous();
   std::erase_if(made.places, [&](const place& one) { return frames_[one.frame].edges == 0; });
   std::ranges::sort(made.places);
   return add_state(std::move(made.places), made.may_end);
@@ -133,9 +142,11 @@ uint32_t automaton_states::add_state(std::vector<place> places, bool may_end) {
     if (states_[at->second].places == places && states_[at->second].may_end == may_end) return at->second;
   uint32_t weight = 1;
   for (const auto& one : places) weight += 1 + frames_[one.frame].edges / 8;
+  weights_.push_back(2 * weight + may_end);
+  next_.resize(next_.size() + classes_, unknown);
   const auto number = uint32_t(states_.size());
-  bytes_ += 100 + places.size() * sizeof(place) + automaton_->classes() * sizeof(uint32_t);
-  states_.push_back({std::move(places), may_end, weight, std::vector<uint32_t>(automaton_->classes(), unknown)});
+  bytes_ += 100 + places.size() * sizeof(place) + classes_ * sizeof(uint32_t);
+  states_.push_back({std::move(places), may_end});
   state_numbers_.emplace(hash, number);
   return number;
 }
@@ -187,32 +198,36 @@ uint32_t automaton_states::add_frame(std::vector<uint32_t> states) {
     for (const uint32_t next : automaton_->skips(at))
       if (std::exchange(marks_[next], mark_) != mark_) open.push_back(next);
   }
-  if (made.members.empty() || made.members.size() > frame_states_max) return 0;
+  if (made.members.empty()) return 0;
+  if (made.members.size() > frame_states_max) fail_too_ambiguous();
   std::ranges::sort(made.members);
   uint64_t hash = 1;
   for (const uint32_t member : made.members) hash = mixed(hash, member);
   const auto [first, last] = frame_numbers_.equal_range(hash);
   for (auto at = first; at != last; ++at)
     if (frames_[at->second].members == made.members) return at->second;
-  made.next.assign(automaton_->classes(), unknown);
-  bytes_ += 150 + 4 * made.members.size() + sizeof(automaton::call) * made.calls.size() + 4 * automaton_->classes();
+  made.next.assign(classes_, unknown);
+  bytes_ += 150 + 4 * made.members.size() + sizeof(automaton::call) * made.calls.size() + 4 * classes_;
   const auto number = uint32_t(frames_.size());
   frames_.push_back(std::move(made));
   frame_numbers_.emplace(hash, number);
   return number;
 }
 
-/// Which frames follow after any plain character, where all of them are read.
-void automaton_states::find_plain(uint32_t number) {
+const automaton_states::class_reading& automaton_states::reading(uint32_t number, character_class of) {
+  if (frames_[number].readings[size_t(of)].what != reads::not_known) return frames_[number].readings[size_t(of)];
   std::vector<std::pair<uint32_t, utf8_place>> seen{{number, between}};
   std::vector<uint32_t> after;
-  bool reads_all = true;
-  for (size_t i = 0; i < seen.size() && reads_all; ++i) {
+  bool reads_all = true, reads_none = true;
+  for (size_t i = 0; i < seen.size() && (reads_all || reads_none); ++i) {
     const auto [at, utf8] = seen[i];
-    for (const auto& move : utf8_moves(utf8))
-      for (uint32_t c = automaton_->class_of(move.first); c <= automaton_->class_of(move.last) && reads_all; ++c) {
+    for (const auto& move : utf8_moves(utf8, of))
+      for (uint32_t c = automaton_->class_of(move.first); c <= automaton_->class_of(move.last); ++c) {
         const uint32_t next = next_frame(at, uint8_t(c));
-        reads_all = next != 0 && seen.size() < 64;
+        (next == 0 ? reads_all : reads_none) = false;
+        if (next == 0) continue;
+        // A rule that may end in the middle of a character, or call another, says nothing about whole ones.
+        if (move.to != between && (may_leave(next) || seen.size() > 64)) reads_all = reads_none = false;
         if (move.to == between) {
           if (std::ranges::find(after, next) == after.end()) after.push_back(next);
         } else if (const std::pair there{next, move.to}; std::ranges::find(seen, there) == seen.end()) {
@@ -220,25 +235,43 @@ void automaton_states::find_plain(uint32_t number) {
         }
       }
   }
-  frames_[number].reads_plain = reads_all;
-  if (reads_all) frames_[number].after_plain = std::move(after);
+  auto& found = frames_[number].readings[size_t(of)];
+  found.what = reads_all ? reads::all : reads_none ? reads::none : reads::some;
+  if (reads_all) found.after = std::move(after);
+  return found;
 }
 
-uint32_t automaton_states::plain_run(uint32_t frame, uint32_t most) {
+automaton_states::run automaton_states::run_of(uint32_t frame, character_class of, uint32_t most) {
   std::vector<uint32_t> seen{frame};
+  bool leaves = false, is_chain = true; // One frame after the other, and none again.
   size_t begin = 0;
-  for (uint32_t run = 0; run < most; ++run) {
+  for (uint32_t count = 0; count < most; ++count) {
     const size_t end = seen.size();
-    if (begin == end) return most; // Whatever is read leads back.
+    if (begin == end) return {most, false}; // Whatever is read leads back.
+    size_t none = 0;
+    const size_t level = end - begin;
     for (; begin < end; ++begin) {
-      const uint32_t at = seen[begin];
-      if (frames_[at].reads_plain == 2) find_plain(at);
-      if (frames_[at].reads_plain == 0) return run;
-      for (const uint32_t next : frames_[at].after_plain)
-        if (std::ranges::find(seen, next) == seen.end()) seen.push_back(next);
+      const auto& found = reading(seen[begin], of);
+      if (found.what == reads::some) return {count, false};
+      none += found.what == reads::none;
+      is_chain &= found.after.size() <= 1;
+      for (const uint32_t next : found.after)
+        if (std::ranges::find(seen, next) == seen.end()) {
+          leaves |= may_leave(next);
+          seen.push_back(next);
+        }
     }
+    is_chain &= level == 1;
+    if (none > 0) return {count, is_chain && !leaves};
   }
-  return most;
+  return {most, false};
+}
+
+automaton_states::run automaton_states::run_after_space(uint32_t frame, character_class of, uint32_t most) {
+  const uint32_t next = next_frame(frame, automaton_->class_of(' '));
+  if (next == 0) return {0, true};
+  const auto after = run_of(next, of, most - 1);
+  return {after.count + 1, after.is_exact && !may_leave(next)};
 }
 
 uint32_t automaton_states::keep_only(uint32_t state) {

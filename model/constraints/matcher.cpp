@@ -48,7 +48,8 @@ void constraint_matcher::walk(uint32_t begin, uint32_t end, uint32_t state, fram
   const auto& nodes = index_->nodes();
   if (begin >= end) return;
   const uint32_t depth = nodes[begin].depth;
-  path_.assign(1, state);
+  path_.resize(index_->depth() + 1);
+  path_[0] = state;
   for (uint32_t at = begin; at < end;) {
     const auto& node = nodes[at];
     const uint32_t level = node.depth - depth;
@@ -61,22 +62,29 @@ void constraint_matcher::walk(uint32_t begin, uint32_t end, uint32_t state, fram
     check_cost(found.cost);
     for (const uint32_t token : index_->tokens(at)) found.tokens.push_back(token);
     if (notes_returns && states_.may_end(next) && node.next > at + 1) found.returns.push_back(at);
-    path_.resize(level + 1);
-    path_.push_back(next);
+    path_[level + 1] = next;
     ++at;
   }
+}
+
+/// Whether it is clear without a walk which tokens of a slice a frame allows: then they are added.
+bool constraint_matcher::knows_slice(const token_index::slice& slice, uint32_t frame, frame_tokens& found) {
+  const uint32_t most = slice.characters_max();
+  const auto run = slice.begins_with_space ? states_.run_after_space(frame, slice.of, most) : states_.run_of(frame, slice.of, most);
+  if (run.count < most && !run.is_exact) return false;
+  if (run.count > 0) found.slices.push_back(&slice.up_to[std::min(run.count, most)]);
+  return true;
 }
 
 const constraint_matcher::frame_tokens& constraint_matcher::tokens_of(uint32_t frame) {
   if (const auto known = frames_.find(frame); known != frames_.end()) return known->second;
   frame_tokens found;
   const uint32_t alone = states_.frame_alone(frame);
-  const uint32_t plain_max = index_->plain_characters_max();
-  found.all_plain = plain_max > 0 && states_.plain_run(frame, plain_max) == plain_max;
-  const auto end = uint32_t(index_->nodes().size()) - 1;
-  walk(found.all_plain ? index_->plain_nodes() : 0, end, alone, found, true);
+  for (const auto& slice : index_->slices())
+    if (slice.begin < slice.end && !knows_slice(slice, frame, found)) walk(slice.begin, slice.end, alone, found, true);
+  walk(index_->rest(), uint32_t(index_->nodes().size()) - 1, alone, found, true);
   if (found.tokens.size() > index_->vocabulary() / 32) {
-    found.mask.assign(index_->plain().size(), 0);
+    found.mask.assign(index_->mask_words(), 0);
     for (const uint32_t token : found.tokens) set_token(found.mask, token);
     found.tokens = {};
   }
@@ -86,7 +94,7 @@ const constraint_matcher::frame_tokens& constraint_matcher::tokens_of(uint32_t f
 
 const token_mask& constraint_matcher::allowed() {
   if (const auto known = masks_.find(state_); known != masks_.end()) return known->second;
-  token_mask mask(index_->plain().size(), 0);
+  token_mask mask(index_->mask_words(), 0);
   const auto add = [&](const token_mask& more) {
     for (size_t i = 0; i < mask.size(); ++i) mask[i] |= more[i];
   };
@@ -94,7 +102,7 @@ const token_mask& constraint_matcher::allowed() {
   const std::vector places(states_.places(state_).begin(), states_.places(state_).end());
   for (const auto& place : places) {
     const auto& inside = tokens_of(place.frame);
-    if (inside.all_plain) add(index_->plain());
+    for (const auto* slice : inside.slices) add(*slice);
     if (!inside.mask.empty()) add(inside.mask);
     for (const uint32_t token : inside.tokens) set_token(mask, token);
     check_cost(cost += inside.cost);

@@ -20,12 +20,13 @@ class constraint_matcher {
 public:
   constraint_matcher(std::shared_ptr<const automaton> constraint, std::shared_ptr<const token_index> tokens);
 
-  /// The text goes on with a token. False, and nothing changes, if it may not.
+  /// The text goes on with a token. False, and nothing changes, if it may not. Throws input_error where the constraint costs too much:
+  /// always at the same place of the same text.
   bool advance(uint32_t token);
   /// The same with bytes.
   bool advance(std::string_view bytes);
   /// The tokens that may be next. Those that end a text are none of them: they may come where may_end(). Valid until the next call.
-  /// Throws input_error where the constraint costs too much here: always at the same place of the same text.
+  /// Throws input_error like advance().
   const token_mask& allowed();
   bool may_end() const { return states_.may_end(state_); }
   /// The text is complete, and nothing can follow.
@@ -34,13 +35,14 @@ public:
 private:
   /// What a frame allows, whatever called it.
   struct frame_tokens {
-    bool all_plain = false;
+    std::vector<const token_mask*> slices; // Of the index: all of these.
     std::vector<uint32_t> tokens; // Or, where they are many, `mask`.
     token_mask mask;
     std::vector<uint32_t> returns; // Nodes of the tries at which its rule may have ended.
     uint64_t cost = 0;
   };
   const frame_tokens& tokens_of(uint32_t frame);
+  bool knows_slice(const token_index::slice& slice, uint32_t frame, frame_tokens& found);
   void walk(uint32_t begin, uint32_t end, uint32_t state, frame_tokens& found, bool notes_returns);
   void limit_memory();
 

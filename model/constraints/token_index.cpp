@@ -7,15 +7,30 @@
 namespace troupe {
 namespace {
 
-/// Longer tokens are not counted among the plain ones: the characters of the longest are what an answer has to be sure of.
-constexpr uint32_t plain_characters_limit = 32;
+/// Longer tokens are in no slice: for each number of characters a slice has a mask.
+constexpr uint32_t slice_characters_max = 24;
 constexpr size_t text_bytes_max = 1 << 15;
 
-/// 0: not plain.
-uint32_t plain_characters(std::string_view text) {
-  if (!std::ranges::all_of(text, [](char byte) { return is_plain_byte(uint8_t(byte)); }) || !is_utf8(text)) return 0;
+bool belongs_to(character_class of, uint8_t byte) {
+  switch (of) {
+  case character_class::lower_case: return byte >= 'a' && byte <= 'z';
+  case character_class::alphanumeric: return (byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z');
+  case character_class::plain_ascii: return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+  case character_class::plain: break;
+  }
+  return byte >= 0x80 || belongs_to(character_class::plain_ascii, byte);
+}
+
+/// How many characters a token of the slice has; 0: it is none.
+uint32_t characters_in(const token_index::slice& slice, std::string_view text) {
+  auto rest = text;
+  if (slice.begins_with_space) {
+    if (!rest.starts_with(' ') || rest.size() == 1) return 0;
+    rest.remove_prefix(1);
+  }
+  if (!std::ranges::all_of(rest, [&](char byte) { return belongs_to(slice.of, uint8_t(byte)); }) || !is_utf8(rest)) return 0;
   const auto count = std::ranges::count_if(text, [](char byte) { return (uint8_t(byte) & 0xc0) != 0x80; });
-  return count <= plain_characters_limit ? uint32_t(count) : 0;
+  return count <= slice_characters_max ? uint32_t(count) : 0;
 }
 
 bool stands_for_text(piece_kind kind) {
@@ -44,17 +59,37 @@ token_index::token_index(const std::vector<std::string>& texts) {
 }
 
 void token_index::build() {
-  std::vector<uint32_t> plain, rest;
-  plain_.assign((vocabulary() + 63) / 64, 0);
+  for (const auto of : {character_class::lower_case, character_class::alphanumeric})
+    for (const bool begins_with_space : {false, true}) slices_.push_back({of, begins_with_space});
+  slices_.push_back({character_class::plain_ascii});
+  slices_.push_back({character_class::plain});
+  std::vector<std::vector<uint32_t>> members(slices_.size());
+  std::vector<uint32_t> rest;
   for (uint32_t token = 0; token < vocabulary(); ++token) {
-    if (text(token).empty() || text(token).size() > text_bytes_max) continue;
-    const uint32_t characters = plain_characters(text(token));
-    plain_characters_max_ = std::max(plain_characters_max_, characters);
-    if (characters > 0) set_token(plain_, token);
-    (characters > 0 ? plain : rest).push_back(token);
+    const auto bytes = text(token);
+    if (bytes.empty() || bytes.size() > text_bytes_max) continue;
+    depth_ = std::max(depth_, uint32_t(bytes.size()));
+    size_t of = 0;
+    uint32_t characters = 0;
+    while (of < slices_.size() && (characters = characters_in(slices_[of], bytes)) == 0) ++of;
+    if (of == slices_.size()) {
+      rest.push_back(token);
+      continue;
+    }
+    auto& masks = slices_[of].up_to;
+    if (masks.size() <= characters) masks.resize(characters + 1, token_mask(mask_words(), 0));
+    set_token(masks[characters], token);
+    members[of].push_back(token);
   }
-  append_trie(std::move(plain));
-  plain_nodes_ = uint32_t(nodes_.size());
+  for (size_t i = 0; i < slices_.size(); ++i) {
+    auto& masks = slices_[i].up_to;
+    for (size_t longer = 1; longer < masks.size(); ++longer)
+      for (size_t word = 0; word < mask_words(); ++word) masks[longer][word] |= masks[longer - 1][word];
+    slices_[i].begin = uint32_t(nodes_.size());
+    append_trie(std::move(members[i]));
+    slices_[i].end = uint32_t(nodes_.size());
+  }
+  rest_ = uint32_t(nodes_.size());
   append_trie(std::move(rest));
   nodes_.push_back({uint32_t(nodes_.size()) + 1, uint32_t(tokens_.size()), 0, 0});
 }

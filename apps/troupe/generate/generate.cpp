@@ -1,5 +1,6 @@
 // troupe generate: prompts in, text out.
 #include "apps/troupe/generate/generate.hpp"
+#include "apps/troupe/cli/constraint_options.hpp"
 #include "apps/troupe/cli/command.hpp"
 #include "apps/troupe/cli/model_command.hpp"
 #include "apps/troupe/cli/options.hpp"
@@ -20,6 +21,7 @@ struct generate_options {
   prompt_options prompts;
   uint32_t tokens_max = 128;
   sampling_arguments sampling;
+  constraint_arguments constraint;
   std::vector<std::string> stop_strings;
   bool ignore_end_of_generation = false;
   bool echo = false;
@@ -30,7 +32,8 @@ constexpr const char* examples =
   R"(  troupe generate -m stories260K.gguf "Once upon a time"
   troupe generate -m stories260K.gguf -p "Once upon a time" -p "The dog" --max-tokens 40
   echo "Once upon a time" | troupe generate -m stories260K.gguf --temperature 0 --json
-  troupe generate -m stories260K.gguf --prompt-file prompts.txt --lines --json > stories.jsonl)";
+  troupe generate -m stories260K.gguf --prompt-file prompts.txt --lines --json > stories.jsonl
+  troupe generate -m model.gguf "A person, as JSON:" --json-schema person.schema.json)";
 
 void declare_options(CLI::App& app, generate_options& options) {
   declare_model(app, options.run);
@@ -41,6 +44,7 @@ void declare_options(CLI::App& app, generate_options& options) {
     ->allow_extra_args(false)->type_name("TEXT");
   app.add_flag("--ignore-eos", options.ignore_end_of_generation, "Go on where the model would end the text");
   declare_sampling(app, options.sampling);
+  declare_constraint(app, options.constraint);
   auto* json = app.add_flag("--json", options.json, "One JSON object for each prompt, a line each, in order");
   app.add_flag("--echo", options.echo, "Print the prompt before its text")->excludes(json);
   declare_engine(app, options.run);
@@ -56,6 +60,7 @@ void check(generate_options& options) {
     if (!is_utf8(stop)) throw usage_error("--stop: not valid UTF-8, so no text can contain it");
   }
   check(options.sampling);
+  check(options.constraint);
 }
 
 generate_request make_request(const generate_options& options, const generation& one) {
@@ -63,6 +68,7 @@ generate_request make_request(const generate_options& options, const generation&
   request.prompt = one.prompt_ids;
   request.tokens_max = options.tokens_max;
   request.sampling = options.sampling.chosen;
+  request.constraint = options.constraint.chosen;
   request.stop_strings = options.stop_strings;
   request.ignore_end_of_generation = options.ignore_end_of_generation;
   return request;
