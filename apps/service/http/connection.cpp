@@ -148,6 +148,7 @@ void connection::leave_idle() {
 void connection::wait_for_request() {
   phase_ = phase::idle;
   idle_place_ = core_.idle.insert(core_.idle.end(), this);
+  idle_since_ = clock::now();
   parser_.emplace(core_.options.header_bytes_max, core_.options.header_count_max);
   body_ = {};
   request_ = {};
