@@ -60,6 +60,7 @@ TEST_CASE("a header without an end is refused at the limit and not collected") {
 
 TEST_CASE("a body of 100 MB is refused before it is read, without memory for it, and the client can read why") {
   auto options = running_server::quick_options();
+  options.closing_time = 20s; // The machine may be slow.
   running_server server(echo, options);
   const std::string piece(1 << 20, 'x');
   const size_t before = resident_bytes();
@@ -69,12 +70,16 @@ TEST_CASE("a body of 100 MB is refused before it is read, without memory for it,
     REQUIRE(client.send(chunked ? "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n6400000\r\n"
                                 : "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 104857600\r\n\r\n"));
     size_t peak = 0;
-    for (size_t i = 0; i < megabytes && client.send(piece); ++i) peak = std::max(peak, resident_bytes());
+    for (size_t i = 0; i < megabytes; ++i) {
+      REQUIRE(client.send(piece)); // A connection that is closed at once would break here, and with some clients take the answer away.
+      peak = std::max(peak, resident_bytes());
+    }
     const answer got = client.read_answer();
     CHECK(got.status == 413);
     CHECK(got.complete);
     CHECK(got.headers.at("connection") == "close");
-    CHECK(client.ended_within(3s));
+    std::string rest;
+    CHECK(client.receive(rest, 3s) == byte_stream::outcome::end);
     CHECK(peak < before + (8 << 20));
   }
 }
@@ -136,8 +141,9 @@ TEST_CASE("five hundred clients that send their headers slowly disturb nobody, a
   auto slow = connect_many(server, 500);
   const auto begin = clock::now();
   milliseconds longest{0};
+  for (auto& one : slow) one.send("GET / HTTP/1.1\r\n");
   while (clock::now() < begin + 1s) {
-    for (auto& one : slow) one.send(clock::now() < begin + 50ms ? "GET / HTTP/1.1\r\n" : "a");
+    for (auto& one : slow) one.send("a");
     longest = std::max(longest, time_of_request(server));
   }
   CHECK(longest < 500ms);
@@ -227,17 +233,16 @@ TEST_CASE("without descriptors accepting pauses, and goes on when there are some
     CHECK(one.connect(server.port()));
     CHECK(one.send(get("/", "Connection: close\r\n")));
   }
-  rusage begin{}, end{};
-  ::getrusage(RUSAGE_SELF, &begin);
+  std::this_thread::sleep_for(350ms);
+  const auto pauses = server.facts().accept_failures;
   for (auto& one : clients) {
     CHECK(one.read_answer().status == 200);
     one.close();
   }
-  ::getrusage(RUSAGE_SELF, &end);
   const auto facts = server.facts();
   ::setrlimit(RLIMIT_NOFILE, &before);
-  CHECK(facts.accept_failures > 0);
-  CHECK(facts.accept_failures < 30);
+  CHECK(pauses > 0);
+  CHECK(pauses < 10);
   CHECK(facts.requests == 12);
 }
 

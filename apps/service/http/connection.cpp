@@ -279,6 +279,7 @@ void connection::account_body(size_t bytes) {
 void connection::ask_handler() {
   phase_ = phase::answering;
   set_deadline(clock::time_point::max());
+  if (!reading_) input_.release(); // The next read keeps what there is.
   ++core_.facts.requests;
   recording_ = true;
   record_.id = request_.id;

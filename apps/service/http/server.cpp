@@ -72,7 +72,11 @@ void server_state::accept_some() {
   for (size_t i = 0; i < accepted_per_turn; ++i) {
     accepted_socket accepted = accept_from(acceptor.native_handle());
     if (accepted.descriptor >= 0) {
-      admit(std::move(accepted));
+      try {
+        admit(std::move(accepted));
+      } catch (const std::exception& failure) { // No memory. Accepting goes on.
+        core.report(failure.what());
+      }
       continue;
     }
     if (accepted.error == EAGAIN || accepted.error == EWOULDBLOCK) break;
@@ -113,9 +117,9 @@ void server_state::admit(accepted_socket accepted) {
     } else {
       made->start();
     }
-  } catch (const std::exception& failure) { // No memory, for example.
-    core.report(failure.what());
+  } catch (...) {
     made->close();
+    throw;
   }
 }
 
