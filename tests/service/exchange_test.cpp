@@ -32,7 +32,7 @@ TEST_CASE("a client's request id is used if it is sane") {
   auto client = server.connect();
   REQUIRE(client.send(get("/", "X-Request-Id: trace-1:a.b_c\r\n")));
   CHECK(client.read_answer().headers.at("x-request-id") == "trace-1:a.b_c");
-  for (const std::string insane : {"a b", "\"x\"", "{}", std::string(129, 'a').c_str()}) {
+  for (const std::string& insane : {std::string("a b"), std::string("\"x\""), std::string("{}"), std::string(129, 'a')}) {
     REQUIRE(client.send(get("/", "X-Request-Id: " + insane + "\r\n")));
     CHECK(client.read_answer().headers.at("x-request-id").starts_with("req-"));
   }
