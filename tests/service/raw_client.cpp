@@ -167,8 +167,12 @@ running_server::~running_server() {
 void running_server::in_server(std::function<void()> f) {
   std::promise<void> done;
   server_.post([&] {
-    f();
-    done.set_value();
+    try {
+      f();
+      done.set_value();
+    } catch (...) { // A REQUIRE that failed, for example.
+      done.set_exception(std::current_exception());
+    }
   });
   done.get_future().get();
 }

@@ -148,6 +148,7 @@ void connection::leave_idle() {
 void connection::wait_for_request() {
   phase_ = phase::idle;
   idle_place_ = core_.idle.insert(core_.idle.end(), this);
+  idle_since_ = clock::now();
   parser_.emplace(core_.options.header_bytes_max, core_.options.header_count_max);
   body_ = {};
   request_ = {};
@@ -278,6 +279,7 @@ void connection::account_body(size_t bytes) {
 void connection::ask_handler() {
   phase_ = phase::answering;
   set_deadline(clock::time_point::max());
+  if (!reading_) input_.release(); // The next read keeps what there is.
   ++core_.facts.requests;
   recording_ = true;
   record_.id = request_.id;

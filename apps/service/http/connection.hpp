@@ -34,6 +34,7 @@ private:
 class connection : public answer_sink, public std::enable_shared_from_this<connection> {
 public:
   using protocol = boost::asio::ip::tcp;
+  using clock = std::chrono::steady_clock;
   connection(server_core& core, protocol::socket socket, std::string peer);
 
   void start();
@@ -43,6 +44,8 @@ public:
   void close();
   /// The server accepts no more: closes now, or after the present answer.
   void drain();
+  /// For one of core.idle.
+  bool idle_for(clock::duration time) const { return clock::now() - idle_since_ >= time; }
 
   void respond(response&& answer) override;
   void begin_stream(int status, const std::string& content_type, const header_list& headers) override;
@@ -53,7 +56,6 @@ public:
   void dropped() override;
 
 private:
-  using clock = std::chrono::steady_clock;
   using error_code = boost::system::error_code;
   enum class phase { handshake, idle, header, body, answering, closing, closed };
 
@@ -94,6 +96,7 @@ private:
   clock::time_point deadline_ = clock::time_point::max(), timer_expiry_ = clock::time_point::max();
   phase phase_ = phase::handshake;
   std::optional<std::list<connection*>::iterator> idle_place_;
+  clock::time_point idle_since_;
 
   input_buffer input_;
   bool reading_ = false, peer_ended_ = false;

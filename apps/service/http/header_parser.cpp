@@ -29,14 +29,17 @@ size_t header_parser::take(std::string_view input) {
   // Beast looks for the end of the header first. What cannot be a request at all, such as TLS, need not wait for it.
   const char first = input.front();
   if (bytes_ == 0 && !(first >= 'A' && first <= 'Z') && !(first >= 'a' && first <= 'z')) {
-    throw http_error(400, "bad_request", first == '\x16' ? "this is TLS, and the server speaks plain HTTP here" : "this is not a request of HTTP");
+    throw http_error(400, "bad_request",
+                     first == '\x16' ? "this is TLS, and the server speaks plain HTTP here" : "this is not a request of HTTP");
   }
   boost::beast::error_code error;
   const size_t used = put(boost::asio::const_buffer(input.data(), input.size()), error);
   bytes_ += used;
   const size_t whole = bytes_ + (is_header_done() ? 0 : input.size() - used);
   if (error == beast_http::error::header_limit || whole > bytes_max_) throw too_large(bytes_max_);
-  if (error == beast_http::error::bad_version) throw http_error(505, "bad_version", "the request line does not end in HTTP/1.1 or HTTP/1.0");
+  if (error == beast_http::error::bad_version) {
+    throw http_error(505, "bad_version", "the request line does not end in HTTP/1.1 or HTTP/1.0");
+  }
   if (error && error != beast_http::error::need_more) throw http_error(400, "bad_request", "the header cannot be read: " + error.message());
   return blank + used;
 }

@@ -67,7 +67,9 @@ void set_target(request& to, std::string_view target) {
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (!equal_ignoring_case(target.substr(0, scheme.size()), scheme)) continue;
     const size_t path = target.find_first_of("/?", scheme.size());
-    if (path == scheme.size()) throw http_error(400, "bad_target", "the target of the request names no host");
+    if (path == scheme.size() || target.size() == scheme.size()) {
+      throw http_error(400, "bad_target", "the target of the request names no host");
+    }
     target = path == std::string_view::npos ? std::string_view("/") : target.substr(path);
     break;
   }

@@ -16,6 +16,7 @@ namespace {
 constexpr size_t accepted_per_turn = 64; // Others are served in between.
 constexpr size_t refusing_max = 64;      // Connections beyond connections_max that still get their 503.
 constexpr std::chrono::milliseconds accept_pause{100};
+constexpr std::chrono::seconds idle_before_eviction{1}; // The request of a new connection may be about to be read.
 
 } // namespace
 
@@ -41,6 +42,7 @@ struct server_state {
   void wait_for_connections();
   void accept_some();
   void admit(accepted_socket accepted);
+  bool evict_idle();
   void wait_for_signal(std::shared_ptr<std::function<void(int)>> f);
   void end();
 };
@@ -70,7 +72,11 @@ void server_state::accept_some() {
   for (size_t i = 0; i < accepted_per_turn; ++i) {
     accepted_socket accepted = accept_from(acceptor.native_handle());
     if (accepted.descriptor >= 0) {
-      admit(std::move(accepted));
+      try {
+        admit(std::move(accepted));
+      } catch (const std::exception& failure) { // No memory. Accepting goes on.
+        core.report(failure.what());
+      }
       continue;
     }
     if (accepted.error == EAGAIN || accepted.error == EWOULDBLOCK) break;
@@ -81,10 +87,7 @@ void server_state::accept_some() {
       pause.async_wait([this](const boost::system::error_code& error) {
         if (!error && acceptor.is_open()) wait_for_connections();
       });
-      if (!core.idle.empty()) {
-        ++core.facts.connections_evicted;
-        core.idle.front()->close();
-      }
+      evict_idle();
       return;
     }
     // Else it is about that one connection, which is gone.
@@ -97,16 +100,8 @@ void server_state::admit(accepted_socket accepted) {
   using protocol = boost::asio::ip::tcp;
   protocol::socket socket(core.io);
   boost::system::error_code error;
-  bool refused = false;
-  if (core.open.size() >= core.options.connections_max) {
-    refused = core.idle.empty();
-    if (refused) {
-      ++core.facts.connections_refused;
-    } else {
-      ++core.facts.connections_evicted;
-      core.idle.front()->close();
-    }
-  }
+  const bool refused = core.open.size() >= core.options.connections_max && !evict_idle();
+  if (refused) ++core.facts.connections_refused;
   const bool silently = refused && (core.tls || core.open.size() >= core.options.connections_max + refusing_max);
   if (!silently) socket.assign(accepted.ipv6 ? protocol::v6() : protocol::v4(), accepted.descriptor, error);
   if (silently || error) {
@@ -122,10 +117,18 @@ void server_state::admit(accepted_socket accepted) {
     } else {
       made->start();
     }
-  } catch (const std::exception& failure) { // No memory, for example.
-    core.report(failure.what());
+  } catch (...) {
     made->close();
+    throw;
   }
+}
+
+/// Closes the connection that has been idle longest; false if there is none.
+bool server_state::evict_idle() {
+  if (core.idle.empty() || !core.idle.front()->idle_for(idle_before_eviction)) return false;
+  ++core.facts.connections_evicted;
+  core.idle.front()->close();
+  return true;
 }
 
 void server_state::wait_for_signal(std::shared_ptr<std::function<void(int)>> f) {

@@ -6,6 +6,12 @@
 
 namespace troupe::http {
 
+server_core::server_core(server_options options_, handler answers_) : options(std::move(options_)), answers(std::move(answers_)) {
+  std::random_device random;
+  std::seed_seq seed{random(), random(), random(), random()};
+  ids_.seed(seed);
+}
+
 std::string server_core::fresh_request_id() {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "req-%016" PRIx64, static_cast<uint64_t>(ids_()));

@@ -15,7 +15,7 @@ namespace troupe::http {
 class connection;
 
 struct server_core {
-  server_core(server_options options_, handler answers_) : options(std::move(options_)), answers(std::move(answers_)) {}
+  server_core(server_options options_, handler answers_);
 
   const server_options options;
   const handler answers;
@@ -35,7 +35,7 @@ struct server_core {
   void forget(connection* closed);
 
 private:
-  std::mt19937_64 ids_{std::random_device{}()};
+  std::mt19937_64 ids_;
 };
 
 } // namespace troupe::http

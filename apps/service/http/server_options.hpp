@@ -27,8 +27,8 @@ struct server_options {
   size_t header_count_max = 100;      // More: 431.
   size_t body_bytes_max = 16 << 20;   // More: 413, before it is read.
   size_t bodies_bytes_max = 256 << 20; // Of all requests that have not been answered. More: 503.
-  /// At that number the connection that has been idle longest is closed for a new one; if none is idle, the new one gets 503. Each
-  /// needs a descriptor: see RLIMIT_NOFILE. While there are none left, accepting pauses.
+  /// At that number the connection that has been idle longest is closed for a new one; if none has been idle for a second, the new
+  /// one gets 503. Each needs a descriptor: see RLIMIT_NOFILE. While there are none left, accepting pauses.
   size_t connections_max = 2048;
   size_t output_bytes_max = 1 << 20; // See exchange::write.
 
