@@ -22,7 +22,6 @@ struct generate_request {
   uint32_t tokens_max = 128;          // 0: only score the prompt.
   sampling_options sampling;
   std::optional<beam_options> beams;  // Beam search instead of sampling; its results come with the last event, no tokens before.
-  std::optional<text_constraint> constraint; // What the generated text must look like.
   token_rules rules;                  // In addition to the model's own end tokens, which always end a sequence.
   std::optional<text_constraint> constraint; // What the generated text must look like: it ends when it is complete, at the latest.
   std::vector<std::string> stop_strings;

@@ -1,5 +1,6 @@
 #include "model/formats/gguf_vocabulary.hpp"
 #include "model/formats/byte_reader.hpp"
+#include "model/utf8.hpp"
 #include <algorithm>
 #include <array>
 
@@ -10,6 +11,7 @@ constexpr std::string_view tokens_key = "tokenizer.ggml.tokens";
 constexpr std::string_view scores_key = "tokenizer.ggml.scores";
 constexpr std::string_view kinds_key = "tokenizer.ggml.token_type";
 constexpr std::string_view merges_key = "tokenizer.ggml.merges";
+constexpr std::string_view chat_template_key = "tokenizer.chat_template";
 
 // Pieces that end a text or a turn in published models. Files rarely say so by id; llama.cpp, too, goes by
 // these names.
@@ -192,6 +194,17 @@ void read_flags(const gguf& file, vocabulary& words) {
   }
 }
 
+void read_chat_template(const gguf& file, vocabulary& words) {
+  const auto found = file.find_string(chat_template_key);
+  if (!found) return;
+  if (found->size() > chat_template_bytes_max) {
+    file.fail(chat_template_key, "has " + std::to_string(found->size()) + " bytes; at most " + std::to_string(chat_template_bytes_max) +
+                                     " are read");
+  }
+  if (!is_utf8(*found)) file.fail(chat_template_key, "is not UTF-8");
+  words.chat_template = *found;
+}
+
 } // namespace
 
 vocabulary read_vocabulary(const gguf& file, uint32_t embedding_rows) {
@@ -206,7 +219,7 @@ vocabulary read_vocabulary(const gguf& file, uint32_t embedding_rows) {
   read_special_ids(file, words);
   fill_up(embedding_rows, words);
   read_flags(file, words);
-  words.chat_template = file.find_string("tokenizer.chat_template").value_or("");
+  read_chat_template(file, words);
   return words;
 }
 

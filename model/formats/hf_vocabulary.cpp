@@ -345,19 +345,21 @@ private:
     }
     const auto chat = config.find("chat_template");
     if (!chat) return;
-    if (chat->is_text()) {
-      words_.chat_template = chat->text();
-      return;
-    }
+    const auto take = [&](const json_node& text) {
+      if (text.text().size() > chat_template_bytes_max) {
+        text.fail("has more than " + std::to_string(chat_template_bytes_max) + " bytes");
+      }
+      words_.chat_template = text.text();
+    };
+    if (chat->is_text()) return take(*chat);
     for (const json_node& entry : chat->elements()) {
-      if (entry.get("name").text() == "default") words_.chat_template = entry.get("template").text();
+      if (entry.get("name").text() == "default") take(entry.get("template"));
     }
   }
 
   /// Newer folders have it in a file of its own.
   void read_chat_template() {
     if (!has_file("chat_template.jinja")) return;
-    constexpr uint64_t chat_template_bytes_max = 16 << 20;
     const auto path = folder_ / "chat_template.jinja";
     std::string text = read_text(path, chat_template_bytes_max);
     if (!is_utf8(text)) throw input_error(path.string() + ": the file: is not UTF-8");

@@ -87,6 +87,8 @@ struct added_token {
   bool normalized = false;      // Looked for in the normalised text.
 };
 
+constexpr size_t chat_template_bytes_max = size_t(1) << 20;
+
 struct vocabulary {
   tokenizer_kind kind = tokenizer_kind::none;
   std::vector<std::string> pieces; // By id, as stored.
@@ -124,7 +126,7 @@ struct vocabulary {
   std::vector<template_item> single, pair;
   /// marian: what cuts a text into pieces. Its ids mean nothing; a piece that is none here is the unknown token.
   std::shared_ptr<const vocabulary> cutter;
-  std::string chat_template; // As a Jinja template, or empty.
+  std::string chat_template; // As a Jinja template (model/chat), UTF-8 of at most chat_template_bytes_max; or empty. Not parsed yet.
 
   std::vector<std::string> warnings; // What files do not say and had to be assumed, or say and cannot mean, for their user to know.
 };
