@@ -1,7 +1,7 @@
 #pragma once
 // Logarithms of probabilities in OpenAI's forms.
+#include "apps/service/api/choice.hpp"
 #include "apps/service/api/json_text.hpp"
-#include "apps/service/serving/generation.hpp"
 #include "model/tokenizer/tokenizer.hpp"
 
 namespace troupe::service {

@@ -1,7 +1,7 @@
 #pragma once
 // How many tokens a request took, in each API's words.
+#include "apps/service/api/choice.hpp"
 #include "apps/service/api/json_text.hpp"
-#include "apps/service/serving/generation.hpp"
 #include <cstdint>
 #include <vector>
 

@@ -61,7 +61,6 @@ public:
 
   void failed(const api_error& error) override {
     auto& object = of_->object;
-    failure_ = error;
     object["status"] = "failed";
     object["error"] = {{"code", error.code}, {"message", error.what()}};
     of_->emit("response.failed", {{"response", object}});
@@ -160,7 +159,6 @@ private:
   std::string message_id_;
   json output_ = json::array();
   size_t sent_ = 0, tokens_sent_ = 0;
-  std::optional<api_error> failure_;
 };
 
 /// What the client is told of its own request, with defaults filled in.
@@ -185,7 +183,7 @@ json response_object(const std::string& id, const json_node& body, const served_
           {"reasoning", {{"effort", nullptr}, {"summary", nullptr}}},
           {"service_tier", "default"},
           {"store", echo("store", true)},
-          {"temperature", fields.request.sampling.temperature},
+          {"temperature", echo("temperature", 1.0)},
           {"text", echo("text", {{"format", {{"type", "text"}}}})},
           {"tool_choice", echo("tool_choice", "auto")},
           {"tools", echo("tools", json::array())},

@@ -1,29 +1,17 @@
 #pragma once
 // One request of a user: the answers that it asked for, from the first token to the last.
 #include "apps/service/api/api_error.hpp"
+#include "apps/service/api/choice.hpp"
 #include "apps/service/serving/served_model.hpp"
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
+#include <string_view>
 #include <vector>
 
 namespace troupe::service {
-
-/// One of the answers that a request asked for.
-struct choice {
-  uint32_t prompt_tokens = 0, prompt_tokens_cached = 0;
-  std::string text;
-  std::vector<uint32_t> tokens;
-  std::vector<std::vector<token_logprob>> logprobs; // By token, where they are wanted.
-  std::vector<size_t> places;                       // By token: where in `text` its own begins.
-  std::vector<float> rows;                          // Logits or hidden states of a model that does not generate.
-  std::vector<hypothesis> hypotheses;               // Of a beam search.
-  std::optional<finish_reason> reason;              // Once it has finished.
-  std::string stop_string;                          // With which the text would have gone on, if that is why it ended.
-};
 
 /// What becomes of the tokens: the form of one API. All calls come on the server's thread.
 class generation_form {
