@@ -1,8 +1,9 @@
 #include "model/chat/jinja/arguments.hpp"
 #include "model/chat/jinja/attribute_path.hpp"
 #include "model/chat/jinja/characters.hpp"
+#include "model/chat/jinja/comparison.hpp"
 #include "model/chat/jinja/filters.hpp"
-#include "model/chat/jinja/operators.hpp"
+#include "model/chat/jinja/lookup.hpp"
 #include "model/chat/jinja/printing.hpp"
 #include <algorithm>
 

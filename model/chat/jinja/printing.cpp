@@ -1,6 +1,6 @@
 #include "model/chat/jinja/printing.hpp"
 #include "model/chat/jinja/characters.hpp"
-#include "model/chat/jinja/operators.hpp"
+#include "model/chat/jinja/comparison.hpp"
 #include <algorithm>
 #include <charconv>
 #include <cmath>
