@@ -32,8 +32,9 @@ public:
 
   /// The next item; null at the end.
   const value* advance() {
-    ++index_;
-    return at(index_);
+    const value* next = at(index_ + 1);
+    if (next != nullptr) ++index_;
+    return next;
   }
   /// The loop is over: what it looked at may not be there any more.
   void end() {
@@ -155,7 +156,7 @@ private:
       return body(inner);
     }
     run_.make(sizeof(scope));
-    return body(*kept_.emplace_back(std::make_unique<scope>(&around)));
+    return body(*kept_.emplace_back(std::make_unique<scope>(&around, true)));
   }
 
   void print(std::string_view bytes) {

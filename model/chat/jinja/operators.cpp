@@ -129,15 +129,12 @@ value arithmetic(evaluation& run, std::string_view operation, const value& a, co
     if (can_repeat(b) && integer_of(a)) return repeat(run, b, *integer_of(a));
   }
   if (operation == "%" && a.as_text()) {
-    call_arguments arguments;
-    const sequence* tuple = b.as_sequence();
-    if (tuple && tuple->kind == sequence_kind::tuple) {
-      arguments.positional = tuple->items;
-    } else {
-      if (b.as_dict()) run.fail("'%' with a dict is not supported");
-      arguments.positional.push_back(b);
-    }
-    return make_text(run, print_with_format(run, a.as_text()->bytes, arguments.positional), a.as_text()->is_escaped);
+    const sequence* list = b.as_sequence();
+    const bool is_tuple = list && list->kind == sequence_kind::tuple;
+    // Python takes what has items, and is no tuple, for a table of values by name, of which a format need not use any.
+    const bool may_be_left = b.is_undefined() || b.as_dict() || (list && !is_tuple && !list->is_view());
+    const auto items = is_tuple ? list->items : std::vector<value>{b};
+    return make_text(run, print_with_format(run, a.as_text()->bytes, items, may_be_left), a.as_text()->is_escaped);
   }
   fail_operands(run, operation, a, b);
 }
