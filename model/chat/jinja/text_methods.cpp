@@ -83,7 +83,7 @@ value split_method(evaluation& run, const value& receiver, const call_arguments&
 value splitlines(evaluation& run, const value& receiver, const call_arguments& arguments) {
   const bound_arguments given(run, "splitlines", arguments, {"keepends"});
   run.spend_search(self(receiver).bytes.size());
-  return list_of(run, receiver, split_lines(self(receiver).bytes, given.truth_or(0, false)));
+  return list_of(run, receiver, split_lines(self(receiver).bytes, given.integer_or(0, 0) != 0));
 }
 
 template <bool from_right>
