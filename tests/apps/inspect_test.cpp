@@ -15,6 +15,7 @@ TEST_CASE("inspect --json states the facts of the model") {
   tiny_model_options options;
   options.architecture = "qwen3";
   options.layers = 3;
+  options.also = [](auto& file) { file.add_string("tokenizer.chat_template", "{{ messages }}"); };
   const std::string model = write_tiny_model(options);
   const outcome result = run_troupe({"inspect", "-m", model, "--json", "--tensors"});
   REQUIRE(result.exit_code == 0);
@@ -35,6 +36,7 @@ TEST_CASE("inspect --json states the facts of the model") {
   CHECK(layers.at("attention").at("rope").at("kind") == "half_split");
   CHECK(layers.at("feed_forward").at("width") == options.feed_forward);
   CHECK(facts.at("tokenizer").at("kind") == "byte_pair");
+  CHECK(facts.at("tokenizer").at("chat_template") == true);
   CHECK(facts.at("processors").at("count") == troupe::usable_processors().count);
   CHECK(facts.at("processors").at("reason") == troupe::usable_processors().reason);
   uint64_t bytes = 0, elements = 0;
@@ -52,6 +54,9 @@ TEST_CASE("inspect for people has the same facts, one a line") {
   CHECK(result.out.find("\narchitecture ") != std::string::npos);
   CHECK(result.out.find("attention.kv_heads ") != std::string::npos);
   CHECK(result.out.find("tokenizer.kind ") != std::string::npos);
+  const auto line = result.out.find("tokenizer.chat_template ");
+  REQUIRE(line != std::string::npos);
+  CHECK(result.out.substr(line, result.out.find('\n', line) - line).ends_with(" false"));
 }
 
 TEST_CASE("the tree of actors holds every layer and every head") {

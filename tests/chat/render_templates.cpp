@@ -1,5 +1,5 @@
-// Renders chat templates for the scripts that compare with jinja2: reads one JSON object a line, {"template", "variables"}, and answers each
-// with a line {"text"} or {"error"}.
+// Renders chat templates for the scripts that compare with jinja2: reads one JSON object a line, {"template", "variables"}, and answers
+// each with a line {"text"} or {"error"}.
 #include "model/chat/chat_template.hpp"
 #include "model/error.hpp"
 #include "model/formats/json.hpp"

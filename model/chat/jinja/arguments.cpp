@@ -1,5 +1,5 @@
 #include "model/chat/jinja/arguments.hpp"
-#include "model/chat/jinja/operators.hpp"
+#include "model/chat/jinja/comparison.hpp"
 #include <algorithm>
 
 namespace troupe::jinja {

@@ -1,5 +1,5 @@
 #include "model/chat/jinja/attribute_path.hpp"
-#include "model/chat/jinja/operators.hpp"
+#include "model/chat/jinja/lookup.hpp"
 #include <algorithm>
 
 namespace troupe::jinja {

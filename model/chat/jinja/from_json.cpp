@@ -1,5 +1,5 @@
 #include "model/chat/jinja/from_json.hpp"
-#include "model/chat/jinja/operators.hpp"
+#include "model/chat/jinja/comparison.hpp"
 #include "model/utf8.hpp"
 
 namespace troupe::jinja {

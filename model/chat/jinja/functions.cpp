@@ -1,6 +1,6 @@
 #include "model/chat/jinja/functions.hpp"
 #include "model/chat/jinja/arguments.hpp"
-#include "model/chat/jinja/operators.hpp"
+#include "model/chat/jinja/comparison.hpp"
 #include "model/chat/jinja/printing.hpp"
 #include "model/error.hpp"
 #include <array>
@@ -12,7 +12,8 @@ namespace {
 value range(evaluation& run, const value&, const call_arguments& arguments) {
   if (!arguments.named.empty()) run.fail("range takes no named arguments");
   const bound_arguments given(run, "range", arguments, {"start", "stop", "step"}, 1);
-  const int64_t start = given.has(1) ? given.integer_at(0) : 0, stop = given.integer_at(given.has(1) ? 1 : 0), step = given.integer_or(2, 1);
+  const bool has_start = given.has(1);
+  const int64_t start = has_start ? given.integer_at(0) : 0, stop = given.integer_at(has_start ? 1 : 0), step = given.integer_or(2, 1);
   if (step == 0) run.fail("range: the step is 0");
   std::vector<value> items;
   for (int64_t at = start; step > 0 ? at < stop : at > stop;) {

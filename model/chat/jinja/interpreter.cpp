@@ -1,6 +1,8 @@
 #include "model/chat/jinja/interpreter.hpp"
+#include "model/chat/jinja/comparison.hpp"
 #include "model/chat/jinja/from_json.hpp"
 #include "model/chat/jinja/functions.hpp"
+#include "model/chat/jinja/lookup.hpp"
 #include "model/chat/jinja/operators.hpp"
 #include "model/chat/jinja/printing.hpp"
 #include "model/chat/jinja/scope.hpp"
@@ -30,8 +32,9 @@ public:
 
   /// The next item; null at the end.
   const value* advance() {
-    ++index_;
-    return at(index_);
+    const value* next = at(index_ + 1);
+    if (next != nullptr) ++index_;
+    return next;
   }
   /// The loop is over: what it looked at may not be there any more.
   void end() {
@@ -153,7 +156,7 @@ private:
       return body(inner);
     }
     run_.make(sizeof(scope));
-    return body(*kept_.emplace_back(std::make_unique<scope>(&around)));
+    return body(*kept_.emplace_back(std::make_unique<scope>(&around, true)));
   }
 
   void print(std::string_view bytes) {
@@ -270,7 +273,7 @@ std::optional<value> macro_object::attribute(evaluation& run, std::string_view n
   if (name == "arguments") {
     std::vector<value> names;
     for (const auto& one : definition_.parameters) names.push_back(make_text(run, one.name));
-    return make_list(run, std::move(names));
+    return make_list(run, std::move(names), sequence_kind::tuple);
   }
   return std::nullopt;
 }
@@ -315,8 +318,8 @@ value macro_object::call(evaluation& run, const call_arguments& arguments) {
       inner.set(run, "kwargs", make_dict(run, std::move(rest)));
     }
     if (definition_.uses_varargs) {
-      inner.set(run, "varargs",
-                make_list(run, {arguments.positional.begin() + std::ptrdiff_t(positional), arguments.positional.end()}, sequence_kind::tuple));
+      std::vector<value> rest(arguments.positional.begin() + std::ptrdiff_t(positional), arguments.positional.end());
+      inner.set(run, "varargs", make_list(run, std::move(rest), sequence_kind::tuple));
     }
   });
 }
@@ -411,10 +414,9 @@ flow interpreter::run_loop(const statement& loop, const scope& around, const val
     ~at_end() { loop.end(); }
   } const guard{*state};
   const value loop_value = make_object(run_, state);
-  bool has_run = false;
+  bool has_round = false; // That reached its end: as in jinja2, break and continue in each round leave the way to {% else %} open.
   while (const value* next = state->advance()) {
     const value item = *next;
-    has_run = true;
     run_.spend(1);
     const flow ended = with_scope(around, loop.has_macros, [&](scope& inner) {
       inner.set(run_, "loop", loop_value);
@@ -422,8 +424,9 @@ flow interpreter::run_loop(const statement& loop, const scope& around, const val
       return run_body(loop.body, inner);
     });
     if (ended == flow::leave_loop) break;
+    has_round = has_round || ended == flow::on;
   }
-  if (has_run || loop.otherwise.empty()) return flow::on;
+  if (has_round || loop.otherwise.empty()) return flow::on;
   return with_scope(around, loop.has_macros, [&](scope& inner) { return run_body(loop.otherwise, inner); });
 }
 

@@ -1,7 +1,7 @@
 // Filters that apply other filters, or tests, to each item.
 #include "model/chat/jinja/attribute_path.hpp"
+#include "model/chat/jinja/comparison.hpp"
 #include "model/chat/jinja/filters.hpp"
-#include "model/chat/jinja/operators.hpp"
 #include "model/chat/jinja/tests.hpp"
 
 namespace troupe::jinja {
@@ -20,7 +20,9 @@ call_arguments without_first(const call_arguments& arguments, size_t count) {
 }
 
 std::string name_at(evaluation& run, const call_arguments& arguments, size_t i, std::string_view what) {
-  if (i >= arguments.positional.size() || !arguments.positional[i].as_text()) run.fail("this filter wants the name of " + std::string(what));
+  if (i >= arguments.positional.size() || !arguments.positional[i].as_text()) {
+    run.fail("this filter wants the name of " + std::string(what));
+  }
   return arguments.positional[i].as_text()->bytes;
 }
 

@@ -1,8 +1,9 @@
 #include "model/chat/jinja/arguments.hpp"
 #include "model/chat/jinja/attribute_path.hpp"
 #include "model/chat/jinja/characters.hpp"
+#include "model/chat/jinja/comparison.hpp"
 #include "model/chat/jinja/filters.hpp"
-#include "model/chat/jinja/operators.hpp"
+#include "model/chat/jinja/lookup.hpp"
 #include "model/chat/jinja/printing.hpp"
 #include <algorithm>
 
@@ -119,7 +120,7 @@ value sort(evaluation& run, const value& subject, const call_arguments& argument
     for (const auto& path : paths) keys.push_back(sort_key(run, path.of(run, item), minds_case));
     items.emplace_back(make_list(run, std::move(keys)), item);
   }
-  sort_by_key(run, items, given.truth_or(0, false));
+  sort_by_key(run, items, given.integer_or(0, 0) != 0);
   return seconds_of(run, items);
 }
 
@@ -134,7 +135,7 @@ value dictsort(evaluation& run, const value& subject, const call_arguments& argu
     items.emplace_back(sort_key(run, by == "key" ? key : item, given.truth_or(0, false)),
                        make_list(run, {key, item}, sequence_kind::tuple));
   }
-  sort_by_key(run, items, given.truth_or(2, false));
+  sort_by_key(run, items, given.integer_or(2, 0) != 0);
   return seconds_of(run, items);
 }
 

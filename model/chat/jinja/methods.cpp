@@ -1,6 +1,6 @@
 #include "model/chat/jinja/methods.hpp"
 #include "model/chat/jinja/arguments.hpp"
-#include "model/chat/jinja/operators.hpp"
+#include "model/chat/jinja/comparison.hpp"
 #include <algorithm>
 #include <span>
 
@@ -97,8 +97,8 @@ kind_methods methods_of(const value& one) {
 }
 
 /// Exists in Python; calling it is refused.
-constexpr std::string_view other_text_methods[] = {"casefold", "encode", "expandtabs", "format_map", "isdecimal", "isidentifier", "isprintable",
-                                                   "maketrans", "swapcase", "translate"};
+constexpr std::string_view other_text_methods[] = {"casefold", "encode", "expandtabs", "format_map", "isdecimal", "isidentifier",
+                                                   "isprintable", "maketrans", "swapcase", "translate"};
 
 } // namespace
 

@@ -1,5 +1,6 @@
 #pragma once
-// The methods of strings, dicts, lists and tuples. Those that change what they are called on are not there, as in jinja2's immutable sandbox.
+// The methods of strings, dicts, lists and tuples. Those that change what they are called on are not there, as in jinja2's immutable
+// sandbox.
 #include "model/chat/jinja/value.hpp"
 
 namespace troupe::jinja {

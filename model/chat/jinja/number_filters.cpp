@@ -1,6 +1,7 @@
 #include "model/chat/jinja/arguments.hpp"
 #include "model/chat/jinja/attribute_path.hpp"
 #include "model/chat/jinja/characters.hpp"
+#include "model/chat/jinja/comparison.hpp"
 #include "model/chat/jinja/filters.hpp"
 #include "model/chat/jinja/operators.hpp"
 #include <algorithm>

@@ -1,54 +1,12 @@
 #pragma once
-// Python's operators on values. Each fails where Python raises, and where an integer leaves 64 bits.
+// Python's arithmetic. Each fails where Python raises, and where an integer leaves 64 bits.
 #include "model/chat/jinja/value.hpp"
 
 namespace troupe::jinja {
 
-bool is_true(const value& one);
-bool are_equal(evaluation& run, const value& a, const value& b);
-/// operation: == != < <= > >= in "not in"
-bool compare(evaluation& run, std::string_view operation, const value& a, const value& b);
-/// a < b
-bool is_less(evaluation& run, const value& a, const value& b);
-bool contains(evaluation& run, const value& container, const value& item);
-
 /// operation: + - * / // % **
 value arithmetic(evaluation& run, std::string_view operation, const value& a, const value& b);
 value negate(evaluation& run, const value& one, bool is_negative);
-/// A number, bool counting as one.
-std::optional<int64_t> integer_of(const value& one);
-std::optional<double> float_of(const value& one);
-
-/// len(); nothing where it has none.
-std::optional<int64_t> length_of(const value& one);
-/// The items of a value, kept as long as they are looked at.
-struct item_list {
-  std::shared_ptr<const sequence> held;
-
-  const std::vector<value>& all() const { return held->items; }
-  auto begin() const { return all().begin(); }
-  auto end() const { return all().end(); }
-  size_t size() const { return all().size(); }
-  bool empty() const { return all().empty(); }
-  const value& operator[](size_t i) const { return all()[i]; }
-};
-
-/// Its items: those of a list, the keys of a dict, the characters of a string, what is left of an iterator (which is empty then).
-item_list iterate(evaluation& run, const value& one);
-bool is_iterable(const value& one);
-
-/// The value under a key; null where there is none. Fails for keys that Python cannot hash.
-const value* find_key(evaluation& run, const dict& map, const value& key);
-/// A dict of these, where later values of a key replace earlier ones.
-value make_dict_of(evaluation& run, std::vector<std::pair<value, value>> items);
-
-/// one.name, as jinja2 looks it up: an attribute, else an item.
-value get_attribute(evaluation& run, const value& one, std::string_view name);
-/// one[key]: an item, else an attribute.
-value get_item(evaluation& run, const value& one, const value& key);
-/// one[begin:end:step]; none is left out.
-value get_slice(evaluation& run, const value& one, const value& begin, const value& end, const value& step);
-
 /// HTML's &, <, >, " and ', as escaped text.
 value escape(evaluation& run, const value& one);
 

@@ -1,6 +1,6 @@
 #include "model/chat/jinja/printing.hpp"
 #include "model/chat/jinja/characters.hpp"
-#include "model/chat/jinja/operators.hpp"
+#include "model/chat/jinja/comparison.hpp"
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -336,7 +336,7 @@ std::string to_json(evaluation& run, const value& one, const json_style& style) 
   return printer.take();
 }
 
-std::string print_with_format(evaluation& run, std::string_view format, const std::vector<value>& items) {
+std::string print_with_format(evaluation& run, std::string_view format, const std::vector<value>& items, bool may_be_left) {
   charged_text out(run);
   size_t next = 0;
   for (size_t at = 0; at < format.size();) {
@@ -372,7 +372,7 @@ std::string print_with_format(evaluation& run, std::string_view format, const st
     if (next == items.size()) run.fail("a format wants more values than it gets");
     out.add(convert(run, wanted, items[next++]));
   }
-  if (next < items.size()) run.fail("a format gets more values than it wants");
+  if (next < items.size() && !may_be_left) run.fail("a format gets more values than it wants");
   return out.take();
 }
 

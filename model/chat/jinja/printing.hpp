@@ -21,8 +21,8 @@ struct json_style {
 /// json.dumps(). Fails for what JSON does not know: undefined, iterators, views, functions.
 std::string to_json(evaluation& run, const value& one, const json_style& style);
 
-/// format % items: %s %r %d %i %x %X %o %f %c %%, with flags, width and precision.
-std::string print_with_format(evaluation& run, std::string_view format, const std::vector<value>& items);
+/// format % items: %s %r %d %i %x %X %o %f %%, with flags, width and precision. Fails where an item is left, unless that may be.
+std::string print_with_format(evaluation& run, std::string_view format, const std::vector<value>& items, bool may_be_left = false);
 /// format.format(...): {}, {0} and {name}, without conversions and specifications.
 std::string print_with_fields(evaluation& run, std::string_view format, const call_arguments& arguments);
 

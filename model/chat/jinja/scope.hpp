@@ -8,7 +8,8 @@ namespace troupe::jinja {
 
 class scope {
 public:
-  explicit scope(const scope* around) : around_(around) {}
+  /// is_kept: until the rendering ends; then its names are charged to it.
+  explicit scope(const scope* around, bool is_kept = false) : around_(around), is_kept_(is_kept) {}
   scope(const scope&) = delete;
   scope& operator=(const scope&) = delete;
 
@@ -29,12 +30,13 @@ public:
         return;
       }
     }
-    run.make(sizeof(value) * 2);
+    if (is_kept_) run.make(sizeof(value) * 2);
     names_.emplace_back(name, std::move(content));
   }
 
 private:
   const scope* around_;
+  bool is_kept_;
   std::vector<std::pair<std::string_view, value>> names_;
 };
 

@@ -1,5 +1,6 @@
 #include "model/chat/jinja/tests.hpp"
 #include "model/chat/jinja/arguments.hpp"
+#include "model/chat/jinja/comparison.hpp"
 #include "model/chat/jinja/filters.hpp"
 #include "model/chat/jinja/methods.hpp"
 #include "model/chat/jinja/operators.hpp"
@@ -24,14 +25,13 @@ bool is_true_itself(const value& one) { return one.as_bool() && *one.as_bool(); 
 bool is_false_itself(const value& one) { return one.as_bool() && !*one.as_bool(); }
 bool is_integer(const value& one) { return one.as_integer(); }
 bool is_float(const value& one) { return one.as_float(); }
-bool is_number(const value& one) { return one.as_bool() || one.as_integer() || one.as_float(); }
 bool is_string(const value& one) { return one.as_text(); }
 bool is_mapping(const value& one) { return one.as_dict(); }
 bool is_callable(const value& one) { return one.is_undefined() || (one.as_object() && one.as_object()->is_callable()); }
 bool is_escaped(const value& one) { return one.as_text() && one.as_text()->is_escaped; }
 bool is_sequence(const value& one) {
   const sequence* list = one.as_sequence();
-  return one.is_undefined() || one.as_text() || one.as_dict() || (list && list->kind < sequence_kind::keys);
+  return one.is_undefined() || one.as_text() || one.as_dict() || (list && !list->is_view());
 }
 
 int64_t remainder(evaluation& run, const value& subject, const value& divisor) {

@@ -1,5 +1,6 @@
 #include "model/chat/jinja/arguments.hpp"
 #include "model/chat/jinja/characters.hpp"
+#include "model/chat/jinja/comparison.hpp"
 #include "model/chat/jinja/filters.hpp"
 #include "model/chat/jinja/methods.hpp"
 #include "model/chat/jinja/operators.hpp"

@@ -1,7 +1,7 @@
 #include "model/chat/jinja/arguments.hpp"
 #include "model/chat/jinja/characters.hpp"
+#include "model/chat/jinja/comparison.hpp"
 #include "model/chat/jinja/methods.hpp"
-#include "model/chat/jinja/operators.hpp"
 #include "model/chat/jinja/printing.hpp"
 #include <algorithm>
 
@@ -83,7 +83,7 @@ value split_method(evaluation& run, const value& receiver, const call_arguments&
 value splitlines(evaluation& run, const value& receiver, const call_arguments& arguments) {
   const bound_arguments given(run, "splitlines", arguments, {"keepends"});
   run.spend_search(self(receiver).bytes.size());
-  return list_of(run, receiver, split_lines(self(receiver).bytes, given.truth_or(0, false)));
+  return list_of(run, receiver, split_lines(self(receiver).bytes, given.integer_or(0, 0) != 0));
 }
 
 template <bool from_right>
@@ -300,7 +300,8 @@ value justify(evaluation& run, const value& receiver, const call_arguments& argu
   if (width <= int64_t(words.characters)) return receiver;
   const uint64_t missing = uint64_t(width) - words.characters;
   // str.center: where both the width and what is missing are odd, the extra one goes left.
-  const uint64_t left = kind == justify_kind::left ? 0 : kind == justify_kind::right ? missing : missing / 2 + (missing & uint64_t(width) & 1);
+  const uint64_t centered = missing / 2 + (missing & uint64_t(width) & 1);
+  const uint64_t left = kind == justify_kind::left ? 0 : kind == justify_kind::right ? missing : centered;
   uint64_t bytes = 0;
   if (__builtin_mul_overflow(missing, uint64_t(fill.size()), &bytes)) bytes = ~uint64_t(0);
   run.make(bytes);

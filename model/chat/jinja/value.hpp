@@ -63,8 +63,9 @@ enum class sequence_kind : uint8_t { list, tuple, range, keys, values, items };
 struct sequence {
   sequence_kind kind = sequence_kind::list;
   std::vector<value> items;
-  uint32_t depth = 1;                      // 1 + that of the deepest item.
-  int64_t start = 0, stop = 0, step = 1;   // range
+  uint32_t depth = 1;                    // 1 + that of the deepest item.
+  int64_t start = 0, stop = 0, step = 1; // range
+  bool is_view() const { return kind >= sequence_kind::keys; } // Of a dict: it has no positions.
 };
 
 struct dict {

@@ -221,3 +221,14 @@ TEST_CASE("special ids outside the vocabulary are refused, except of padding, wh
   require_refused(changed("llama", {bos}, negative),
                   "bos_token_id: wanted an unsigned integer, found the integer -1");
 }
+
+TEST_CASE("a file's chat template is read, if it is text of bounded size") {
+  const auto with = [](const std::string& text) {
+    return changed("llama", {}, [=](auto& file) { file.add_string("tokenizer.chat_template", text); });
+  };
+  CHECK(words_of(changed("llama", {})).chat_template.empty());
+  CHECK(words_of(with("{{ messages }} é")).chat_template == "{{ messages }} é");
+  CHECK(words_of(with(std::string(chat_template_bytes_max, 'a'))).chat_template.size() == chat_template_bytes_max);
+  require_refused(with(std::string(chat_template_bytes_max + 1, 'a')), "tokenizer.chat_template: has 1048577 bytes");
+  require_refused(with("\xff"), "tokenizer.chat_template: is not UTF-8");
+}
