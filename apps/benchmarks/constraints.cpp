@@ -30,8 +30,8 @@ constexpr size_t made_up_tokens = 128'000;
 std::vector<std::string> make_up_texts() {
   std::mt19937_64 random(1);
   const auto one_of = [&](const auto& list) { return list[random() % std::size(list)]; };
-  static const std::vector<std::string> syllables{"an", "be", "ci", "con", "de", "er", "est", "for", "ing", "ion", "ka", "ly", "me", "ment",
-                                                  "na", "ness", "or", "pre", "qu", "re", "s", "sh", "st", "ti", "un", "ver", "y", "ö", "字"};
+  static const std::vector<std::string> syllables{"an", "be", "ci", "con", "de", "er", "est", "for", "ing", "ion", "ka", "ly", "me",
+                                                  "ment", "na", "ness", "or", "pre", "qu", "re", "s", "sh", "st", "ti", "un", "ver", "y", "ö", "字"};
   static const std::vector<std::string> marks{"\"", "\":", "\",", "{", "}", "[", "]", "(", ")", ";", ",", ".", "=", "//", "\n", "\n  ", "    ",
                                               "\\n", "->", "::", "<", ">", "_", "-", "'", "\t", "\xe5", "\xad"};
   std::set<std::string> texts;

@@ -29,7 +29,8 @@ std::span<const utf8_move> utf8_moves(utf8_place at, character_class of) {
                                               {0xe0, 0xe0, after_e0}, {0xe1, 0xec, second_last}, {0xed, 0xed, after_ed},
                                               {0xee, 0xef, second_last}, {0xf0, 0xf0, after_f0}, {0xf1, 0xf3, third_last},
                                               {0xf4, 0xf4, after_f4}};
-  static constexpr utf8_move lower[] = {{'a', 'z', between}}, alphanumeric[] = {{'0', '9', between}, {'A', 'Z', between}, {'a', 'z', between}};
+  static constexpr utf8_move lower[] = {{'a', 'z', between}};
+  static constexpr utf8_move alphanumeric[] = {{'0', '9', between}, {'A', 'Z', between}, {'a', 'z', between}};
   static constexpr utf8_move from_last[] = {{0x80, 0xbf, between}}, from_second_last[] = {{0x80, 0xbf, last}},
                              from_third_last[] = {{0x80, 0xbf, second_last}}, from_e0[] = {{0xa0, 0xbf, last}},
                              from_ed[] = {{0x80, 0x9f, last}}, from_f0[] = {{0x90, 0xbf, second_last}},

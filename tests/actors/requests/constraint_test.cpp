@@ -82,7 +82,8 @@ bool is_valid(const json& schema, const json& value, const json& root) {
   }
   if (value.is_string()) {
     const auto text = value.get<std::string>();
-    if (characters(text) < schema.value("minLength", size_t{0}) || characters(text) > schema.value("maxLength", size_t{1} << 40)) return false;
+    const size_t length = characters(text);
+    if (length < schema.value("minLength", size_t{0}) || length > schema.value("maxLength", size_t{1} << 40)) return false;
     if (schema.contains("pattern") && !std::regex_search(text, std::regex(schema["pattern"].get<std::string>()))) return false;
     if (schema.value("format", "") == "date" && !std::regex_match(text, std::regex("\\d{4}-\\d\\d-\\d\\d"))) return false;
     if (schema.value("format", "") == "uuid" && !std::regex_match(text, std::regex("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")))
@@ -98,8 +99,9 @@ bool is_valid(const json& schema, const json& value, const json& root) {
     const auto properties = schema.value("properties", json::object());
     for (const auto& name : schema.value("required", json::array()))
       if (!value.contains(name.get<std::string>())) return false;
+    const auto additional = schema.value("additionalProperties", json(true));
     for (const auto& [name, member] : value.items())
-      if (!is_valid(properties.contains(name) ? properties[name] : schema.value("additionalProperties", json(true)), member, root)) return false;
+      if (!is_valid(properties.contains(name) ? properties[name] : additional, member, root)) return false;
   }
   return true;
 }
@@ -323,7 +325,8 @@ TEST_CASE("whichever actor is killed, texts under a constraint are the same") {
   bool injected = false;
   const auto undisturbed = run_disturbed("", 0, injected);
   for (const auto& [id, one] : undisturbed) CHECK(one.reason == finish_reason::stop);
-  for (const std::string path : {"/sequences/*", "/sequences", "/scheduler", "/replica/0/layer/1/head/0", "/replica/0/output", "/supervisor"})
+  for (const std::string path : {"/sequences/*", "/sequences", "/scheduler", "/replica/0/layer/1/head/0", "/replica/0/output",
+                                 "/supervisor"})
     for (const uint32_t at : {1u, 13u, 30u}) {
       INFO(path << " at " << at);
       CHECK(run_disturbed(path, at, injected) == undisturbed);
