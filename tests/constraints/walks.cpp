@@ -30,8 +30,10 @@ text_constraint read_constraint(const json& line) {
 std::vector<std::string> make_vocabulary(std::mt19937_64& random) {
   static const std::vector<std::string> parts{"{\"", "\":", "\": ", "\": \"", "\", \"", "\"}", "\"]", "true", "false", "null", ", ", "},",
                                               "}, {",
-                                              "[", "[[", "]]", "\n  ", "\n    ", "  ", "12", "0.5", "-1", "e+", "\\n", "\\u", "00", "é", "字",
-                                              "name", "id", "ab", "a", "b", "abc", "-", "T", "2024-", "\xc3", "\xa9", "😀"};
+                                              "[", "[[", "]]", "\n  ", "\n    ", "  ", "12", "0.5", "-1",
+                                              "e+", "\\n", "\\u", "00", "é", "字",
+                                              "name", "id",
+                                              "ab", "a", "b", "abc", "-", "T", "2024-", "\xc3", "\xa9", "😀"};
   std::vector<std::string> texts;
   for (int byte = 0; byte < 256; ++byte) texts.emplace_back(1, char(byte));
   for (int i = 0; i < 150; ++i) {

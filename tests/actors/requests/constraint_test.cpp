@@ -20,7 +20,9 @@ using json = nlohmann::json;
 
 const std::vector<std::string>& schemas() {
   static const std::vector<std::string> all{
-    R"({"type": "object", "properties": {"name": {"type": "string", "maxLength": 8}, "age": {"type": "integer", "minimum": 0, "maximum": 130}}, "required": ["name", "age"], "additionalProperties": false})",
+    R"({"type": "object", "properties": {"name": {"type": "string", "maxLength": 8},
+      "age": {"type": "integer", "minimum": 0, "maximum": 130}},
+      "required": ["name", "age"], "additionalProperties": false})",
     R"({"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 4})",
     R"({"type": "array", "prefixItems": [{"type": "boolean"}, {"type": "null"}], "items": false, "minItems": 2})",
     R"({"enum": ["red", "green", 3, null, {"a": [1]}]})",
@@ -34,12 +36,20 @@ const std::vector<std::string>& schemas() {
     R"({"type": "object", "properties": {"a": {"type": "null"}, "b": {"type": "null"}, "c": {"type": "null"}}, "required": ["b"]})",
     R"({"type": "object", "properties": {"a": {"const": 1}}, "additionalProperties": {"type": "boolean"}})",
     R"({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "boolean"}, "maxItems": 3}]})",
-    R"({"oneOf": [{"type": "object", "properties": {"k": {"const": "a"}, "x": {"type": "integer"}}, "required": ["k", "x"]}, {"type": "object", "properties": {"k": {"const": "b"}}, "required": ["k"]}]})",
+    R"({"oneOf": [{"type": "object",
+      "properties": {"k": {"const": "a"}, "x": {"type": "integer"}}, "required": ["k", "x"]},
+      {"type": "object", "properties": {"k": {"const": "b"}}, "required": ["k"]}]})",
     R"({"allOf": [{"type": "integer", "minimum": 5}, {"maximum": 77}]})",
-    R"({"$defs": {"n": {"type": "object", "properties": {"v": {"type": "integer"}, "next": {"anyOf": [{"$ref": "#/$defs/n"}, {"type": "null"}]}}, "required": ["v", "next"]}}, "$ref": "#/$defs/n"})",
+    R"({"$defs": {"n": {"type": "object",
+      "properties": {"v": {"type": "integer"}, "next": {"anyOf": [{"$ref": "#/$defs/n"}, {"type": "null"}]}},
+      "required": ["v", "next"]}}, "$ref": "#/$defs/n"})",
     R"({"type": "string", "maxLength": 20})",
-    R"({"type": "array", "items": {"type": "object", "properties": {"id": {"type": "integer", "minimum": 1}, "tags": {"type": "array", "items": {"enum": ["x", "yy"]}, "maxItems": 2}}, "required": ["id", "tags"]}, "maxItems": 2})",
-    R"({"type": "object", "properties": {"when": {"type": "string", "format": "date"}, "who": {"type": "string", "format": "uuid"}}, "required": ["when", "who"]})",
+    R"({"type": "array", "items": {"type": "object",
+      "properties": {"id": {"type": "integer", "minimum": 1}, "tags": {"type": "array", "items": {"enum": ["x", "yy"]}, "maxItems": 2}},
+      "required": ["id", "tags"]}, "maxItems": 2})",
+    R"({"type": "object",
+      "properties": {"when": {"type": "string", "format": "date"}, "who": {"type": "string", "format": "uuid"}},
+      "required": ["when", "who"]})",
   };
   return all;
 }

@@ -199,7 +199,9 @@ TEST_CASE("properties may be left out, keep their order, and none is added, unle
 TEST_CASE("whatever text is given as a constraint, there is a result or an input_error") {
   const std::vector<text_constraint> whole{
     {schema, R"({"$defs":{"a":{"type":["string","null"],"maxLength":5,"pattern":"^a{2,3}$"}},"type":"object",
-      "properties":{"x":{"$ref":"#/$defs/a"},"y":{"anyOf":[{"type":"integer","minimum":-3,"multipleOf":3},{"enum":[1,"a",{}]}]}},"required":["x"],"additionalProperties":{"type":"number","maximum":1.5}})"},
+      "properties":{"x":{"$ref":"#/$defs/a"},
+      "y":{"anyOf":[{"type":"integer","minimum":-3,"multipleOf":3},{"enum":[1,"a",{}]}]}},
+      "required":["x"],"additionalProperties":{"type":"number","maximum":1.5}})"},
     {schema, R"({"oneOf":[{"type":"array","prefixItems":[{}],"items":false,"minItems":1},
       {"allOf":[{"type":"string"},{"format":"date"}]}]})"},
     {grammar, "root ::= a{2,3} | \"x\\n\" [^a-z]* (root | b)+ # c\na ::= [\\x00-\\u00ff] .?\nb ::= \"\"\n"},
