@@ -106,12 +106,11 @@ void automaton_states::add_place(collection& to, place one) {
   while (!to.open.empty() && !to.too_many) {
     const place at = to.open.back();
     to.open.pop_back();
-    if (at.frame == 0 || std::ranges::find(to.places, at) != to.places.end()) continue;
-    if (to.places.size() == places_max) {
+    if (at.frame == 0 || !to.add(at)) continue;
+    if (to.places.size() > places_max) {
       to.too_many = true;
       return;
     }
-    to.places.push_back(at);
     for (size_t i = 0; i < frames_[at.frame].calls.size(); ++i) {
       const auto call = frames_[at.frame].calls[i];
       const uint32_t outer = automaton_->only_ends(call.target) ? at.caller : add_caller(call.target, at.caller);
