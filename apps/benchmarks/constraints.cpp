@@ -30,9 +30,12 @@ constexpr size_t made_up_tokens = 128'000;
 std::vector<std::string> make_up_texts() {
   std::mt19937_64 random(1);
   const auto one_of = [&](const auto& list) { return list[random() % std::size(list)]; };
-  static const std::vector<std::string> syllables{"an", "be", "ci", "con", "de", "er", "est", "for", "ing", "ion", "ka", "ly", "me", "ment",
-                                                  "na", "ness", "or", "pre", "qu", "re", "s", "sh", "st", "ti", "un", "ver", "y", "ö", "字"};
-  static const std::vector<std::string> marks{"\"", "\":", "\",", "{", "}", "[", "]", "(", ")", ";", ",", ".", "=", "//", "\n", "\n  ", "    ",
+  static const std::vector<std::string> syllables{"an", "be", "ci", "con", "de", "er", "est", "for", "ing", "ion",
+                                                  "ka", "ly", "me",
+                                                  "ment", "na", "ness", "or", "pre", "qu", "re", "s", "sh", "st", "ti", "un", "ver", "y",
+                                                  "ö", "字"};
+  static const std::vector<std::string> marks{"\"", "\":", "\",", "{", "}", "[", "]", "(", ")", ";", ",", ".", "=", "//",
+                                              "\n", "\n  ", "    ",
                                               "\\n", "->", "::", "<", ">", "_", "-", "'", "\t", "\xe5", "\xad"};
   std::set<std::string> texts;
   for (int byte = 0; byte < 256; ++byte) texts.insert(std::string(1, char(byte)));
@@ -130,16 +133,20 @@ const std::vector<example>& examples() {
      R"({"name": "Connie Berest", "age": 42, "email": "connie@example.org", "address": {"street": "12 Mention Street", "city": "Vermont",
   "zip": "12345"}, "tags": ["regular", "friend"], "score": -17.25})"},
     {"text_of_200",
-     {constraint_kind::json_schema, R"({"type": "object", "properties": {"summary": {"type": "string", "maxLength": 200}}, "required": ["summary"]})"},
-     R"({"summary": "A text of some length that says what another text says in more words, and does so without a line that is too long, until it ends."})"},
+     {constraint_kind::json_schema, R"({"type": "object",
+  "properties": {"summary": {"type": "string", "maxLength": 200}}, "required": ["summary"]})"},
+     R"({"summary": "A text of some length that says what another text says in more words, )"
+     R"(and does so without a line that is too long, until it ends."})"},
     {"any_object",
      {constraint_kind::json_object, ""},
-     R"({"items": [{"id": 1, "label": "first \"one\"", "flags": [true, false, null]}, {"id": 2.5e3, "label": "", "more": {"deep": {"deeper": []}}}]})"},
+     R"({"items": [{"id": 1, "label": "first \"one\"", "flags": [true, false, null]},
+  {"id": 2.5e3, "label": "", "more": {"deep": {"deeper": []}}}]})"},
     {"tree",
      {constraint_kind::json_schema,
       R"({"$defs": {"node": {"type": "object", "properties": {"value": {"type": "string"}, "children": {"type": "array",
   "items": {"$ref": "#/$defs/node"}}}, "required": ["value", "children"]}}, "$ref": "#/$defs/node"})"},
-     R"({"value": "root", "children": [{"value": "left", "children": []}, {"value": "right", "children": [{"value": "leaf", "children": []}]}]})"},
+     R"({"value": "root", "children": [{"value": "left", "children": []},
+  {"value": "right", "children": [{"value": "leaf", "children": []}]}]})"},
     {"regex", {constraint_kind::regex, "(?:[A-Z][a-z]+ ){2,5}\\(\\d{4}-\\d{2}-\\d{2}\\): .{1,200}"},
      "The Verest Connection (2024-05-17): all that there is to say about it, and some more."},
     {"arithmetic",

@@ -233,7 +233,8 @@ private:
         }
         const uint32_t to = called[rule][next++];
         if (colours[to] == on_path)
-          throw input_error("the rule " + grammar_.rules[to].name + " is left-recursive: it comes back to itself before it has read anything");
+          throw input_error("the rule " + grammar_.rules[to].name
+                            + " is left-recursive: it comes back to itself before it has read anything");
         if (colours[to] == unseen) path.emplace_back(to, 0);
       }
     }

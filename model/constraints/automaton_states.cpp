@@ -29,7 +29,8 @@ std::span<const utf8_move> utf8_moves(utf8_place at, character_class of) {
                                               {0xe0, 0xe0, after_e0}, {0xe1, 0xec, second_last}, {0xed, 0xed, after_ed},
                                               {0xee, 0xef, second_last}, {0xf0, 0xf0, after_f0}, {0xf1, 0xf3, third_last},
                                               {0xf4, 0xf4, after_f4}};
-  static constexpr utf8_move lower[] = {{'a', 'z', between}}, alphanumeric[] = {{'0', '9', between}, {'A', 'Z', between}, {'a', 'z', between}};
+  static constexpr utf8_move lower[] = {{'a', 'z', between}};
+  static constexpr utf8_move alphanumeric[] = {{'0', '9', between}, {'A', 'Z', between}, {'a', 'z', between}};
   static constexpr utf8_move from_last[] = {{0x80, 0xbf, between}}, from_second_last[] = {{0x80, 0xbf, last}},
                              from_third_last[] = {{0x80, 0xbf, second_last}}, from_e0[] = {{0xa0, 0xbf, last}},
                              from_ed[] = {{0x80, 0x9f, last}}, from_f0[] = {{0x90, 0xbf, second_last}},
@@ -105,12 +106,11 @@ void automaton_states::add_place(collection& to, place one) {
   while (!to.open.empty() && !to.too_many) {
     const place at = to.open.back();
     to.open.pop_back();
-    if (at.frame == 0 || std::ranges::find(to.places, at) != to.places.end()) continue;
-    if (to.places.size() == places_max) {
+    if (at.frame == 0 || !to.add(at)) continue;
+    if (to.places.size() > places_max) {
       to.too_many = true;
       return;
     }
-    to.places.push_back(at);
     for (size_t i = 0; i < frames_[at.frame].calls.size(); ++i) {
       const auto call = frames_[at.frame].calls[i];
       const uint32_t outer = automaton_->only_ends(call.target) ? at.caller : add_caller(call.target, at.caller);

@@ -2,9 +2,11 @@
 // Where a text can be in an automaton, made deterministic as it is needed.
 #include "model/constraints/automaton.hpp"
 #include "model/constraints/token_index.hpp"
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <unordered_map>
 #include <utility>
@@ -91,7 +93,18 @@ private:
   /// Places under construction.
   struct collection {
     std::vector<place> places, open;
+    std::set<place> known; // The places, where they are many.
     bool may_end = false, too_many = false;
+
+    /// False if it is there already.
+    bool add(place one) {
+      constexpr size_t few = 16;
+      if (places.size() < few ? std::ranges::find(places, one) != places.end() : known.contains(one)) return false;
+      places.push_back(one);
+      if (places.size() == few) known.insert(places.begin(), places.end());
+      else if (places.size() > few) known.insert(one);
+      return true;
+    }
   };
 
   uint32_t find_next(uint32_t state, uint8_t byte_class);

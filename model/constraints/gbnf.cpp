@@ -171,7 +171,9 @@ private:
     if (e.parts.empty() || e.size > inline_size_max) return e.size;
     uint64_t size = 1;
     for (const auto& part : e.parts) size = std::min(expression::size_max, size + inlined_size(*part));
-    if (e.what == expression::kind::repeat) size = std::min(expression::size_max, size * std::max(1u, e.most == expression::unbounded ? e.least + 1 : e.most));
+    if (e.what != expression::kind::repeat) return size;
+    const uint32_t times = e.most == expression::unbounded ? e.least + 1 : e.most;
+    size = std::min(expression::size_max, size * std::max(1u, times)); // No overflow: the tree itself is small.
     return size;
   }
 

@@ -18,7 +18,9 @@ constexpr size_t rules_max = 1 << 16;
 
 /// What RFC 3339, 4122, 1123, ... say, or a part of it: each text is valid.
 const std::map<std::string, std::string>& formats() {
-  static const std::string date = "[1-9]\\d{3}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|02-(?:0[1-9]|1\\d|2[0-8]))",
+  static const std::string date = "[1-9]\\d{3}-"
+                                  "(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|"
+                                  "02-(?:0[1-9]|1\\d|2[0-8]))",
                            time = "(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d{1,6})?(?:Z|[+-](?:[01]\\d|2[0-3]):[0-5]\\d)",
                            label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", byte = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)",
                            clock = "(?:\\d{1,9}H(?:\\d{1,9}M(?:\\d{1,9}S)?)?|\\d{1,9}M(?:\\d{1,9}S)?|\\d{1,9}S)",
@@ -139,7 +141,8 @@ private:
     if (is_whole) return whole_numbers(bounds);
     for (const auto& bound : {shape.least, shape.most})
       if (bound && bound->whole.size() + bound->fraction.size() > digits_max)
-        reader_.fail(where, "bounds of more than " + std::to_string(digits_max) + " digits are not supported for numbers that are not integers");
+        reader_.fail(where, "bounds of more than " + std::to_string(digits_max) +
+                              " digits are not supported for numbers that are not integers");
     return decimal_numbers(bounds);
   }
 

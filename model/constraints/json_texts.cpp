@@ -18,10 +18,12 @@ expression_ptr digits(uint32_t least, uint32_t most) { return repeated(ascii("09
 expression_ptr string_character() {
   const auto hex = ascii("09AFaf");
   const auto not_d = ascii("09ACEFacef");
-  const auto in_plane = choice_of({sequence_of({not_d, repeated(hex, 3, 3)}), sequence_of({ascii("DDdd"), ascii("07"), repeated(hex, 2, 2)})});
+  const auto in_plane = choice_of({sequence_of({not_d, repeated(hex, 3, 3)}),
+                                   sequence_of({ascii("DDdd"), ascii("07"), repeated(hex, 2, 2)})});
   const auto pair = sequence_of({ascii("DDdd"), ascii("89ABab"), repeated(hex, 2, 2), text_of("\\u"), ascii("DDdd"), ascii("CFcf"),
                                  repeated(hex, 2, 2)});
-  const auto escape = sequence_of({text_of("\\"), choice_of({ascii("\"\"\\\\//bbffnnrrtt"), sequence_of({text_of("u"), choice_of({in_plane, pair})})})});
+  const auto code = sequence_of({text_of("u"), choice_of({in_plane, pair})});
+  const auto escape = sequence_of({text_of("\\"), choice_of({ascii("\"\"\\\\//bbffnnrrtt"), code})});
   return choice_of({one_of(difference(all_characters(), make_code_set({{0, 0x1f}, {'"', '"'}, {'\\', '\\'}}))), escape});
 }
 

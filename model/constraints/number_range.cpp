@@ -64,7 +64,8 @@ private:
 
   uint32_t node_of(place at) {
     // Without a bound in reach only what is left matters.
-    if (!has_fraction_ && !at.at_least && !at.at_most && at.position > 0) at = {at.length - at.position + 100, 0, false, false, false, at.remainder};
+    if (!has_fraction_ && !at.at_least && !at.at_most && at.position > 0)
+      at = {at.length - at.position + 100, 0, false, false, false, at.remainder};
     const auto [found, is_new] = nodes_.try_emplace(at, 0);
     if (is_new) {
       found->second = add_node(may_end(at));

@@ -104,7 +104,8 @@ decimal decimal_of(const json_value& value) {
 bool are_equal(const json_value& a, const json_value& b) {
   if (kind_of(a) != kind_of(b)) return false;
   if (kind_of(a) & value_kind::number) return compare(decimal_of(a), decimal_of(b)) == 0;
-  if (const auto* elements = as<json_value::array>(a)) return std::ranges::equal(*elements, std::get<json_value::array>(b.content), are_equal);
+  if (const auto* elements = as<json_value::array>(a))
+    return std::ranges::equal(*elements, std::get<json_value::array>(b.content), are_equal);
   if (const auto* members = as<json_value::object>(a)) {
     const auto& others = std::get<json_value::object>(b.content);
     return members->size() == others.size() && std::ranges::all_of(*members, [&](const json_member& member) {

@@ -18,7 +18,8 @@ bool is_schema(const std::string& text) {
 } // namespace
 
 void declare_constraint(CLI::App& app, constraint_arguments& options) {
-  auto* schema = app.add_option("--json-schema", options.json_schema, "The text is JSON that is valid by this schema, or by the one in this file")
+  auto* schema = app.add_option("--json-schema", options.json_schema,
+                                "The text is JSON that is valid by this schema, or by the one in this file")
                    ->type_name("SCHEMA|FILE");
   auto* object = app.add_flag("--json-object", options.json_object, "The text is a JSON object")->excludes(schema);
   auto* regex = app.add_option("--regex", options.regex, "The whole text matches this regular expression")

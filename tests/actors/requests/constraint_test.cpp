@@ -20,7 +20,9 @@ using json = nlohmann::json;
 
 const std::vector<std::string>& schemas() {
   static const std::vector<std::string> all{
-    R"({"type": "object", "properties": {"name": {"type": "string", "maxLength": 8}, "age": {"type": "integer", "minimum": 0, "maximum": 130}}, "required": ["name", "age"], "additionalProperties": false})",
+    R"({"type": "object", "properties": {"name": {"type": "string", "maxLength": 8},
+      "age": {"type": "integer", "minimum": 0, "maximum": 130}},
+      "required": ["name", "age"], "additionalProperties": false})",
     R"({"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 4})",
     R"({"type": "array", "prefixItems": [{"type": "boolean"}, {"type": "null"}], "items": false, "minItems": 2})",
     R"({"enum": ["red", "green", 3, null, {"a": [1]}]})",
@@ -34,12 +36,20 @@ const std::vector<std::string>& schemas() {
     R"({"type": "object", "properties": {"a": {"type": "null"}, "b": {"type": "null"}, "c": {"type": "null"}}, "required": ["b"]})",
     R"({"type": "object", "properties": {"a": {"const": 1}}, "additionalProperties": {"type": "boolean"}})",
     R"({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "boolean"}, "maxItems": 3}]})",
-    R"({"oneOf": [{"type": "object", "properties": {"k": {"const": "a"}, "x": {"type": "integer"}}, "required": ["k", "x"]}, {"type": "object", "properties": {"k": {"const": "b"}}, "required": ["k"]}]})",
+    R"({"oneOf": [{"type": "object",
+      "properties": {"k": {"const": "a"}, "x": {"type": "integer"}}, "required": ["k", "x"]},
+      {"type": "object", "properties": {"k": {"const": "b"}}, "required": ["k"]}]})",
     R"({"allOf": [{"type": "integer", "minimum": 5}, {"maximum": 77}]})",
-    R"({"$defs": {"n": {"type": "object", "properties": {"v": {"type": "integer"}, "next": {"anyOf": [{"$ref": "#/$defs/n"}, {"type": "null"}]}}, "required": ["v", "next"]}}, "$ref": "#/$defs/n"})",
+    R"({"$defs": {"n": {"type": "object",
+      "properties": {"v": {"type": "integer"}, "next": {"anyOf": [{"$ref": "#/$defs/n"}, {"type": "null"}]}},
+      "required": ["v", "next"]}}, "$ref": "#/$defs/n"})",
     R"({"type": "string", "maxLength": 20})",
-    R"({"type": "array", "items": {"type": "object", "properties": {"id": {"type": "integer", "minimum": 1}, "tags": {"type": "array", "items": {"enum": ["x", "yy"]}, "maxItems": 2}}, "required": ["id", "tags"]}, "maxItems": 2})",
-    R"({"type": "object", "properties": {"when": {"type": "string", "format": "date"}, "who": {"type": "string", "format": "uuid"}}, "required": ["when", "who"]})",
+    R"({"type": "array", "items": {"type": "object",
+      "properties": {"id": {"type": "integer", "minimum": 1}, "tags": {"type": "array", "items": {"enum": ["x", "yy"]}, "maxItems": 2}},
+      "required": ["id", "tags"]}, "maxItems": 2})",
+    R"({"type": "object",
+      "properties": {"when": {"type": "string", "format": "date"}, "who": {"type": "string", "format": "uuid"}},
+      "required": ["when", "who"]})",
   };
   return all;
 }
@@ -82,7 +92,8 @@ bool is_valid(const json& schema, const json& value, const json& root) {
   }
   if (value.is_string()) {
     const auto text = value.get<std::string>();
-    if (characters(text) < schema.value("minLength", size_t{0}) || characters(text) > schema.value("maxLength", size_t{1} << 40)) return false;
+    const size_t length = characters(text);
+    if (length < schema.value("minLength", size_t{0}) || length > schema.value("maxLength", size_t{1} << 40)) return false;
     if (schema.contains("pattern") && !std::regex_search(text, std::regex(schema["pattern"].get<std::string>()))) return false;
     if (schema.value("format", "") == "date" && !std::regex_match(text, std::regex("\\d{4}-\\d\\d-\\d\\d"))) return false;
     if (schema.value("format", "") == "uuid" && !std::regex_match(text, std::regex("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")))
@@ -98,8 +109,9 @@ bool is_valid(const json& schema, const json& value, const json& root) {
     const auto properties = schema.value("properties", json::object());
     for (const auto& name : schema.value("required", json::array()))
       if (!value.contains(name.get<std::string>())) return false;
+    const auto additional = schema.value("additionalProperties", json(true));
     for (const auto& [name, member] : value.items())
-      if (!is_valid(properties.contains(name) ? properties[name] : schema.value("additionalProperties", json(true)), member, root)) return false;
+      if (!is_valid(properties.contains(name) ? properties[name] : additional, member, root)) return false;
   }
   return true;
 }
@@ -323,7 +335,8 @@ TEST_CASE("whichever actor is killed, texts under a constraint are the same") {
   bool injected = false;
   const auto undisturbed = run_disturbed("", 0, injected);
   for (const auto& [id, one] : undisturbed) CHECK(one.reason == finish_reason::stop);
-  for (const std::string path : {"/sequences/*", "/sequences", "/scheduler", "/replica/0/layer/1/head/0", "/replica/0/output", "/supervisor"})
+  for (const std::string path : {"/sequences/*", "/sequences", "/scheduler", "/replica/0/layer/1/head/0", "/replica/0/output",
+                                 "/supervisor"})
     for (const uint32_t at : {1u, 13u, 30u}) {
       INFO(path << " at " << at);
       CHECK(run_disturbed(path, at, injected) == undisturbed);

@@ -66,7 +66,8 @@ TEST_CASE("a grammar that cannot be is refused with the place") {
 }
 
 TEST_CASE("a regular expression that is not supported is refused with the place") {
-  for (const std::string text : {"(?=a)", "a(?!b)", "(?<n>a)", "(a)\\1", "\\bfoo", "a++", "a**", "[", "(a", "a)", "*", "a{2,1}", "\\p{L}", "[b-a]",
+  for (const std::string text : {"(?=a)", "a(?!b)", "(?<n>a)", "(a)\\1", "\\bfoo", "a++", "a**", "[", "(a", "a)", "*", "a{2,1}", "\\p{L}",
+                                 "[b-a]",
                                  "a^b", "(a$)", "{", "]", "\\", "\\q", "[\\d-z]", "[^\\x00-\\u{10ffff}]", "\\u{110000}", "a{999999999}"})
     CHECK(contains(error_of(regex, text), "the regular expression at byte"));
   CHECK(contains(error_of(regex, "((a{1000}){1000}){1000}"), "too large"));
@@ -78,7 +79,8 @@ TEST_CASE("keywords of a schema that are not known are refused with their place,
   CHECK(contains(error_of(schema, R"({"properties": {"a": {"patternProperties": {}}}})"), "#/properties/a/patternProperties"));
   CHECK(contains(error_of(schema, R"({"items": {"anyOf": [{}, {"not": {}}]}})"), "#/items/anyOf/1/not"));
   CHECK(contains(error_of(schema, R"({"properties": {"a/b": {"if": true}}})"), "#/properties/a~1b/if"));
-  for (const std::string keyword : {"uniqueItems", "minProperties", "contains", "dependentRequired", "unevaluatedProperties", "then", "propertyNames",
+  for (const std::string keyword : {"uniqueItems", "minProperties", "contains", "dependentRequired", "unevaluatedProperties", "then",
+                                    "propertyNames",
                                     "$anchor", "nullable", "contentEncoding", "additionalItems", "anything"})
     CHECK(contains(error_of(schema, "{\"" + keyword + "\": true}"), "#/" + keyword + ": this keyword is not supported"));
   CHECK(error_of(schema, R"({"title": "t", "description": "d", "default": 1, "examples": [], "$schema": "s", "$id": "i", "$comment": "c",
@@ -131,7 +133,8 @@ TEST_CASE("hostile constraints end in an error within bounds") {
 }
 
 TEST_CASE("white space is bounded and where a person would put it") {
-  const auto object = matcher_of(schema, R"({"type": "object", "properties": {"a": {"type": "array", "items": {"type": "integer"}}, "b": {}}})");
+  const auto object = matcher_of(schema, R"({"type": "object",
+    "properties": {"a": {"type": "array", "items": {"type": "integer"}}, "b": {}}})");
   CHECK(accepts(object, R"({"a":[1,2],"b":{}})"));
   CHECK(accepts(object, R"({"a": [1, 2], "b": []})"));
   CHECK(accepts(object, "{\n  \"a\": [\n    1,\n    2\n  ],\n  \"b\": {}\n}"));
@@ -166,7 +169,8 @@ TEST_CASE("strings are valid UTF-8 with escapes that every reader takes") {
 }
 
 TEST_CASE("properties that are not named cannot be spelled like those that are") {
-  const auto object = matcher_of(schema, R"({"properties": {"ab": {"type": "integer"}, "é\"": {"type": "null"}}, "additionalProperties": {"type": "string"}})");
+  const auto object = matcher_of(schema, R"({"properties": {"ab": {"type": "integer"}, "é\"": {"type": "null"}},
+    "additionalProperties": {"type": "string"}})");
   CHECK(accepts(object, R"({"ab": 1, "é\"": null, "a": "x", "abc": "y", "": "z"})"));
   CHECK(accepts(object, R"({"a": "x"})"));
   CHECK_FALSE(accepts(object, R"({"ab": "x"})"));
@@ -176,7 +180,8 @@ TEST_CASE("properties that are not named cannot be spelled like those that are")
 }
 
 TEST_CASE("properties may be left out, keep their order, and none is added, unless the schema says so") {
-  const auto object = matcher_of(schema, R"({"type": "object", "properties": {"a": {"const": 1}, "b": {"const": 2}, "c": {"const": 3}}, "required": ["b"]})");
+  const auto object = matcher_of(schema, R"({"type": "object",
+    "properties": {"a": {"const": 1}, "b": {"const": 2}, "c": {"const": 3}}, "required": ["b"]})");
   CHECK(accepts(object, R"({"a": 1, "b": 2, "c": 3})"));
   CHECK(accepts(object, R"({"b": 2})"));
   CHECK(accepts(object, R"({"b": 2, "c": 3})"));
@@ -193,8 +198,12 @@ TEST_CASE("properties may be left out, keep their order, and none is added, unle
 
 TEST_CASE("whatever text is given as a constraint, there is a result or an input_error") {
   const std::vector<text_constraint> whole{
-    {schema, R"({"$defs":{"a":{"type":["string","null"],"maxLength":5,"pattern":"^a{2,3}$"}},"type":"object","properties":{"x":{"$ref":"#/$defs/a"},"y":{"anyOf":[{"type":"integer","minimum":-3,"multipleOf":3},{"enum":[1,"a",{}]}]}},"required":["x"],"additionalProperties":{"type":"number","maximum":1.5}})"},
-    {schema, R"({"oneOf":[{"type":"array","prefixItems":[{}],"items":false,"minItems":1},{"allOf":[{"type":"string"},{"format":"date"}]}]})"},
+    {schema, R"({"$defs":{"a":{"type":["string","null"],"maxLength":5,"pattern":"^a{2,3}$"}},"type":"object",
+      "properties":{"x":{"$ref":"#/$defs/a"},
+      "y":{"anyOf":[{"type":"integer","minimum":-3,"multipleOf":3},{"enum":[1,"a",{}]}]}},
+      "required":["x"],"additionalProperties":{"type":"number","maximum":1.5}})"},
+    {schema, R"({"oneOf":[{"type":"array","prefixItems":[{}],"items":false,"minItems":1},
+      {"allOf":[{"type":"string"},{"format":"date"}]}]})"},
     {grammar, "root ::= a{2,3} | \"x\\n\" [^a-z]* (root | b)+ # c\na ::= [\\x00-\\u00ff] .?\nb ::= \"\"\n"},
     {regex, "^(?:a|[^b-d\\w]{2,5})+\\d*\\.\\x41\\u{1f600}?$"},
   };

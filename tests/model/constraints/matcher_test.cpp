@@ -23,7 +23,8 @@ const std::vector<text_constraint> constraints{{constraint_kind::json_schema, sc
 
 /// All bytes, and random pieces of what the constraints are about.
 std::vector<std::string> random_vocabulary(std::mt19937& random) {
-  const std::vector<std::string> parts{"{\"", "name", "\"", "\": ", ", ", "}", "]", "[", "red", "een", "a", "b", "ab", " ", "\n  ", "12", ".5",
+  const std::vector<std::string> parts{"{\"", "name", "\"", "\": ", ", ", "}", "]", "[", "red", "een", "a", "b", "ab", " ", "\n  ", "12",
+                                       ".5",
                                        "+", "*", "(", ")", "é", "\xc3", "\xa9", "\\u00", "\\", "字", "tags", "n", "(a", "b)*"};
   std::vector<std::string> texts;
   for (int byte = 0; byte < 256; ++byte) texts.emplace_back(1, char(byte));
@@ -123,7 +124,8 @@ TEST_CASE("tokens that stand for no text are never allowed, and several that sta
 
 TEST_CASE("what is too ambiguous ends in one error, at the same place always") {
   // Each letter doubles the ways in which the text may have been read so far.
-  std::string grammar = "root ::= s\ns ::= a s \"x\" | b s \"y\" | c s \"z\" | \"!\"\na ::= \"k\" t\nb ::= \"k\" t \nc ::= \"k\" t\nt ::= \"\" | \"k\"\n";
+  std::string grammar = "root ::= s\ns ::= a s \"x\" | b s \"y\" | c s \"z\" | \"!\"\n"
+                        "a ::= \"k\" t\nb ::= \"k\" t \nc ::= \"k\" t\nt ::= \"\" | \"k\"\n";
   const auto index = bytes_and({});
   const auto compiled = compile({constraint_kind::grammar, grammar});
   const auto letters_read = [&](bool with_masks) {
