@@ -452,6 +452,7 @@ int run_bench(const bench_options& options) {
   auto model = open_model(options.run);
   check_lengths(options, *model);
   auto with = options.run;
+  with.prefix_reuse = false; // The same prompts come again and again.
   const uint32_t most = options.sequences.empty() ? 0 : std::ranges::max(options.sequences);
   if (with.parallel == 0) with.parallel = std::max({256u, options.clients, most}); // All of them at once.
   const auto troupe_engine = start_engine(std::move(model), with);

@@ -26,6 +26,7 @@ struct run_options {
   bool as_q8_0 = false;
   std::optional<cache_type> cached;
   uint64_t cache_memory = 0; // In bytes.
+  bool prefix_reuse = true;
   std::vector<std::string> checks; // products, weights, caches.
   bool quiet = false;
 };
