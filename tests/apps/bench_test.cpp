@@ -178,9 +178,6 @@ TEST_CASE("bench --sequences decodes each number of sequences side by side, a ro
     CHECK(each[i].at("samples").size() == 2);
     CHECK(each[i].at("tokens_per_s") > 0);
     CHECK(each[i].at("of_prefill") > 0);
-    // 10 steps in each of two runs; the totals are read while the engine runs, a little before or after.
-    CHECK(each[i].at("steps") >= 10);
-    CHECK(each[i].at("steps") <= 40);
   }
   CHECK(run_troupe({"bench", "-m", model, "--sequences", "4000"}).exit_code == 2);
   CHECK(run_troupe({"bench", "-m", model, "--sequences", "0"}).exit_code == 2);

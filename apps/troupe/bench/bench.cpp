@@ -5,8 +5,8 @@
 // `finished`, so admission and sampling are in; both are run once unmeasured first, then --repetitions times, alternating.
 // Clients: --clients such requests at once, each with a prompt and a text of the given lengths.
 // Sequences: for each number of --sequences so many requests at once, with a prompt of --sequence-prompt tokens. What is timed begins
-// when all of them have their first token, takes --generate-tokens of each, and ends before any of them has ended: every step of it is
-// one row of each. Its rate is compared with that of prefill, which computes the same rows but for their logits.
+// when all of them have their first token, takes --generate-tokens of each, and ends before any of them has ended (they are cancelled
+// then): every step of it is one row of each. Its rate is compared with that of prefill, which computes the same rows but for their logits.
 // A model with an encoder reads the prompt as its source, and decodes with --beams. A model that generates nothing only encodes: one
 // text of --prompt-tokens, and --clients of them at once.
 // Limits: what the machine can do at best is measured before and after each repetition; the better of both is its limit.
@@ -142,20 +142,32 @@ uint64_t steps_before(const bench& run, uint32_t count) {
   return uint64_t{count} * run.options.sequence_prompt / std::max(with.step_rows_max, 1u) + 16;
 }
 
+/// Positions that each of `count` sequences may have: of the model, and of what caches hold.
+uint64_t positions_of_each(const bench& run, uint32_t count) {
+  const model_spec& spec = run.troupe_engine.model().spec;
+  const uint64_t memory = run.troupe_engine.options().cache_positions_max / count;
+  return std::min<uint64_t>(spec.context_length, memory - std::min<uint64_t>(memory, spec.encoder ? run.options.sequence_prompt : 0));
+}
+
 /// Decodes `count` sequences side by side.
 void run_sequences(const bench& run, uint32_t count, measurement& into) {
-  const uint32_t each = run.options.generate_tokens;
-  for (uint32_t index = 0; index < count; ++index) {
-    auto request = make_request(run, make_prompt(run, run.options.sequence_prompt, index), each + uint32_t(steps_before(run, count)));
-    run.requests.submit(std::move(request));
-  }
+  // Many more tokens than are counted: where steps are short, some sequences are far ahead when the last one begins.
+  const uint64_t prompt = run.troupe_engine.model().spec.encoder ? 1 : run.options.sequence_prompt;
+  const uint64_t wanted = run.options.generate_tokens + (uint64_t{1} << 16);
+  const uint32_t each = uint32_t(std::min(positions_of_each(run, count) - prompt, wanted));
+  for (uint32_t index = 0; index < count; ++index)
+    run.requests.submit(make_request(run, make_prompt(run, run.options.sequence_prompt, index), each));
   uint32_t begun = 0;
   uint64_t counted = 0;
   engine_statistics before;
   steady::time_point started;
   const int signal = take_events(run.requests, [&](const generation_event& event) {
     if (is_failure(event.reason)) throw run_error("a request failed: " + event.error);
-    if (event.kind != event_kind::token) return;
+    const bool is_done = counted == into.tokens_per_run;
+    if (event.kind == event_kind::finished && !is_done)
+      throw run_error("a sequence of " + std::to_string(count) + " ended before all of them were measured: decode fewer tokens, or fewer "
+                      "sequences");
+    if (event.kind != event_kind::token || is_done) return;
     if (begun < count) {
       begun += event.index == 0;
       if (begun < count) return;
@@ -164,6 +176,7 @@ void run_sequences(const bench& run, uint32_t count, measurement& into) {
     } else if (++counted == into.tokens_per_run) {
       const auto elapsed = std::chrono::duration<double>(steady::now() - started).count();
       into.add(elapsed, before, run.troupe_engine.statistics());
+      run.requests.cancel_all();
     }
   });
   if (signal != 0) throw interrupted{signal};
@@ -434,17 +447,13 @@ void check_lengths(const bench_options& options, const model_file& model) {
 
 /// All sequences of a number are to decode at the same time until the last has begun, and beyond.
 void check_sequences(const bench& run) {
-  const uint64_t context = run.troupe_engine.model().spec.context_length;
   const bool has_source = run.troupe_engine.model().spec.encoder.has_value();
   for (const uint32_t count : run.options.sequences) {
     const uint64_t length = uint64_t{has_source ? 1 : run.options.sequence_prompt} + run.options.generate_tokens + steps_before(run, count);
-    const uint64_t all = count * (length + (has_source ? run.options.sequence_prompt : 0));
-    const uint64_t memory = run.troupe_engine.options().cache_positions_max;
-    const std::string what = "--sequences " + std::to_string(count) + ": ";
-    if (length > context)
-      throw usage_error(what + "each would need " + std::to_string(length) + " positions, the model has " + std::to_string(context));
-    if (all > memory)
-      throw usage_error(what + "together they need " + std::to_string(all) + " positions, there is memory for " + std::to_string(memory));
+    const uint64_t room = positions_of_each(run, count);
+    if (length > room)
+      throw usage_error("--sequences " + std::to_string(count) + ": each would need " + std::to_string(length) + " positions, there are " +
+                        std::to_string(room) + ", by the model and the memory of caches");
   }
 }
 
