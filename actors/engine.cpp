@@ -27,22 +27,17 @@ constexpr uint32_t reused_block = 16; // To fork is cheap: heads share pages, an
 
 uint64_t memory_bytes() { return uint64_t(sysconf(_SC_PHYS_PAGES)) * uint64_t(sysconf(_SC_PAGE_SIZE)); }
 
-/// Bytes that one position takes in all caches of all layers.
-uint64_t position_bytes(const model_spec& spec, cache_type cached) {
-  uint64_t bytes = 0;
-  for (const auto& layer : spec.layers)
-    bytes += uint64_t(layer.attention.kv_heads) * layer.attention.head_dim * 2 * bytes_of(cached);
-  return bytes;
-}
-
 engine_options with_defaults(engine_options options, const model_parts& model) {
   if (options.sequences_max == 0) options.sequences_max = 1;
   options.step_rows_max = std::max(options.step_rows_max, 1u);
   options.prefill_chunk = std::max(options.prefill_chunk, 1u);
   const uint64_t longest = uint64_t(model.positions_max) + (model.encoder ? model.encoder->positions_max : 0);
-  if (options.cache_positions_max == 0) {
-    const uint64_t by_memory = memory_bytes() / 4 / std::max<uint64_t>(position_bytes(model.spec, options.cached), 1);
-    options.cache_positions_max = std::min<uint64_t>(16 * longest, by_memory);
+  const uint64_t position_bytes = std::max<uint64_t>(cached_position_bytes(model.spec, *options.cached), 1);
+  if (options.cache_bytes_max > 0) {
+    const uint64_t positions = options.cache_bytes_max / position_bytes;
+    options.cache_positions_max = options.cache_positions_max == 0 ? positions : std::min(options.cache_positions_max, positions);
+  } else if (options.cache_positions_max == 0) {
+    options.cache_positions_max = std::min<uint64_t>(16 * longest, memory_bytes() / 4 / position_bytes);
   }
   // One sequence of full length, with its source, always fits: without that there is no progress.
   options.cache_positions_max = std::max<uint64_t>(options.cache_positions_max, longest);
@@ -108,8 +103,9 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   state_ = std::make_unique<state>(options);
   auto& st = *state_;
   if (model->words.kind != tokenizer_kind::none) st.words = make_tokenizer(model->words);
+  if (!options.cached) options.cached = usual_cache_type(*model, options.as_q8_0);
   st.model = make_parts(
-    std::move(model), {.shards = options.shards, .cached = options.cached, .as_q8_0 = options.as_q8_0, .keep = kept_by(options.checks)},
+    std::move(model), {.shards = options.shards, .cached = *options.cached, .as_q8_0 = options.as_q8_0, .keep = kept_by(options.checks)},
     [&](std::vector<std::function<void()>> jobs) { st.running.run_jobs(std::move(jobs)); }, progress);
   st.options = with_defaults(options, *st.model);
 

@@ -47,7 +47,11 @@ struct engine_options {
                                   // Never changes a bit of the result.
   uint64_t cache_positions_max = 0; // Budget of all key/value caches, in positions; 0: 16 sequences of full context, bounded
                                   // by a quarter of the machine's memory. Beyond it sequences are preempted.
-  cache_type cached = cache_type::f32; // What key/value caches keep. f16 takes half the memory and changes logits a little.
+  uint64_t cache_bytes_max = 0;   // The same budget in bytes; 0: no other. A position takes cached_position_bytes() (model/parts.hpp), and
+                                  // each sequence up to 63 positions more than it has, because caches grow by pages of 64.
+  // What key/value caches keep; nothing: usual_cache_type(). f16 takes half the memory and half the time to read, and changes logits
+  // a little.
+  std::optional<cache_type> cached = std::nullopt;
   bool as_q8_0 = false;           // Matrices of F32, F16 and BF16 become int8 (Q8_0) as they are loaded: a fourth or half of the
                                   // memory, faster products, and results that change a little. The embedding stays.
   uint32_t sequences_max = 256;   // Requests that run at once. The others wait, which costs nothing but memory,

@@ -34,19 +34,40 @@ struct range {
 /// empty.
 range shard_range(uint32_t rows, uint32_t shards, uint32_t shard);
 
+/// Names the content of some rows, so that what was made of them need not be made again: the same rows under the same name have the same
+/// content. All zeros: no name.
+struct content_name {
+  uint64_t of[3] = {0, 0, 0};
+  bool operator==(const content_name&) const = default;
+};
+
 /// Activations in the forms that products want, each made when a matrix first asks for it and kept for the
 /// others. Refers to the rows given to `assign`, which must exist as long as `as` is called.
 class product_input {
 public:
-  void assign(const_rows x);
+  /// name: several heads that one thread runs, one after the other, get the same rows; the forms are then made once.
+  void assign(const_rows x, content_name name = {});
   const operand& as(operand_kind kind);
   std::vector<uint32_t>& totals() { return totals_; } // Scratch of multiply_checked.
 
 private:
   const_rows rows_;
+  content_name name_;
   operand operands_[2]; // By operand_kind.
   bool ready_[2] = {false, false};
   std::vector<uint32_t> totals_;
+};
+
+/// The rotations of a step's rows: computed by the first head that asks, kept for the others, which ask for the same ones.
+class row_turns {
+public:
+  /// That of position `position`, for row `row`. Valid until the next call.
+  std::span<const float> of(const std::shared_ptr<const rope_table>& rope, uint32_t row, uint32_t position);
+
+private:
+  std::shared_ptr<const rope_table> rope_;
+  std::vector<int64_t> positions_; // Of each row; -1: none yet.
+  std::vector<float> turns_;       // [rows, size of a turn]
 };
 
 /// Buffers in which parts compute. The caller owns one, passes it to every call and keeps it, so that a step allocates
@@ -56,7 +77,7 @@ struct part_scratch {
   product_input input;
   row_buffer query;           // One head's: [rows, group * head_dim]
   row_buffer key, value;      // [rows, head_dim]
-  std::vector<float> turn;    // The rotation of one position, from rope_table::turn_at().
+  row_turns turns;
   std::vector<float> weights; // For attend().
   std::vector<float> sums;    // Of the weights of each query: [rows * group]
   row_buffer up;              // The ungated half of a feed-forward: [rows, inner_range.count]
@@ -127,14 +148,14 @@ struct attention_head_part {
 
   uint32_t output_columns() const { return spec.group() * spec.head_dim; }
   /// An empty cache for this head.
-  kv_cache make_cache(bool keep_sums = false) const;
+  kv_cache make_cache(bool keep_sums = false, std::shared_ptr<cache_pages> pages = nullptr) const;
   /// Projects x, applies norms and RoPE, writes keys and values of every slice into its cache, attends.
   /// x: [rows, width], the normalised hidden states; slices cover the rows in order;
   /// out: [rows, group * head_dim], query heads in order: the heads' outputs side by side, by index, are what
   /// the output projection takes. The row at position p sees positions [0, p] (all of its slice and what came
-  /// before, when not causal). Running a slice again rewrites the same cache and gives the same bits.
+  /// before, when not causal). Running a slice again rewrites the same cache and gives the same bits. name: of x.
   void forward(const_rows x, std::span<const head_slice> slices, mutable_rows out,
-               part_scratch& scratch) const;
+               part_scratch& scratch, content_name name = {}) const;
 
   /// Cross-attention (§3.2.3, "encoder-decoder attention"), first half: writes the keys and values of whole source sequences into
   /// their caches. source: [rows, width], what left the encoder; slices cover the rows in order, each from position 0.
@@ -202,6 +223,13 @@ struct stack_part {
   std::vector<std::shared_ptr<const layer_part>> layers;
   uint32_t positions_max = 0; // min(context_length, partition.positions_max); every position is below it.
 };
+
+/// What key/value caches keep where nobody has chosen: f16, where the weights are not more exact themselves (16 bits or fewer, or made
+/// Q8_0); else f32.
+cache_type usual_cache_type(const model_file& model, bool as_q8_0 = false);
+/// Bytes that one position of a sequence takes in the caches of all layers together: a key and a value for each key/value head. Caches
+/// grow by pages of kv_cache::page_positions.
+uint64_t cached_position_bytes(const model_spec& spec, cache_type cached);
 
 struct partition {
   uint32_t shards = 1; // Of each layer and of the vocabulary; at least 1.

@@ -52,15 +52,32 @@ void attention_head_state::fork_caches(const v1::StepPlan& plan) {
     const bool is_held = held != caches.end() && held->second.cache.length() >= wanted;
     if (is_held || wanted == 0 || from->second.cache.length() < wanted) continue;
     auto copy = from->second.cache.fork(wanted);
+    positions_most += wanted;
     caches[plan.sequence_ids(i)].cache = std::move(copy);
   }
 }
 
-void attention_head_state::find_misses(const v1::StepPlan& plan, v1::AttendResult& result) const {
+kv_cache attention_head_state::empty_cache() {
+  if (!pages) pages = kv_cache::make_pages(config.part->spec.head_dim, config.part->cached);
+  return config.part->make_cache(config.verify_caches, pages);
+}
+
+/// Those of the step's sequences; null where there is none.
+std::vector<attention_head_state::cached_sequence*> attention_head_state::find_caches(const v1::StepPlan& plan) {
+  std::vector<cached_sequence*> found;
+  found.reserve(size_t(plan.sequence_ids_size()));
+  for (const uint64_t id : plan.sequence_ids()) {
+    const auto it = caches.find(id);
+    found.push_back(it == caches.end() ? nullptr : &it->second);
+  }
+  return found;
+}
+
+void attention_head_state::find_misses(const v1::StepPlan& plan, const std::vector<cached_sequence*>& all,
+                                       v1::AttendResult& result) const {
   for (int i = 0; i < plan.sequence_ids_size(); ++i) {
     const auto id = plan.sequence_ids(i);
-    const auto found = caches.find(id);
-    const uint32_t held = found == caches.end() ? 0 : found->second.cache.length();
+    const uint32_t held = all[size_t(i)] == nullptr ? 0 : all[size_t(i)]->cache.length();
     if (config.is_cross ? held > 0 || brings_source(plan, id) : held >= plan.positions(i)) continue;
     auto* miss = result.add_misses();
     miss->set_sequence_id(id);
@@ -69,8 +86,11 @@ void attention_head_state::find_misses(const v1::StepPlan& plan, v1::AttendResul
   }
 }
 
-/// Makes room for `rows` more positions. What is evicted is computed again if it is needed again.
+/// Makes room for `rows` more positions. What is evicted is computed again if it is needed again. Caches are only looked at when
+/// there may be too many positions.
 void attention_head_state::evict(const v1::StepPlan& plan, uint32_t rows) {
+  positions_most += rows;
+  if (positions_most <= config.cache_positions_max) return;
   uint64_t positions = rows;
   for (const auto& [id, held] : caches) positions += held.cache.length();
   while (positions > config.cache_positions_max) {
@@ -82,10 +102,11 @@ void attention_head_state::evict(const v1::StepPlan& plan, uint32_t rows) {
                          (it->second.last_used == oldest->second.last_used && it->first < oldest->first);
       if (!in_use && older) oldest = it;
     }
-    if (oldest == caches.end()) return;
+    if (oldest == caches.end()) break;
     positions -= oldest->second.cache.length();
     caches.erase(oldest);
   }
+  positions_most = positions;
 }
 
 pooled_message<v1::AttendResult> attention_head_state::answer_to(const v1::StepPlan& plan) const {
@@ -107,7 +128,7 @@ pooled_message<v1::AttendResult> attention_head_state::got_no_memory(const v1::S
   return result;
 }
 
-std::vector<head_slice> attention_head_state::slices_of(const v1::StepPlan& plan) {
+std::vector<head_slice> attention_head_state::slices_of(const v1::StepPlan& plan, const std::vector<cached_sequence*>& all) {
   std::vector<head_slice> slices;
   slices.reserve(size_t(plan.sequence_ids_size()));
   for (int i = 0; i < plan.sequence_ids_size(); ++i) {
@@ -115,7 +136,7 @@ std::vector<head_slice> attention_head_state::slices_of(const v1::StepPlan& plan
       slices.push_back({nullptr, plan.positions(i), plan.rows(i)});
       continue;
     }
-    auto& held = caches[plan.sequence_ids(i)];
+    auto& held = all[size_t(i)] != nullptr ? *all[size_t(i)] : caches[plan.sequence_ids(i)];
     // New, or computed again from its first token: what was left from before would take memory that is not accounted for.
     if (plan.positions(i) == 0 && !config.is_cross) held.cache = empty_cache();
     held.last_used = id_of(plan);
@@ -144,6 +165,7 @@ void attention_head_state::remember_sources(const v1::AttendStep& step) {
   const uint32_t rows = source_rows(step.plan());
   TROUPE_ASSERT(uint64_t(step.source_values_size()) == uint64_t(rows) * step.width());
   if (rows == 0) return;
+  positions_most += rows;
   const auto sources = sources_of(step.plan());
   config.part->remember(rows_of(step.source_values(), rows, step.width()), sources, scratch_of_this_thread());
 }
@@ -153,23 +175,28 @@ pooled_message<v1::AttendResult> attention_head_state::attend(const v1::AttendSt
   const uint32_t all_rows = checked_rows(plan), rows = config.of_encoder ? source_rows(plan) : all_rows;
   TROUPE_ASSERT(uint64_t(step.values_size()) == uint64_t(rows) * step.width());
   auto result = answer_to(plan);
+  std::vector<cached_sequence*> held;
   if (keeps_caches()) {
     fork_caches(plan);
     for (const uint64_t id : plan.released_sequence_ids()) caches.erase(id);
     if (config.verify_caches) forget_wrong_caches(plan);
-    find_misses(plan, *result);
+    held = find_caches(plan);
+    find_misses(plan, held, *result);
     if (result->misses_size() > 0) return result;
   }
 
   const stopwatch watch;
   if (config.is_cross) remember_sources(step);
-  const auto slices = config.of_encoder ? sources_of(plan) : slices_of(plan);
+  const auto slices = config.of_encoder ? sources_of(plan) : slices_of(plan, held);
   evict(plan, rows);
   if (rows > 0) {
     allocate(*result->mutable_values(), uint64_t(rows) * result->width());
-    const auto forward = config.is_cross ? &attention_head_part::recall : &attention_head_part::forward;
-    (config.part.get()->*forward)(rows_of(step.values(), rows, step.width()), slices,
-                                  rows_of(*result->mutable_values(), rows, result->width()), scratch_of_this_thread());
+    const auto x = rows_of(step.values(), rows, step.width());
+    const auto out = rows_of(*result->mutable_values(), rows, result->width());
+    // All heads of the layer get the same message.
+    const content_name content{{plan.epoch(), plan.step(), 2 * uint64_t(config.layer) + config.of_encoder}};
+    if (config.is_cross) config.part->recall(x, slices, out, scratch_of_this_thread());
+    else config.part->forward(x, slices, out, scratch_of_this_thread(), content);
   }
   result->set_compute_ns(watch.elapsed_ns());
   return result;

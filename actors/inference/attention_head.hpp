@@ -42,6 +42,8 @@ struct attention_head_state {
   attention_head_config config;
   step_gate gate;
   std::unordered_map<uint64_t, cached_sequence> caches;
+  std::shared_ptr<cache_pages> pages; // Of all caches.
+  uint64_t positions_most = 0; // Not fewer than all caches hold together.
 
   pooled_message<v1::AttendResult> attend(const v1::AttendStep& step);
   pooled_message<v1::AttendResult> got_no_memory(const v1::StepPlan& plan);
@@ -49,14 +51,15 @@ struct attention_head_state {
 
 private:
   pooled_message<v1::AttendResult> answer_to(const v1::StepPlan& plan) const;
-  kv_cache empty_cache() const { return config.part->make_cache(config.verify_caches); }
+  kv_cache empty_cache();
   bool keeps_caches() const { return config.is_cross || config.part->spec.causal; }
   void fork_caches(const v1::StepPlan& plan);
-  std::vector<head_slice> slices_of(const v1::StepPlan& plan);
+  std::vector<cached_sequence*> find_caches(const v1::StepPlan& plan);
+  std::vector<head_slice> slices_of(const v1::StepPlan& plan, const std::vector<cached_sequence*>& held);
   void remember_sources(const v1::AttendStep& step);
   std::vector<head_slice> sources_of(const v1::StepPlan& plan);
   void forget_wrong_caches(const v1::StepPlan& plan);
-  void find_misses(const v1::StepPlan& plan, v1::AttendResult& result) const;
+  void find_misses(const v1::StepPlan& plan, const std::vector<cached_sequence*>& held, v1::AttendResult& result) const;
   void evict(const v1::StepPlan& plan, uint32_t rows);
 };
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <new>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,12 +25,19 @@ void give_up(output_pointer self, v1::StepFault fault) {
 /// The result is built once and shared: the scheduler passes the same message to all sequences of the step.
 void finish(output_pointer self) {
   auto& st = self->state;
-  auto result = std::move(st.step->result);
-  const float* row = result.values().data();
-  for (uint32_t r = 0; r < st.step->rows; ++r, row += result.width())
-    result.add_row_sums(sum_of_bits({row, result.width()}));
+  static_assert(accepts<scheduler_actor, v1::LogitsResult>);
+  auto result = std::move(st.step->result).seal();
   st.step.reset();
-  st.scheduler.send(self, std::move(result));
+  st.scheduler.post(self, std::move(result));
+}
+
+/// Of rows that no shard computes.
+void add_row_sums(v1::LogitsResult& result) {
+  const float* row = result.values().data();
+  for (auto& sum : *result.mutable_row_sums()) {
+    sum = sum_of_bits({row, result.width()});
+    row += result.width();
+  }
 }
 
 /// The rows that want logits, without gaps, as they enter the output's matrices: the last ones of each slice, or the first.
@@ -47,7 +55,7 @@ void enter_wanted(const output_state& st, const v1::HiddenStates& states, float_
 }
 
 pooled_message<v1::ProjectStep> make_request(const output_state& st, v1::Projection projection) {
-  const auto& plan = st.step->result.plan();
+  const auto& plan = st.step->result->plan();
   const uint32_t width = st.config.model->spec.width;
   pooled_message<v1::ProjectStep> request;
   request->set_epoch(plan.epoch());
@@ -75,14 +83,17 @@ void begin(output_pointer self, const v1::HiddenStates& states) {
   st.shards.abandon();
   auto& step = st.step.emplace();
   for (const uint32_t wanted : states.plan().logits_rows()) step.rows += wanted;
-  *step.result.mutable_plan() = states.plan();
-  *step.result.mutable_times() = states.times();
-  step.result.set_width(spec.output.columns);
+  auto& result = *step.result;
+  *result.mutable_plan() = states.plan();
+  *result.mutable_times() = states.times();
+  result.set_width(spec.output.columns);
   if (step.rows == 0) return finish(self);
-  allocate(*step.result.mutable_values(), uint64_t(step.rows) * spec.output.columns);
-  auto& times = *step.result.mutable_times();
+  allocate(*result.mutable_values(), uint64_t(step.rows) * spec.output.columns);
+  result.mutable_row_sums()->Resize(int(step.rows), 0);
+  auto& times = *result.mutable_times();
   if (spec.output.kind == output_spec::result::hidden_states) {
-    enter_wanted(st, states, *step.result.mutable_values());
+    enter_wanted(st, states, *result.mutable_values());
+    add_row_sums(result);
     times.set_compute_ns(times.compute_ns() + watch.elapsed_ns());
     return finish(self);
   }
@@ -98,15 +109,30 @@ void transform_is_done(output_pointer self) {
   const stopwatch watch;
   auto request = *std::exchange(st.step->transformed, std::nullopt);
   st.part().finish_transform(rows_of(*request->mutable_values(), st.step->rows, request->width()));
-  auto& times = *st.step->result.mutable_times();
+  auto& times = *st.step->result->mutable_times();
   times.set_compute_ns(times.compute_ns() + watch.elapsed_ns());
   ask_shards(self, std::move(request));
+}
+
+/// Copies a shard's columns to where they belong and adds up what the bits of each row come to, one row after the other, while it is in the
+/// nearest caches. False: some are not finite.
+bool place(const v1::ProjectResult& answer, range columns, uint32_t width, float_field& values, v1::LogitsResult* sums_of) {
+  float* to = values.mutable_data() + columns.first;
+  const float* from = answer.values().data();
+  const uint32_t rows = uint32_t(answer.values_size()) / std::max(columns.count, 1u);
+  bool are_finite = true;
+  for (uint32_t r = 0; r < rows; ++r, from += columns.count, to += width) {
+    const std::span<const float> row(from, columns.count);
+    are_finite &= is_finite(row);
+    std::ranges::copy(row, to);
+    if (sums_of != nullptr) (*sums_of->mutable_row_sums())[int(r)] += sum_of_bits(row);
+  }
+  return are_finite;
 }
 
 /// Which sequences own the non-finite rows of an answer. Its rows are those that want logits, in plan order.
 std::vector<uint64_t> suspects_in(const v1::StepPlan& plan, const v1::ProjectResult& answer) {
   std::vector<uint64_t> found;
-  if (is_finite({answer.values().data(), size_t(answer.values_size())})) return found;
   const float* row = answer.values().data();
   for (int i = 0; i < plan.sequence_ids_size(); ++i) {
     const size_t n = size_t(plan.logits_rows(i)) * answer.width();
@@ -120,7 +146,7 @@ void on_project_result(output_pointer self, const v1::ProjectResult& answer) {
   auto& st = self->state;
   if (!st.is_current(id_of(answer)) || st.step->round != answer.projection() || !st.shards.settle(answer.shard())) return;
   auto& step = *st.step;
-  const auto& plan = step.result.plan();
+  const auto& plan = step.result->plan();
   if (answer.out_of_memory())
     return give_up(self, make_fault(id_of(plan), v1::FAULT_KIND_OUT_OF_MEMORY, st.shards.name(answer.shard())));
   const bool is_transform = step.round == v1::PROJECTION_OUTPUT_TRANSFORM;
@@ -128,14 +154,11 @@ void on_project_result(output_pointer self, const v1::ProjectResult& answer) {
   const range columns = is_transform ? shard.transform_columns : shard.columns;
   if (answer.width() != columns.count || uint64_t(answer.values_size()) != uint64_t(step.rows) * columns.count)
     return give_up(self, make_fault(id_of(plan), v1::FAULT_KIND_BAD_SHAPE, st.shards.name(answer.shard())));
-  if (const auto suspects = suspects_in(plan, answer); !suspects.empty())
-    return give_up(self, make_non_finite_fault(plan, st.shards.name(answer.shard()), suspects));
-  auto& values = is_transform ? *(**step.transformed).mutable_values() : *step.result.mutable_values();
-  const uint32_t width = is_transform ? st.config.model->spec.width : step.result.width();
-  float* to = values.mutable_data() + columns.first;
-  const float* from = answer.values().data();
-  for (uint32_t r = 0; r < step.rows; ++r, from += columns.count, to += width) std::copy_n(from, columns.count, to);
-  auto& times = *step.result.mutable_times();
+  auto& values = is_transform ? *(**step.transformed).mutable_values() : *step.result->mutable_values();
+  const uint32_t width = is_transform ? st.config.model->spec.width : step.result->width();
+  if (!place(answer, columns, width, values, is_transform ? nullptr : &*step.result))
+    return give_up(self, make_non_finite_fault(plan, st.shards.name(answer.shard()), suspects_in(plan, answer)));
+  auto& times = *step.result->mutable_times();
   times.set_compute_ns(times.compute_ns() + answer.compute_ns());
   times.set_messages(times.messages() + 2);
   if (!st.shards.complete()) return;

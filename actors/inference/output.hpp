@@ -33,12 +33,12 @@ struct output_state {
     uint32_t rows = 0; // Only those that want logits.
     v1::Projection round = v1::PROJECTION_UNSPECIFIED;          // Of the shards, that is under way.
     std::optional<pooled_message<v1::ProjectStep>> transformed; // The request for logits, while the transform's answers are put into it.
-    v1::LogitsResult result;
+    pooled_message<v1::LogitsResult> result;
   };
   std::optional<step_under_way> step;
 
   const output_part& part() const { return config.model->output; }
-  bool is_current(step_id id) const { return step && id_of(step->result.plan()) == id; }
+  bool is_current(step_id id) const { return step && id_of(step->result->plan()) == id; }
 };
 
 output_actor::behavior_type output(output_actor::stateful_pointer<output_state> self, output_config config);

@@ -2,19 +2,24 @@
 
 #include "model/kernels/rowwise.hpp"
 
+#include <algorithm>
+#include <numeric>
+
 namespace troupe {
 
 std::optional<slice_place> find_slice(const v1::StepPlan& plan, uint64_t sequence) {
+  // Every sequence of a step looks for its own: over all of them the square of their number, so each loop is a plain one.
+  const auto& ids = plan.sequence_ids();
+  const int slice = int(std::find(ids.begin(), ids.end(), sequence) - ids.begin());
+  if (slice == ids.size()) return std::nullopt;
+  const auto before = [&](const auto& rows) { return std::accumulate(rows.begin(), rows.begin() + slice, uint64_t{0}); };
   slice_place place;
-  for (int i = 0; i < plan.sequence_ids_size(); ++i) {
-    place.position = plan.positions(i);
-    place.rows = plan.rows(i);
-    place.logits_rows = plan.logits_rows(i);
-    if (plan.sequence_ids(i) == sequence) return place;
-    place.row += place.rows;
-    place.logits_row += place.logits_rows;
-  }
-  return std::nullopt;
+  place.position = plan.positions(slice);
+  place.rows = plan.rows(slice);
+  place.logits_rows = plan.logits_rows(slice);
+  place.row = before(plan.rows());
+  place.logits_row = before(plan.logits_rows());
+  return place;
 }
 
 bool are_whole(const v1::LogitsResult& result, const slice_place& place) {

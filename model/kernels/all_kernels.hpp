@@ -31,6 +31,7 @@ constexpr kernel_table make_table(const char* name) {
           .rotate_halves = rotate_halves,
           .largest = largest,
           .is_finite = is_finite,
+          .to_halves = to_halves,
           .attend = attend,
           .gemm = gemm,
           .normalize_backward = normalize_backward,

@@ -18,30 +18,51 @@ TROUPE_INLINE f32x16 load_cached(const uint8_t* elements, uint64_t i) {
     return load_half(elements + 2 * i);
 }
 
-/// Scores of the positions of one page for `Units` queries: weights[u][p] = scale * q_u·k_p. One lane is one
-/// position and walks the elements in order. Meanwhile the keys of the page `ahead` are fetched: pages are not contiguous, so
-/// the hardware cannot predict the next one.
-template <cache_type Type, int Units>
-TROUPE_INLINE void score_page(const uint8_t* keys, const uint8_t* ahead, const float* const* queries,
+template <cache_type Type>
+constexpr uint64_t element_bytes = Type == cache_type::f32 ? 4 : 2;
+
+/// Memory that is needed soon. Pages are not contiguous, so the hardware cannot predict the next one.
+struct fetch_range {
+  const uint8_t* begin = nullptr;
+  uint64_t bytes = 0;
+  TROUPE_INLINE void fetch(uint64_t at) const {
+    if (at < bytes) __builtin_prefetch(begin + at, 0, 2);
+  }
+};
+
+/// The keys that are in use of a page with `positions` of them or more; the values.
+template <cache_type Type>
+fetch_range keys_of(const kv_cache& cache, uint32_t page, uint32_t positions) {
+  const uint32_t used = (std::min(positions, page_positions) + 15) / 16 * 16;
+  return {cache.keys(page), uint64_t(used) * cache.head_dim() * element_bytes<Type>};
+}
+template <cache_type Type>
+fetch_range values_of(const kv_cache& cache, uint32_t page, uint32_t positions) {
+  return {cache.values(page), uint64_t(std::min(positions, page_positions)) * cache.head_dim() * element_bytes<Type>};
+}
+
+/// Scores of the first `Vectors` * 16 positions of one page for `Units` queries: weights[u][p] = scale * q_u·k_p. One lane is one
+/// position and walks the elements in order. Meanwhile what is `ahead` is fetched.
+template <cache_type Type, int Units, int Vectors>
+TROUPE_INLINE void score_page(const uint8_t* keys, const fetch_range& ahead, const float* const* queries,
                               uint32_t head_dim, float scale, float* const* weights) {
-  f32x16 sums[Units][page_vectors];
+  f32x16 sums[Units][Vectors];
   repeat<Units>([&](auto u) TROUPE_LAMBDA {
-    repeat<page_vectors>([&](auto v) TROUPE_LAMBDA { sums[u][v] = zero_floats(); });
+    repeat<Vectors>([&](auto v) TROUPE_LAMBDA { sums[u][v] = zero_floats(); });
   });
   constexpr int lines = Type == cache_type::f32 ? 4 : 2; // Of one element of 64 keys.
   for (uint32_t d = 0; d < head_dim; ++d) {
-    repeat<lines>([&](auto i) TROUPE_LAMBDA { __builtin_prefetch(ahead + (d * lines + i) * 64, 0, 2); });
-    f32x16 k[page_vectors];
-    repeat<page_vectors>(
+    repeat<lines>([&](auto i) TROUPE_LAMBDA { ahead.fetch((d * lines + i) * 64); });
+    f32x16 k[Vectors];
+    repeat<Vectors>(
         [&](auto v) TROUPE_LAMBDA { k[v] = load_cached<Type>(keys, (uint64_t(v) * head_dim + d) * 16); });
     repeat<Units>([&](auto u) TROUPE_LAMBDA {
       const f32x16 q = all_lanes(queries[u][d]);
-      repeat<page_vectors>([&](auto v) TROUPE_LAMBDA { sums[u][v] = fma(k[v], q, sums[u][v]); });
+      repeat<Vectors>([&](auto v) TROUPE_LAMBDA { sums[u][v] = fma(k[v], q, sums[u][v]); });
     });
   }
   repeat<Units>([&](auto u) TROUPE_LAMBDA {
-    repeat<page_vectors>([&](auto v)
-                             TROUPE_LAMBDA { store(weights[u] + 16 * v, sums[u][v] * all_lanes(scale)); });
+    repeat<Vectors>([&](auto v) TROUPE_LAMBDA { store(weights[u] + 16 * v, sums[u][v] * all_lanes(scale)); });
   });
 }
 
@@ -51,11 +72,11 @@ inline const float* bias_of(const score_bias& bias, uint32_t row, uint32_t head)
   return bias.of_distance_0 + head * bias.stride - (uint64_t(bias.first_position) + row);
 }
 
-/// weights[u][i] += biases[u][position + i] for one page.
-template <int Units>
+/// weights[u][i] += biases[u][position + i] for `Vectors` * 16 positions.
+template <int Units, int Vectors>
 TROUPE_INLINE void add_biases(const float* const* biases, uint32_t position, float* const* weights) {
   repeat<Units>([&](auto u) TROUPE_LAMBDA {
-    repeat<page_vectors>([&](auto v) TROUPE_LAMBDA {
+    repeat<Vectors>([&](auto v) TROUPE_LAMBDA {
       store(weights[u] + 16 * v, load(weights[u] + 16 * v) + load(biases[u] + position + 16 * v));
     });
   });
@@ -99,24 +120,25 @@ struct attention_units {
 };
 
 /// out[u][d] = Σ_p weights[u][p] * values[p][d] for `Vectors` vectors of d from `first` on. One lane is one d
-/// and walks the positions in order. `lanes` of the last vector exist; what the others hold is not stored.
+/// and walks the positions in order. `lanes` of the last vector exist; what the others hold is not stored. Meanwhile the next page is
+/// fetched, or what is `behind` the last.
 template <cache_type Type, int Units, int Vectors>
 TROUPE_INLINE void sum_values(const kv_cache& cache, const attention_units<Units>& units, uint32_t first,
-                              uint32_t lanes) {
+                              uint32_t lanes, const fetch_range& behind) {
   const uint32_t head_dim = cache.head_dim();
   f32x16 sums[Units][Vectors];
   repeat<Units>([&](auto u) TROUPE_LAMBDA {
     repeat<Vectors>([&](auto v) TROUPE_LAMBDA { sums[u][v] = zero_floats(); });
   });
-  const uint32_t common = units.positions[0], last_page = (common - 1) / page_positions;
-  constexpr uint32_t element = Type == cache_type::f32 ? 4 : 2;
+  const uint32_t common = units.positions[0];
+  constexpr uint32_t element = element_bytes<Type>;
   for (uint32_t begin = 0; begin < common; begin += page_positions) {
     const uint8_t* values = cache.values(begin / page_positions);
-    const uint8_t* ahead = cache.values(std::min(begin / page_positions + 1, last_page));
     const uint32_t end = std::min(begin + page_positions, common);
+    const fetch_range ahead = end < common ? values_of<Type>(cache, begin / page_positions + 1, common - end) : behind;
     uint64_t at = first;
     for (uint32_t p = begin; p < end; ++p, at += head_dim) {
-      for (uint32_t byte = 0; byte < Vectors * 16 * element; byte += 64) __builtin_prefetch(ahead + at * element + byte, 0, 2);
+      for (uint32_t byte = 0; byte < Vectors * 16 * element; byte += 64) ahead.fetch(at * element + byte);
       f32x16 x[Vectors];
       repeat<Vectors>([&](auto v) TROUPE_LAMBDA { x[v] = load_cached<Type>(values, at + 16 * v); });
       repeat<Units>([&](auto u) TROUPE_LAMBDA {
@@ -152,25 +174,31 @@ void attend_units(const attention_task& task, uint32_t first_unit) {
     units.out[i] = task.out.data + row * task.out.stride + head * head_dim;
     units.positions[i] = task.visible.of_row(row);
   }
-  const uint32_t pages = (units.positions[Units - 1] + page_positions - 1) / page_positions;
+  const uint32_t positions = units.positions[Units - 1], pages = (positions + page_positions - 1) / page_positions;
   float* moving[Units];
   for (int i = 0; i < Units; ++i) moving[i] = units.weights[i] = task.weights + uint64_t(i) * pages * page_positions;
   for (uint32_t page = 0; page < pages; ++page) {
-    const uint8_t* ahead = page + 1 < pages ? task.cache.keys(page + 1) : task.cache.values(0);
-    score_page<Type, Units>(task.cache.keys(page), ahead, units.queries, head_dim, task.scale, moving);
-    if (task.bias.of_distance_0 != nullptr) add_biases<Units>(units.biases, page * page_positions, moving);
+    const uint32_t left = positions - page * page_positions; // Of a page that is not full only the vectors in use are read.
+    const fetch_range ahead = page + 1 < pages ? keys_of<Type>(task.cache, page + 1, left - page_positions)
+                                               : values_of<Type>(task.cache, 0, positions);
+    with_size<1, 2, 3, page_vectors>((left + 15) / 16, [&](auto vectors) {
+      score_page<Type, Units, vectors>(task.cache.keys(page), ahead, units.queries, head_dim, task.scale, moving);
+      if (task.bias.of_distance_0 != nullptr) add_biases<Units, vectors>(units.biases, page * page_positions, moving);
+    });
     for (float*& weights : moving) weights += page_positions;
   }
   for (uint32_t i = 0; i < uint32_t(Units); ++i)
     task.sums[std::min(first_unit + i, last_unit)] = softmax(units.weights[i], units.positions[i]);
+  fetch_range behind;
+  if (task.next != nullptr && task.next->length() > 0) behind = keys_of<Type>(*task.next, 0, task.next->length());
   for (uint32_t first = 0; first < head_dim;) {
     const uint32_t left = (head_dim - first + 15) / 16, tail = (head_dim - 1) % 16 + 1;
     with_size<1, 2, 4>(left >= 4   ? 4
                        : left >= 2 ? 2
                                    : 1,
                        [&](auto vectors) {
-                         sum_values<Type, Units, vectors>(task.cache, units, first,
-                                                          left == uint32_t(vectors) ? tail : 16);
+                         sum_values<Type, Units, vectors>(task.cache, units, first, left == uint32_t(vectors) ? tail : 16,
+                                                          behind);
                          first += 16 * vectors;
                        });
   }

@@ -31,6 +31,7 @@ struct attention_task {
   float scale;
   score_bias bias;
   mutable_rows out; // [rows, heads * head_dim]
+  const kv_cache* next; // What is attended to after this, or null: its memory is fetched meanwhile.
   float* weights;   // Scratch: [4][the most positions rounded up to whole pages].
   float* sums;      // Result: [rows * heads]
 };
@@ -63,6 +64,8 @@ struct kernel_table {
   void (*rotate_halves)(float* head, const float* cosines, const float* sines, uint32_t pairs);
   float (*largest)(const float* x, uint64_t count);
   bool (*is_finite)(const float* x, uint64_t count);
+  /// halves[i] = half_of_float(x[i]). Room for whole vectors of 16; what is behind the last element is not defined.
+  void (*to_halves)(const float* x, uint16_t* halves, uint32_t count);
   void (*attend)(const attention_task& task);
   void (*gemm)(const gemm_task& task);
   // See backward.hpp.

@@ -95,8 +95,12 @@ rope_table::rope_table(const rope_spec& spec, uint32_t positions)
 }
 
 void rope_table::turn_at(uint32_t position, std::vector<float>& turn) const {
+  turn.resize(turn_size());
+  turn_at(position, turn.data());
+}
+
+void rope_table::turn_at(uint32_t position, float* turn) const {
   TROUPE_ASSERT(position < positions_);
-  turn.resize(2 * uint64_t(pairs_));
   const angle* fine = fine_.data() + uint64_t(position & ((1u << fine_bits_) - 1)) * pairs_;
   const angle* coarse = coarse_.data() + uint64_t(position >> fine_bits_) * pairs_;
   for (uint32_t pair = 0; pair < pairs_; ++pair) { // e^i(a + b) = e^ia e^ib

@@ -33,6 +33,9 @@ public:
   /// The turn of one position: the cosines, then the sines, of all pairs. position < positions(). `turn` is resized:
   /// keep it between calls. All heads of a row turn alike.
   void turn_at(uint32_t position, std::vector<float>& turn) const;
+  /// The same, into turn_size() floats.
+  void turn_at(uint32_t position, float* turn) const;
+  uint32_t turn_size() const { return 2 * pairs_; }
   /// Turns one head's vector in place. head: at least spec.dimensions.
   void rotate(std::span<float> head, std::span<const float> turn) const;
   /// Both at once, for a single head.

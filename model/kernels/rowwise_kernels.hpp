@@ -187,4 +187,10 @@ bool is_finite(const float* x, uint64_t count) {
   return max_of_lanes(largest) < 0x7f800000;
 }
 
+void to_halves(const float* x, uint16_t* halves, uint32_t count) {
+  uint32_t i = 0;
+  for (; i + 16 <= count; i += 16) store_half(halves + i, load(x + i));
+  if (i < count) store_half(halves + i, load_first(x + i, count - i));
+}
+
 } // namespace troupe::TROUPE_ISA

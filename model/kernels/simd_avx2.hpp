@@ -66,6 +66,20 @@ TROUPE_INLINE const uint8_t* bytes_after(const void* p, int n) { return static_c
 TROUPE_INLINE f32x16 load_half(const void* p) {
   return {_mm256_cvtph_ps(load_128(p)), _mm256_cvtph_ps(load_128(bytes_after(p, 16)))};
 }
+TROUPE_INLINE __m128i to_half(__m256 x) {
+  const __m256i bits = _mm256_castps_si256(x), infinity = _mm256_set1_epi32(0x7f800000);
+  __m256i magnitude = _mm256_and_si256(bits, _mm256_set1_epi32(0x7fffffff));
+  const __m256i is_finite = _mm256_cmpgt_epi32(infinity, magnitude), is_nan = _mm256_cmpgt_epi32(magnitude, infinity);
+  const __m256i bounded = _mm256_min_epi32(magnitude, _mm256_set1_epi32(0x477fe000)); // 65504.
+  magnitude = _mm256_blendv_epi8(magnitude, bounded, is_finite);
+  magnitude = _mm256_blendv_epi8(magnitude, _mm256_set1_epi32(0x7fc00000), is_nan);
+  const __m256i sign = _mm256_and_si256(bits, _mm256_set1_epi32(INT32_MIN));
+  return _mm256_cvtps_ph(_mm256_castsi256_ps(_mm256_or_si256(magnitude, sign)), _MM_FROUND_TO_NEAREST_INT);
+}
+TROUPE_INLINE void store_half(void* p, f32x16 x) {
+  _mm_storeu_si128(static_cast<__m128i*>(p), to_half(x.a));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(static_cast<uint8_t*>(p) + 16), to_half(x.b));
+}
 TROUPE_INLINE f32x16 load_bfloat(const void* p) {
   const __m256i a = _mm256_cvtepu16_epi32(load_128(p)),
                 b = _mm256_cvtepu16_epi32(load_128(bytes_after(p, 16)));

@@ -42,6 +42,17 @@ TROUPE_INLINE f32x16 min(f32x16 a, f32x16 b) { return {_mm512_min_ps(a.v, b.v)};
 TROUPE_INLINE f32x16 load_half(const void* p) {
   return {_mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)))};
 }
+/// As half_of_float rounds: what is finite stays finite, every NaN is the same.
+TROUPE_INLINE void store_half(void* p, f32x16 x) {
+  const __m512i bits = _mm512_castps_si512(x.v), infinity = _mm512_set1_epi32(0x7f800000);
+  __m512i magnitude = _mm512_and_si512(bits, _mm512_set1_epi32(0x7fffffff));
+  const __mmask16 is_finite = _mm512_cmplt_epi32_mask(magnitude, infinity), is_nan = _mm512_cmpgt_epi32_mask(magnitude, infinity);
+  magnitude = _mm512_mask_min_epi32(magnitude, is_finite, magnitude, _mm512_set1_epi32(0x477fe000)); // 65504.
+  magnitude = _mm512_mask_blend_epi32(is_nan, magnitude, _mm512_set1_epi32(0x7fc00000));
+  const __m512i sign = _mm512_and_si512(bits, _mm512_set1_epi32(INT32_MIN));
+  const __m512 rounded = _mm512_castsi512_ps(_mm512_or_si512(magnitude, sign));
+  _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtps_ph(rounded, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
 TROUPE_INLINE f32x16 load_bfloat(const void* p) {
   const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
   return {_mm512_castsi512_ps(_mm512_slli_epi32(wide, 16))};

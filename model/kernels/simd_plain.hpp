@@ -81,6 +81,13 @@ TROUPE_INLINE uint16_t u16_at(const void* p, int i) {
 TROUPE_INLINE f32x16 load_half(const void* p) {
   return each_lane<f32x16>([&](int i) { return float_of_half(u16_at(p, i)); });
 }
+/// Rounds to binary16, see half_of_float.
+TROUPE_INLINE void store_half(void* p, f32x16 x) {
+  for (int i = 0; i < 16; ++i) {
+    const uint16_t half = half_of_float(x.v[i]);
+    std::memcpy(static_cast<uint8_t*>(p) + 2 * i, &half, 2);
+  }
+}
 TROUPE_INLINE f32x16 load_bfloat(const void* p) {
   return each_lane<f32x16>([&](int i) { return float_of_bfloat(u16_at(p, i)); });
 }

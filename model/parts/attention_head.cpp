@@ -2,6 +2,7 @@
 #include "model/kernels/row_buffers.hpp"
 #include "model/parts.hpp"
 #include <cmath>
+#include <utility>
 
 namespace troupe {
 namespace {
@@ -29,16 +30,31 @@ mutable_rows heads_of(std::span<float> row, const attention_spec& spec) {
 
 } // namespace
 
+std::span<const float> row_turns::of(const std::shared_ptr<const rope_table>& rope, uint32_t row, uint32_t position) {
+  const size_t size = rope->turn_size();
+  if (rope_ != rope) {
+    rope_ = rope;
+    positions_.clear();
+  }
+  if (positions_.size() <= row) {
+    positions_.resize(row + 1, -1);
+    turns_.resize(positions_.size() * size);
+  }
+  float* const turn = turns_.data() + row * size;
+  if (std::exchange(positions_[row], int64_t(position)) != int64_t(position)) rope->turn_at(position, turn);
+  return {turn, size};
+}
+
 score_bias relative_bias::from(uint32_t first_position) const {
   return {values.data() + positions, stride, first_position};
 }
 
-kv_cache attention_head_part::make_cache(bool keep_sums) const {
-  return kv_cache(spec.head_dim, cached, keep_sums);
+kv_cache attention_head_part::make_cache(bool keep_sums, std::shared_ptr<cache_pages> pages) const {
+  return kv_cache(spec.head_dim, cached, keep_sums, std::move(pages));
 }
 
 void attention_head_part::forward(const_rows x, std::span<const head_slice> slices, mutable_rows out,
-                                  part_scratch& scratch) const {
+                                  part_scratch& scratch, content_name name) const {
   TROUPE_ASSERT(out.rows == x.rows);
   TROUPE_ASSERT(out.columns == output_columns());
   const uint32_t head_dim = spec.head_dim;
@@ -47,34 +63,38 @@ void attention_head_part::forward(const_rows x, std::span<const head_slice> slic
   const mutable_rows queries = rows_of_buffer(scratch.query, x.rows, output_columns());
   const mutable_rows keys = rows_of_buffer(scratch.key, x.rows, head_dim);
   const mutable_rows values = rows_of_buffer(scratch.value, x.rows, head_dim);
-  scratch.input.assign(x);
+  scratch.input.assign(x, name);
   query.apply(scratch.input, queries);
   key.apply(scratch.input, keys);
   value.apply(scratch.input, values);
 
+  scratch.sums.resize(uint64_t(x.rows) * spec.group());
   uint32_t begin = 0; // Of the slice, in rows of x.
-  for (const head_slice& slice : slices) {
+  for (size_t s = 0; s < slices.size(); ++s) {
+    const head_slice& slice = slices[s];
     TROUPE_ASSERT(slice.cache != nullptr || (!spec.causal && slice.first_position == 0));
     TROUPE_ASSERT(slice.rows <= x.rows - begin);
     kv_cache& cache = slice.cache != nullptr ? *slice.cache : scratch.cache;
     if (slice.cache == nullptr) cache.clear();
+    const kv_cache* const next = s + 1 < slices.size() ? slices[s + 1].cache : nullptr;
+    if (next != nullptr) next->fetch_for_write(slices[s + 1].first_position);
     for (uint32_t i = 0; i < slice.rows; ++i) {
       const uint32_t row = begin + i, position = slice.first_position + i;
-      if (rope) rope->turn_at(position, scratch.turn);
+      const auto turn = rope ? scratch.turns.of(rope, row, position) : std::span<const float>{};
       const mutable_rows heads = heads_of(queries.row(row), spec);
       for (uint32_t head = 0; head < heads.rows; ++head)
-        place(heads.row(head), query_norm, rope.get(), scratch.turn);
-      place(keys.row(row), key_norm, rope.get(), scratch.turn);
+        place(heads.row(head), query_norm, rope.get(), turn);
+      place(keys.row(row), key_norm, rope.get(), turn);
       cache.write(position, keys.row(row), values.row(row));
     }
     const uint32_t first = slice.first_position;
     const auto visible = spec.causal ? visible_positions{first + 1, 1} : visible_positions{first + slice.rows};
-    scratch.sums.resize(uint64_t(slice.rows) * spec.group());
-    attend(cache, some_rows(queries, begin, slice.rows), visible, spec.scale, some_rows(out, begin, slice.rows),
-           scratch.sums, scratch.weights, bias ? bias->from(first) : score_bias{});
-    check_weights(scratch.sums);
+    const auto sums = std::span(scratch.sums).subspan(uint64_t(begin) * spec.group(), uint64_t(slice.rows) * spec.group());
+    attend(cache, some_rows(queries, begin, slice.rows), visible, spec.scale, some_rows(out, begin, slice.rows), sums, scratch.weights,
+           bias ? bias->from(first) : score_bias{}, next);
     begin += slice.rows;
   }
+  check_weights(scratch.sums);
   TROUPE_ASSERT(begin == x.rows);
 }
 
@@ -99,16 +119,19 @@ void attention_head_part::recall(const_rows x, std::span<const head_slice> slice
   const mutable_rows queries = rows_of_buffer(scratch.query, x.rows, output_columns());
   scratch.input.assign(x);
   query.apply(scratch.input, queries);
+  scratch.sums.resize(uint64_t(x.rows) * spec.group());
   uint32_t begin = 0;
-  for (const head_slice& slice : slices) {
+  for (size_t s = 0; s < slices.size(); ++s) {
+    const head_slice& slice = slices[s];
     TROUPE_ASSERT(slice.cache != nullptr);
     TROUPE_ASSERT(slice.rows <= x.rows - begin);
-    scratch.sums.resize(uint64_t(slice.rows) * spec.group());
-    attend(*slice.cache, some_rows(queries, begin, slice.rows), {slice.cache->length()}, spec.scale, some_rows(out, begin, slice.rows),
-           scratch.sums, scratch.weights);
-    check_weights(scratch.sums);
+    const kv_cache* const next = s + 1 < slices.size() ? slices[s + 1].cache : nullptr;
+    const auto sums = std::span(scratch.sums).subspan(uint64_t(begin) * spec.group(), uint64_t(slice.rows) * spec.group());
+    attend(*slice.cache, some_rows(queries, begin, slice.rows), {slice.cache->length()}, spec.scale,
+           some_rows(out, begin, slice.rows), sums, scratch.weights, {}, next);
     begin += slice.rows;
   }
+  check_weights(scratch.sums);
   TROUPE_ASSERT(begin == x.rows);
 }
 

@@ -243,6 +243,17 @@ void run_in_order(std::vector<std::function<void()>> jobs) {
   for (const auto& job : jobs) job();
 }
 
+cache_type usual_cache_type(const model_file& model, bool as_q8_0) {
+  const auto type = model.tensors.layers.empty() ? tensor_type::f32 : model.tensors.layers.front().attention.key.weight.type;
+  return type == tensor_type::f32 && !as_q8_0 ? cache_type::f32 : cache_type::f16;
+}
+
+uint64_t cached_position_bytes(const model_spec& spec, cache_type cached) {
+  uint64_t elements = 0;
+  for (const auto& layer : spec.layers) elements += uint64_t(layer.attention.kv_heads) * layer.attention.head_dim * 2;
+  return elements * bytes_of(cached);
+}
+
 std::shared_ptr<const model_parts> make_parts(std::shared_ptr<const model_file> file, partition cut,
                                               const job_runner& run, const progress_callback& progress) {
   TROUPE_ASSERT(file != nullptr);

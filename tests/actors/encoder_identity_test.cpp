@@ -170,7 +170,7 @@ TEST_CASE("actors equal the reference for models with encoders, for any threads,
   for (const auto& family : families_and_results()) {
     const std::string name = family.name;
     const auto model = make(family);
-    const auto parts = make_parts(model, {});
+    const auto parts = make_parts(model, {.cached = usual_cache_type(*model)});
     std::vector<generate_request> requests;
     std::vector<outcome> wanted;
     for (uint64_t seed = 0; seed < 6; ++seed) {
@@ -195,7 +195,7 @@ TEST_CASE("beam search by actors finds what a search over the reference finds, s
   for (const auto& family : {testing::bart, testing::marian, testing::t5, testing::t5_v11}) {
     const std::string name = family.name;
     const auto model = make(family);
-    const auto parts = make_parts(model, {});
+    const auto parts = make_parts(model, {.cached = usual_cache_type(*model)});
     std::vector<generate_request> requests;
     for (uint64_t seed = 0; seed < 5; ++seed) requests.push_back(beam_request(seed));
     for (const auto& s : settings) {

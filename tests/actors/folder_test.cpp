@@ -20,7 +20,7 @@ TEST_CASE("over a folder of any family the actors equal the reference") {
   request.ignore_end_of_generation = true;
   request.want_logits = true;
 
-  reference_model reference(make_parts(model, {.shards = 1}));
+  reference_model reference(make_parts(model, {.shards = 1, .cached = usual_cache_type(*model)}));
   auto logits = reference.forward(request.prompt);
   const auto prompt_logits = logits;
   std::vector<uint32_t> expected;

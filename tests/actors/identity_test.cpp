@@ -66,8 +66,8 @@ bool same_bytes(const std::vector<float>& a, const std::vector<float>& b) {
 
 /// What the reference says to the same request: logits, hidden states, and the tokens it would sample.
 outcome by_reference(std::shared_ptr<const model_file> model, const generate_request& request,
-                     cache_type cached = cache_type::f32) {
-  reference_model reference(make_parts(model, {.shards = 1, .cached = cached}));
+                     std::optional<cache_type> cached = std::nullopt) {
+  reference_model reference(make_parts(model, {.shards = 1, .cached = cached.value_or(usual_cache_type(*model))}));
   outcome out;
   std::vector<std::vector<float>> hidden;
   out.logits = reference.forward(request.prompt, &hidden);
@@ -148,10 +148,40 @@ TEST_CASE("with caches in f16 the actors equal the reference with such caches, a
     size_t i = 0;
     for (const auto& [id, out] : run_all(from, requests)) {
       check_equal(out, by_reference(model, requests[i], cache_type::f16));
-      CHECK_FALSE(same_bytes(out.logits, by_reference(model, requests[i]).logits));
+      CHECK_FALSE(same_bytes(out.logits, by_reference(model, requests[i], cache_type::f32).logits));
       ++i;
     }
   }
+}
+
+TEST_CASE("caches are in f16 where weights have 16 bits or fewer, and in f32 where they have more or that is chosen") {
+  using enum cache_type;
+  const auto kind_of = [](tensor_type type, engine_options options) {
+    options.threads = 1;
+    return engine(open_model(testing::write_tiny_model({.type = type})), options).options().cached;
+  };
+  CHECK(kind_of(tensor_type::f32, {}) == f32);
+  CHECK(kind_of(tensor_type::f32, {.as_q8_0 = true}) == f16);
+  CHECK(kind_of(tensor_type::f16, {}) == f16);
+  CHECK(kind_of(tensor_type::q8_0, {}) == f16);
+  CHECK(kind_of(tensor_type::q8_0, {.cached = f32}) == f32);
+  CHECK(kind_of(tensor_type::f32, {.cached = f16}) == f16);
+}
+
+TEST_CASE("the budget of caches may be given in bytes, and one sequence of full length always fits") {
+  const auto model = open_model(testing::write_tiny_model({.context = 64}));
+  const uint64_t each = cached_position_bytes(model->spec, cache_type::f32);
+  const auto& attention = model->spec.layers[0].attention;
+  CHECK(each == model->spec.layers.size() * attention.kv_heads * attention.head_dim * 2 * sizeof(float));
+  const auto positions_of = [&](engine_options options) {
+    options.threads = 1;
+    return engine(model, options).options().cache_positions_max;
+  };
+  CHECK(positions_of({.cache_bytes_max = 100 * each + each / 2}) == 100);
+  CHECK(positions_of({.cache_positions_max = 90, .cache_bytes_max = 100 * each}) == 90);
+  CHECK(positions_of({.cache_positions_max = 110, .cache_bytes_max = 100 * each}) == 100);
+  CHECK(positions_of({.cache_bytes_max = 1}) == 64);
+  CHECK(positions_of({}) == 16 * 64);
 }
 
 TEST_CASE("sequences that do not fit into the memory of the caches together give the same bytes") {

@@ -161,3 +161,24 @@ TEST_CASE("bench measures translations and texts of models with encoders") {
   const json& at_once = encodes.at("concurrent");
   CHECK(at_once.at("requests_per_s").get<double>() == Approx(at_once.at("tokens_per_s").get<double>() / 20));
 }
+
+TEST_CASE("bench --sequences decodes each number of sequences side by side, a row of each in every step") {
+  const std::string model = write_tiny_model();
+  const outcome result = run_troupe({"bench", "-m", model, "--prompt-tokens", "20", "--generate-tokens", "10", "--threads", "2",
+                                     "--repetitions", "2", "--sequences", "1,7,40", "--sequence-prompt", "5", "--json"});
+  REQUIRE(result.exit_code == 0);
+  const json facts = json::parse(result.out);
+  CHECK(facts.at("sequence_prompt") == 5);
+  const json& each = facts.at("sequences");
+  REQUIRE(each.size() == 3);
+  for (size_t i = 0; i < 3; ++i) {
+    const uint32_t count = std::vector<uint32_t>{1, 7, 40}[i];
+    INFO(count);
+    CHECK(each[i].at("sequences") == count);
+    CHECK(each[i].at("samples").size() == 2);
+    CHECK(each[i].at("tokens_per_s") > 0);
+    CHECK(each[i].at("of_prefill") > 0);
+  }
+  CHECK(run_troupe({"bench", "-m", model, "--sequences", "4000"}).exit_code == 2);
+  CHECK(run_troupe({"bench", "-m", model, "--sequences", "0"}).exit_code == 2);
+}

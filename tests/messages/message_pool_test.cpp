@@ -52,19 +52,41 @@ TEST_CASE("a sealed message to which a reference is held never changes") {
   CHECK(again.get_as<v1::AttendResult>(0).values(0) == 1.5f);
 }
 
-TEST_CASE("the pool of a thread keeps a bounded number of messages, and no long ones") {
+TEST_CASE("the pool of a thread keeps a bounded number of messages, and of long ones the newest that are not too long together") {
   using pooled_result = pooled_message<v1::ProjectResult>;
   std::vector<caf::message> many;
   for (std::size_t i = 0; i < 3 * pooled_result::kept_max; ++i) many.push_back(sealed<v1::ProjectResult>(100, 0.5f));
   many.clear();
-  sealed<v1::ProjectResult>(int(pooled_result::kept_bytes_max), 0.5f); // Takes one from the pool, and is too long to return.
-  std::vector<pooled_result> messages;
-  for (std::size_t i = 0; i + 1 < pooled_result::kept_max; ++i) {
-    messages.emplace_back();
-    CHECK(messages.back()->values().Capacity() >= 100);
-    CHECK(messages.back()->values().Capacity() < 1000);
-  }
-  CHECK(pooled_result()->values().Capacity() == 0);
+  const auto capacities_of_all = [] {
+    std::vector<pooled_result> messages;
+    std::vector<int> capacities;
+    for (std::size_t i = 0; i <= pooled_result::kept_max; ++i) capacities.push_back(messages.emplace_back()->values().Capacity());
+    return capacities; // All messages are gone now.
+  };
+  auto capacities = capacities_of_all();
+  CHECK(capacities.back() == 0);
+  capacities.pop_back();
+  for (const int capacity : capacities) CHECK((capacity >= 100 && capacity < 1000));
+
+  const int third = int(pooled_result::kept_bytes_max / sizeof(float) / 3 - 100);
+  for (int i = 0; i < 5; ++i) many.push_back(sealed<v1::ProjectResult>(third, 0.5f));
+  many.clear();
+  capacities = capacities_of_all();
+  CHECK(std::ranges::count_if(capacities, [&](int capacity) { return capacity >= third; }) == 3);
+  CHECK(std::ranges::count(capacities, 0) == ptrdiff_t(pooled_result::kept_max) - 2);
+
+  sealed<v1::ProjectResult>(100, 0.5f);
+  sealed<v1::ProjectResult>(int(pooled_result::kept_bytes_max), 0.5f); // Longer than all may be: kept alone.
+  capacities = capacities_of_all();
+  CHECK(capacities[0] >= int(pooled_result::kept_bytes_max));
+  CHECK(capacities[1] == 0);
+
+  const int half = int(pooled_result::kept_bytes_max / sizeof(float) / 2 + 100);
+  sealed<v1::ProjectResult>(half, 0.5f);
+  many.push_back(sealed<v1::ProjectResult>(1, 0.5f));    // In the memory of the long one, which is how long it counts.
+  many.push_back(sealed<v1::ProjectResult>(half, 0.5f)); // There is no room for both.
+  many.clear();
+  CHECK(capacities_of_all()[1] == 0);
 }
 
 TEST_CASE("a message's memory is reused only when its receivers, on other threads, have read it") {

@@ -4,6 +4,9 @@
 // that generates --generate-tokens, greedily, end-of-text ignored: one step for each token. Both are timed from submit to
 // `finished`, so admission and sampling are in; both are run once unmeasured first, then --repetitions times, alternating.
 // Clients: --clients such requests at once, each with a prompt and a text of the given lengths.
+// Sequences: for each number of --sequences so many requests at once, with a prompt of --sequence-prompt tokens. What is timed begins
+// when all of them have their first token, takes --generate-tokens of each, and ends before any of them has ended (they are cancelled
+// then): every step of it is one row of each. Its rate is compared with that of prefill, which computes the same rows but for their logits.
 // A model with an encoder reads the prompt as its source, and decodes with --beams. A model that generates nothing only encodes: one
 // text of --prompt-tokens, and --clients of them at once.
 // Limits: what the machine can do at best is measured before and after each repetition; the better of both is its limit.
@@ -25,6 +28,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace troupe {
 namespace {
@@ -38,6 +43,8 @@ struct bench_options {
   uint32_t generate_tokens = 64;
   uint32_t repetitions = 5;
   uint32_t clients = 0; // 0: do not measure concurrency.
+  std::vector<uint32_t> sequences; // Numbers of sequences to decode side by side.
+  uint32_t sequence_prompt = 16;   // Length of their prompts.
   uint32_t beams = 1;   // Of models with an encoder.
   std::string compare;  // A command; empty: none.
   bool json = false;
@@ -47,6 +54,7 @@ constexpr const char* examples =
   R"(  troupe bench -m model.gguf --threads 2
   troupe bench -m model.gguf --prompt-tokens 512 --generate-tokens 64 --threads 2 --repetitions 5 --json
   troupe bench -m model.gguf --clients 8 --prompt-tokens 128
+  troupe bench -m model.gguf --sequences 1,2,4,8,16,32,64 --prompt-tokens 190
   troupe bench -m opus-mt-en-de --prompt-tokens 30 --generate-tokens 30 --beams 4 --clients 16
   troupe bench -m all-MiniLM-L6-v2 --prompt-tokens 128 --clients 64
   troupe bench -m model.gguf --compare "llama-bench -m model.gguf -p 512 -n 64 -t 2 -r 1 -o json")";
@@ -60,6 +68,9 @@ void declare_options(CLI::App& app, bench_options& options) {
   count("--generate-tokens", options.generate_tokens, "Tokens to generate")->capture_default_str();
   count("--repetitions", options.repetitions, "Measured runs of each kind")->capture_default_str();
   count("--clients", options.clients, "Also measure this many generations (or texts) at once");
+  app.add_option("--sequences", options.sequences, "Also decode so many sequences side by side; several numbers: one after the other")
+    ->delimiter(',')->allow_extra_args(false)->check(CLI::Range(1u, 1u << 12))->type_name("N,...");
+  count("--sequence-prompt", options.sequence_prompt, "Length of the prompt of each of them")->capture_default_str();
   count("--beams", options.beams, "Of a model with an encoder: decode by beam search; 1: greedily")->capture_default_str();
   app.add_option("--compare", options.compare,
                  "Run this command after every repetition and print ratios; it prints llama-bench's JSON, or an object "
@@ -125,9 +136,62 @@ void run_once(const bench& run, uint32_t count, uint32_t prompt_tokens, uint32_t
   into.add(elapsed, before, run.troupe_engine.statistics());
 }
 
+/// Steps that a sequence may decode before all have begun, or while it is found out that all have.
+uint64_t steps_before(const bench& run, uint32_t count) {
+  const engine_options& with = run.troupe_engine.options();
+  return uint64_t{count} * run.options.sequence_prompt / std::max(with.step_rows_max, 1u) + 16;
+}
+
+/// Positions that each of `count` sequences may have: of the model, and of what caches hold.
+uint64_t positions_of_each(const bench& run, uint32_t count) {
+  const model_spec& spec = run.troupe_engine.model().spec;
+  const uint64_t memory = run.troupe_engine.options().cache_positions_max / count;
+  return std::min<uint64_t>(spec.context_length, memory - std::min<uint64_t>(memory, spec.encoder ? run.options.sequence_prompt : 0));
+}
+
+/// Decodes `count` sequences side by side.
+void run_sequences(const bench& run, uint32_t count, measurement& into) {
+  // Many more tokens than are counted: where steps are short, some sequences are far ahead when the last one begins.
+  const uint64_t prompt = run.troupe_engine.model().spec.encoder ? 1 : run.options.sequence_prompt;
+  const uint64_t wanted = run.options.generate_tokens + (uint64_t{1} << 16);
+  const uint32_t each = uint32_t(std::min(positions_of_each(run, count) - prompt, wanted));
+  for (uint32_t index = 0; index < count; ++index)
+    run.requests.submit(make_request(run, make_prompt(run, run.options.sequence_prompt, index), each));
+  uint32_t begun = 0;
+  uint64_t counted = 0;
+  engine_statistics before;
+  steady::time_point started;
+  const int signal = take_events(run.requests, [&](const generation_event& event) {
+    if (is_failure(event.reason)) throw run_error("a request failed: " + event.error);
+    const bool is_done = counted == into.tokens_per_run;
+    if (event.kind == event_kind::finished && !is_done)
+      throw run_error("a sequence of " + std::to_string(count) + " ended before all of them were measured: decode fewer tokens, or fewer "
+                      "sequences");
+    if (event.kind != event_kind::token || is_done) return;
+    if (begun < count) {
+      begun += event.index == 0;
+      if (begun < count) return;
+      before = run.troupe_engine.statistics();
+      started = steady::now();
+    } else if (++counted == into.tokens_per_run) {
+      const auto elapsed = std::chrono::duration<double>(steady::now() - started).count();
+      into.add(elapsed, before, run.troupe_engine.statistics());
+      run.requests.cancel_all();
+    }
+  });
+  if (signal != 0) throw interrupted{signal};
+}
+
+/// Of `--sequences`: one of its numbers.
+struct side_by_side {
+  uint32_t sequences = 0;
+  measurement decode;
+};
+
 struct results {
   measurement prefill, decode; // decode: nothing, where nothing is generated.
   std::optional<measurement> clients;
+  std::vector<side_by_side> sequences;
   std::vector<peer_rates> peers; // One for each repetition, if there is a command to compare with.
   std::vector<machine_limits> limits; // Before the first repetition, and after each.
 };
@@ -148,6 +212,11 @@ results measure(const bench& run) {
     all.clients.emplace().tokens_per_run =
       uint64_t{options.clients} * (generates(run) ? options.generate_tokens : options.prompt_tokens);
   }
+  for (const uint32_t count : options.sequences) {
+    auto& one = all.sequences.emplace_back();
+    one.sequences = count;
+    one.decode.tokens_per_run = uint64_t{count} * options.generate_tokens;
+  }
   progress_bar bar{"measuring", !options.run.quiet};
   const uint32_t threads = threads_at_once(run);
   for (uint32_t repetition = 0; repetition <= options.repetitions; ++repetition) {
@@ -159,6 +228,8 @@ results measure(const bench& run) {
     if (all.clients && !warm_up) {
       run_once(run, options.clients, options.prompt_tokens, options.generate_tokens, *all.clients);
     }
+    for (auto& one : all.sequences)
+      if (!warm_up) run_sequences(run, one.sequences, one.decode);
     if (!options.compare.empty() && !warm_up) all.peers.push_back(run_peer(options.compare));
     all.limits.push_back(measure_limits(threads));
   }
@@ -252,6 +323,22 @@ double requests_per_s(const bench& run, const measurement& clients) {
   return median(rates(clients)) / static_cast<double>(clients.tokens_per_run) * run.options.clients;
 }
 
+/// What a row of a decoding step costs beside one of a prompt: the quotient of their rates.
+double share_of_prefill(const results& all, const side_by_side& one) {
+  return median(rates(one.decode)) / median(rates(all.prefill));
+}
+
+json sequences_to_json(const results& all, uint32_t threads) {
+  json each = json::array();
+  for (const auto& one : all.sequences) {
+    json facts = to_json(one.decode, threads);
+    facts["sequences"] = one.sequences;
+    facts["of_prefill"] = share_of_prefill(all, one);
+    each.push_back(std::move(facts));
+  }
+  return each;
+}
+
 json to_json(const bench& run, const results& all) {
   const bench_options& options = run.options;
   const model_file& model = run.troupe_engine.model();
@@ -275,6 +362,10 @@ json to_json(const bench& run, const results& all) {
     result["concurrent"] = to_json(*all.clients, threads);
     result["concurrent"]["clients"] = options.clients;
     result["concurrent"]["requests_per_s"] = requests_per_s(run, *all.clients);
+  }
+  if (!all.sequences.empty()) {
+    result["sequence_prompt"] = options.sequence_prompt;
+    result["sequences"] = sequences_to_json(all, threads);
   }
   result["limits"] = limits_to_json(all);
   for (const auto& kind : kinds_of(run)) {
@@ -323,6 +414,9 @@ std::string to_text(const bench& run, const results& all) {
     out += table_line("clients " + std::to_string(options.clients), *all.clients, threads);
     out += "clients: " + rounded(requests_per_s(run, *all.clients), 1) + (generates(run) ? " requests/s\n" : " texts/s\n");
   }
+  for (const auto& one : all.sequences) out += table_line("sequences " + std::to_string(one.sequences), one.decode, threads);
+  for (const auto& one : all.sequences)
+    out += std::to_string(one.sequences) + " sequences decode " + rounded(100 * share_of_prefill(all, one), 0) + " % of prefill's rows\n";
   for (const auto& kind : kinds_of(run)) out += limit_line(all, kind);
   out += round_trip_line(all);
   for (const auto& kind : kinds_of(run)) out += comparison_line(all, kind);
@@ -332,6 +426,8 @@ std::string to_text(const bench& run, const results& all) {
 void check_lengths(const bench_options& options, const model_file& model) {
   const uint32_t context = model.spec.context_length;
   if (options.beams > 1 && !model.spec.encoder) throw usage_error("--beams: this model has no encoder");
+  if (!options.sequences.empty() && model.spec.needs_whole_sequences()) throw usage_error("--sequences: this model generates nothing");
+  if (!options.sequences.empty() && options.beams > 1) throw usage_error("--sequences: not with --beams");
   if (model.spec.encoder || model.spec.needs_whole_sequences()) {
     const uint32_t room = model.spec.encoder ? model.spec.encoder->context_length : context;
     if (options.prompt_tokens > room)
@@ -349,14 +445,29 @@ void check_lengths(const bench_options& options, const model_file& model) {
                     + " positions, the model has " + std::to_string(context));
 }
 
+/// All sequences of a number are to decode at the same time until the last has begun, and beyond.
+void check_sequences(const bench& run) {
+  const bool has_source = run.troupe_engine.model().spec.encoder.has_value();
+  for (const uint32_t count : run.options.sequences) {
+    const uint64_t length = uint64_t{has_source ? 1 : run.options.sequence_prompt} + run.options.generate_tokens + steps_before(run, count);
+    const uint64_t room = positions_of_each(run, count);
+    if (length > room)
+      throw usage_error("--sequences " + std::to_string(count) + ": each would need " + std::to_string(length) + " positions, there are " +
+                        std::to_string(room) + ", by the model and the memory of caches");
+  }
+}
+
 int run_bench(const bench_options& options) {
   auto model = open_model(options.run);
   check_lengths(options, *model);
   auto with = options.run;
-  if (with.parallel == 0) with.parallel = std::max(256u, options.clients); // All of them at once.
+  with.prefix_reuse = false; // The same prompts come again and again.
+  const uint32_t most = options.sequences.empty() ? 0 : std::ranges::max(options.sequences);
+  if (with.parallel == 0) with.parallel = std::max({256u, options.clients, most}); // All of them at once.
   const auto troupe_engine = start_engine(std::move(model), with);
   client requests = troupe_engine->connect();
   const bench run{options, *troupe_engine, requests};
+  check_sequences(run);
   try {
     const results all = measure(run);
     print(options.json ? to_json(run, all).dump(2, ' ', false, json::error_handler_t::replace) + "\n" : to_text(run, all));

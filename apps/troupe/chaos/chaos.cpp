@@ -149,8 +149,9 @@ std::unique_ptr<chaos_load> make_load(chaos_options options) {
   options.requests.run = options.training.run = options.run;
   if (options.silence_s) options.requests.silence = options.training.silence = std::chrono::seconds(*options.silence_s);
   if (options.training.config.empty()) return make_request_load(options.requests);
-  if (options.run.chunk > 0 || !options.run.checks.empty() || options.run.cached != cache_type{})
-    throw usage_error("--chunk, --cache-type and --check are for serving: a training run has no caches and no packed weights");
+  if (options.run.chunk > 0 || !options.run.checks.empty() || options.run.cached || options.run.cache_memory > 0)
+    throw usage_error("--chunk, --cache-type, --cache-memory and --check are for serving: a training run has no caches and no packed "
+                      "weights");
   auto load = make_training_load(options.training);
   if (!load) throw interrupted{interrupt_guard::signal()};
   return load;

@@ -32,9 +32,14 @@ void declare_engine(CLI::App& app, run_options& options) {
                  "Most requests that run at once (default: 256), the others wait; never changes the result")
     ->check(CLI::Range(1u, 1u << 16))->type_name("N");
   const std::map<std::string, cache_type> types{{"f32", cache_type::f32}, {"f16", cache_type::f16}};
-  app.add_option("--cache-type", options.cached,
-                 "What key/value caches keep: f32, or f16, which takes half the memory and changes logits a little")
-    ->transform(CLI::CheckedTransformer(types))->type_name("f32|f16")->default_str("f32");
+  app.add_option_function<cache_type>("--cache-type", [&options](const cache_type& type) { options.cached = type; },
+                                      "What key/value caches keep: f32, or f16, which takes half the memory and changes logits a little "
+                                      "(default: f16 where weights have 16 bits or fewer)")
+    ->transform(CLI::CheckedTransformer(types))->type_name("f32|f16");
+  app.add_option("--cache-memory", options.cache_memory,
+                 "Most memory of key/value caches, as 2GB or 512MB (default: 16 sequences of full length, and at most a quarter of the "
+                 "machine's); never changes the result")
+    ->transform(CLI::AsSizeValue(false))->type_name("SIZE");
   app.add_flag("--int8", options.as_q8_0,
                "Make matrices int8 (Q8_0) as they are loaded, where they are float32, float16 or bfloat16: less memory, faster, and "
                "results that change a little");

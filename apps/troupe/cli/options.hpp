@@ -3,6 +3,7 @@
 #include "model/kernels/attention.hpp"
 #include "model/sampling/sampler.hpp"
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,14 +24,17 @@ struct run_options {
   uint32_t chunk = 0;
   uint32_t parallel = 0;
   bool as_q8_0 = false;
-  cache_type cached = cache_type::f32;
+  std::optional<cache_type> cached;
+  uint64_t cache_memory = 0; // In bytes.
+  bool prefix_reuse = true;
   std::vector<std::string> checks; // products, weights, caches.
   bool quiet = false;
 };
 
 void declare_model(CLI::App& app, run_options& options);
 void declare_threads(CLI::App& app, run_options& options);
-void declare_engine(CLI::App& app, run_options& options); // --threads, --shards, --chunk, --parallel, --cache-type, --int8, --check
+void declare_engine(CLI::App& app, run_options& options); // --threads, --shards, --chunk, --parallel, --cache-type,
+                                                           // --cache-memory, --int8, --check
 void declare_quiet(CLI::App& app, run_options& options);
 
 /// How tokens are drawn.

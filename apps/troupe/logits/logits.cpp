@@ -192,7 +192,7 @@ void place_all(results& into, bool of_encoder, size_t row, uint32_t position, co
 int run_reference(const logits_options& options, std::shared_ptr<const model_file> model, results& into) {
   const model_input& input = into.input;
   partition cut;
-  cut.cached = options.run.cached;
+  cut.cached = options.run.cached.value_or(usual_cache_type(*model, options.run.as_q8_0));
   cut.as_q8_0 = options.run.as_q8_0;
   if (options.run.shards > 0) cut.shards = options.run.shards;
   const auto parts = make_parts(model, cut);

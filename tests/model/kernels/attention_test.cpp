@@ -2,7 +2,9 @@
 #include "model/error.hpp"
 #include "model/kernels/attention.hpp"
 #include "model/kernels/half.hpp"
+#include "model/kernels/kernel_table.hpp"
 #include "support/catch.hpp"
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -123,6 +125,74 @@ TEST_CASE("a number is rounded to the nearest binary16, ties to even, and what i
     REQUIRE(half_of_float(-large) == 0xfbff);
   REQUIRE(half_of_float(HUGE_VALF) == 0x7c00);
   REQUIRE(half_of_float(1e-40f) == 0);
+}
+
+TEST_CASE("kernels round to binary16 as the formula does, also what is not finite", "[kernels]") {
+  const isa_guard guard;
+  random_bits random(59);
+  std::vector<float> values{0.0f, -0.0f, 1e-40f, 65503.9f, 65504.0f, 65519.9f, 65520.0f, -65520.0f, 1e30f, HUGE_VALF, -HUGE_VALF,
+                            std::numeric_limits<float>::max(), std::nanf(""), -std::nanf(""), std::bit_cast<float>(0x7f800001u)};
+  for (uint32_t half = 0; half < 0x7bff; half += 7) { // Between neighbours.
+    const float low = float_of_half(uint16_t(half)), high = float_of_half(uint16_t(half + 1)), middle = (low + high) / 2;
+    values.insert(values.end(), {low, middle, std::nextafter(middle, 0.0f), -std::nextafter(middle, HUGE_VALF)});
+  }
+  for (int i = 0; i < 1000; ++i) values.push_back(std::bit_cast<float>(uint32_t(random.below(0x10000)) << 16 | random.below(0x10000)));
+  for (const std::string& isa : available_isas()) {
+    pin_isa(isa);
+    for (const uint32_t count : {1u, 15u, 16u, 17u, uint32_t(values.size())}) {
+      std::vector<uint16_t> halves((count + 15) / 16 * 16);
+      current_kernels().to_halves(values.data(), halves.data(), count);
+      for (uint32_t i = 0; i < count; ++i) {
+        INFO("value " << values[i] << " at " << i << " on " << isa);
+        REQUIRE(halves[i] == half_of_float(values[i]));
+      }
+    }
+  }
+}
+
+TEST_CASE("caches that share pages use those of a cache that has ended, with no bit of the results changed", "[kernels]") {
+  random_bits random(60);
+  for (const cache_type type : {cache_type::f32, cache_type::f16})
+    for (const bool keep_sums : {false, true}) {
+      const uint32_t head_dim = 24;
+      const auto pages = kv_cache::make_pages(head_dim, type);
+      const filled_cache fresh(head_dim, 70, random, type);
+      const std::vector<float> query = random.units(head_dim);
+      const uint8_t* memory = nullptr;
+      {
+        kv_cache earlier(head_dim, type, keep_sums, pages);
+        const std::vector<float> nan(head_dim, std::nanf(""));
+        for (uint32_t p = 0; p < 64; ++p) earlier.write(p, nan, nan);
+        memory = earlier.keys(0);
+      }
+      kv_cache later(head_dim, type, keep_sums, pages);
+      for (uint32_t p = 0; p < 70; ++p) {
+        later.write(p, fresh.key(p), fresh.value(p));
+        REQUIRE(later.is_intact());
+        REQUIRE(same_bits(attention_of(later, query, p + 1, 0.2f), attention_of(fresh.cache, query, p + 1, 0.2f)));
+      }
+      REQUIRE(later.keys(0) == memory);
+    }
+}
+
+TEST_CASE("which cache comes next changes no bit of attention", "[kernels]") {
+  const isa_guard guard;
+  random_bits random(61);
+  const uint32_t head_dim = 48;
+  for (const std::string& isa : available_isas()) {
+    pin_isa(isa);
+    const filled_cache filled(head_dim, 90, random, cache_type::f16), other(head_dim, 10, random, cache_type::f16);
+    const kv_cache empty(head_dim, cache_type::f16);
+    const std::vector<float> query = random.units(head_dim);
+    const auto alone = attention_of(filled.cache, query, 90, 0.2f);
+    for (const kv_cache* next : {&other.cache, &empty}) {
+      std::vector<float> out(head_dim), sums(1), scratch;
+      attend(filled.cache, rows_of(query, 1), 90, 0.2f, rows_of(out, 1), sums, scratch, {}, next);
+      REQUIRE(same_bits(out, alone));
+      next->fetch_for_write(9);
+      next->fetch_for_write(64);
+    }
+  }
 }
 
 TEST_CASE("a cache in f16 takes half the memory", "[kernels]") {
