@@ -45,6 +45,10 @@ struct engine_options {
   uint32_t prefill_chunk = 512;   // Most rows of one sequence in a step. Never changes a bit of the result.
   bool prefix_reuse = true;       // A prompt that begins like another of the same tenant is computed once, while its caches are there.
                                   // Never changes a bit of the result.
+  // By what steps have taken so far. None of these three changes a bit of the result either. Not above 1, and 0: there is no limit.
+  double slowdown_by_tenants = 1.3;    // How many times as long steps may take because of tenants that were served more, and
+  double slowdown_by_priorities = 1.1; // because of lower priorities.
+  std::chrono::milliseconds step_time_max{50}; // What a step takes at most, or twice its decoding rows' time, for the sake of prefill.
   uint64_t cache_positions_max = 0; // Budget of all key/value caches, in positions; 0: 16 sequences of full context, bounded
                                   // by a quarter of the machine's memory. Beyond it sequences are preempted.
   cache_type cached = cache_type::f32; // What key/value caches keep. f16 takes half the memory and changes logits a little.
@@ -68,6 +72,9 @@ struct step_totals {
 struct engine_statistics {
   step_totals prefill; // Steps in which some sequence runs more than its one newest token.
   step_totals decode;  // All other steps.
+  uint64_t preemptions = 0;   // How often a sequence lost its caches, because another needed the room.
+  uint64_t sequences_running = 0, sequences_waiting = 0;    // Now: with positions in the caches, and without.
+  uint64_t cache_positions = 0, cache_positions_max = 0;    // Now: of those that run and of those retained; and the budget.
   uint64_t rows_reused = 0;   // Rows that were not computed, because heads held them of another request with the same beginning.
   uint64_t rows_replayed = 0; // Rows that were computed again because their keys and values had been lost or evicted.
   uint64_t preemptions = 0;   // Sequences that gave their key/value memory to others.

@@ -354,6 +354,7 @@ int run_bench(const bench_options& options) {
   check_lengths(options, *model);
   auto with = options.run;
   if (with.parallel == 0) with.parallel = std::max(256u, options.clients); // All of them at once.
+  with.prefix_reuse = false; // The same prompts come again and again.
   const auto troupe_engine = start_engine(std::move(model), with);
   client requests = troupe_engine->connect();
   const bench run{options, *troupe_engine, requests};

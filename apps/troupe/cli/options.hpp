@@ -25,6 +25,7 @@ struct run_options {
   bool as_q8_0 = false;
   cache_type cached = cache_type::f32;
   std::vector<std::string> checks; // products, weights, caches.
+  bool prefix_reuse = true;
   bool quiet = false;
 };
 
