@@ -72,14 +72,11 @@ struct step_totals {
 struct engine_statistics {
   step_totals prefill; // Steps in which some sequence runs more than its one newest token.
   step_totals decode;  // All other steps.
-  uint64_t preemptions = 0;   // How often a sequence lost its caches, because another needed the room.
-  uint64_t sequences_running = 0, sequences_waiting = 0;    // Now: with positions in the caches, and without.
-  uint64_t cache_positions = 0, cache_positions_max = 0;    // Now: of those that run and of those retained; and the budget.
   uint64_t rows_reused = 0;   // Rows that were not computed, because heads held them of another request with the same beginning.
   uint64_t rows_replayed = 0; // Rows that were computed again because their keys and values had been lost or evicted.
   uint64_t preemptions = 0;   // Sequences that gave their key/value memory to others.
   uint64_t sequences_running = 0, sequences_waiting = 0; // Now: with cached positions, and without.
-  uint64_t cache_positions = 0, cache_positions_max = 0; // Now, and their budget.
+  uint64_t cache_positions = 0, cache_positions_max = 0; // Now, of those that run and those retained, and the budget.
   uint64_t faults = 0;        // Steps that failed.
   std::chrono::nanoseconds busy{0}; // All worker threads, inside actors.
 };
