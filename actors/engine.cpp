@@ -115,6 +115,9 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   config.limits.prefill_chunk = st.options.prefill_chunk;
   config.limits.logits_rows_max = std::max<uint32_t>(1, (16u << 20) / std::max(1u, st.model->spec.output.columns));
   config.limits.prefix_block = st.options.prefix_reuse ? reused_block : 0;
+  config.limits.slowdown_by_tenants = st.options.slowdown_by_tenants;
+  config.limits.slowdown_by_priorities = st.options.slowdown_by_priorities;
+  config.limits.step_time_max_ns = double(std::chrono::nanoseconds(st.options.step_time_max).count());
   config.limits.cache_positions_max = st.options.cache_positions_max;
   config.verify_caches = st.options.checks.caches;
   if (st.options.checks.weights) config.scrub_bytes_per_second = std::max<uint64_t>(1, st.options.checks.scrub_bytes_per_second);

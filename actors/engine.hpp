@@ -45,6 +45,10 @@ struct engine_options {
   uint32_t prefill_chunk = 512;   // Most rows of one sequence in a step. Never changes a bit of the result.
   bool prefix_reuse = true;       // A prompt that begins like another of the same tenant is computed once, while its caches are there.
                                   // Never changes a bit of the result.
+  // By what steps have taken so far. None of these three changes a bit of the result either. Not above 1, and 0: there is no limit.
+  double slowdown_by_tenants = 1.3;    // How many times as long steps may take because of tenants that were served more, and
+  double slowdown_by_priorities = 1.1; // because of lower priorities.
+  std::chrono::milliseconds step_time_max{50}; // What a step takes at most, or twice its decoding rows' time, for the sake of prefill.
   uint64_t cache_positions_max = 0; // Budget of all key/value caches, in positions; 0: 16 sequences of full context, bounded
                                   // by a quarter of the machine's memory. Beyond it sequences are preempted.
   uint64_t cache_bytes_max = 0;   // The same budget in bytes; 0: no other. A position takes cached_position_bytes() (model/parts.hpp), and
@@ -76,7 +80,7 @@ struct engine_statistics {
   uint64_t rows_replayed = 0; // Rows that were computed again because their keys and values had been lost or evicted.
   uint64_t preemptions = 0;   // Sequences that gave their key/value memory to others.
   uint64_t sequences_running = 0, sequences_waiting = 0; // Now: with cached positions, and without.
-  uint64_t cache_positions = 0, cache_positions_max = 0; // Now, and their budget.
+  uint64_t cache_positions = 0, cache_positions_max = 0; // Now, of those that run and those retained, and the budget.
   uint64_t faults = 0;        // Steps that failed.
   std::chrono::nanoseconds busy{0}; // All worker threads, inside actors.
 };

@@ -3,7 +3,7 @@
 #include "model/error.hpp"
 
 #include <algorithm>
-#include <iterator>
+#include <limits>
 #include <new>
 #include <utility>
 
@@ -23,10 +23,12 @@ void batch_policy::file(entry& e) {
   if (e.in_step == part::planned) { // Nothing changes in the lists that are walked through.
     next.in = e.index.in;
     next.at = e.index.at;
+    next.decodes = e.index.decodes;
   } else if (e.is_ready() && e.in_step != part::preempted) {
     next.in = e.is_doubtful() ? doubtful : is_running ? running : waiting;
     next.at = {int64_t(e.last_served) + (e.is_prefill() ? steps_for_prefill : 0) - e.priority * steps_per_priority,
                -int64_t(e.priority), e.arrival};
+    next.decodes = !e.is_prefill();
   }
   const auto own_group = groups_.find(e.group);
   const bool waits_for_members = e.awaits_token && own_group != groups_.end() && !own_group->second.owes;
@@ -35,26 +37,60 @@ void batch_policy::file(entry& e) {
   next.awaited = e.awaits_token && !waits_for_members;
 
   const auto& now = e.index;
-  if (now.in != next.in || now.at != next.at) {
-    if (now.in != lists) ready_[now.in].erase(now.at);
-    if (next.in != lists) ready_[next.in].emplace(next.at, &e);
+  if (now.in != next.in || now.at != next.at || now.decodes != next.decodes) {
+    take_out_of_lists(e);
+    put_into_lists(e, next);
   }
   if (now.preemptible != next.preemptible) {
     if (now.preemptible) preemptible_.erase(*now.preemptible);
     if (next.preemptible) preemptible_.emplace(*next.preemptible, &e);
   }
   positions_ += next.positions - now.positions;
+  running_ += size_t(next.positions > 0) - size_t(now.positions > 0);
   prefixes_.hold(e, !limits_.whole_sequences && e.is_plain() ? std::max(e.cached, e.planned_to) : 0);
   if (now.awaited && !next.awaited) awaited_.erase(e.id);
   if (!now.awaited && next.awaited) awaited_.insert(e.id);
   e.index = next;
 }
 
+void batch_policy::put_into_lists(entry& e, const entry::indexed& next) {
+  if (next.in == lists) return;
+  ready_[next.in].emplace(next.at, &e);
+  if (next.in == doubtful) return;
+  auto& own = levels_[next.at.priority][e.account->number];
+  own.account = e.account;
+  (next.in == running ? own.running : own.waiting).emplace(next.at, &e);
+  own.decoders += next.decodes;
+}
+
+void batch_policy::take_out_of_lists(entry& e) {
+  const auto& now = e.index;
+  if (now.in == lists) return;
+  ready_[now.in].erase(now.at);
+  if (now.in == doubtful) return;
+  auto& own = levels_.at(now.at.priority).at(e.account->number);
+  (now.in == running ? own.running : own.waiting).erase(now.at);
+  own.decoders -= now.decodes;
+  if (own.empty()) emptied_.emplace_back(now.at.priority, e.account->number); // They may just be walked through.
+}
+
+void batch_policy::drop_empty_lists() {
+  for (const auto& [priority, tenant] : emptied_) {
+    const auto of = levels_.find(priority);
+    if (of == levels_.end()) continue;
+    const auto own = of->second.find(tenant);
+    if (own != of->second.end() && own->second.empty()) of->second.erase(own);
+    if (of->second.empty()) levels_.erase(of);
+  }
+  emptied_.clear();
+}
+
 void batch_policy::unfile(entry& e) {
-  if (e.index.in != lists) ready_[e.index.in].erase(e.index.at);
+  take_out_of_lists(e);
   if (e.index.preemptible) preemptible_.erase(*e.index.preemptible);
   if (e.index.awaited) awaited_.erase(e.id);
   positions_ -= e.index.positions;
+  running_ -= e.index.positions > 0;
   e.index = {};
   prefixes_.hold(e, 0);
 }
@@ -111,6 +147,14 @@ void batch_policy::join(joining_sequence sequence) {
   if (e.reuses_prefix) set_fork(e, 0);
   prefixes_.hold(e, 0); // Whatever the tokens were.
   e.blocks.clear();
+  if (is_new || e.tenant != sequence.tenant) {
+    if (!is_new) {
+      take_out_of_lists(e);
+      e.index.in = lists;
+      tenants_.leave(e.tenant);
+    }
+    e.account = &tenants_.enter(sequence.tenant, sequence.tenant_weight);
+  }
   e.tenant = std::move(sequence.tenant);
   e.tokens = std::move(sequence.tokens);
   e.segments = std::move(sequence.segments);
@@ -149,6 +193,7 @@ void batch_policy::leave(uint64_t id) {
   if (!is_of_use) return remove(id);
   unfile(*e);
   cached_log log = std::move(*e);
+  e->tenant = log.tenant;
   remove(id);
   released_.erase(id);
   if (prefixes_.retained() == prefix_index::retained_max) released_.insert(prefixes_.drop_oldest());
@@ -159,8 +204,11 @@ void batch_policy::leave(uint64_t id) {
 void batch_policy::remove(uint64_t id) {
   const auto it = entries_.find(id);
   if (it == entries_.end()) return;
+  const auto tenant = it->second.tenant;
   unfile(it->second);
   set_fork(it->second, 0);
+  if (claim_.sequence == id) claim_ = {};
+  tenants_.leave(tenant);
   const uint64_t own_group = it->second.group;
   entries_.erase(it);
   if (!limits_.whole_sequences) released_.insert(id);
@@ -197,7 +245,14 @@ struct batch_policy::forming_step {
   planned_step step;
   uint32_t logits_left = 0;
   std::vector<entry*> parts; // Those that are planned or preempted.
+  bool may_begin = true;     // No waiting sequence has failed to find room or rows.
+  uint32_t prefix_waits = 0;
+  // Ready decoding rows of the priority that comes first, of tenants that were not served too much and of the others.
+  uint32_t decoders = 0, other_decoders = 0;
+  int64_t priority = 0; // Of its first rows, and whose they are: for last_step.
+  std::set<uint64_t> tenants = {};
 
+  uint64_t other_rows() const { return step.rows() - step.decode_rows; }
   bool is_full(const batch_limits& limits) const { return step.rows() >= limits.step_rows_max; }
 };
 
@@ -213,6 +268,7 @@ bool batch_policy::make_room(entry& e, forming_step& step) {
     last.push_back(it->second);
   }
   for (auto* one : last) {
+    ++preemptions_;
     one->cached = 0;
     one->lacks_source = !one->source.empty();
     set_fork(*one, 0);
@@ -253,7 +309,24 @@ bool batch_policy::waits_for_prefix(entry& e) {
   return false;
 }
 
-batch_policy::addition batch_policy::add_slice(entry& e, forming_step& forming) {
+double batch_policy::expected_ns(const forming_step& forming) const {
+  return times_.of(double(forming.step.decode_rows), double(forming.other_rows()));
+}
+
+/// How many rows of prefill the step may still get for the sake of those that decode.
+uint32_t batch_policy::prefill_rows_left(const forming_step& forming) const {
+  const double row = times_.prefill_row(), target = limits_.step_time_max_ns;
+  if (target <= 0 || row <= 0 || forming.decoders + forming.other_decoders == 0) return UINT32_MAX;
+  const double first = times_.of(forming.decoders, 0), all = times_.of(forming.decoders + forming.other_decoders, 0);
+  // Tenants that were served too much add all their decoding rows, or what they may add to the rest.
+  double ns = target - all;
+  if (limits_.slowdown_by_tenants > 1) ns = std::max(ns, target / limits_.slowdown_by_tenants - first);
+  const auto rows = uint64_t(std::clamp(std::max(ns, first) / row, 1.0, 1e9));
+  return uint32_t(rows - std::min<uint64_t>(rows, forming.other_rows()));
+}
+
+/// At most rows_max, if it can be cut.
+batch_policy::addition batch_policy::add_slice(entry& e, forming_step& forming, uint32_t rows_max) {
   auto& step = forming.step;
   const bool begins = e.cached == 0;
   if (begins && waits_for_prefix(e)) return addition::waits_for_prefix;
@@ -262,13 +335,17 @@ batch_policy::addition batch_policy::add_slice(entry& e, forming_step& forming) 
   const bool is_first = step.slices.empty();
   if (limits_.whole_sequences) rows = is_first || rows <= without_logits + forming.logits_left ? rows : 0;
   else rows = std::min(rows, without_logits + forming.logits_left);
+  if (!limits_.whole_sequences && e.new_source_rows() == 0) rows = std::min(rows, rows_max);
   if (rows == 0 || !make_room(e, forming)) {
     if (begins && e.reuses_prefix) {
       e.cached = 0;
       set_fork(e, 0);
     }
+    if (rows == 0) return addition::no_rows;
+    if (const auto* first = claimant(); e.index.in == waiting && (!first || first->priority < e.priority)) claim_ = {e.id, steps_};
     return addition::no_room;
   }
+  if (claim_.sequence == e.id) claim_ = {};
   const uint32_t end = e.cached + rows;
   const uint32_t logits_rows = end > e.logits_from ? end - std::max(e.logits_from, e.cached) : 0;
   step.slices.push_back({e.id, e.cached, rows, logits_rows, e.forked_from});
@@ -285,6 +362,9 @@ batch_policy::addition batch_policy::add_slice(entry& e, forming_step& forming) 
   }
   step.observe_hidden_states |= e.wants_hidden_states;
   step.has_prefill |= e.is_prefill();
+  const bool decodes = !e.is_prefill() && !e.lacks_source;
+  step.decode_rows += decodes;
+  e.account->served += (decodes ? decode_cost : prefill_cost * (rows + e.new_source_rows())) / e.account->weight;
   forming.logits_left -= std::min(forming.logits_left, logits_rows);
   e.in_step = part::planned;
   e.planned_to = end;
@@ -293,23 +373,133 @@ batch_policy::addition batch_policy::add_slice(entry& e, forming_step& forming) 
   return addition::added;
 }
 
-/// Running and waiting sequences together in the order of service.
-void batch_policy::add_healthy(forming_step& step) {
-  const auto &is_running = ready_[running], &is_waiting = ready_[waiting];
-  auto next = is_running.begin(), next_waiting = is_waiting.begin();
-  uint32_t prefix_waits = 0;
-  while (!step.is_full(limits_) && (next != is_running.end() || next_waiting != is_waiting.end())) {
-    if (next_waiting == is_waiting.end() || (next != is_running.end() && next->first < next_waiting->first)) {
-      add_slice(*next->second, step);
-      ++next;
-    } else {
-      const auto at = next_waiting->first;
-      const auto result = add_slice(*next_waiting->second, step);
-      const bool may_others = result == addition::added || (result == addition::waits_for_prefix && ++prefix_waits < prefix_waits_max);
-      next_waiting = may_others ? std::next(next_waiting) : is_waiting.end();
-      next = is_running.upper_bound(at); // The one that was next may have been preempted.
-    }
+/// The first waiting sequence for which there was no room; null: there is none.
+batch_policy::entry* batch_policy::claimant() {
+  auto* e = find(claim_.sequence);
+  return e && e->index.in == waiting && e->in_step != part::planned ? e : nullptr;
+}
+
+/// It has waited for room for so long that no other of these priorities may begin before it.
+void batch_policy::add_claimant(int64_t from, int64_t to, forming_step& forming) {
+  auto* e = claimant();
+  if (!e || steps_ - claim_.since < claim_after || e->index.at.priority < from || e->index.at.priority > to) return;
+  if (!add_next(*e, forming, nullptr)) forming.may_begin = false;
+}
+
+/// Running and waiting sequences together in the order of service. Lists may change on the way: those that were looked at stay, others
+/// may be preempted.
+struct batch_policy::walk {
+  const std::map<turn, entry*>*running_ones, *waiting_ones;
+  std::optional<turn> last_running = {}, last_waiting = {}; // That were looked at.
+};
+
+batch_policy::entry* batch_policy::next_of(walk& through, const forming_step& forming) const {
+  const auto next_in = [](const auto& ones, const auto& last) { return last ? ones.upper_bound(*last) : ones.begin(); };
+  const auto next = next_in(*through.running_ones, through.last_running);
+  const auto next_waiting = next_in(*through.waiting_ones, through.last_waiting);
+  const bool has_running = next != through.running_ones->end();
+  const bool has_waiting = forming.may_begin && next_waiting != through.waiting_ones->end();
+  if (has_running && (!has_waiting || next->first < next_waiting->first)) {
+    through.last_running = next->first;
+    return next->second;
   }
+  if (!has_waiting) return nullptr;
+  through.last_waiting = next_waiting->first;
+  return next_waiting->second;
+}
+
+/// Adds rows of a healthy sequence; `from`: of what time, if it is limited. False: it got none.
+bool batch_policy::add_next(entry& e, forming_step& forming, time_allowance* from) {
+  if (e.in_step == part::planned) return false;
+  const bool begins = e.index.in == waiting, decodes = e.index.decodes;
+  const double row_ns = decodes ? times_.decode_row() : times_.prefill_row();
+  uint32_t rows_max = from ? from->rows(row_ns) : UINT32_MAX;
+  if (!decodes) rows_max = std::min(rows_max, prefill_rows_left(forming));
+  const double before = expected_ns(forming);
+  const auto result = add_slice(e, forming, rows_max);
+  if (result == addition::added && from) from->spend(expected_ns(forming) - before);
+  const bool may_others = result == addition::added || (result == addition::waits_for_prefix && ++forming.prefix_waits < prefix_waits_max);
+  if (begins && !may_others) forming.may_begin = false;
+  return result == addition::added;
+}
+
+/// The sequences of one priority, always of the tenant that was served least.
+void batch_policy::add_level(int64_t priority, forming_step& forming) {
+  auto& of = levels_.at(priority);
+  double least = std::numeric_limits<double>::infinity();
+  for (const auto& [number, own] : of)
+    if (!own.empty()) least = std::min(least, own.account->served);
+  if (least == std::numeric_limits<double>::infinity()) return;
+  tenants_.note_least(least);
+  forming.priority = priority;
+  forming.tenants.clear();
+  forming.decoders = forming.other_decoders = 0;
+  for (const auto& [number, own] : of)
+    (own.account->served > least + counter_slack ? forming.other_decoders : forming.decoders) += own.decoders;
+  add_claimant(priority, priority, forming);
+
+  struct candidate {
+    walk through;
+    tenant_account* account;
+    bool is_in_step = false;
+  };
+  std::map<std::pair<double, uint64_t>, candidate> candidates; // By what was served, number of the tenant.
+  for (auto& [number, own] : of)
+    if (!own.empty()) candidates.emplace(std::pair(own.account->served, number), candidate{{&own.running, &own.waiting}, own.account});
+  std::multiset<double> served; // Of the tenants that have rows in this step.
+  bool has_second = false;
+  while (!forming.is_full(limits_) && !candidates.empty()) {
+    auto now = candidates.extract(candidates.begin());
+    auto& [through, account, is_in_step] = now.mapped();
+    const double before = account->served;
+    const bool is_second = !served.empty() && before > *served.begin() + counter_slack;
+    if (is_second && !std::exchange(has_second, true)) {
+      const auto had_rows = [this](uint64_t tenant) { return last_.tenants.contains(tenant); };
+      const bool waited = priority == last_.priority && std::ranges::none_of(forming.tenants, had_rows);
+      over_served_.grow(expected_ns(forming), waited ? last_.ns : 0);
+    }
+    if (is_second && !over_served_.allows()) break; // The others were served even more.
+    auto* e = next_of(through, forming);
+    if (!e) continue;
+    if (add_next(*e, forming, is_second ? &over_served_ : nullptr)) {
+      if (is_in_step) served.erase(served.find(before));
+      served.insert(account->served);
+      is_in_step = true;
+      if (!is_second) forming.tenants.insert(account->number);
+    }
+    now.key().first = account->served;
+    candidates.insert(std::move(now));
+  }
+  over_served_.end_step(has_second);
+}
+
+/// Sequences of lower priorities, in the order of service. below: a negated priority.
+void batch_policy::add_lower(int64_t below, forming_step& forming, bool only_one) {
+  if (!only_one) lower_.grow(expected_ns(forming), last_.priority > below ? last_.ns : 0);
+  forming.decoders = forming.other_decoders = 0;
+  if (lower_.allows()) add_claimant(below + 1, std::numeric_limits<int64_t>::max(), forming);
+  walk through{&ready_[running], &ready_[waiting]};
+  while (!forming.is_full(limits_) && lower_.allows()) {
+    auto* e = next_of(through, forming);
+    if (!e) return;
+    if (e->index.at.priority <= below) continue;
+    if (add_next(*e, forming, &lower_) && only_one) return;
+  }
+}
+
+void batch_policy::add_healthy(forming_step& forming) {
+  const auto is_ready = [](const auto& of) { return std::ranges::any_of(of.second, [](const auto& own) { return !own.second.empty(); }); };
+  auto it = std::ranges::find_if(levels_, is_ready);
+  if (it == levels_.end()) return;
+  auto lower = std::find_if(std::next(it), levels_.end(), is_ready);
+  const bool has_lower = lower != levels_.end();
+  if (has_lower && lower_.is_due()) add_lower(it->first, forming, true);
+  add_level(it->first, forming);
+  const bool had_first = !forming.step.slices.empty();
+  // What comes second is not limited where nothing comes first.
+  for (; lower != levels_.end() && forming.step.slices.empty(); ++lower) add_level((it = lower)->first, forming);
+  add_lower(it->first, forming, false);
+  lower_.end_step(has_lower && had_first);
 }
 
 void batch_policy::add_doubtful(forming_step& step) {
@@ -327,7 +517,8 @@ void batch_policy::form(forming_step& step) {
 }
 
 std::optional<planned_step> batch_policy::plan() {
-  forming_step forming{{}, limits_.logits_rows_max, {}};
+  drop_empty_lists();
+  forming_step forming{.step = {}, .logits_left = limits_.logits_rows_max, .parts = {}};
   auto& step = forming.step;
   try {
     form(forming);
@@ -335,6 +526,8 @@ std::optional<planned_step> batch_policy::plan() {
     if (step.slices.empty()) throw;
     step.lacks_memory = true;
   }
+  last_ = {};
+  if (!step.slices.empty()) last_ = {expected_ns(forming), forming.priority, std::move(forming.tenants)};
   release_retained();
   for (const uint64_t id : released_) {
     const auto* e = find(id);
@@ -352,6 +545,8 @@ std::optional<planned_step> batch_policy::plan() {
 }
 
 // -- how it ended --------------------------------------------------------------
+
+void batch_policy::measured(const planned_step& step, double ns) { times_.add(step.decode_rows, step.rows() - step.decode_rows, ns); }
 
 void batch_policy::succeeded(const planned_step& step) {
   for (const uint64_t id : step.released) released_.erase(id);

@@ -1,15 +1,18 @@
 #pragma once
 // Which sequences run in the next step: continuous batching with chunked prefill (Orca, Yu et al. 2022; Sarathi, Agrawal et al.
-// 2023), a memory budget with preemption, and what a fault means for the sequences in the step. Pure code: no actor, clock or
-// message.
+// 2023), fairness between tenants (Sheng et al. 2024), a memory budget with preemption, and what a fault means for the sequences in
+// the step. Pure code: no actor, clock or message.
 //
-// Cost: that of a step is O(r log n) for n sequences of which r are running, that of everything else O(log n) for each sequence it
-// is about. What waits costs nothing: all orders are kept, none is made anew.
+// Cost: that of a step is O((r + t) log n) for n sequences of which r are running, of t tenants; that of everything else O(log n) for
+// each sequence it is about. What waits costs nothing: all orders are kept, none is made anew.
 //
 // A step is one forward pass of a batch of rows; a row is one token of one sequence; a slice is the rows of one sequence in a
 // step, at consecutive positions. A replay is a row that was computed before and is computed again, because its keys and values
 // were lost with an actor, evicted, or preempted.
 #include "actors/scheduling/prefix_index.hpp"
+#include "actors/scheduling/step_times.hpp"
+#include "actors/scheduling/tenant_accounts.hpp"
+#include "actors/scheduling/time_allowance.hpp"
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -30,6 +33,9 @@ struct batch_limits {
                                      // forks share counts for each of them: heads count so, and what one no more shares would be
                                      // too much at once.
   uint32_t prefix_block = 0;         // Of how many tokens in a row another sequence's are reused, at the beginning; 0: never.
+  double slowdown_by_tenants = 1.3;    // How many times as long steps may take for rows of tenants that were served more, and
+  double slowdown_by_priorities = 1.1; // for rows of lower priorities. Not above 1: there is no limit.
+  double step_time_max_ns = 0;         // What a step with decoding rows is to take at most for the sake of prefill; 0: no limit.
   bool whole_sequences = false;      // Rows see later rows: a slice is always a whole sequence, whatever the limits above.
 };
 
@@ -46,6 +52,7 @@ struct joining_sequence {
   uint64_t group = 0;       // What is computed side by side for one request; 0: nothing else.
   uint64_t forked_from = 0; // The member of the group that it continues; 0: none.
   std::string tenant = {};  // Whose it is; empty: nobody's in particular.
+  double tenant_weight = 0; // See tenant_account. 0: 1.
 };
 
 struct planned_slice {
@@ -74,20 +81,37 @@ struct planned_step {
   bool observe_hidden_states = false;
   bool lacks_memory = false;           // It could not be formed: it has failed, for lack of memory.
   uint64_t rows() const { return tokens.size() + source_tokens.size(); }
+  uint64_t decode_rows = 0;           // Slices that are a sequence's one newest token.
   bool has_prefill = false;           // Some slice does more than its sequence's one newest token.
 };
 
 /// Rules.
 /// - A sequence is ready when it has tokens whose positions are not cached, and does not owe its next token.
 /// - A sequence is running when it has cached positions, else waiting.
-/// - Order of service: the one served longest ago comes first, where a sequence that came new counts as served when it came. Before
-///   that comparison 64 steps are added for longer slices (prefill), so that one-row slices (decode) go before them, and 64 are taken
-///   off for each unit of priority. So what is left out rises steadily, and no ready sequence is left out for ever. Among equals the
-///   higher priority goes first, then the one that came first. This order does not change while a sequence waits.
+/// - Who comes first: in every step the ready sequences of the highest priority. Among them the tenant goes first that was served
+///   least (tenant_account: a decode row costs 2, any other 1), slice by slice. Where rows are short, tenants with work for all their
+///   share are served in the ratio of their weights. A tenant was served too much when its counter is more than counter_slack above
+///   that of one that has rows in the step.
+/// - Who comes second: rows of tenants that were served too much, and after them rows of lower priorities. They may make steps take
+///   slowdown_by_tenants times as long as the rows before them alone, and slowdown_by_priorities times (time_allowance), by what steps
+///   have taken so far (step_times). So a request of a higher priority, or of a tenant that asks for little, hardly notices the others.
+///   Those lose throughput meanwhile, because small steps are less efficient; tenants that all ask for their share or more lose
+///   little, since then none is served too much for long. Without rows before them there is no limit. Neither is left out of more
+///   than 64 steps in a row: then one of its sequences gets its turn, for as long as the first rows take; a lower priority before all
+///   others. If the first rows had to wait for a step of second ones that was under way when they came, second ones pay for that.
+/// - Order of service within a tenant, and among lower priorities: the one served longest ago comes first, where a sequence that came new
+///   counts as served when it came. Before that comparison 64 steps are added for longer slices (prefill), so that one-row slices
+///   (decode) go before them, and 64 are taken off for each unit of priority. So what is left out rises steadily, and no ready
+///   sequence is left out for ever. Among equals the higher priority goes first, then the one that came first. This order does not
+///   change while a sequence waits.
+/// - Prefill in a step with decoding rows: as many rows as make it take step_time_max_ns by what steps have taken so far; or, where the
+///   decoding rows take more than half of that, twice as long as these; and at least one row. Decoding rows of lower priorities do
+///   not count. A source, which cannot be cut, is not limited.
 /// - Memory: a sequence runs when there is room for all its tokens beside those of all running sequences. For that it
 ///   may preempt sequences of lower priority, or of the same priority that came later: their caches are dropped, and replayed
-///   when there is room for them again. The first in that order always fits, so there is always progress. The first waiting sequence
-///   for which there is no room in a step is not overtaken by other waiting ones: they might keep it from its room for ever.
+///   when there is room for them again. The first in that order always fits, so there is always progress. In a step no waiting
+///   sequence begins after one for which there was no room; and when that one has waited for room for claim_after steps, none of its
+///   priority or a lower one begins before it: they might keep it from its room for ever.
 /// - Sources: a sequence with a source brings it along in the first step in which it runs, as a whole, and again when heads lack it.
 ///   It counts as rows of the step and as positions. One that is too long for what a step has left waits until it comes first in a
 ///   step, where it fits however long it is.
@@ -116,9 +140,12 @@ class batch_policy {
 public:
   enum class failure : uint8_t { unknown, late, out_of_memory };
   static constexpr uint32_t failures_alone = 2, failures_max = 8, lates_max = 32, poisonings_max = 3, asks_max = 4;
-  static constexpr uint32_t prefix_waits_max = 16;
+  static constexpr uint32_t prefix_waits_max = 16, claim_after = 64;
+  static constexpr double decode_cost = 2, prefill_cost = 1, counter_slack = 4 * decode_cost;
 
-  explicit batch_policy(batch_limits limits) : limits_(limits), prefixes_(limits.prefix_block) {}
+  explicit batch_policy(batch_limits limits)
+      : limits_(limits), over_served_(limits.slowdown_by_tenants), lower_(limits.slowdown_by_priorities),
+        prefixes_(limits.prefix_block) {}
   batch_policy(batch_policy&&) = default;
   batch_policy& operator=(batch_policy&&) = default;
 
@@ -139,6 +166,8 @@ public:
   /// once more. Returns those that were asked again asks_max times in vain: they have been removed.
   std::vector<uint64_t> ask_again();
 
+  /// A step that ended well has taken this long.
+  void measured(const planned_step& step, double ns);
   /// The step ended with a result.
   void succeeded(const planned_step& step);
   /// The step ended because cached positions are missing: each (sequence, positions that are still cached).
@@ -156,6 +185,10 @@ public:
   size_t sequences() const { return entries_.size(); }
   uint64_t rows_replayed() const { return rows_replayed_; }
   uint64_t rows_reused() const { return rows_reused_; }
+  uint64_t preemptions() const { return preemptions_; }
+  size_t running_sequences() const { return running_; } // The others wait.
+  uint64_t cache_positions() const { return positions_ + prefixes_.retained_positions(); } // Of those that run, and retained ones.
+  const step_times& times() const { return times_; }
 
 private:
   /// Ready sequences are kept in these lists, each in the order of service.
@@ -182,6 +215,7 @@ private:
     bool wants_hidden_states = false;
     bool awaits_token = false;
     int32_t priority = 0;
+    tenant_account* account = nullptr;
     uint64_t arrival = 0, last_served = 0;
     uint32_t failures = 0, lates = 0; // Steps in a row that failed for any reason, and those of them that were late.
     uint32_t starved_from = 0; // The highest position at which one of them began that got no memory.
@@ -194,6 +228,7 @@ private:
     struct indexed { // Where it is in the lists and sums, as file() has left it.
       list in = lists; // None.
       turn at;
+      bool decodes = false;
       std::optional<rank> preemptible;
       uint64_t positions = 0;
       bool awaited = false;
@@ -208,10 +243,21 @@ private:
     uint32_t new_source_rows() const { return lacks_source ? uint32_t(source.size()) : 0; }
   };
   struct forming_step; // A step that is being formed.
+  struct ready_lists {  // Of one priority and tenant; each in the order of service.
+    tenant_account* account = nullptr;
+    std::map<turn, entry*> running, waiting;
+    uint32_t decoders = 0; // Those of which one row is to be computed.
+    bool empty() const { return running.empty() && waiting.empty(); }
+  };
+  struct walk; // Through two such lists.
+  using level = std::map<uint64_t, ready_lists>; // Those of one priority, by the tenant's number.
 
   static rank first_to_go(const entry& e) { return {INT64_MAX, e.arrival}; }
   void file(entry& e); // Puts it where it belongs. Called after every change.
   void unfile(entry& e);
+  void put_into_lists(entry& e, const entry::indexed& next);
+  void take_out_of_lists(entry& e);
+  void drop_empty_lists();
   entry* find(uint64_t id);
   void settle_group(uint64_t id);
   void set_fork(entry& e, uint64_t from);
@@ -220,16 +266,37 @@ private:
   void release_retained();
   bool is_fork_pending(uint64_t id) const;
   uint32_t rows_for(const entry& e, const forming_step& step) const;
+  uint32_t prefill_rows_left(const forming_step& forming) const;
   bool make_room(entry& e, forming_step& step);
   void form(forming_step& step);
-  enum class addition : uint8_t { added, no_room, waits_for_prefix };
-  addition add_slice(entry& e, forming_step& step);
+  enum class addition : uint8_t { added, no_rows, no_room, waits_for_prefix };
+  addition add_slice(entry& e, forming_step& step, uint32_t rows_max = UINT32_MAX);
+  entry* next_of(walk& through, const forming_step& step) const;
+  bool add_next(entry& e, forming_step& step, time_allowance* from);
+  void add_level(int64_t priority, forming_step& step);
+  entry* claimant();
+  void add_claimant(int64_t from, int64_t to, forming_step& step);
+  void add_lower(int64_t below, forming_step& step, bool only_one);
   void add_healthy(forming_step& step);
+  double expected_ns(const forming_step& step) const;
   void add_doubtful(forming_step& step);
 
   batch_limits limits_;
   std::map<uint64_t, entry> entries_;
   std::array<std::map<turn, entry*>, lists> ready_;
+  std::map<int64_t, level> levels_;  // The same without the doubtful ones, by negated priority. Empty ones stay until the next step.
+  std::vector<std::pair<int64_t, uint64_t>> emptied_; // Which may be.
+  tenant_accounts tenants_;
+  step_times times_;
+  time_allowance over_served_, lower_;
+  struct last_step { // What ran when the sequences came that are now new.
+    double ns = 0;   // That it was expected to take. 0: nothing ran.
+    int64_t priority = 0;       // Negated, of its first rows,
+    std::set<uint64_t> tenants; // and the numbers of their tenants.
+  } last_;
+  struct claim_to_room { // Of the first waiting sequence for which there was no room; none: 0.
+    uint64_t sequence = 0, since = 0;
+  } claim_;
   std::map<rank, entry*> preemptible_; // All running ones, but for those that are in the step that is being formed.
   uint64_t positions_ = 0;             // Tokens of all running ones, and of those in that step.
   std::set<uint64_t> awaited_;         // Those that owe their next token.
@@ -241,7 +308,8 @@ private:
   std::set<std::pair<uint64_t, uint64_t>> forks_; // (sequence that is continued, sequence that is to begin in its caches).
   std::set<uint64_t> released_;        // Not yet seen by a step that ended well.
   prefix_index prefixes_;
-  uint64_t arrivals_ = 0, steps_ = 0, rows_replayed_ = 0, rows_reused_ = 0;
+  uint64_t arrivals_ = 0, steps_ = 0, rows_replayed_ = 0, rows_reused_ = 0, preemptions_ = 0;
+  size_t running_ = 0;
   bool doubted_last_ = false; // The last step was that of a doubtful sequence alone.
 };
 

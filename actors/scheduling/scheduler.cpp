@@ -139,6 +139,7 @@ void account(scheduler_state& st, const v1::LogitsResult& result, caf::timespan 
     st.step_ns.add(double(took.count()));
     st.row_ns.add(double(took.count()) / double(rows));
   }
+  st.policy.measured(step.plan, double(took.count()));
   auto& totals = *(step.plan.has_prefill ? st.stats.mutable_prefill() : st.stats.mutable_decode());
   totals.set_steps(totals.steps() + 1);
   totals.set_rows(totals.rows() + rows);
@@ -336,7 +337,8 @@ void on_join(scheduler_pointer self, const v1::JoinBatch& join) {
                  .priority = join.priority(),
                  .group = join.group(),
                  .forked_from = join.forked_from(),
-                 .tenant = join.tenant()});
+                 .tenant = join.tenant(),
+                 .tenant_weight = join.tenant_weight()});
   });
 }
 
@@ -389,9 +391,15 @@ scheduler_actor::behavior_type scheduler(scheduler_pointer self, scheduler_confi
     },
     [self](const v1::CheckLiveness& check) { answer_liveness_check(self, check); },
     [self](const v1::GetSchedulerStats&) {
+      const auto& policy = self->state.policy;
       auto stats = self->state.stats;
-      stats.set_rows_replayed(self->state.policy.rows_replayed());
-      stats.set_rows_reused(self->state.policy.rows_reused());
+      stats.set_rows_replayed(policy.rows_replayed());
+      stats.set_rows_reused(policy.rows_reused());
+      stats.set_preemptions(policy.preemptions());
+      stats.set_sequences_running(policy.running_sequences());
+      stats.set_sequences_waiting(policy.sequences() - policy.running_sequences());
+      stats.set_cache_positions(policy.cache_positions());
+      stats.set_cache_positions_max(self->state.config.limits.cache_positions_max);
       return stats;
     },
   };

@@ -39,7 +39,9 @@ v1::GenerateRequest draw_request(const model_parts& model, raw_bits& bits, uint3
   if (model.encoder) draw_tokens(request.mutable_source_tokens(), model.encoder->positions_max, model.spec.vocabulary, bits);
   request.set_tokens_max(std::min(room - prompt, uint32_t(3 + bits.below(12))));
   request.set_ignore_end_of_generation(true);
-  request.set_tenant(number % 8 == 6 ? "other" : "");
+  request.set_tenant(std::string(number % 8 / 3, 't')); // Three tenants, one of which has twice the weight.
+  request.set_tenant_weight(number % 8 < 3 ? 2 : 1);
+  request.set_priority(number % 5 == 0);
   sampling_options sampling;
   sampling.temperature = number % 2 == 0 ? 0.0f : 0.9f;
   sampling.seed = number;
@@ -129,6 +131,9 @@ public:
     config.limits.step_rows_max = 1 + uint32_t(bits.below(9));
     config.limits.prefill_chunk = 1 + uint32_t(bits.below(5));
     config.limits.logits_rows_max = 1 + uint32_t(bits.below(5));
+    config.limits.slowdown_by_tenants = 1 + double(bits.below(3)) / 2; // Every third has no limit.
+    config.limits.slowdown_by_priorities = 1 + double(bits.below(3)) / 2;
+    config.limits.step_time_max_ns = double(bits.below(3)) * 1e6;
     config.limits.prefix_block = uint32_t(bits.below(4)); // Every fourth reuses none.
     // Often too few for all: then sequences are preempted.
     config.limits.cache_positions_max = longest + 1 + bits.below(longest * per_trial_);

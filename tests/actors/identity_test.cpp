@@ -193,7 +193,11 @@ TEST_CASE("sequences that do not fit into the memory of the caches together give
   const auto outcomes = run_all(from, requests);
   size_t i = 0;
   for (const auto& [id, out] : outcomes) check_equal(out, by_reference(model, requests[i++]));
-  CHECK(runtime.statistics().rows_replayed > 0); // Some sequence was preempted.
+  const auto statistics = runtime.statistics();
+  CHECK(statistics.rows_replayed > 0); // Some sequence was preempted.
+  CHECK(statistics.preemptions > 0);
+  CHECK(statistics.cache_positions <= 64);
+  CHECK(statistics.cache_positions_max == 64);
 }
 
 TEST_CASE("what begins in the caches of another request gives the same tokens, and says how much of its prompt was cached") {

@@ -152,6 +152,84 @@ TEST_CASE("a higher priority does not wait for rows that a lower one computes", 
   CHECK(step.slices.size() == 1);
 }
 
+TEST_CASE("a higher priority begins with what a lower one has computed so far", "[batch_policy]") {
+  batch_policy policy(roomy);
+  policy.join(prompt(1, 60, 1));
+  run(policy);
+  auto urgent = prompt(2, 60, 1);
+  urgent.priority = 1;
+  policy.join(urgent);
+  CHECK(fields(run(policy)) == std::vector<uint64_t>{2, 32, 29, 1});
+}
+
+TEST_CASE("not more than prefix_waits_max sequences are passed over because they wait for a prefix", "[batch_policy]") {
+  for (const uint64_t others : {batch_policy::prefix_waits_max - 1, batch_policy::prefix_waits_max}) {
+    batch_policy policy(roomy);
+    for (uint64_t id = 1; id <= others + 1; ++id) policy.join(prompt(id, 20, 1));
+    policy.join(prompt(100, 0, 5));
+    CHECK(run(policy).slices.size() == (others < batch_policy::prefix_waits_max ? 2 : 1));
+  }
+}
+
+TEST_CASE("a fork that has not been carried out is neither forked again nor retained", "[batch_policy]") {
+  batch_policy policy(roomy);
+  policy.join(prompt(1, 12, 0));
+  run_all(policy);
+  policy.join(prompt(2, 12, 1));
+  REQUIRE(fields(*policy.plan()) == std::vector<uint64_t>{2, 12, 1, 1});
+  policy.missed({{7, 0}}); // Another one's positions were missing.
+  policy.join(prompt(3, 12, 1));
+  auto step = policy.plan();
+  REQUIRE(step->slices.size() == 2);
+  CHECK(fields(*step) == std::vector<uint64_t>{2, 12, 1, 1});
+  CHECK(fields(*step, 1) == std::vector<uint64_t>{3, 12, 1, 1});
+  policy.missed({{7, 0}});
+  policy.leave(2);
+  step = policy.plan();
+  CHECK(step->released == ids{2});
+  CHECK(step->slices.size() == 1);
+
+  auto again = prompt(3, 12, 1);
+  again.cached = 5; // It knows nothing of the fork.
+  policy.join(again);
+  CHECK(fields(*policy.plan()) == std::vector<uint64_t>{3, 5, 8, 0});
+}
+
+TEST_CASE("a fork that has not been carried out leads to what it is to be forked from, even when that is to be released",
+          "[batch_policy]") {
+  auto limits = roomy;
+  limits.cache_positions_max = 37;
+  batch_policy policy(limits);
+  policy.join(prompt(1, 12, 0));
+  run_all(policy);
+  policy.leave(1);
+  policy.join(prompt(2, 12, 1));
+  policy.join(prompt(3, 12, 1));
+  CHECK(policy.plan()->released == ids{1}); // 13 + 13 + 12.
+  policy.missed({{7, 0}});
+  policy.join(prompt(4, 10, 1));
+  const auto step = policy.plan();
+  REQUIRE(step->slices.size() == 3);
+  CHECK(fields(*step, 2) == std::vector<uint64_t>{4, 10, 1, 1});
+  CHECK(step->released == ids{1});
+}
+
+TEST_CASE("not more than retained_max sequences are retained, those that were used last", "[batch_policy]") {
+  auto limits = roomy;
+  limits.cache_positions_max = 100'000;
+  batch_policy policy(limits);
+  for (uint64_t id = 1; id <= prefix_index::retained_max; ++id) {
+    policy.join(prompt(id, 0, 5));
+    run_all(policy);
+    policy.leave(id);
+    REQUIRE_FALSE(policy.plan());
+  }
+  policy.join(prompt(1000, 0, 5));
+  run_all(policy);
+  policy.leave(1000);
+  CHECK(run(policy).released == ids{1});
+}
+
 TEST_CASE("retained caches are released before any sequence waits or is preempted, those used least recently first", "[batch_policy]") {
   auto limits = roomy;
   limits.cache_positions_max = 40;
@@ -212,10 +290,13 @@ TEST_CASE("caches of a sequence whose values were not finite, or whose steps fai
   policy.plan();
   policy.poisoned({1}, "/a");
   policy.join(prompt(2, 12, 1));
+  const auto step = run(policy); // Its own row, and then the other one.
+  CHECK(fields(step, 1) == std::vector<uint64_t>{2, 0, 13, 0});
+  policy.append(1, 13, 7);
+  policy.plan();
+  policy.poisoned({1}, "/a");
   policy.leave(1);
-  const auto step = run(policy);
-  CHECK(fields(step) == std::vector<uint64_t>{2, 0, 13, 0});
-  CHECK(step.released == ids{1});
+  CHECK(run(policy).released == ids{1});
 }
 
 TEST_CASE("a sequence that was preempted begins again in the caches of another one, which its client is not told", "[batch_policy]") {

@@ -1,0 +1,39 @@
+#pragma once
+// How much each tenant was served: virtual token counters (Sheng et al. 2024, arXiv 2401.00588). Pure.
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace troupe {
+
+struct tenant_account {
+  uint64_t number = 0;    // In the order in which they came.
+  double weight = 1;      // Of two that always have work the one of twice the weight is served twice as much.
+  double served = 0;      // What its rows have cost, divided by its weight. Never falls.
+  uint64_t sequences = 0; // That have joined and not left.
+};
+
+/// Those that have sequences. One that had none for a while has not saved anything meanwhile: it is lifted to the smallest counter
+/// that was passed to note_least. One that goes and comes back finds its counter, so that it gains nothing by that, unless more than
+/// absent_max others have gone.
+class tenant_accounts {
+public:
+  static constexpr size_t absent_max = 1024;
+  static constexpr double weight_min = 1.0 / 1024, weight_max = 1024;
+
+  /// A sequence of this tenant joins. A weight that is no positive number: 1. The account stays where it is as long as it has
+  /// sequences.
+  tenant_account& enter(const std::string& name, double weight);
+  void leave(const std::string& name);
+  /// The smallest counter of those that are served now.
+  void note_least(double served);
+  size_t size() const { return all_.size(); }
+
+private:
+  std::map<std::string, tenant_account> all_;
+  double least_ = 0;
+  uint64_t tenants_ = 0;
+  size_t absent_ = 0;
+};
+
+} // namespace troupe
