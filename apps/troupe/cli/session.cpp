@@ -24,7 +24,6 @@ std::unique_ptr<engine> start_engine(std::shared_ptr<const model_file> model, co
   chosen.cache_bytes_max = options.cache_memory;
   chosen.prefix_reuse = options.prefix_reuse;
   chosen.as_q8_0 = options.as_q8_0;
-  chosen.prefix_reuse = options.prefix_reuse;
   if (options.chunk > 0) {
     chosen.prefill_chunk = options.chunk;
     chosen.step_rows_max = std::max(chosen.step_rows_max, options.chunk);
