@@ -28,7 +28,6 @@ struct run_options {
   uint64_t cache_memory = 0; // In bytes.
   bool prefix_reuse = true;
   std::vector<std::string> checks; // products, weights, caches.
-  bool prefix_reuse = true;
   bool quiet = false;
 };
 
