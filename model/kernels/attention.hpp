@@ -23,6 +23,7 @@ public:
   cache_pages& operator=(const cache_pages&) = delete;
   ~cache_pages();
   uint64_t bytes_each() const { return bytes_each_; }
+  size_t allocated() const { return taken_; } // Pages, in use or not.
   /// One page, on a line of the processor's caches: zeros, or what an earlier cache has left. Throws std::bad_alloc.
   uint8_t* take();
   void give_back(uint8_t* page) noexcept; // One that was taken.

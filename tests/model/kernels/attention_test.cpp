@@ -158,12 +158,10 @@ TEST_CASE("caches that share pages use those of a cache that has ended, with no 
       const auto pages = kv_cache::make_pages(head_dim, type);
       const filled_cache fresh(head_dim, 70, random, type);
       const std::vector<float> query = random.units(head_dim);
-      const uint8_t* memory = nullptr;
       {
         kv_cache earlier(head_dim, type, keep_sums, pages);
         const std::vector<float> nan(head_dim, std::nanf(""));
         for (uint32_t p = 0; p < 64; ++p) earlier.write(p, nan, nan);
-        memory = earlier.keys(0);
       }
       kv_cache later(head_dim, type, keep_sums, pages);
       for (uint32_t p = 0; p < 70; ++p) {
@@ -171,7 +169,7 @@ TEST_CASE("caches that share pages use those of a cache that has ended, with no 
         REQUIRE(later.is_intact());
         REQUIRE(same_bits(attention_of(later, query, p + 1, 0.2f), attention_of(fresh.cache, query, p + 1, 0.2f)));
       }
-      REQUIRE(later.keys(0) == memory);
+      REQUIRE(pages->allocated() == 2);
     }
 }
 
