@@ -107,7 +107,7 @@ TEST_CASE("a tenant that was idle has not saved up turns, and its tags are forgo
   for (uint64_t i = 0; i < 1000; ++i) {
     waiting.add({1, i}, {.tenant = "tenant " + std::to_string(i), .work = 10}, i);
     REQUIRE(waiting.take() == i);
-    REQUIRE(waiting.tenants() <= 17);
+    REQUIRE(waiting.tenants() <= 33); // Not 1000.
   }
   for (uint64_t i = 0; i < 10; ++i) waiting.add({1, i}, {.tenant = "busy", .work = 10}, 1);
   for (int i = 0; i < 5; ++i) waiting.take();
