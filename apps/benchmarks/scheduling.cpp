@@ -81,10 +81,10 @@ void plan(benchmark::State& state) {
 void queue(benchmark::State& state) {
   request_queue<uint64_t> waiting;
   uint64_t added = 0;
-  for (; added < uint64_t(state.range(0)); ++added) waiting.add({1, added}, 0, 1, added);
+  for (; added < uint64_t(state.range(0)); ++added) waiting.add({1, added}, {.bytes = 1}, added);
   for (auto _ : state) {
     benchmark::DoNotOptimize(waiting.take());
-    waiting.add({1, added}, int32_t(added % 3), 1, added);
+    waiting.add({1, added}, {.priority = int32_t(added % 3), .bytes = 1}, added);
     ++added;
   }
 }

@@ -2,6 +2,7 @@
 #include "apps/process.hpp"
 #include "apps/troupe/inspect/actor_tree.hpp"
 #include "support/catch.hpp"
+#include "model/testing/gguf_builder.hpp"
 #include "model/testing/tiny_encoder.hpp"
 #include "model/testing/tiny_model.hpp"
 #include <filesystem>
