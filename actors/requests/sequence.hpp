@@ -27,7 +27,7 @@ struct sequence_config {
   uint32_t encoder_layers = 0;
   uint32_t positions_max = 0; // A sequence ends when it has this many tokens.
   directory_actor directory;
-  std::shared_ptr<const token_index> tokens; // Of `words`, for constraints; null: no request has had one yet.
+  std::shared_ptr<const token_index> tokens = {}; // Of `words`, for constraints; null: no request has had one yet.
 };
 
 /// Sends a client the handle of the sequence that serves its request.
