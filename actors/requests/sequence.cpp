@@ -122,6 +122,7 @@ void sample_next(sequence_pointer self, std::span<const float> logits) {
   std::vector<float> allowed;
   const auto unruled = logits;
   if (!st.rules.empty() || st.matcher) {
+    TROUPE_ASSERT(is_finite(logits));
     allowed.assign(logits.begin(), logits.end());
     st.rules.apply(allowed, st.log, st.generated(), st.tokens_max());
     for (const auto& [token, bias] : st.sampling.logit_bias)
@@ -138,7 +139,7 @@ void sample_next(sequence_pointer self, std::span<const float> logits) {
     }
     logits = allowed;
   }
-  event.set_token(sample(st.sampling, logits, st.log, st.log.size()));
+  event.set_token(sample(st.sampling, logits, st.log, st.log.size(), !allowed.empty()));
   if (st.request.want_logprobs())
     for (const auto& one : logprobs(unruled, event.token(), st.request.top_logprobs())) {
       auto* sent = event.add_logprobs();

@@ -215,9 +215,9 @@ std::string invalid(const sampling_options& options, uint32_t vocabulary) {
 }
 
 uint32_t sample(const sampling_options& options, std::span<const float> logits, std::span<const uint32_t> log,
-                uint64_t position) {
+                uint64_t position, bool has_forbidden) {
   TROUPE_ASSERT(!logits.empty());
-  TROUPE_ASSERT(is_finite(logits));
+  TROUPE_ASSERT(has_forbidden || is_finite(logits));
   const bool penalised = penalises(options) && !log.empty();
   if (options.logit_bias.empty() && !penalised)
     return choose(options, logits, position);

@@ -46,7 +46,7 @@ std::vector<std::string> make_vocabulary(std::mt19937_64& random) {
 
 /// A random walk; later one that ends what it can.
 std::optional<std::string> walk(constraint_matcher matcher, const token_index& tokens, std::mt19937_64& random, uint32_t tokens_max) {
-  static const std::string closing = "\"}]:,01nefabAZ-T.\\udc";
+  static const std::string others = ":,01nefabAZ-T.\\udc";
   std::string text;
   for (uint32_t step = 0; step < tokens_max * 20; ++step) {
     if (matcher.must_end() || (matcher.may_end() && (step >= tokens_max || random() % 4 == 0))) return text;
@@ -60,7 +60,7 @@ std::optional<std::string> walk(constraint_matcher matcher, const token_index& t
     if (random() % 3 == 0)
       token = *std::ranges::min_element(allowed, {}, [](uint32_t one) { return one * 2654435761u; });
     if (step >= tokens_max)
-      for (const char byte : closing)
+      for (const char byte : step % 2 ? std::string("\"}]") : std::string("\"") + others[random() % others.size()] + "}]")
         if (has_token(mask, uint8_t(byte))) {
           token = uint8_t(byte);
           break;
