@@ -28,7 +28,7 @@ std::string invalid(const sampling_options& options, uint32_t vocabulary);
 
 /// The token for position `position` (the index it will have in the sequence). log: the tokens before it.
 /// The draw depends on (seed, position) only, through a counter-based generator (Philox 4x32-10, Salmon et al. 2011), so
-/// it may run anywhere, any number of times. logits must be finite (-infinity from a bias excepted).
+/// it may run anywhere, any number of times. logits: finite, or -infinity for tokens that may not be chosen; not all of them.
 uint32_t sample(const sampling_options& options, std::span<const float> logits, std::span<const uint32_t> log,
                 uint64_t position);
 
