@@ -46,7 +46,11 @@ export class server {
   }
   async post(path, body, headers = {}) {
     const answer = await this.fetch(path, { method: "POST", body: JSON.stringify(body), headers });
-    return { status: answer.status, headers: answer.headers, body: await answer.json() };
+    return { status: answer.status, body: await answer.json() };
+  }
+  async delete(path) {
+    const answer = await this.fetch(path, { method: "DELETE" });
+    return { status: answer.status, body: await answer.json() };
   }
   /// One figure of /metrics; 0 where there is none yet.
   async metric(name) {
