@@ -70,6 +70,17 @@ test_openai(one, "a request that is not done by its deadline ends, and is not tr
   assert.equal(requests, 1);
 });
 
+test_openai(one, "a stream that fails on its way throws what went wrong", async (client, OpenAI) => {
+  const is_late = (error) => error instanceof OpenAI.APIError && error.code === "deadline_exceeded";
+  const late = { ...long, deadline_ms: 150 };
+  await assert.rejects(client.chat.completions.create({ ...late, stream: true }).then(all_of), is_late);
+  await assert.rejects(client.chat.completions.stream(late).finalContent(), is_late);
+  const response = { model: "story", input: "Tell me a story.", max_output_tokens: 450, ignore_eos: true, deadline_ms: 150 };
+  const events = await all_of(await client.responses.create({ ...response, stream: true }));
+  assert.deepEqual([events.at(-1).type, events.at(-1).response.error.code], ["response.failed", "deadline_exceeded"]);
+  assert.equal((await client.responses.retrieve(events[0].response.id)).status, "failed");
+});
+
 test_openai(one, "a request is cancelled by its name, or by its request id", async (client) => {
   for (const name_of of [(chunk) => chunk.id, (_, request_id) => request_id]) {
     const { data: stream, request_id } = await client.chat.completions.create({ ...long, stream: true }).withResponse();
@@ -136,6 +147,8 @@ test("Anthropic's client knows errors by their class", async () => {
   await assert.rejects(stranger.messages.create(message), (error) => error instanceof Anthropic.AuthenticationError && kind("authentication_error")(error));
   const ann = new Anthropic({ baseURL: locked.url, apiKey: "key-of-ann" });
   assert.equal((await ann.messages.create(message)).type, "message");
+  const late = client.messages.stream({ ...message, max_tokens: 450, ignore_eos: true, deadline_ms: 150 });
+  await assert.rejects(late.finalMessage(), (error) => error instanceof Anthropic.APIError && kind("timeout_error")(error));
   const impatient = new Anthropic({ baseURL: full.url, apiKey: "none", maxRetries: 0 });
   const runs = impatient.messages.stream({ ...message, max_tokens: 300, ignore_eos: true });
   await new Promise((resolve) => runs.once("text", resolve));

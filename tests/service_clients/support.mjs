@@ -21,6 +21,7 @@ export class server {
   static async start(...options) {
     const made = new server();
     made.process = spawn(program, ["serve", "--port", "0", ...options], { stdio: ["ignore", "pipe", "inherit"] });
+    process.on("exit", () => made.process.kill("SIGKILL")); // Whatever becomes of the tests.
     for await (const line of createInterface({ input: made.process.stdout })) {
       made.url = line.split(" ").at(-1);
       return made;

@@ -29,7 +29,6 @@ const one = await server.start("-m", storyteller, "--admin-key-file", join(folde
 const client = one.openai(OpenAI);
 const admin = { authorization: "Bearer key-of-the-test" };
 const actors = async () => (await one.get("/admin/actors", { headers: admin })).actors;
-const restarts = async () => (await actors()).reduce((sum, actor) => sum + actor.restarts, 0);
 
 /// The text of one stream, and its longest pause in milliseconds.
 async function read(more, seed) {
@@ -44,12 +43,16 @@ async function read(more, seed) {
   return { said: `${text} [${reason}]`, longest_ms };
 }
 
-/// Kills an actor of the next kind, again and again, until `until` says so. How many of each kind.
+/// Kills an actor of the next kind, again and again, until `until` says so. How many of each kind, and how many restarts were seen.
 async function kill(until) {
   const killed = {};
+  let restarted = 0, restarts = Infinity;
   for (let turn = 0; !until.done; ++turn) {
     await sleep(kill_every_ms);
     const all = (await actors()).filter((actor) => actor.path !== "/");
+    const restarts_now = all.reduce((sum, actor) => sum + actor.restarts, 0); // A new supervisor begins to count from 0.
+    restarted += Math.max(0, restarts_now - restarts);
+    restarts = restarts_now;
     const kinds = [...new Set(all.map((actor) => actor.kind))].sort();
     const kind = kinds[turn % kinds.length];
     const candidates = all.filter((actor) => actor.kind === kind);
@@ -58,14 +61,13 @@ async function kill(until) {
     if (status === 202) killed[kind] = (killed[kind] ?? 0) + 1;
     else if (status !== 404) throw new Error(`killing ${path}: ${status}`); // It may just be on its way back.
   }
-  return killed;
+  return { killed, restarted };
 }
 
 async function survives(name, more) {
   const seeds = Array.from({ length: clients }, (_, i) => i);
   const expected = await Promise.all(seeds.map((seed) => read(more, seed)));
-  const restarts_before = await restarts(), until = { done: false };
-  const killing = kill(until);
+  const until = { done: false }, killing = kill(until);
   const end = Date.now() + phase_ms, pauses = [], problems = [];
   const reading = seeds.map(async (seed) => {
     do {
@@ -80,15 +82,14 @@ async function survives(name, more) {
   });
   await Promise.all(reading);
   until.done = true;
-  const killed = await killing;
+  const { killed, restarted } = await killing;
   pauses.sort((a, b) => a - b);
   const part = (share) => pauses[Math.min(pauses.length - 1, Math.floor(share * pauses.length))];
   const undisturbed = Math.max(...expected.map(({ longest_ms }) => longest_ms));
-  console.log(`${name}: ${pauses.length} streams, ${problems.length} failed or with other text; killed ${JSON.stringify(killed)}; ` +
+  console.log(`${name}: ${pauses.length} streams, ${problems.length} failed or with other text; killed ${JSON.stringify(killed)}, ${restarted} restarts seen; ` +
               `longest pause of a stream: median ${part(0.5)} ms, p99 ${part(0.99)} ms, at most ${part(1)} ms (undisturbed ${undisturbed} ms)`);
   const spared = (await actors()).map((actor) => actor.kind).filter((kind) => kind !== "root" && !killed[kind]);
   if (spared.length > 0) problems.push(`not killed: ${[...new Set(spared)]}`);
-  const restarted = (await restarts()) - restarts_before;
   if (restarted === 0) problems.push("no actor was started again");
   for (const problem of problems.slice(0, 10)) console.log(problem);
   return problems.length === 0 && pauses.length >= clients;
