@@ -24,6 +24,9 @@ export class server {
     process.on("exit", () => made.process.kill("SIGKILL")); // Whatever becomes of the tests.
     for await (const line of createInterface({ input: made.process.stdout })) {
       made.url = line.split(" ").at(-1);
+      // A test that fails and does not stop it must not wait for it.
+      made.process.unref();
+      made.process.stdout.unref();
       return made;
     }
     throw new Error("troupe serve did not start");
@@ -32,6 +35,7 @@ export class server {
   /// Its exit code, after SIGTERM.
   stop() {
     return new Promise((resolve) => {
+      this.process.ref();
       this.process.once("exit", (code) => resolve(code));
       this.process.kill("SIGTERM");
     });
