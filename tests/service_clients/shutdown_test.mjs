@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { all_of, openai_versions, server, storyteller, tale, temporary_folder } from "./support.mjs";
 
-const asked = { model: "storyteller", messages: tale, max_tokens: 300, ignore_eos: true, seed: 1 };
+const asked = { model: "storyteller", messages: tale, max_tokens: 450, ignore_eos: true, seed: 1 };
 const text_of = (chunks) => chunks.map((chunk) => chunk.choices[0].delta.content ?? "").join("");
 const [OpenAI] = Object.values(openai_versions).slice(-1);
 
