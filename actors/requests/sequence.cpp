@@ -139,7 +139,7 @@ void sample_next(sequence_pointer self, std::span<const float> logits) {
     }
     logits = allowed;
   }
-  event.set_token(sample(st.sampling, logits, st.log, st.log.size(), !allowed.empty()));
+  event.set_token(sample(st.sampling, logits, st.log, st.log.size()));
   if (st.request.want_logprobs())
     for (const auto& one : logprobs(unruled, event.token(), st.request.top_logprobs())) {
       auto* sent = event.add_logprobs();

@@ -154,7 +154,7 @@ void service::state::check_origin(http::exchange& exchange) const {
   }
   exchange.add_header("access-control-allow-origin", origin);
   exchange.add_header("vary", "origin");
-  exchange.add_header("access-control-expose-headers", "x-request-id, retry-after, retry-after-ms, x-should-retry");
+  exchange.add_header("access-control-expose-headers", "x-request-id, request-id, retry-after, retry-after-ms, x-should-retry");
 }
 
 /// Counts what a tenant has under way, as long as its exchange lives.
@@ -175,6 +175,7 @@ void service::state::limit(call& of) {
 void service::state::answer(const std::shared_ptr<http::exchange>& exchange) {
   const auto& asked = exchange->asked();
   call of{*in, exchange, {}, asked.path.starts_with("/v1/messages") ? api_form::anthropic : api_form::openai, asked.body.size()};
+  if (of.form == api_form::anthropic) exchange->add_header("request-id", asked.id); // Where Anthropic's clients look for it.
   try {
     dispatch(of);
   } catch (const api_error& error) {

@@ -53,6 +53,11 @@ void penalise(const sampling_options& options, std::span<float> logits, std::spa
   }
 }
 
+/// Numbers, or -infinity for tokens that may not be chosen.
+bool are_scores(std::span<const float> logits) {
+  return is_finite(logits) || std::ranges::all_of(logits, [](float score) { return score < infinity; });
+}
+
 /// The lowest id of those that are equally likely.
 uint32_t likeliest(std::span<const float> logits) {
   constexpr size_t run = 512;
@@ -215,9 +220,9 @@ std::string invalid(const sampling_options& options, uint32_t vocabulary) {
 }
 
 uint32_t sample(const sampling_options& options, std::span<const float> logits, std::span<const uint32_t> log,
-                uint64_t position, bool has_forbidden) {
+                uint64_t position) {
   TROUPE_ASSERT(!logits.empty());
-  TROUPE_ASSERT(has_forbidden || is_finite(logits));
+  TROUPE_ASSERT(are_scores(logits));
   const bool penalised = penalises(options) && !log.empty();
   if (options.logit_bias.empty() && !penalised)
     return choose(options, logits, position);

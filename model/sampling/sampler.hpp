@@ -28,10 +28,9 @@ std::string invalid(const sampling_options& options, uint32_t vocabulary);
 
 /// The token for position `position` (the index it will have in the sequence). log: the tokens before it.
 /// The draw depends on (seed, position) only, through a counter-based generator (Philox 4x32-10, Salmon et al. 2011), so
-/// it may run anywhere, any number of times. logits must be finite (-infinity from a bias excepted);
-/// has_forbidden: but for those of forbidden tokens, which are -infinity; one at least is not.
+/// it may run anywhere, any number of times. logits: finite, or -infinity for tokens that may not be chosen; not all of them.
 uint32_t sample(const sampling_options& options, std::span<const float> logits, std::span<const uint32_t> log,
-                uint64_t position, bool has_forbidden = false);
+                uint64_t position);
 
 /// A uniform number in [0, 1) with 53 random bits: the generator above.
 double counter_uniform(uint64_t seed, uint64_t position);

@@ -18,6 +18,7 @@ std::string_view anthropic_type(int status) {
   case 401: return "authentication_error";
   case 403: return "permission_error";
   case 404: return "not_found_error";
+  case 408: return "timeout_error";
   case 413: return "request_too_large";
   case 429: return "rate_limit_error";
   case 503: return "overloaded_error";

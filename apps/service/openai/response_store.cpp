@@ -45,6 +45,7 @@ void response_store::add(std::shared_ptr<stored_response> one) {
 }
 
 void response_store::ended(const std::shared_ptr<stored_response>& one) {
+  if (!all_.contains(one->id)) return; // Deleted while it ran.
   bytes_ += one->bytes;
   ended_.push_back(one->id);
   while (!ended_.empty() && (ended_.size() > count_max || bytes_ > bytes_max)) {

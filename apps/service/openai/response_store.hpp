@@ -41,7 +41,7 @@ public:
   static constexpr uint64_t bytes_max = 256 << 20;
 
   void add(std::shared_ptr<stored_response> one);
-  /// To be called when one has ended.
+  /// To be called when one has ended; also when it has been removed before.
   void ended(const std::shared_ptr<stored_response>& one);
   /// Null: there is none of that name, or it is another tenant's.
   std::shared_ptr<stored_response> find(const std::string& id, const caller& who) const;

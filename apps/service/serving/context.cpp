@@ -79,10 +79,15 @@ std::shared_ptr<generation> start(call& of, served_model& model, const std::stri
   const auto sequences = uint32_t(requests.size());
   uint64_t bytes = 0;
   for (const auto& one : requests) bytes += 4 * (one.prompt.size() + one.source.size());
-  auto& room = in.queue_time_max;
-  for (auto& one : requests)
-    if (!one.start_deadline && one.priority <= 0) one.start_deadline = 2 * room; // What was predicted wrongly.
+  // Where it was predicted wrongly that a request will not wait long. Starting takes some time on a busy machine, too.
+  const auto room = std::max(2 * in.queue_time_max, std::chrono::milliseconds(1000));
+  bool has_deadline = false;
+  for (auto& one : requests) {
+    has_deadline |= one.deadline || one.start_deadline;
+    if (!one.start_deadline && one.priority <= 0) one.start_deadline = room;
+  }
   const auto made = generation::start(model, std::move(requests), std::move(form));
+  if (!has_deadline) made->retry_after = room;
   counts.begun(sequences, bytes);
   const std::string request_id = of.exchange->asked().id;
   in.under_way[name] = in.under_way[request_id] = {made, of.who.tenant};

@@ -5,14 +5,17 @@
 
 namespace troupe::service {
 
-api_error to_error(const generation_event& event) {
-  switch (event.reason) {
-  case finish_reason::deadline: return {408, "deadline_exceeded", event.error};
-  case finish_reason::overloaded: {
+api_error to_error(const generation_event& event, std::optional<std::chrono::milliseconds> retry_after) {
+  const auto overloaded = [&](std::chrono::milliseconds later) {
     api_error error(429, "overloaded", event.error);
-    error.retry_after_ms = uint32_t(event.retry_after.count());
+    error.retry_after_ms = uint32_t(later.count());
     return error;
-  }
+  };
+  switch (event.reason) {
+  case finish_reason::deadline:
+    if (retry_after) return overloaded(*retry_after);
+    return {408, "deadline_exceeded", event.error};
+  case finish_reason::overloaded: return overloaded(event.retry_after);
   default: return {500, "generation_failed", event.error};
   }
 }
@@ -93,7 +96,7 @@ void generation::end_choice(size_t index, generation_event& event) {
   --unfinished_;
   if (is_failure(event.reason)) {
     if (tells) {
-      failure_ = to_error(event);
+      failure_ = to_error(event, retry_after);
       form_->failed(*failure_);
       cancel(); // The other choices are of no use to anybody.
     }

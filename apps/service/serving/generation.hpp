@@ -44,6 +44,8 @@ public:
   uint64_t tokens() const; // Generated, of all choices.
   const generation_times& times() const { return times_; }
 
+  /// Set when the client gave no deadline, so that one which passes is the service's own: how long to wait before asking again.
+  std::optional<std::chrono::milliseconds> retry_after;
   /// Called once, when it is over.
   std::function<void(const generation&, const api_error* failure)> on_end;
 
@@ -62,7 +64,7 @@ private:
   generation_times times_;
 };
 
-/// The error of a request that ended without its answer.
-api_error to_error(const generation_event& event);
+/// The error of a request that ended without its answer. retry_after: of the generation.
+api_error to_error(const generation_event& event, std::optional<std::chrono::milliseconds> retry_after = {});
 
 } // namespace troupe::service

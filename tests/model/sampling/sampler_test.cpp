@@ -274,7 +274,22 @@ TEST_CASE("extreme but valid options and logits still give a token") {
   CHECK(sample(plain(), row{5}, {}, 0) == 0);
 }
 
-TEST_CASE("logits that are not finite are a broken invariant") {
+TEST_CASE("tokens whose logits are -infinity are never chosen") {
+  auto options = plain();
+  for (const float temperature : {0.0f, 1.0f, 1e6f})
+    for (const uint32_t top_k : {0u, 2u}) {
+      options.temperature = temperature;
+      options.top_k = top_k;
+      for (uint64_t position = 0; position < 100; ++position)
+        CHECK(sample(options, row{-infinity, -3, -infinity, -infinity}, {}, position) == 1);
+    }
+  options.repetition_penalty = 2;
+  options.logit_bias = {{0, 100.0f}};
+  const std::vector<uint32_t> log{0, 1};
+  CHECK(sample(options, row{-infinity, -3, -infinity}, log, 0) == 1);
+}
+
+TEST_CASE("logits that are neither finite nor -infinity are a broken invariant") {
   CHECK_THROWS_AS(sample(plain(), row{1, std::nanf(""), 0}, {}, 0), broken_invariant);
   CHECK_THROWS_AS(sample(plain(), row{1, infinity, 0}, {}, 0), broken_invariant);
   CHECK_THROWS_AS(sample(plain(), row{}, {}, 0), broken_invariant);
