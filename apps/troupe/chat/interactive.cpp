@@ -111,8 +111,9 @@ void note_answer(const chat_answer& answer, bool quiet) {
     note(answer.came.error);
   } else if (!quiet) {
     const size_t out = answer.turns_left_out;
-    if (out > 0) note("the conversation is longer than the model's context: without its oldest " + (out == 1 ? "turn" : std::to_string(out) + " turns")
-                      + " from now on");
+    if (out > 0)
+      note("the conversation is longer than the model's context: from now on without its oldest "
+           + (out == 1 ? "turn" : std::to_string(out) + " turns"));
     note(summary(answer.came) + "; " + std::to_string(answer.prompt_cached) + " of the prompt were cached");
   }
 }
