@@ -31,8 +31,6 @@ public:
   }
 
   bool is_over() const { return is_over_; }
-  /// The signal that stopped the last line, if one did.
-  int signal() const { return signal_; }
 
 private:
   struct command {
@@ -55,7 +53,6 @@ private:
 
   chat_session& session_;
   bool quiet_, is_over_ = false;
-  int signal_ = 0;
 };
 
 const conversation_lines::command conversation_lines::commands[] = {
@@ -71,7 +68,6 @@ void conversation_lines::say(const std::string& message) {
   const auto answer = session_.ask(message, [](std::string_view text) { print(text); });
   if (!answer.came.text.empty() && !answer.came.text.ends_with('\n')) print("\n");
   note_answer(answer, quiet_);
-  signal_ = answer.signal;
 }
 
 void conversation_lines::run_command(std::string_view line) {
