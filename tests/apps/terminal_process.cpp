@@ -55,10 +55,10 @@ void terminal_process::type(std::string_view keys) {
 
 void terminal_process::signal(int number) { ::kill(id_, number); }
 
-unsigned terminal_process::mode() const {
+bool terminal_process::is_raw() const {
   termios now{};
   ::tcgetattr(other_end_, &now);
-  return now.c_lflag & (ICANON | ECHO);
+  return (now.c_lflag & (ICANON | ECHO)) == 0;
 }
 
 bool terminal_process::read_some() {

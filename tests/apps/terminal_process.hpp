@@ -24,8 +24,8 @@ public:
   /// Waits until it has printed at least `bytes` on stdout or closed it.
   const std::string& read_out(size_t bytes);
   void signal(int number);
-  /// Whether the terminal itself collects lines and echoes what is typed: its mode.
-  unsigned mode() const;
+  /// Whether every key goes to the program at once, and without an echo.
+  bool is_raw() const;
   /// Collects the rest and waits for the end. `err`: all that was on the screen.
   outcome finish();
 
