@@ -24,6 +24,7 @@ struct command {
 constexpr command commands[] = {
   {"demo", declare_demo, "tell three stories at once while actors are killed, and show that nothing is lost"},
   {"generate", declare_generate, "continue one or several prompts, streaming the text"},
+  {"chat", declare_chat, "have a conversation with a model, in the terminal"},
   {"serve", declare_serve, "serve models over HTTP: OpenAI's and Anthropic's APIs"},
   {"translate", declare_translate, "turn source texts into target texts, by beam search or drawn at random"},
   {"classify", declare_classify, "give texts labels, with probabilities"},

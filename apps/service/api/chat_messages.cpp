@@ -3,6 +3,7 @@
 #include "apps/service/api/fields.hpp"
 #include "apps/service/api/json_text.hpp"
 
+#include <optional>
 #include <utility>
 
 namespace troupe::service {
@@ -94,10 +95,6 @@ std::string role_of(const json_node& message) {
 }
 
 } // namespace
-
-json_value text_message(std::string role, std::string content) {
-  return {json_value::object{{"role", {std::move(role)}}, {"content", {std::move(content)}}}};
-}
 
 json_value::array openai_messages(const json_node& messages) {
   require_count(messages, messages_max);
@@ -211,21 +208,5 @@ json_value::array anthropic_tools(const json_node& tools) {
 }
 
 std::string anthropic_system(const json_node& system) { return content_text(system); }
-
-json_value template_context(const conversation& talk, const std::string& bos, const std::string& eos) {
-  json_value::object context = talk.more;
-  const auto set = [&](const char* name, json_value value) {
-    for (const auto& member : context)
-      if (member.name == name) return;
-    context.push_back({name, std::move(value)});
-  };
-  std::erase_if(context, [](const json_member& member) { return member.name == "messages" || member.name == "tools"; });
-  set("messages", {talk.messages});
-  set("tools", talk.tools.empty() ? json_value{nullptr} : json_value{talk.tools});
-  set("add_generation_prompt", {true});
-  set("bos_token", {bos});
-  set("eos_token", {eos});
-  return {std::move(context)};
-}
 
 } // namespace troupe::service

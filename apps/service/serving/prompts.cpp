@@ -12,10 +12,6 @@ namespace {
 
 constexpr size_t prompts_max = 256;
 
-std::string piece_text(const served_model& model, const std::optional<uint32_t>& token) {
-  return token ? model.words().token_bytes(*token, true) : std::string();
-}
-
 bool is_list_of_ids(const json_node& prompt) {
   return prompt.is_array() && prompt.size() > 0 && !prompt[0].is_text() && !prompt[0].is_array();
 }
@@ -31,10 +27,9 @@ conversation openai_conversation(const json_node& body) {
 }
 
 std::string chat_text(const served_model& model, const conversation& talk) {
-  const auto& words = model.file().words;
   const auto& chat = model.chat();
   try {
-    return chat.render(template_context(talk, piece_text(model, words.bos), piece_text(model, words.eos)));
+    return troupe::chat_text(chat, model.words(), talk);
   } catch (const input_error& error) {
     throw api_error(400, "chat_template_error", error.what(), "messages");
   }

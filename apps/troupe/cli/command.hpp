@@ -36,6 +36,7 @@ using command_run = std::function<int()>;
 // One per subcommand, each in a file of its name: declares the options, their help and its examples on `app`.
 command_run declare_demo(CLI::App& app);
 command_run declare_generate(CLI::App& app);
+command_run declare_chat(CLI::App& app);
 command_run declare_serve(CLI::App& app);
 command_run declare_logits(CLI::App& app);
 command_run declare_tokenize(CLI::App& app);

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <iterator>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -28,11 +29,7 @@ extern "C" void on_interrupt(int signal) {
   if (!interrupt_signal.compare_exchange_strong(none, signal)) ::_exit(128 + signal);
 }
 
-void handle(int signal, void (*handler)(int)) {
-  struct sigaction action {};
-  action.sa_handler = handler;
-  ::sigaction(signal, &action, nullptr);
-}
+constexpr int interrupts[] = {SIGINT, SIGTERM};
 
 } // namespace
 
@@ -85,15 +82,16 @@ void progress_bar::finish() {
 }
 
 interrupt_guard::interrupt_guard() {
-  handle(SIGINT, on_interrupt);
-  handle(SIGTERM, on_interrupt);
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  for (size_t i = 0; i < std::size(interrupts); ++i) ::sigaction(interrupts[i], &action, &before_[i]);
 }
 
 interrupt_guard::~interrupt_guard() {
-  handle(SIGINT, SIG_DFL);
-  handle(SIGTERM, SIG_DFL);
+  for (size_t i = 0; i < std::size(interrupts); ++i) ::sigaction(interrupts[i], &before_[i], nullptr);
 }
 
 int interrupt_guard::signal() { return interrupt_signal.load(); }
+int interrupt_guard::take() { return interrupt_signal.exchange(0); }
 
 } // namespace troupe

@@ -2,6 +2,7 @@
 // The process's terminal: results on stdout, notes and progress on stderr, signals.
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
@@ -51,7 +52,8 @@ private:
   std::atomic<bool> drawn_{false};
 };
 
-/// While it exists, the first SIGINT or SIGTERM only sets a flag, and a second one ends the process at once.
+/// While it exists, the first SIGINT or SIGTERM only sets a flag, and a second one ends the process at once. When it goes, signals do what
+/// they did before it came: guards may be nested.
 class interrupt_guard {
 public:
   interrupt_guard();
@@ -60,6 +62,11 @@ public:
   interrupt_guard& operator=(const interrupt_guard&) = delete;
   /// The signal that came, or 0.
   static int signal();
+  /// The same, and forgets it: the next signal is a first one again.
+  static int take();
+
+private:
+  struct sigaction before_[2]; // Of SIGINT and SIGTERM.
 };
 
 } // namespace troupe
