@@ -35,7 +35,7 @@ void declare_engine(CLI::App& app, run_options& options) {
   app.add_option_function<cache_type>("--cache-type", [&options](const cache_type& type) { options.cached = type; },
                                       "What key/value caches keep: f32, or f16, which takes half the memory and changes logits a little "
                                       "(default: f16 where weights have 16 bits or fewer)")
-    ->transform(CLI::CheckedTransformer(types))->type_name("f32|f16");
+    ->transform(CLI::CheckedTransformer(types).description(""))->type_name("f32|f16");
   app.add_option("--cache-memory", options.cache_memory,
                  "Most memory of key/value caches, as 2GB or 512MB (default: 16 sequences of full length, and at most a quarter of the "
                  "machine's); never changes the result")

@@ -38,7 +38,7 @@ void declare_options(CLI::App& app, export_options& options) {
   app.add_option("--type", options.type,
                  "What matrices are stored as. f16 and q8_0 take a half and about a quarter of the space; in a GGUF file norms and biases, "
                  "and matrices whose rows are not whole blocks, stay f32; a folder takes f32 and f16, of all its tensors")
-    ->transform(CLI::CheckedTransformer(types))->type_name("f32|f16|q8_0")->default_str("f32");
+    ->transform(CLI::CheckedTransformer(types).description(""))->type_name("f32|f16|q8_0")->default_str("f32");
   app.add_flag("--force", options.force, "Replace the GGUF file if it exists");
   declare_threads(app, options.run); // Accepted by every command; one thread is enough here.
   declare_quiet(app, options.run);

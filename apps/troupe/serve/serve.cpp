@@ -11,6 +11,7 @@
 #include <chrono>
 #include <filesystem>
 #include <set>
+#include <sys/resource.h>
 
 namespace troupe {
 namespace {
@@ -87,7 +88,16 @@ std::vector<service::model_to_serve> start_models(serve_options& options) {
   return models;
 }
 
+/// Each connection needs a descriptor; what a process may have is usually more than what it begins with.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int run_serve(serve_options& options) {
+  raise_descriptor_limit();
   auto& served = options.service;
   if (!options.api_key_file.empty()) served.api_key_file = options.api_key_file;
   if (!options.admin_key_file.empty()) served.admin_key_file = options.admin_key_file;

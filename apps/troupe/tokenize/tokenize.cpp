@@ -54,7 +54,7 @@ void declare_options(CLI::App& app, tokenize_options& options) {
                  ->type_name("N")->check(CLI::PositiveNumber);
   auto* cut = app.add_option("--truncate", options.limit.from,
                              "Which text --max-tokens cuts: longest_first (default), only_first, only_second")
-                ->transform(CLI::CheckedTransformer(cuts))->type_name("WHICH")->needs(most)->needs(pair);
+                ->transform(CLI::CheckedTransformer(cuts).description(""))->type_name("WHICH")->needs(most)->needs(pair);
   auto* decode = app.add_option("--decode", options.decode, "Token ids to turn back into text, such as 1,403,407")
                    ->type_name("IDS");
   decode->excludes(text)->excludes(pair)->excludes(plain)->excludes(most)->excludes(cut);

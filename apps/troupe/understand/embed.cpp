@@ -83,7 +83,7 @@ command_run declare_embed(CLI::App& app) {
   declare_truncation(app, options->encoding);
   const std::map<std::string, pooling> ways{{"mean", pooling::mean}, {"cls", pooling::first}};
   app.add_option("--pooling", options->how, "What becomes of the tokens' vectors: their mean, or the first one")
-    ->transform(CLI::CheckedTransformer(ways))->type_name("mean|cls")->default_str("mean");
+    ->transform(CLI::CheckedTransformer(ways).description(""))->type_name("mean|cls")->default_str("mean");
   auto* normal = app.add_flag("--normalize", options->normalizes, "Give vectors of length 1");
   app.add_option("--compare", options->compared, "Instead of vectors, the cosine of the angle between those of two texts")
     ->expected(2)->type_name("A B")->excludes(normal)->excludes("--file")->excludes("--input-ids")->excludes("text");
