@@ -112,6 +112,7 @@ private:
     by_deadline_.erase({which->second.deadline_ns, which->first});
     bytes_ -= which->second.bytes;
     waiting_.erase(which);
+    if (waiting_.empty()) ends_.clear(); // As if the virtual time went on to the last end tag.
     return record;
   }
 

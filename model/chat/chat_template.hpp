@@ -18,7 +18,8 @@ struct vocabulary;
 /// escaping, {% break %} and {% continue %}, {% generation %}, raise_exception(), tojson as json.dumps without ASCII escapes, and the
 /// immutable sandbox. What is different:
 /// - {% block %}, {% include %}, {% import %}, {% extends %}, {% autoescape %}, translations, and filters that make web pages are refused.
-/// - Integers beyond 64 bits and escapes by character names are refused, and so are slices of a tuple of indices.
+/// - Integers beyond 64 bits and escapes by character names are refused, and so are slices of a tuple of indices, and of constants that
+///   have none, such as (5)[1:].
 /// - Upper and lower case are Unicode's simple mappings, but for U+00DF and the final sigma.
 /// - The text of an error is ours, except that of raise_exception().
 class chat_template {

@@ -5,16 +5,16 @@
 #include "model/error.hpp"
 #include "support/catch.hpp"
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <unistd.h>
 
 namespace troupe::service {
 namespace {
 
 std::vector<tenant_key> keys_of(const std::string& text) {
-  const auto path = std::filesystem::temp_directory_path() / ("troupe_keys_" + std::to_string(std::rand()));
+  const auto path = std::filesystem::temp_directory_path() / ("troupe_keys_" + std::to_string(getpid()));
   std::ofstream(path) << text;
   try {
     auto keys = read_keys(path);

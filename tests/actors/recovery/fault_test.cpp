@@ -449,8 +449,9 @@ TEST_CASE("the logits of a step are held once, however many actors read them", "
   const auto large = count.large_allocations();
   const auto statistics = troupe.statistics();
   const uint64_t steps = statistics.decode().steps() + statistics.prefill().steps();
-  CHECK(large >= 8);
-  CHECK(large <= steps);
+  CHECK(steps >= 8);
+  CHECK(large >= 1);
+  CHECK(large <= steps); // Fewer: a message's memory is used again.
   CHECK(troupe.close() == 0);
 }
 
