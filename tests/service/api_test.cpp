@@ -23,7 +23,7 @@ model_file small_model() {
 
 generation_fields read(const std::string& text, const caller& who = {}) {
   const json_file body("body", text);
-  return read_generation_fields(body.root(), who, small_model(), 50);
+  return read_generation_fields(body.root(), who, small_model(), 50, 7);
 }
 
 /// The place that the error names; "none": there was no error.

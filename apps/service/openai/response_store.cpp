@@ -1,7 +1,9 @@
 #include "apps/service/openai/response_store.hpp"
 
-#include <algorithm>
+#include "apps/service/serving/kept_requests.hpp"
+
 #include <charconv>
+#include <utility>
 
 namespace troupe::service {
 namespace {
@@ -15,27 +17,14 @@ std::shared_ptr<stored_response> require(call& of, const std::string& id) {
 } // namespace
 
 void stored_response::emit(const std::string& type, json event) {
-  json whole{{"type", type}, {"sequence_number", events.size()}};
+  json whole{{"type", type}, {"sequence_number", log->events()}};
   whole.update(event);
-  std::string data = to_text(whole);
-  for (auto& reader : readers) reader.send(type, data, std::to_string(events.size()));
-  bytes += data.size();
-  events.emplace_back(type, std::move(data));
-}
-
-void stored_response::read(http::server& server, const std::shared_ptr<http::exchange>& exchange, int64_t after) {
-  auto& reader = readers.emplace_back(server, exchange);
-  for (size_t i = size_t(std::max<int64_t>(0, after + 1)); i < events.size(); ++i)
-    reader.send(events[i].first, events[i].second, std::to_string(i));
-  if (!is_over) return;
-  reader.end();
-  readers.pop_back();
+  log->send(type, to_text(whole));
 }
 
 void stored_response::end() {
   is_over = true;
-  for (auto& reader : readers) reader.end();
-  readers.clear();
+  log->end();
   for (const auto& tell : std::exchange(waiting, {})) tell(*this);
 }
 
@@ -45,10 +34,10 @@ void response_store::add(std::shared_ptr<stored_response> one) {
 }
 
 void response_store::ended(const std::shared_ptr<stored_response>& one) {
-  bytes_ += one->bytes;
+  bytes_ += one->log->bytes();
   ended_.push_back(one->id);
   while (!ended_.empty() && (ended_.size() > count_max || bytes_ > bytes_max)) {
-    if (const auto oldest = all_.extract(ended_.front()); !oldest.empty()) bytes_ -= oldest.mapped()->bytes;
+    if (const auto oldest = all_.extract(ended_.front()); !oldest.empty()) bytes_ -= oldest.mapped()->log->bytes();
     ended_.pop_front();
   }
 }
@@ -61,7 +50,7 @@ std::shared_ptr<stored_response> response_store::find(const std::string& id, con
 
 void response_store::remove(const std::string& id) {
   const auto one = all_.extract(id);
-  if (!one.empty() && one.mapped()->is_over) bytes_ -= one.mapped()->bytes;
+  if (!one.empty() && one.mapped()->is_over) bytes_ -= one.mapped()->log->bytes();
 }
 
 void get_response(call& of, const std::string& id) {
@@ -76,17 +65,15 @@ void get_response(call& of, const std::string& id) {
     if (error != std::errc() || rest != end || after < -1)
       throw api_error(400, "invalid_value", "starting_after must be a sequence_number", "starting_after");
   }
-  if (found->readers.size() >= 64) throw api_error(429, "too_many_readers", "this response has too many readers");
-  found->read(of.in.server, of.exchange, after);
-  of.exchange->on_gone([weak = std::weak_ptr(found), gone = of.exchange.get()] {
-    if (const auto one = weak.lock()) std::erase_if(one->readers, [&](event_stream& reader) { return &reader.exchange() == gone; });
-  });
+  if (found->log->readers() >= 64) throw api_error(429, "too_many_readers", "this response has too many readers");
+  found->log->read(of.exchange, true, after);
 }
 
 void delete_response(call& of, const std::string& id) {
   const auto found = require(of, id);
   if (const auto running = found->running.lock()) running->cancel();
   of.in.responses->remove(id);
+  of.in.kept->forget(id);
   respond_json(*of.exchange, to_text({{"id", id}, {"object", "response.deleted"}, {"deleted", true}}));
 }
 

@@ -1,5 +1,7 @@
 #include "apps/service/serving/generation.hpp"
 
+#include "apps/service/serving/unix_time.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -18,17 +20,32 @@ api_error to_error(const generation_event& event) {
 }
 
 std::shared_ptr<generation> generation::start(served_model& model, std::vector<generate_request> requests,
-                                              std::function<std::unique_ptr<generation_form>(const generation&)> form) {
+                                              std::function<std::unique_ptr<generation_form>(const generation&)> form,
+                                              event_keeper keeper) {
   const std::shared_ptr<generation> made(new generation(model));
   made->choices_.resize(requests.size());
   made->unfinished_ = requests.size();
   made->times_.submitted = std::chrono::steady_clock::now();
   made->form_ = form(*made);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    made->choices_[i].prompt_tokens = uint32_t(requests[i].prompt.size() + requests[i].source.size());
+    made->stop_strings_.push_back(requests[i].stop_strings);
+  }
+  for (auto& [i, event, time] : keeper.before) {
+    if (i >= requests.size()) throw input_error("there are events of a choice that the request does not have");
+    if (event.kind == event_kind::token) requests[i].generated.push_back(event.token);
+    made->take(i, event, time);
+  }
+  if (made->failure_) made->unfinished_ = 0; // What the other choices would have been is of no use to anybody.
+  const auto keep = [made, keeps = std::move(keeper.keep)](size_t i, generation_event& event) {
+    if (keeps) keeps(made, i, std::move(event));
+    else made->take(i, event, unix_time());
+  };
   try {
     for (size_t i = 0; i < requests.size(); ++i) {
-      made->choices_[i].prompt_tokens = uint32_t(requests[i].prompt.size() + requests[i].source.size());
-      made->stop_strings_.push_back(requests[i].stop_strings);
-      made->numbers_.push_back(model.submit(std::move(requests[i]), [made, i](generation_event& event) { made->take(i, event); }));
+      const bool has_ended = made->is_over() || made->choices_[i].reason;
+      made->numbers_.push_back(
+        has_ended ? 0 : model.submit(std::move(requests[i]), [keep, i](generation_event& event) { keep(i, event); }));
     }
   } catch (...) {
     made->form_ = nullptr; // Those that were sent are cancelled, and nobody hears of them.
@@ -49,7 +66,7 @@ uint64_t generation::tokens() const {
   return sum;
 }
 
-void generation::take(size_t index, generation_event& event) {
+void generation::take(size_t index, generation_event& event, int64_t time) {
   auto& one = choices_[index];
   switch (event.kind) {
   case event_kind::token: {
@@ -69,7 +86,7 @@ void generation::take(size_t index, generation_event& event) {
     std::copy(event.values.begin(), event.values.end(), one.rows.begin() + ptrdiff_t(first));
     return;
   }
-  case event_kind::finished: return end_choice(index, event);
+  case event_kind::finished: ended_ = time; return end_choice(index, event);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "apps/service/tasks/text_tasks.hpp"
 
 #include "apps/service/api/fields.hpp"
+#include "apps/service/serving/start.hpp"
 
 #include <algorithm>
 #include <utility>
