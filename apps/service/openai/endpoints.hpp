@@ -6,7 +6,6 @@ namespace troupe::service {
 
 void chat_completions(call& of, const json_node& body);
 void completions(call& of, const json_node& body);
-void embeddings(call& of, const json_node& body);
 void create_response(call& of, const json_node& body);
 
 } // namespace troupe::service
