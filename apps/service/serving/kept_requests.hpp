@@ -111,6 +111,7 @@ private:
   std::deque<when_found> asked_;
   uint64_t batches_ = 0;
   bool flushes_ = false;
+  http::timer flush_timer_;
   std::string failure_; // Of the last batch; empty: it was committed.
   std::unique_ptr<journal> journal_; // Last: its thread ends first.
 };
