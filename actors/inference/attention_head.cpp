@@ -206,6 +206,7 @@ attention_head_actor::behavior_type
 attention_head(attention_head_actor::stateful_pointer<attention_head_state> self, attention_head_config config) {
   report_exceptions(self);
   self->state.config = std::move(config);
+  scratch_of_this_thread().input = {}; // In a simulation this thread may have run another engine, whose steps have the same names.
   return {[self](const v1::VerifyWeights& order) { verify_for(self, order, projections_of(*self->state.config.part)); },
           [self](const v1::FlipOwnBit& order) {
             if (order.in_cache()) self->state.flip_cache_bit(order.draw());
