@@ -261,7 +261,7 @@ private:
   entry* find(uint64_t id);
   void settle_group(uint64_t id);
   void set_fork(entry& e, uint64_t from);
-  bool waits_for_prefix(entry& e);
+  bool begin_in_prefix(entry& e);
   void remove(uint64_t id);
   void release_retained();
   bool is_fork_pending(uint64_t id) const;
