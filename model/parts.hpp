@@ -37,7 +37,7 @@ range shard_range(uint32_t rows, uint32_t shards, uint32_t shard);
 /// Names the content of some rows, so that what was made of them need not be made again: the same rows under the same name have the same
 /// content. All zeros: no name.
 struct content_name {
-  uint64_t of[3] = {0, 0, 0};
+  uint64_t of[4] = {0, 0, 0, 0};
   bool operator==(const content_name&) const = default;
 };
 

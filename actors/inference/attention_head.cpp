@@ -194,7 +194,7 @@ pooled_message<v1::AttendResult> attention_head_state::attend(const v1::AttendSt
     const auto x = rows_of(step.values(), rows, step.width());
     const auto out = rows_of(*result->mutable_values(), rows, result->width());
     // All heads of the layer get the same message.
-    const content_name content{{plan.epoch(), plan.step(), 2 * uint64_t(config.layer) + config.of_encoder}};
+    const content_name content{{engine, plan.epoch(), plan.step(), 2 * uint64_t(config.layer) + config.of_encoder}};
     if (config.is_cross) config.part->recall(x, slices, out, scratch_of_this_thread());
     else config.part->forward(x, slices, out, scratch_of_this_thread(), content);
   }
@@ -206,7 +206,8 @@ attention_head_actor::behavior_type
 attention_head(attention_head_actor::stateful_pointer<attention_head_state> self, attention_head_config config) {
   report_exceptions(self);
   self->state.config = std::move(config);
-  scratch_of_this_thread().input = {}; // In a simulation this thread may have run another engine, whose steps have the same names.
+  self->state.engine = reinterpret_cast<uintptr_t>(&self->home_system());
+  scratch_of_this_thread().input = {}; // In a simulation this thread may have run another engine, at the same place in memory.
   return {[self](const v1::VerifyWeights& order) { verify_for(self, order, projections_of(*self->state.config.part)); },
           [self](const v1::FlipOwnBit& order) {
             if (order.in_cache()) self->state.flip_cache_bit(order.draw());

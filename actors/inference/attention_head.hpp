@@ -43,6 +43,7 @@ struct attention_head_state {
   step_gate gate;
   std::unordered_map<uint64_t, cached_sequence> caches;
   std::shared_ptr<cache_pages> pages; // Of all caches.
+  uint64_t engine = 0; // Tells those apart that a simulation runs on one thread.
   uint64_t positions_most = 0; // Not fewer than all caches hold together.
 
   pooled_message<v1::AttendResult> attend(const v1::AttendStep& step);

@@ -32,11 +32,12 @@ struct generate_request {
   uint32_t top_logprobs = 0;          // and those of so many that are likeliest; at most top_logprobs_max.
   int32_t priority = 0;
   std::string tenant;                 // Whose work it is: tenants with the same weight get the same share of what runs.
-  float tenant_weight = 1;            // Above 0, at most 1e6.
+  float tenant_weight = 1;            // From 1/1024 to 1024.
   std::optional<std::chrono::milliseconds> deadline;       // From submit: a request that has not finished ends with `deadline`.
   std::optional<std::chrono::milliseconds> start_deadline; // The same for one without its first token.
 
   static constexpr uint32_t top_logprobs_max = 20;
+  static constexpr size_t tenant_bytes_max = 256;
 };
 
 /// The last two: a deadline has passed; it was refused for lack of room.
@@ -68,7 +69,8 @@ struct generation_event {
   finish_reason reason = finish_reason::length;
   std::string error;
   std::vector<hypothesis> hypotheses; // Results of a beam search, the best first.
-  uint32_t prompt_tokens_cached = 0;  // finished: of the prompt, those that were not computed because an earlier request left them.
+  uint32_t prompt_tokens_cached = 0;  // finished: of the prompt, those that were not computed because an earlier sequence left them: of
+                                      // another request, or of this one before a fault.
   std::chrono::milliseconds retry_after{0}; // overloaded: when there will probably be room.
 };
 

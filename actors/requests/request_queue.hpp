@@ -1,6 +1,7 @@
 #pragma once
 // Requests that wait until a sequence can be started for them: which is next, which is too late, and what is known of each. Pure code:
 // no actor, clock or message.
+#include "actors/interfaces/tenant_weight.hpp"
 #include <algorithm>
 #include <cstdint>
 #include <map>
@@ -21,7 +22,7 @@ struct request_key {
 struct waiting_request {
   int32_t priority = 0;
   std::string tenant = {};
-  double weight = 1;       // Of the tenant; above 0.
+  double weight = 1;       // Of the tenant.
   uint64_t work = 1;       // In rows, as far as can be known: those of its prompt and of what may be generated.
   uint64_t bytes = 0;      // That are kept for it.
   int64_t deadline_ns = 0; // 0: none.
@@ -45,7 +46,7 @@ public:
     forget_tenants();
     double& end = ends_[facts.tenant];
     const double start = std::max(time_, end);
-    end = start + double(facts.work) / facts.weight;
+    end = start + double(facts.work) / std::clamp<double>(facts.weight, tenant_weight_min, tenant_weight_max);
     const turn at{-int64_t(facts.priority), start, ++arrivals_};
     const auto it = waiting_.emplace(key, one{at, facts.bytes, facts.deadline_ns, std::move(record)}).first;
     by_turn_.emplace(at, it);
@@ -112,7 +113,10 @@ private:
     by_deadline_.erase({which->second.deadline_ns, which->first});
     bytes_ -= which->second.bytes;
     waiting_.erase(which);
-    if (waiting_.empty()) ends_.clear(); // As if the virtual time went on to the last end tag.
+    if (waiting_.empty()) { // Who comes next begins anew, as behind the last end tag.
+      ends_.clear();
+      time_ = 0;
+    }
     return record;
   }
 

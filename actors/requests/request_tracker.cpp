@@ -1,6 +1,7 @@
 #include "actors/requests/request_tracker.hpp"
 
 #include "actors/interfaces/paths.hpp"
+#include "actors/interfaces/tenant_weight.hpp"
 #include "actors/requests/decoding_messages.hpp"
 #include "actors/supervision/failure.hpp"
 #include "actors/supervision/restart_window.hpp"
@@ -84,9 +85,10 @@ void check(const generate_request& request, const model_parts& model) {
   if (const auto reason = invalid(request.rules, model.spec.vocabulary); !reason.empty()) throw input_error(reason);
   if (const auto reason = invalid(request.sampling, model.spec.vocabulary); !reason.empty())
     throw input_error(reason);
-  if (!(request.tenant_weight > 0 && request.tenant_weight <= 1e6f))
-    throw input_error("a tenant's weight must be above 0 and at most 1000000");
-  if (!is_utf8(request.tenant)) throw input_error("a tenant's name is not valid UTF-8");
+  if (!(request.tenant_weight >= tenant_weight_min && request.tenant_weight <= tenant_weight_max))
+    throw input_error("a tenant's weight must be between 1/1024 and 1024");
+  if (request.tenant.size() > generate_request::tenant_bytes_max || !is_utf8(request.tenant))
+    throw input_error("a tenant's name must be valid UTF-8 of at most " + std::to_string(generate_request::tenant_bytes_max) + " bytes");
   if (request.top_logprobs > generate_request::top_logprobs_max)
     throw input_error("at most " + std::to_string(generate_request::top_logprobs_max) + " likeliest tokens can be listed");
   for (const auto& stop : request.stop_strings) {

@@ -140,17 +140,17 @@ void sample_next(sequence_pointer self, std::span<const float> logits) {
     logits = allowed;
   }
   event.set_token(sample(st.sampling, logits, st.log, st.log.size()));
+  std::string text;
+  const auto end = append(st, event.token(), text);
+  event.set_text(std::move(text));
+  // First what the next step waits for: waking a client's thread takes tens of microseconds.
+  if (!end) reply_token(self, uint32_t(st.log.size()) - 1);
   if (st.request.want_logprobs())
     for (const auto& one : logprobs(unruled, event.token(), st.request.top_logprobs())) {
       auto* sent = event.add_logprobs();
       sent->set_token(one.token);
       sent->set_logprob(one.logprob);
     }
-  std::string text;
-  const auto end = append(st, event.token(), text);
-  event.set_text(std::move(text));
-  // First what the next step waits for: waking a client's thread takes tens of microseconds.
-  if (!end) reply_token(self, uint32_t(st.log.size()) - 1);
   tell_client(self, std::move(event));
   if (end) finish(self, *end, st.error);
 }

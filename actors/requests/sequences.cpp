@@ -110,7 +110,6 @@ void enqueue(sequences_pointer self, request_key key, caf::message args) {
   const auto& request = args.get_as<v1::GenerateRequest>(0);
   const auto& client = args.get_as<caf::strong_actor_ptr>(1);
   const uint64_t bytes = record_bytes + request.SpaceUsedLong();
-  const auto limit = next_deadline(request, request.generated_tokens_size() > 0);
   if (!request.was_admitted() && st.waiting.bytes() + bytes > st.waiting_bytes_max) {
     auto end = refusal(request, v1::FINISH_REASON_OVERLOADED,
                        "too many requests: " + std::to_string(st.waiting.size()) + " are waiting, for which " +
@@ -119,6 +118,7 @@ void enqueue(sequences_pointer self, request_key key, caf::message args) {
     return tell(self, client, std::move(end));
   }
   if (st.clients.insert(client->id()).second) self->monitor(caf::actor_cast<caf::actor>(client));
+  const auto limit = next_deadline(request, request.generated_tokens_size() > 0);
   st.waiting.add(key,
                  {.priority = request.priority(),
                   .tenant = request.tenant(),

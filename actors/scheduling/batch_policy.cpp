@@ -239,15 +239,19 @@ void batch_policy::succeeded(const planned_step& step) {
   }
 }
 
+/// Where it was to begin there is not what it takes: nothing is reused once more, neither by it nor of the log that it was forked from.
+void batch_policy::distrust_prefix(entry& e) {
+  if (!e.reuses_prefix) return;
+  e.may_reuse = false;
+  if (prefixes_.drop(e.forked_from)) released_.insert(e.forked_from);
+}
+
 void batch_policy::missed(const std::vector<std::pair<uint64_t, uint32_t>>& misses) {
   for (const auto& [id, positions] : misses) {
     auto* e = find(id);
     if (!e) continue;
     e->cached = std::min(e->cached, positions);
-    if (e->reuses_prefix) {
-      e->may_reuse = false;
-      if (prefixes_.drop(e->forked_from)) released_.insert(e->forked_from);
-    }
+    distrust_prefix(*e);
     set_fork(*e, 0);
     file(*e);
   }
@@ -276,6 +280,7 @@ std::vector<uint64_t> batch_policy::poisoned(const std::vector<uint64_t>& suspec
     if (!found) continue;
     auto& e = *found;
     if (std::exchange(e.poisoned_at, path) != path) e.poisonings_here = 0;
+    distrust_prefix(e);
     e.poisoned_from = std::max(e.poisonings > 0 ? e.poisoned_from : 0, e.cached);
     if (++e.poisonings_here >= poisonings_max || ++e.poisonings >= failures_max) given_up.push_back(id);
     if (e.poisonings >= 2) {

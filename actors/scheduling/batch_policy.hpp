@@ -93,20 +93,21 @@ struct planned_step {
 ///   share are served in the ratio of their weights. A tenant was served too much when its counter is more than counter_slack above
 ///   that of one that has rows in the step.
 /// - Who comes second: rows of tenants that were served too much, and after them rows of lower priorities. They may make steps take
-///   slowdown_by_tenants times as long as the rows before them alone, and slowdown_by_priorities times (time_allowance), by what steps
-///   have taken so far (step_times). So a request of a higher priority, or of a tenant that asks for little, hardly notices the others.
-///   Those lose throughput meanwhile, because small steps are less efficient; tenants that all ask for their share or more lose
-///   little, since then none is served too much for long. Without rows before them there is no limit. Neither is left out of more
-///   than 64 steps in a row: then one of its sequences gets its turn, for as long as the first rows take; a lower priority before all
-///   others. If the first rows had to wait for a step of second ones that was under way when they came, second ones pay for that.
+///   slowdown_by_tenants times as long as the rows before them alone, and slowdown_by_priorities times (time_allowance), by what
+///   steps have taken so far (step_times). So a request of a higher priority, or of a tenant that asks for little, hardly notices the
+///   others. Those lose throughput meanwhile, because small steps are less efficient; tenants that all ask for their share or more
+///   lose little, since then none is served too much for long. Without rows before them there is no limit. Neither is left out of
+///   more than 64 steps in a row in which the first rows left room: then one of its sequences gets its turn, for as long as the first
+///   rows take; a lower priority before all others, and however full the step would be. If the first rows had to wait for a step of
+///   second ones that was under way when they came, second ones pay for that.
 /// - Order of service within a tenant, and among lower priorities: the one served longest ago comes first, where a sequence that came new
 ///   counts as served when it came. Before that comparison 64 steps are added for longer slices (prefill), so that one-row slices
 ///   (decode) go before them, and 64 are taken off for each unit of priority. So what is left out rises steadily, and no ready
 ///   sequence is left out for ever. Among equals the higher priority goes first, then the one that came first. This order does not
 ///   change while a sequence waits.
-/// - Prefill in a step with decoding rows: as many rows as make it take step_time_max_ns by what steps have taken so far; or, where the
-///   decoding rows take more than half of that, twice as long as these; and at least one row. Decoding rows of lower priorities do
-///   not count. A source, which cannot be cut, is not limited.
+/// - Prefill in a step with decoding rows of its priority: as many rows as make it take step_time_max_ns by what steps have taken so
+///   far; or, where the decoding rows take more than half of that, twice as long as these; and at least one row. Decoding rows of
+///   lower priorities do not count. A source, which cannot be cut, is not limited.
 /// - Memory: a sequence runs when there is room for all its tokens beside those of all running sequences. For that it
 ///   may preempt sequences of lower priority, or of the same priority that came later: their caches are dropped, and replayed
 ///   when there is room for them again. The first in that order always fits, so there is always progress. In a step no waiting
@@ -188,7 +189,6 @@ public:
   uint64_t preemptions() const { return preemptions_; }
   size_t running_sequences() const { return running_; } // The others wait.
   uint64_t cache_positions() const { return positions_ + prefixes_.retained_positions(); } // Of those that run, and retained ones.
-  const step_times& times() const { return times_; }
 
 private:
   /// Ready sequences are kept in these lists, each in the order of service.
@@ -265,6 +265,7 @@ private:
   void remove(uint64_t id);
   void release_retained();
   bool is_fork_pending(uint64_t id) const;
+  void distrust_prefix(entry& e);
   uint32_t rows_for(const entry& e, const forming_step& step) const;
   uint32_t prefill_rows_left(const forming_step& forming) const;
   bool make_room(entry& e, forming_step& step);

@@ -202,7 +202,6 @@ void batch_policy::add_level(int64_t priority, forming_step& forming) {
   for (const auto& [number, own] : of)
     if (!own.empty()) least = std::min(least, own.account->served);
   if (least == std::numeric_limits<double>::infinity()) return;
-  tenants_.note_least(least);
   forming.priority = priority;
   forming.tenants.clear();
   forming.decoders = forming.other_decoders = 0;

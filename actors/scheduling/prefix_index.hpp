@@ -43,7 +43,6 @@ public:
   /// several the one of which the most is cached, then the one with the lowest id.
   match find(cached_log& log, uint32_t limit) const;
 
-
   // The logs of sequences that have finished, retained while heads keep their caches: those used least recently go first.
   static constexpr size_t retained_max = 64; // Heads look at every cache they hold in every step.
 

@@ -14,8 +14,6 @@ class step_times {
 public:
   void add(uint64_t decode_rows, uint64_t other_rows, double ns);
 
-  bool is_known() const { return samples_ > 0; }
-  double step() const { return step_; }
   double decode_row() const { return decode_row_; }
   double prefill_row() const { return prefill_row_; }
   /// 0 while nothing is known.

@@ -13,25 +13,24 @@ struct tenant_account {
   uint64_t sequences = 0; // That have joined and not left.
 };
 
-/// Those that have sequences. One that had none for a while has not saved anything meanwhile: it is lifted to the smallest counter
-/// that was passed to note_least. One that goes and comes back finds its counter, so that it gains nothing by that, unless more than
+/// Those that have sequences. One that had none for a while has not saved anything meanwhile: it is lifted to the smallest counter of
+/// those that have some; where none has, to that of the last one that had. One that goes and comes back finds its counter, so that it gains nothing by that, unless more than
 /// absent_max others have gone.
 class tenant_accounts {
 public:
   static constexpr size_t absent_max = 1024;
-  static constexpr double weight_min = 1.0 / 1024, weight_max = 1024;
-
-  /// A sequence of this tenant joins. A weight that is no positive number: 1. The account stays where it is as long as it has
+  /// A sequence of this tenant joins. A weight that is no positive number: 1; one out of bounds (tenant_weight.hpp) becomes the
+  /// nearest. O(tenants) for the first sequence of a tenant. The account stays where it is as long as it has
   /// sequences.
   tenant_account& enter(const std::string& name, double weight);
   void leave(const std::string& name);
-  /// The smallest counter of those that are served now.
-  void note_least(double served);
   size_t size() const { return all_.size(); }
 
 private:
+  double least() const;
+
   std::map<std::string, tenant_account> all_;
-  double least_ = 0;
+  double last_ = 0; // The counter of the last one that left.
   uint64_t tenants_ = 0;
   size_t absent_ = 0;
 };

@@ -37,8 +37,8 @@ std::span<const float> row_turns::of(const std::shared_ptr<const rope_table>& ro
     positions_.clear();
   }
   if (positions_.size() <= row) {
+    turns_.resize((row + 1) * size); // First what may get no memory.
     positions_.resize(row + 1, -1);
-    turns_.resize(positions_.size() * size);
   }
   float* const turn = turns_.data() + row * size;
   if (std::exchange(positions_[row], int64_t(position)) != int64_t(position)) rope->turn_at(position, turn);
@@ -94,8 +94,8 @@ void attention_head_part::forward(const_rows x, std::span<const head_slice> slic
            bias ? bias->from(first) : score_bias{}, next);
     begin += slice.rows;
   }
-  check_weights(scratch.sums);
   TROUPE_ASSERT(begin == x.rows);
+  check_weights(scratch.sums);
 }
 
 void attention_head_part::remember(const_rows source, std::span<const head_slice> slices, part_scratch& scratch) const {
@@ -131,8 +131,8 @@ void attention_head_part::recall(const_rows x, std::span<const head_slice> slice
            some_rows(out, begin, slice.rows), sums, scratch.weights, {}, next);
     begin += slice.rows;
   }
-  check_weights(scratch.sums);
   TROUPE_ASSERT(begin == x.rows);
+  check_weights(scratch.sums);
 }
 
 } // namespace troupe

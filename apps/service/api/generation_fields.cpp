@@ -75,7 +75,8 @@ generation_fields read_generation_fields(const json_node& body, const caller& wh
   request.rules.tokens_min = uint32_t(integer_field(body, {"min_tokens"}, 0, tokens_most).value_or(0));
   request.priority = read_priority(body, who);
   request.tenant = who.is_known ? who.tenant : text_field(body, "user", who.tenant);
-  if (request.tenant.size() > 256) body.get("user").fail("is longer than 256 bytes");
+  if (request.tenant.size() > generate_request::tenant_bytes_max)
+    body.get("user").fail("is longer than " + std::to_string(generate_request::tenant_bytes_max) + " bytes");
   request.tenant_weight = who.weight;
   request.deadline = read_time(body, {"deadline_ms"});
   request.start_deadline = read_time(body, {"max_queue_ms"});

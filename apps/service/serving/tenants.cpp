@@ -1,5 +1,6 @@
 #include "apps/service/serving/tenants.hpp"
 
+#include "actors/interfaces/tenant_weight.hpp"
 #include "model/formats/json.hpp"
 
 #include <charconv>
@@ -41,7 +42,7 @@ std::vector<tenant_key> read_keys(const std::filesystem::path& file) {
       const auto equals = word.find('=');
       const std::string what = word.substr(0, equals), value = equals == std::string::npos ? "" : word.substr(equals + 1);
       if (what == "name" && !value.empty()) one.name = value;
-      else if (what == "weight") one.weight = number_in<float>(value, 0.001, 1e6, place);
+      else if (what == "weight") one.weight = number_in<float>(value, tenant_weight_min, tenant_weight_max, place);
       else if (what == "requests") one.requests_max = number_in<uint32_t>(value, 1, 1e6, place);
       else if (what == "priority") one.priority_max = number_in<int32_t>(value, -100, 100, place);
       else throw input_error(place + "wanted name=, weight=, requests= or priority=, found \"" + word + "\"");

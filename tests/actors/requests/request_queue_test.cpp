@@ -68,8 +68,12 @@ struct plain_queue {
   std::optional<uint64_t> take_out(std::vector<one>::iterator which) {
     const auto record = which->record;
     all.erase(which);
-    if (all.empty()) ends.clear();
+    if (all.empty()) begin_anew();
     return record;
+  }
+  void begin_anew() {
+    ends.clear();
+    time = 0;
   }
   uint64_t bytes() const {
     uint64_t sum = 0;
@@ -196,7 +200,7 @@ TEST_CASE("the queue gives what looking through all waiting requests gives", "[r
         REQUIRE(waiting.take_late(now) == plain.take_late(now));
       }
       }
-      if (plain.all.empty()) plain.ends.clear();
+      if (plain.all.empty()) plain.begin_anew();
       REQUIRE(waiting.size() == plain.all.size());
       REQUIRE(waiting.bytes() == plain.bytes());
       REQUIRE(waiting.contains(key) == (plain.find(key) != plain.all.end()));

@@ -210,7 +210,6 @@ private:
     double least = 1e300;
     for (const auto id : healthy(priority, priority)) tenants.insert(all_[id].account);
     for (const auto* one : tenants) least = std::min(least, one->served);
-    tenants_.note_least(least);
     priority_ = priority;
     first_.clear();
     decoders_ = other_decoders_ = 0;
