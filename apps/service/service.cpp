@@ -46,6 +46,16 @@ constexpr route routes[] = {
 
 bool is_of_this_machine(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
+/// Of a Host header, without its port.
+std::string host_name(std::string_view header) {
+  if (header.starts_with('[')) return std::string(header.substr(1, header.find(']') - 1));
+  return std::string(header.substr(0, header.find(':')));
+}
+
+bool is_visible(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 127; });
+}
+
 /// "/v1/responses/abc/cancel" and {"/v1/responses/", "/cancel"}: "abc". Nothing: it is another path.
 std::optional<std::string> between(const std::string& path, std::string_view before, std::string_view behind) {
   if (path.size() <= before.size() + behind.size() || !path.starts_with(before) || !path.ends_with(behind)) return std::nullopt;
@@ -64,7 +74,6 @@ api_error to_api_error(const json_error& error) {
 struct service::state {
   service_options options;
   std::vector<tenant_key> keys, admin_keys;
-  std::map<std::string, uint32_t> busy; // By tenant: requests that have not been answered.
   std::optional<http::server> server;
   std::optional<context> in;
   std::vector<std::unique_ptr<canary>> canaries; // By model.
@@ -82,8 +91,9 @@ struct service::state {
   void with_body(call& of, body_endpoint endpoint);
   caller authenticate(const http::request& asked);
   void require_admin(const http::request& asked) const;
+  void check_head(const http::request& asked) const;
   void check_origin(http::exchange& exchange) const;
-  void limit(call& of);
+  void cancel_request(call& of, const std::string& id);
   bool get(call& of);
   void models_list(call& of, const std::string& name);
   void ready(call& of);
@@ -107,8 +117,7 @@ service::state::state(service_options given, std::vector<model_to_serve> models)
     admission_limits limits;
     limits.running_max = one.runs->options().sequences_max;
     limits.waiting_max = options.waiting_max;
-    in->admissions.emplace_back(limits);
-    in->models.push_back(std::make_unique<served_model>(one.name, std::move(one.runs),
+    in->models.push_back(std::make_unique<served_model>(one.name, std::move(one.runs), limits,
                                                         [this](std::function<void()> run) { server->post(std::move(run)); }));
     canaries.push_back(std::make_unique<canary>(*server, *in->models.back()));
   }
@@ -125,6 +134,9 @@ http::server_options service::state::http_options() {
       log(one.peer + " " + one.id + " " + one.method + " " + one.path + " " + std::to_string(one.status) + " " + std::to_string(one.bytes) +
           " bytes " + std::to_string(one.duration.count() / 1000) + " ms" + (one.complete ? "" : " incomplete"));
     };
+  http.check_head = [this](const http::request& asked) { check_head(asked); };
+  // The last events of a response repeat all of it; they come at once.
+  http.output_bytes_max = std::max<size_t>(http.output_bytes_max, 16 << 20);
   http.on_exception = [this](const std::string& what) { log("error: " + what); };
   return http;
 }
@@ -133,7 +145,20 @@ caller service::state::authenticate(const http::request& asked) {
   if (keys.empty()) return {};
   const auto* found = find_key(keys, asked.header("authorization"), asked.header("x-api-key"));
   if (!found) throw api_error(401, "invalid_api_key", "a valid API key is needed: Authorization: Bearer KEY, or x-api-key");
-  return {found->name, found->weight, true, found->priority_max};
+  return {found->name, found->weight, true, found->priority_max, found->requests_max};
+}
+
+/// Whoever may not ask takes no memory with a body either.
+void service::state::check_head(const http::request& asked) const {
+  const std::string host = host_name(asked.header("host"));
+  // A site whose name leads here would be of the same origin, for a browser.
+  if (keys.empty() && !host.empty() && host != options.http.host && !is_of_this_machine(host))
+    throw http::http_error(403, "host_not_allowed", "without keys this server answers to names of this machine only, such as 127.0.0.1");
+  const bool knows = keys.empty() || find_key(keys, asked.header("authorization"), asked.header("x-api-key")) ||
+                     find_key(admin_keys, asked.header("authorization"), asked.header("x-api-key"));
+  const bool has_body = !asked.header("transfer-encoding").empty() || (!asked.header("content-length").empty() &&
+                                                                       asked.header("content-length") != "0");
+  if (has_body && !knows) throw http::http_error(401, "invalid_api_key", "a valid API key is needed: Authorization: Bearer KEY, or x-api-key");
 }
 
 void service::state::require_admin(const http::request& asked) const {
@@ -146,6 +171,7 @@ void service::state::require_admin(const http::request& asked) const {
 void service::state::check_origin(http::exchange& exchange) const {
   const std::string origin(exchange.asked().header("origin"));
   if (origin.empty()) return;
+  if (!is_visible(origin)) throw api_error(400, "bad_origin", "the Origin header is none");
   const auto allows = [&](const std::string& one) { return one == "*" || one == origin; };
   if (std::ranges::none_of(options.cors_origins, allows)) {
     const auto host = exchange.asked().header("host");
@@ -157,19 +183,9 @@ void service::state::check_origin(http::exchange& exchange) const {
   exchange.add_header("access-control-expose-headers", "x-request-id, request-id, retry-after, retry-after-ms, x-should-retry");
 }
 
-/// Counts what a tenant has under way, as long as its exchange lives.
-void service::state::limit(call& of) {
-  if (!of.who.is_known) return;
-  const auto found = std::ranges::find(keys, of.who.tenant, &tenant_key::name);
-  if (found == keys.end() || found->requests_max == 0) return;
-  auto& count = busy[found->name];
-  if (count >= found->requests_max) {
-    api_error error(429, "too_many_requests", "this key may have " + std::to_string(found->requests_max) + " requests under way");
-    error.retry_after_ms = 1000;
-    throw error;
-  }
-  ++count;
-  of.exchange->at_end([this, name = found->name] { --busy[name]; });
+void service::state::cancel_request(call& of, const std::string& id) {
+  if (!cancel(*in, id, of.who)) throw api_error(404, "request_not_found", "there is no request \"" + id + "\" under way");
+  respond_json(*of.exchange, to_text({{"id", id}, {"cancelled", true}}));
 }
 
 void service::state::answer(const std::shared_ptr<http::exchange>& exchange) {
@@ -203,8 +219,9 @@ void service::state::dispatch(call& of) {
     http::response allowed{.status = 204, .content_type = "", .body = "", .headers = {{"allow", "GET, POST, DELETE, OPTIONS"}}};
     if (!asked.header("origin").empty()) {
       allowed.headers.emplace_back("access-control-allow-methods", "GET, POST, DELETE");
-      const auto wanted = asked.header("access-control-request-headers");
-      allowed.headers.emplace_back("access-control-allow-headers", wanted.empty() ? "authorization, content-type" : std::string(wanted));
+      std::string wanted(asked.header("access-control-request-headers"));
+      std::erase(wanted, ' ');
+      allowed.headers.emplace_back("access-control-allow-headers", wanted.empty() || !is_visible(wanted) ? "authorization,content-type" : wanted);
       allowed.headers.emplace_back("access-control-max-age", "600");
     }
     return of.exchange->respond(std::move(allowed));
@@ -224,22 +241,13 @@ void service::state::dispatch(call& of) {
   if (gets && get(of)) return;
   if (asked.method == "DELETE") {
     if (const auto id = between(path, "/v1/responses/", "")) return delete_response(of, *id);
-    if (const auto id = between(path, "/v1/requests/", "")) {
-      if (!cancel(*in, *id, of.who)) throw api_error(404, "request_not_found", "there is no request \"" + *id + "\" under way");
-      return respond_json(*of.exchange, to_text({{"id", *id}, {"cancelled", true}}));
-    }
+    if (const auto id = between(path, "/v1/requests/", "")) return cancel_request(of, *id);
   }
   if (asked.method == "POST") {
     if (const auto id = between(path, "/v1/responses/", "/cancel")) return cancel_response(of, *id);
-    if (const auto id = between(path, "/v1/requests/", "/cancel")) {
-      if (!cancel(*in, *id, of.who)) throw api_error(404, "request_not_found", "there is no request \"" + *id + "\" under way");
-      return respond_json(*of.exchange, to_text({{"id", *id}, {"cancelled", true}}));
-    }
+    if (const auto id = between(path, "/v1/requests/", "/cancel")) return cancel_request(of, *id);
     for (const auto& one : routes)
-      if (path == one.path) {
-        limit(of);
-        return with_body(of, one.answer);
-      }
+      if (path == one.path) return with_body(of, one.answer);
   }
   for (const auto& one : routes)
     if (path == one.path) {
@@ -288,14 +296,13 @@ void service::state::ready(call& of) {
 void service::state::metrics(call& of) {
   std::vector<std::pair<std::string, engine*>> engines;
   for (const auto& one : in->models) engines.emplace_back(one->name(), &one->runs());
-  const bool runs = in->jobs.run([this, engines, exchange = of.exchange]() -> std::function<void()> {
+  run_in_background(of, [this, engines, exchange = of.exchange]() -> std::function<void()> {
     std::vector<engine_reading> readings;
     for (const auto& [name, one] : engines) readings.push_back({name, one->statistics(), one->actors()});
     return [this, exchange, readings = std::move(readings)] {
       exchange->respond({.status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_page(*in, readings), .headers = {}});
     };
   });
-  if (!runs) throw api_error(503, "busy", "too many of these are under way");
 }
 
 void service::state::stop_when_idle() {

@@ -68,7 +68,6 @@ TEST_CASE("fields that generate are read, whichever API they are from", "[api]")
   CHECK(fields.choices == 2);
   CHECK(fields.streams);
   CHECK(fields.includes_usage);
-  CHECK(fields.is_kept);
   CHECK(fields.nth(0).sampling.seed == 3);
   CHECK(fields.nth(1).sampling.seed != fields.nth(0).sampling.seed);
 }
@@ -183,36 +182,51 @@ TEST_CASE("a template gets the conversation, and variables of the request do not
                         "add_generation_prompt": true, "eos_token": "</s>"})"));
 }
 
+namespace {
+
+const std::vector<std::string> known{"f", "g"};
+
+} // namespace
+
 TEST_CASE("calls of tools are found in what models say", "[api]") {
   const auto qwen = parse_tool_calls("I look.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\": 1}}\n</tool_call>\n"
-                                     "<tool_call>{\"name\": \"g\", \"arguments\": {}}</tool_call>");
+                                     "<tool_call>{\"name\": \"g\", \"arguments\": {}}</tool_call>", known);
   CHECK(qwen.text == "I look.");
   REQUIRE(qwen.calls.size() == 2);
   CHECK(qwen.calls[0].name == "f");
   CHECK(qwen.calls[0].arguments == R"({"x":1})");
   CHECK(qwen.calls[1].arguments == "{}");
-  const auto llama = parse_tool_calls(R"(  {"name": "f", "parameters": {"x": "y"}} )");
+  const auto llama = parse_tool_calls(R"(  {"name": "f", "parameters": {"x": "y"}} )", known);
   REQUIRE(llama.calls.size() == 1);
   CHECK(llama.calls[0].arguments == R"({"x":"y"})");
-  CHECK(parse_tool_calls(R"([TOOL_CALLS] [{"name": "f", "arguments": {}}, {"name": "g", "arguments": {}}])").calls.size() == 2);
-  for (const auto* text : {"no call", "{\"name\": \"f\"}", "{\"a\": 1}", "<tool_call>{broken</tool_call>", "[1, 2]", "[]", "{", ""}) {
-    CHECK(parse_tool_calls(text).calls.empty());
-    CHECK(parse_tool_calls(text).text == text);
+  CHECK(parse_tool_calls(R"([TOOL_CALLS] [{"name": "f", "arguments": {}}, {"name": "g", "arguments": {}}])", known).calls.size() == 2);
+  for (const auto* text : {"no call", "{\"name\": \"f\"}", "{\"a\": 1}", "<tool_call>{broken</tool_call>", "[1, 2]", "[]", "{", "",
+                           "{\"name\": \"unknown\", \"arguments\": {}}"}) {
+    CHECK(parse_tool_calls(text, known).calls.empty());
+    CHECK(parse_tool_calls(text, known).text == text);
   }
+}
+
+TEST_CASE("a call that nests more deeply than JSON may here is text", "[api]") {
+  const auto nested = [](size_t depth) {
+    return R"({"name": "f", "arguments": {"a": )" + std::string(depth, '[') + std::string(depth, ']') + "}}";
+  };
+  CHECK(parse_tool_calls(nested(50), known).calls.size() == 1);
+  CHECK(parse_tool_calls(nested(1'000'000), known).calls.empty());
 }
 
 TEST_CASE("no part of a call is sent as text while an answer grows", "[api]") {
   const std::string whole = "Well, <b> <tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>";
   size_t sent = 0;
   for (size_t length = 0; length <= whole.size(); ++length) {
-    const size_t now = text_before_calls(std::string_view(whole).substr(0, length));
+    const size_t now = text_before_calls(std::string_view(whole).substr(0, length), sent);
     REQUIRE(now >= sent);
     sent = now;
   }
   CHECK(whole.substr(0, sent) == "Well, <b> ");
-  CHECK(text_before_calls(" {\"name\"") == 0);
-  CHECK(text_before_calls("a <tool") == 2);
-  CHECK(text_before_calls("a < b") == 5);
+  CHECK(text_before_calls(" {\"name\"", 0) == 0);
+  CHECK(text_before_calls("a <tool", 0) == 2);
+  CHECK(text_before_calls("a < b", 0) == 5);
 }
 
 TEST_CASE("the schema of a call names the tools that may be called", "[api]") {
@@ -245,6 +259,8 @@ TEST_CASE("a constraint is read from each API's field, and never dropped", "[api
   CHECK(constraint(R"({"guided_regex": "a+"})") == text_constraint{kind::regex, "a+"});
   CHECK(constraint(R"({"grammar": "root ::= \"a\""})") == text_constraint{kind::grammar, "root ::= \"a\""});
   CHECK(constraint(R"({"structured_outputs": {"regex": "b"}})") == text_constraint{kind::regex, "b"});
+  CHECK(constraint(R"({"guided_choice": ["yes", "n\"o"]})") == text_constraint{kind::grammar, R"(root ::= "yes" | "n\"o")"});
+  CHECK(constraint(R"({"structured_outputs": {"choice": ["a"]}})") == text_constraint{kind::grammar, R"(root ::= "a")"});
   CHECK_THROWS_AS(constraint(R"({"response_format": {"type": "xml"}})"), json_error);
   CHECK_THROWS_AS(constraint(R"({"response_format": {"type": "json_schema"}})"), json_error);
   CHECK_THROWS_AS(constraint(R"({"regex": "a", "grammar": "b"})"), json_error);
@@ -258,7 +274,8 @@ TEST_CASE("a choice of tools is read from each API's field; a call that is requi
     generate_request request;
     const auto use = read_tool_choice(body.root(), from, request);
     CHECK(request.constraint.has_value() == constrained);
-    return use;
+    CHECK(use.names.size() == (use.use == tool_use::none ? 0 : 1));
+    return use.use;
   };
   CHECK(choose("{}", {}, false) == tool_use::none);
   CHECK(choose("{}", tools, false) == tool_use::allowed);
@@ -290,6 +307,14 @@ TEST_CASE("usage counts the prompt of several choices once", "[api]") {
   CHECK(usage.prompt == 20);
   CHECK(usage.cached == 6);
   CHECK(usage.generated == 8);
+}
+
+TEST_CASE("an object of many members is made in a time that grows with their number", "[api]") {
+  json_value::object many;
+  for (int i = 0; i < 300'000; ++i) many.push_back({std::to_string(i), {uint64_t(i)}});
+  const json made = to_json(json_value{std::move(many)}); // With a look at all others for each it would be minutes.
+  CHECK(made.size() == 300'000);
+  CHECK(made.front() == 0);
 }
 
 TEST_CASE("text that is not UTF-8 is sent as U+FFFD", "[api]") {

@@ -23,25 +23,27 @@ json usage_json(const token_usage& usage) {
 
 class message_answer : public generation_form {
 public:
-  message_answer(call& of, const generation& running, std::string id, bool streams, tool_use tools)
-    : running_(running), names_(of.in.names), id_(std::move(id)), tools_(tools), exchange_(of.exchange) {
+  message_answer(call& of, const generation& running, std::string id, bool streams, tool_choice tools, std::vector<std::string> stops)
+    : running_(running), names_(of.in.names), id_(std::move(id)), tools_(std::move(tools)), stops_(std::move(stops)),
+      exchange_(of.exchange) {
     if (streams) stream_.emplace(of.in.server, of.exchange);
   }
 
-  void added(size_t, std::string_view, bool) override {
+  void added(size_t) override {
     if (!stream_) return;
     begin();
-    send_text(tools_ == tool_use::none ? one().text.size() : text_before_calls(one().text));
+    send_text(tools_.use == tool_use::none ? one().text.size() : text_before_calls(one().text, sent_));
   }
 
   void completed() override {
-    const auto parsed = tools_ == tool_use::none ? parsed_answer{one().text, {}} : parse_tool_calls(one().text);
+    const auto parsed = answer_of(one(), tools_);
+    const std::string stopped_by = stop_string_of(one(), stops_, running_.model().words());
     json blocks = json::array();
     if (!parsed.text.empty() || parsed.calls.empty()) blocks.push_back({{"type", "text"}, {"text", parsed.text}});
     for (const auto& call : parsed.calls)
       blocks.push_back({{"type", "tool_use"}, {"id", names_.next("toolu_")}, {"name", call.name}, {"input", json::parse(call.arguments)}});
-    const json reason = parsed.calls.empty() ? stop_reason() : json("tool_use");
-    const json stop = one().stop_string.empty() ? json() : json(one().stop_string);
+    const json reason = parsed.calls.empty() ? stop_reason(stopped_by) : json("tool_use");
+    const json stop = stopped_by.empty() ? json() : json(stopped_by);
     const auto usage = usage_of(running_.choices(), 1);
     if (!stream_) {
       json whole = head();
@@ -78,10 +80,10 @@ private:
             {"stop_reason", nullptr}, {"stop_sequence", nullptr}};
   }
 
-  json stop_reason() const {
+  json stop_reason(const std::string& stopped_by) const {
     switch (one().reason.value_or(finish_reason::cancelled)) {
     case finish_reason::length: return "max_tokens";
-    case finish_reason::stop: return one().stop_string.empty() ? "end_turn" : "stop_sequence";
+    case finish_reason::stop: return stopped_by.empty() ? "end_turn" : "stop_sequence";
     default: return "end_turn";
     }
   }
@@ -125,7 +127,8 @@ private:
   const generation& running_;
   identifiers& names_;
   std::string id_;
-  tool_use tools_;
+  tool_choice tools_;
+  std::vector<std::string> stops_;
   std::shared_ptr<http::exchange> exchange_;
   std::optional<event_stream> stream_;
   bool has_begun_ = false, has_text_ = false; // A block of text is open.
@@ -145,18 +148,23 @@ conversation read_conversation(const json_node& body) {
 void messages(call& of, const json_node& body) {
   auto& model = find_model(of.in, body);
   auto who = of.who;
-  if (const auto metadata = body.find("metadata"); metadata && !who.is_known) who.tenant = text_field(*metadata, "user_id", who.tenant);
+  if (const auto metadata = body.find("metadata"); metadata && !who.is_known) {
+    if (const auto user = metadata->find("user_id")) {
+      if (user->text().size() > generate_request::tenant_bytes_max) user->fail("is too long");
+      who.tenant = user->text();
+    }
+  }
   body.get("max_tokens");
   auto fields = read_generation_fields(body, who, model.file(), model.context());
   if (fields.choices != 1) body.get("n").fail("must be 1");
-  admit(of, model, of.body_bytes / 2, fields);
+  admit(of, model, 1, fields.request);
   const auto talk = read_conversation(body);
-  const tool_use tools = read_tool_choice(body, talk.tools, fields.request);
+  const auto tools = read_tool_choice(body, talk.tools, fields.request);
   read_constraint(body, fields.request);
   fields.request.prompt = chat_prompt(model, talk);
   const std::string id = of.in.names.next("msg_");
-  start(of, model, id, {fields.nth(0)}, fields.is_kept, [&](const generation& running) {
-    return std::make_unique<message_answer>(of, running, id, fields.streams, tools);
+  start(of, model, id, {fields.nth(0)}, false, [&](const generation& running) {
+    return std::make_unique<message_answer>(of, running, id, fields.streams, tools, fields.request.stop_strings);
   });
 }
 

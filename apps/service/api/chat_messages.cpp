@@ -202,8 +202,10 @@ json_value::array anthropic_messages(const json_node& messages) {
 json_value::array anthropic_tools(const json_node& tools) {
   require_count(tools, tools_max);
   json_value::array result;
-  for (const auto& tool : tools.elements())
+  for (const auto& tool : tools.elements()) {
+    if (const auto type = tool.find("type"); type && type->text() != "custom") type->fail("is not supported: only \"custom\" is");
     result.push_back(tool_of({tool.get("name").text()}, tool.find("description"), tool.find("input_schema")));
+  }
   return result;
 }
 

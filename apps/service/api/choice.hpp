@@ -18,7 +18,6 @@ struct choice {
   std::vector<float> rows;                          // Logits or hidden states of a model that does not generate.
   std::vector<hypothesis> hypotheses;               // Of a beam search.
   std::optional<finish_reason> reason;              // Once it has finished.
-  std::string stop_string;                          // With which the text would have gone on, if that is why it ended.
 };
 
 } // namespace troupe::service

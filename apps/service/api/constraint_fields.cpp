@@ -34,7 +34,24 @@ void read_format(const json_node& format, generate_request& request) {
   if (type == "grammar") set(request, format, {constraint_kind::grammar, format.get("grammar").text()});
 }
 
+/// A grammar (GBNF) of just these texts.
+std::string choice_grammar(const json_node& choices) {
+  std::string grammar = "root ::= ";
+  for (const auto& one : choices.elements()) {
+    if (!grammar.ends_with("= ")) grammar += " | ";
+    grammar += '"';
+    for (const char c : one.text())
+      if (c == '"' || c == '\\') (grammar += '\\') += c;
+      else if (c == '\n') grammar += "\\n";
+      else grammar += c;
+    grammar += '"';
+  }
+  if (choices.size() == 0) choices.fail("is empty");
+  return grammar;
+}
+
 void read_plain(const json_node& body, generate_request& request) {
+  if (const auto found = body.find("guided_choice")) set(request, *found, {constraint_kind::grammar, choice_grammar(*found)});
   if (const auto found = find_any(body, {"json_schema", "guided_json", "json"}))
     set(request, *found, {constraint_kind::json_schema, schema_text(*found)});
   if (const auto found = find_any(body, {"guided_regex", "regex"})) set(request, *found, {constraint_kind::regex, found->text()});
@@ -49,11 +66,14 @@ void read_constraint(const json_node& body, generate_request& request) {
     if (const auto found = body.find(outer); found && found->is_object())
       if (const auto format = found->find("format")) read_format(*format, request);
   if (const auto format = find_any(body, {"response_format", "output_format"})) read_format(*format, request);
-  if (const auto nested = body.find("structured_outputs")) read_plain(*nested, request);
+  if (const auto nested = body.find("structured_outputs")) {
+    read_plain(*nested, request);
+    if (const auto found = nested->find("choice")) set(request, *found, {constraint_kind::grammar, choice_grammar(*found)});
+  }
   read_plain(body, request);
 }
 
-tool_use read_tool_choice(const json_node& body, const json_value::array& tools, generate_request& request) {
+tool_choice read_tool_choice(const json_node& body, const json_value::array& tools, generate_request& request) {
   const auto wanted = body.find("tool_choice");
   std::string kind = tools.empty() ? "none" : "auto", only;
   if (wanted && wanted->is_text()) {
@@ -70,10 +90,17 @@ tool_use read_tool_choice(const json_node& body, const json_value::array& tools,
       type.fail("is not supported");
     }
   }
-  if (kind == "none" || (kind == "auto" && tools.empty())) return tool_use::none;
-  if (kind == "auto") return tool_use::allowed;
+  if (kind == "none" || (kind == "auto" && tools.empty())) return {};
+  std::vector<std::string> names;
+  for (const auto& tool : tools) names.push_back(to_json(tool)["function"]["name"]);
+  if (kind == "auto") return {tool_use::allowed, std::move(names)};
   set(request, wanted.value_or(body), {constraint_kind::json_schema, call_schema(tools, only)});
-  return tool_use::required;
+  return {tool_use::required, std::move(names)};
+}
+
+parsed_answer answer_of(const choice& one, const tool_choice& tools) {
+  if (tools.use == tool_use::none || one.reason == finish_reason::cancelled) return {one.text, {}};
+  return parse_tool_calls(one.text, tools.names);
 }
 
 } // namespace troupe::service

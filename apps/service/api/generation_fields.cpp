@@ -82,7 +82,6 @@ generation_fields read_generation_fields(const json_node& body, const caller& wh
   request.start_deadline = read_time(body, {"max_queue_ms"});
   fields.choices = uint32_t(integer_field(body, {"n"}, 1, 128).value_or(1));
   fields.streams = body.flag_or("stream", false);
-  fields.is_kept = body.flag_or("background", false);
   if (const auto options = body.find("stream_options")) fields.includes_usage = options->flag_or("include_usage", false);
   return fields;
 }

@@ -14,13 +14,13 @@ struct caller {
   float weight = 1;
   bool is_known = false; // It came with a key.
   int32_t priority_max = 100; // Higher ones are lowered to this.
+  uint32_t requests_max = 0;  // Of the tenant at once; 0: no limit.
 };
 
 struct generation_fields {
   generate_request request; // All but the prompt.
   uint32_t choices = 1;     // `n`
   bool streams = false, includes_usage = false;
-  bool is_kept = false;     // It goes on when the connection breaks.
   uint64_t seed = 0;        // Drawn, if the request has none.
 
   /// That of the nth choice: they differ by their seeds only.

@@ -13,7 +13,9 @@ json to_json(const json_value& value) {
     }
     json operator()(const json_value::object& object) const {
       json result = json::object();
-      for (const auto& member : object) result[member.name] = to_json(member.value);
+      auto& members = result.get_ref<json::object_t&>();
+      // No name comes twice: json_file has seen to that. To look each one up would take a time that grows with the square.
+      for (const auto& member : object) members.emplace_back(member.name, to_json(member.value));
       return result;
     }
     json operator()(std::nullptr_t) const { return nullptr; }

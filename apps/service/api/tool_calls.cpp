@@ -16,7 +16,15 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-json parsed(std::string_view text) { return json::parse(text, nullptr, false); }
+/// What a model has said may nest as deeply as it likes: json_file bounds that. Null where it is no JSON.
+json parsed(std::string_view text) {
+  try {
+    const json_file file("answer", text);
+    return to_json(file.root().value());
+  } catch (const input_error&) {
+    return nullptr;
+  }
+}
 
 std::optional<tool_call> call_of(const json& value) {
   if (!value.is_object()) return std::nullopt;
@@ -31,13 +39,13 @@ std::optional<tool_call> call_of(const json& value) {
 }
 
 /// All of it is one call, or a list of calls; else nothing.
-std::vector<tool_call> calls_of(std::string_view text) {
+std::vector<tool_call> calls_of(std::string_view text, const std::vector<std::string>& names) {
   const auto value = parsed(text);
   std::vector<tool_call> calls;
   const json list = value.is_array() ? value : json::array({value});
   for (const auto& one : list) {
     auto call = call_of(one);
-    if (!call) return {};
+    if (!call || std::ranges::find(names, call->name) == names.end()) return {};
     calls.push_back(std::move(*call));
   }
   return calls;
@@ -45,12 +53,12 @@ std::vector<tool_call> calls_of(std::string_view text) {
 
 } // namespace
 
-parsed_answer parse_tool_calls(std::string_view text) {
+parsed_answer parse_tool_calls(std::string_view text, const std::vector<std::string>& names) {
   parsed_answer answer;
   if (text.find(open_mark) == std::string_view::npos) {
     auto whole = trimmed(text);
     if (whole.starts_with(list_mark)) whole.remove_prefix(list_mark.size());
-    answer.calls = calls_of(whole);
+    answer.calls = calls_of(whole, names);
     if (answer.calls.empty()) answer.text = text;
     return answer;
   }
@@ -59,7 +67,7 @@ parsed_answer parse_tool_calls(std::string_view text) {
     const size_t open = text.find(open_mark, at), begin = open + open_mark.size();
     if (open == std::string_view::npos) break;
     const size_t close = std::min(text.find(close_mark, begin), text.size());
-    auto calls = calls_of(trimmed(text.substr(begin, close - begin)));
+    auto calls = calls_of(trimmed(text.substr(begin, close - begin)), names);
     if (calls.empty()) break; // Not what it seemed to be.
     answer.text += text.substr(at, open - at);
     answer.calls.insert(answer.calls.end(), calls.begin(), calls.end());
@@ -70,10 +78,12 @@ parsed_answer parse_tool_calls(std::string_view text) {
   return answer;
 }
 
-size_t text_before_calls(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos || text[begin] == '{' || text[begin] == '[') return 0;
-  const size_t mark = text.find(open_mark);
+size_t text_before_calls(std::string_view text, size_t before) {
+  if (before == 0) {
+    const auto begin = text.find_first_not_of(" \t\r\n");
+    if (begin == std::string_view::npos || text[begin] == '{' || text[begin] == '[') return 0;
+  }
+  const size_t mark = text.find(open_mark, before);
   if (mark != std::string_view::npos) return mark;
   // The text may end with the beginning of a mark.
   for (size_t length = std::min(open_mark.size() - 1, text.size()); length > 0; --length)

@@ -21,10 +21,11 @@ struct parsed_answer {
 ///   <tool_call>{"name": ..., "arguments": {...}}</tool_call>, any number of them      Qwen, Hermes
 ///   {"name": ..., "parameters": {...}}, alone; or a list of such, after [TOOL_CALLS]    Llama 3, Mistral
 /// What is none of these is text.
-parsed_answer parse_tool_calls(std::string_view text);
+/// A call of a tool that is none of `names` is text, too.
+parsed_answer parse_tool_calls(std::string_view text, const std::vector<std::string>& names);
 
-/// How much of a text that is still growing cannot be part of a call.
-size_t text_before_calls(std::string_view text);
+/// How much of a text that is still growing cannot be part of a call; of its first `before` bytes that is known.
+size_t text_before_calls(std::string_view text, size_t before);
 
 /// The schema of one call: which of the tools, and its arguments. `only`: the one that is wanted; empty: any.
 /// Throws json_error (of `tools`) when there is no such tool.

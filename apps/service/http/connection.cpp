@@ -232,6 +232,7 @@ void connection::read_header() {
 void connection::header_complete() {
   const size_t hosts = count_of(request_, "host");
   if (hosts > 1 || (hosts == 0 && http_1_1_)) throw http_error(400, "bad_host", "a request of HTTP/1.1 has one Host header");
+  if (core_.options.check_head) core_.options.check_head(request_);
   choose_body();
   if (const std::string_view expected = request_.header("expect"); http_1_1_ && !expected.empty()) {
     if (!equal_ignoring_case(expected, "100-continue")) throw http_error(417, "bad_expectation", "Expect can be 100-continue only");

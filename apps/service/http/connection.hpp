@@ -70,7 +70,6 @@ private:
   void ask_handler();
   void finish_answer();
   void refuse(const http_error& error);
-  void answer_error(const http_error& error);
   void append_head(int status, const std::string& content_type, const header_list& headers, std::optional<uint64_t> content_length);
 
   void flush_soon();

@@ -5,7 +5,6 @@ namespace troupe::http {
 exchange::exchange(request asked, std::weak_ptr<answer_sink> to) : asked_(std::move(asked)), to_(std::move(to)) {}
 
 exchange::~exchange() {
-  if (at_end_) at_end_();
   if (progress_ == progress::answered) return;
   if (const auto to = sink()) to->dropped();
 }

@@ -68,8 +68,6 @@ public:
   /// dropped when the answer is complete.
   void on_gone(std::function<void()> f);
   bool gone() const;
-  /// Calls `f` when the exchange is destroyed, whatever became of its answer.
-  void at_end(std::function<void()> f) { at_end_ = std::move(f); }
 
   // For the sink.
   /// The answer is complete, in the hands of the operating system.
@@ -83,7 +81,7 @@ private:
 
   request asked_;
   std::weak_ptr<answer_sink> to_;
-  std::function<void()> on_gone_, at_end_;
+  std::function<void()> on_gone_;
   header_list more_headers_;
   progress progress_ = progress::none;
   bool gone_ = false;

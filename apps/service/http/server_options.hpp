@@ -7,6 +7,8 @@
 
 namespace troupe::http {
 
+struct request;
+
 /// A request whose answer is complete or will never be; for an access log.
 struct finished_request {
   std::string method, path, id; // Method and path as far as they are known: empty for what could not be read.
@@ -45,6 +47,8 @@ struct server_options {
   /// The body of an error that the server itself answers with: application/json. `path` is empty if it is not known. Default:
   /// default_error_body.
   std::function<std::string(int status, const std::string& code, const std::string& message, const std::string& path)> error_body;
+  /// Called with each request before its body is read, which asked.body then lacks. Throws http_error to refuse it. Null: none is.
+  std::function<void(const request& asked)> check_head;
   /// Called for each request after its answer.
   std::function<void(const finished_request&)> log;
   /// An exception that is no input_error left a handler or a callback (what() of it). The server goes on.

@@ -15,36 +15,26 @@ namespace {
 
 class chat_answer : public completion_answer {
 public:
-  chat_answer(call& of, const generation& running, completion_facts facts, tool_use tools, bool has_logprobs)
-    : completion_answer(of, running, std::move(facts)), names_(of.in.names), tools_(tools), has_logprobs_(has_logprobs),
+  chat_answer(call& of, const generation& running, completion_facts facts, tool_choice tools, bool has_logprobs)
+    : completion_answer(of, running, std::move(facts)), names_(of.in.names), tools_(std::move(tools)), has_logprobs_(has_logprobs),
       states_(running.choices().size()) {}
 
-  void added(size_t index, std::string_view, bool) override {
+  void added(size_t index) override {
     if (!facts().streams) return;
     begin(index);
-    send_text(index, tools_ == tool_use::none ? at(index).text.size() : text_before_calls(at(index).text));
+    const auto& text = at(index).text;
+    send_text(index, tools_.use == tool_use::none ? text.size() : text_before_calls(text, states_[index].text));
   }
 
   void finished(size_t index) override {
     if (!facts().streams) return;
     begin(index);
-    auto& state = states_[index];
-    json calls;
-    if (tools_ != tool_use::none) {
-      const auto parsed = parse_tool_calls(at(index).text);
-      calls = calls_of(parsed);
-      if (calls.empty()) {
-        send_text(index, at(index).text.size());
-      } else {
-        // The answer's text is what precedes the calls; it has been sent.
-        for (size_t i = 0; i < calls.size(); ++i) {
-          json delta{{"index", i}};
-          delta.update(calls[i]);
-          send_choice({{"index", index}, {"delta", {{"tool_calls", json::array({delta})}}}, {"logprobs", nullptr}, {"finish_reason", nullptr}});
-        }
-      }
-    } else if (has_logprobs_ && state.tokens < at(index).logprobs.size()) {
-      send_text(index, at(index).text.size());
+    const json calls = calls_of(answer_of(at(index), tools_));
+    if (calls.empty()) send_text(index, at(index).text.size()); // Else the text is what precedes the calls; it has been sent.
+    for (size_t i = 0; i < calls.size(); ++i) {
+      json delta{{"index", i}};
+      delta.update(calls[i]);
+      send_choice({{"index", index}, {"delta", {{"tool_calls", json::array({delta})}}}, {"logprobs", nullptr}, {"finish_reason", nullptr}});
     }
     send_choice({{"index", index}, {"delta", json::object()}, {"logprobs", nullptr},
                  {"finish_reason", calls.empty() ? finish_reason_of(at(index)) : json("tool_calls")}});
@@ -93,19 +83,16 @@ private:
   json choice_object(size_t index) const override {
     json message{{"role", "assistant"}, {"content", at(index).text}, {"refusal", nullptr}};
     json reason = finish_reason_of(at(index));
-    if (tools_ != tool_use::none) {
-      const auto parsed = parse_tool_calls(at(index).text);
-      if (!parsed.calls.empty()) {
-        message["content"] = parsed.text.empty() ? json() : json(parsed.text);
-        message["tool_calls"] = calls_of(parsed);
-        reason = "tool_calls";
-      }
+    if (const auto parsed = answer_of(at(index), tools_); !parsed.calls.empty()) {
+      message["content"] = parsed.text.empty() ? json() : json(parsed.text);
+      message["tool_calls"] = calls_of(parsed);
+      reason = "tool_calls";
     }
     return {{"index", index}, {"message", std::move(message)}, {"logprobs", logprobs(index, 0)}, {"finish_reason", reason}};
   }
 
   identifiers& names_;
-  tool_use tools_;
+  tool_choice tools_;
   bool has_logprobs_;
   std::vector<sent> states_;
 };
@@ -115,9 +102,9 @@ private:
 void chat_completions(call& of, const json_node& body) {
   auto& model = find_model(of.in, body);
   auto fields = read_generation_fields(body, of.who, model.file(), model.context());
-  admit(of, model, of.body_bytes / 2, fields);
+  admit(of, model, fields.choices, fields.request);
   conversation talk = openai_conversation(body);
-  const tool_use tools = read_tool_choice(body, talk.tools, fields.request);
+  const auto tools = read_tool_choice(body, talk.tools, fields.request);
   read_constraint(body, fields.request);
   fields.request.want_logprobs = body.flag_or("logprobs", false);
   fields.request.top_logprobs = uint32_t(integer_field(body, {"top_logprobs"}, 0, generate_request::top_logprobs_max).value_or(0));
@@ -130,7 +117,7 @@ void chat_completions(call& of, const json_node& body) {
   for (uint32_t i = 0; i < fields.choices; ++i) requests.push_back(fields.nth(i));
   const bool has_logprobs = fields.request.want_logprobs;
   const std::string id = facts.id;
-  start(of, model, id, std::move(requests), fields.is_kept, [&](const generation& running) {
+  start(of, model, id, std::move(requests), false, [&](const generation& running) {
     return std::make_unique<chat_answer>(of, running, std::move(facts), tools, has_logprobs);
   });
 }

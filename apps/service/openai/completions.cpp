@@ -18,7 +18,7 @@ public:
     : completion_answer(of, running, std::move(facts)), echoes_(std::move(echoes)), has_logprobs_(has_logprobs),
       sent_(running.choices().size()) {}
 
-  void added(size_t index, std::string_view, bool) override {
+  void added(size_t index) override {
     if (facts().streams && (sent_[index].text < at(index).text.size() || has_logprobs_)) send(index, nullptr);
   }
   void finished(size_t index) override {
@@ -61,9 +61,14 @@ void completions(call& of, const json_node& body) {
   auto& model = find_model(of.in, body);
   constexpr uint32_t tokens_otherwise = 16; // OpenAI's.
   auto fields = read_generation_fields(body, of.who, model.file(), tokens_otherwise);
-  admit(of, model, 0, fields); // Several prompts may be longer together than one context.
+  const auto sequences = fields.choices * prompts_in(body);
+  constexpr size_t sequences_max = 2048;
+  if (sequences > sequences_max)
+    body.get("prompt").fail("makes " + std::to_string(sequences) + " answers, with n; at most " + std::to_string(sequences_max));
+  admit(of, model, sequences, fields.request);
   read_constraint(body, fields.request);
   if (const auto count = integer_field(body, {"logprobs"}, 0, generate_request::top_logprobs_max)) {
+    model.words(); // Without them there are no names for tokens.
     fields.request.want_logprobs = true;
     fields.request.top_logprobs = uint32_t(*count);
   }
@@ -84,7 +89,7 @@ void completions(call& of, const json_node& body) {
   }
   const bool has_logprobs = fields.request.want_logprobs;
   const std::string id = facts.id;
-  start(of, model, id, std::move(requests), fields.is_kept, [&](const generation& running) {
+  start(of, model, id, std::move(requests), false, [&](const generation& running) {
     return std::make_unique<text_answer>(of, running, std::move(facts), std::move(echoes), has_logprobs);
   });
 }

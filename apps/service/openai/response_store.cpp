@@ -12,9 +12,32 @@ std::shared_ptr<stored_response> require(call& of, const std::string& id) {
   return found;
 }
 
+/// What a message of a conversation was as items of the Responses API.
+void add_items(json& data, const json& message) {
+  const auto id = [&](const char* prefix) { return prefix + std::to_string(data.size()); };
+  const bool is_assistant = message["role"] == "assistant";
+  if (message["role"] == "tool")
+    return data.push_back({{"id", id("fco_")},
+                           {"type", "function_call_output"},
+                           {"call_id", message.value("tool_call_id", "")},
+                           {"output", message["content"]}});
+  if (!is_assistant || message["content"] != "")
+    data.push_back({{"id", id("msg_")},
+                    {"type", "message"},
+                    {"role", message["role"]},
+                    {"content", json::array({{{"type", is_assistant ? "output_text" : "input_text"}, {"text", message["content"]}}})}});
+  for (const auto& call : message.value("tool_calls", json::array()))
+    data.push_back({{"id", id("fc_")},
+                    {"type", "function_call"},
+                    {"call_id", call["id"]},
+                    {"name", call["function"]["name"]},
+                    {"arguments", to_text(call["function"]["arguments"])}});
+}
+
 } // namespace
 
 void stored_response::emit(const std::string& type, json event) {
+  if (!has_readers) return;
   json whole{{"type", type}, {"sequence_number", events.size()}};
   whole.update(event);
   std::string data = to_text(whole);
@@ -25,8 +48,10 @@ void stored_response::emit(const std::string& type, json event) {
 
 void stored_response::read(http::server& server, const std::shared_ptr<http::exchange>& exchange, int64_t after) {
   auto& reader = readers.emplace_back(server, exchange);
+  std::string past; // In one piece: a connection that has taken many bytes and then gets more counts as too slow.
   for (size_t i = size_t(std::max<int64_t>(0, after + 1)); i < events.size(); ++i)
-    reader.send(events[i].first, events[i].second, std::to_string(i));
+    past += event_text(events[i].first, events[i].second, std::to_string(i));
+  if (!past.empty()) reader.send_text(past);
   if (!is_over) return;
   reader.end();
   readers.pop_back();
@@ -49,7 +74,7 @@ void response_store::ended(const std::shared_ptr<stored_response>& one) {
   bytes_ += one->bytes;
   ended_.push_back(one->id);
   while (!ended_.empty() && (ended_.size() > count_max || bytes_ > bytes_max)) {
-    if (const auto oldest = all_.extract(ended_.front()); !oldest.empty()) bytes_ -= oldest.mapped()->bytes;
+    bytes_ -= all_.extract(ended_.front()).mapped()->bytes;
     ended_.pop_front();
   }
 }
@@ -62,7 +87,8 @@ std::shared_ptr<stored_response> response_store::find(const std::string& id, con
 
 void response_store::remove(const std::string& id) {
   const auto one = all_.extract(id);
-  if (!one.empty() && one.mapped()->is_over) bytes_ -= one.mapped()->bytes;
+  if (one.empty() || std::erase(ended_, id) == 0) return;
+  bytes_ -= one.mapped()->bytes;
 }
 
 void get_response(call& of, const std::string& id) {
@@ -102,14 +128,7 @@ void cancel_response(call& of, const std::string& id) {
 void response_input_items(call& of, const std::string& id) {
   const auto found = require(of, id);
   json data = json::array();
-  const size_t count = found->conversation.size() - (found->is_over && !found->conversation.empty() ? 1 : 0);
-  for (size_t i = 0; i < count; ++i) {
-    const json message = to_json(found->conversation[i]);
-    data.push_back({{"id", "msg_" + std::to_string(i)},
-                    {"type", "message"},
-                    {"role", message["role"]},
-                    {"content", json::array({{{"type", "input_text"}, {"text", message["content"]}}})}});
-  }
+  for (size_t i = 0; i < found->inputs; ++i) add_items(data, to_json(found->conversation[i]));
   json list{{"object", "list"}, {"data", data}, {"first_id", nullptr}, {"last_id", nullptr}, {"has_more", false}};
   if (!data.empty()) {
     list["first_id"] = data.front()["id"];

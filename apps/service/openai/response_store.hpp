@@ -9,6 +9,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,13 +20,16 @@ namespace troupe::service {
 struct stored_response {
   std::string id, tenant;
   json object;
-  json_value::array conversation; // What was said before, without instructions; with the answer, once it has ended.
+  json_value::array conversation; // What was said before, without instructions; with the answer, once it has ended well.
+  size_t inputs = 0;              // How much of it was said before.
+  std::optional<api_error> failure; // Instead of an answer.
   std::vector<std::pair<std::string, std::string>> events; // Name and data, by sequence_number.
   std::list<event_stream> readers;
   std::vector<std::function<void(const stored_response&)>> waiting; // For its end.
   std::weak_ptr<generation> running;
   bool is_over = false, is_stored = true;
-  uint64_t bytes = 0;
+  bool has_readers = true; // Somebody may read its events.
+  uint64_t bytes = 0;      // Of its events and of what was said.
 
   /// Adds an event of this type with the next sequence_number, and sends it to all readers.
   void emit(const std::string& type, json event);

@@ -18,18 +18,18 @@ namespace {
 
 class response_answer : public generation_form {
 public:
-  response_answer(context& in, const generation& running, std::shared_ptr<stored_response> of, tool_use tools, bool has_logprobs)
-    : in_(in), running_(running), of_(std::move(of)), tools_(tools), has_logprobs_(has_logprobs), message_id_(in.names.next("msg_")) {
+  response_answer(context& in, const generation& running, std::shared_ptr<stored_response> of, tool_choice tools, bool has_logprobs)
+    : in_(in), running_(running), of_(std::move(of)), tools_(std::move(tools)), has_logprobs_(has_logprobs), message_id_(in.names.next("msg_")) {
     of_->emit("response.created", {{"response", of_->object}});
     of_->emit("response.in_progress", {{"response", of_->object}});
   }
 
-  void added(size_t, std::string_view, bool) override {
-    send_text(tools_ == tool_use::none ? one().text.size() : text_before_calls(one().text));
+  void added(size_t) override {
+    send_text(tools_.use == tool_use::none ? one().text.size() : text_before_calls(one().text, sent_));
   }
 
   void completed() override {
-    const auto parsed = tools_ == tool_use::none ? parsed_answer{one().text, {}} : parse_tool_calls(one().text);
+    const auto parsed = answer_of(one(), tools_);
     if (parsed.calls.empty()) send_text(one().text.size());
     end_text();
     json calls = json::array();
@@ -61,6 +61,7 @@ public:
 
   void failed(const api_error& error) override {
     auto& object = of_->object;
+    of_->failure = error;
     object["status"] = "failed";
     object["error"] = {{"code", error.code}, {"message", error.what()}};
     of_->emit("response.failed", {{"response", object}});
@@ -154,7 +155,7 @@ private:
   context& in_;
   const generation& running_;
   std::shared_ptr<stored_response> of_;
-  tool_use tools_;
+  tool_choice tools_;
   bool has_logprobs_, has_text_ = false;
   std::string message_id_;
   json output_ = json::array();
@@ -162,7 +163,7 @@ private:
 };
 
 /// What the client is told of its own request, with defaults filled in.
-json response_object(const std::string& id, const json_node& body, const served_model& model, const generation_fields& fields) {
+json response_object(const std::string& id, const json_node& body, const served_model& model, bool is_kept) {
   const auto echo = [&](const char* name, json otherwise) {
     const auto found = body.find(name);
     return found ? to_json(found->value()) : otherwise;
@@ -171,7 +172,7 @@ json response_object(const std::string& id, const json_node& body, const served_
           {"object", "response"},
           {"created_at", unix_time()},
           {"status", "in_progress"},
-          {"background", fields.is_kept},
+          {"background", is_kept},
           {"error", nullptr},
           {"incomplete_details", nullptr},
           {"instructions", echo("instructions", nullptr)},
@@ -209,7 +210,8 @@ void create_response(call& of, const json_node& body) {
   auto& model = find_model(in, body);
   auto fields = read_generation_fields(body, of.who, model.file(), model.context());
   if (fields.choices != 1) body.get("n").fail("must be 1");
-  admit(of, model, of.body_bytes / 2, fields);
+  const bool is_kept = body.flag_or("background", false);
+  admit(of, model, 1, fields.request);
   conversation talk;
   auto stored = std::make_shared<stored_response>();
   if (const auto before = body.find("previous_response_id")) {
@@ -219,10 +221,12 @@ void create_response(call& of, const json_node& body) {
     stored->conversation = found->conversation;
   }
   for (auto& message : response_input(body.get("input"))) stored->conversation.push_back(std::move(message));
+  stored->inputs = stored->conversation.size();
+  for (const auto& message : stored->conversation) stored->bytes += to_text(to_json(message)).size();
   if (const auto instructions = body.find("instructions")) talk.messages.push_back(text_message("system", instructions->text()));
   talk.messages.insert(talk.messages.end(), stored->conversation.begin(), stored->conversation.end());
   if (const auto tools = body.find("tools")) talk.tools = response_tools(*tools);
-  const tool_use tools = read_tool_choice(body, talk.tools, fields.request);
+  const auto tools = read_tool_choice(body, talk.tools, fields.request);
   read_constraint(body, fields.request);
   fields.request.top_logprobs = uint32_t(integer_field(body, {"top_logprobs"}, 0, generate_request::top_logprobs_max).value_or(0));
   fields.request.want_logprobs = wants_logprobs(body) || fields.request.top_logprobs > 0;
@@ -230,12 +234,13 @@ void create_response(call& of, const json_node& body) {
 
   stored->id = in.names.next("resp_");
   stored->tenant = of.who.tenant;
-  stored->is_stored = body.flag_or("store", true) || fields.is_kept;
-  stored->object = response_object(stored->id, body, model, fields);
+  stored->is_stored = body.flag_or("store", true) || is_kept;
+  stored->has_readers = stored->is_stored || fields.streams;
+  stored->object = response_object(stored->id, body, model, is_kept);
   in.responses->add(stored);
   std::shared_ptr<generation> running;
   try {
-    running = start(of, model, stored->id, {fields.nth(0)}, fields.is_kept, [&](const generation& made) {
+    running = start(of, model, stored->id, {fields.nth(0)}, is_kept, [&](const generation& made) {
       return std::make_unique<response_answer>(in, made, stored, tools, fields.request.want_logprobs);
     });
   } catch (...) {
@@ -245,23 +250,18 @@ void create_response(call& of, const json_node& body) {
   stored->running = running;
   if (fields.streams) {
     stored->read(in.server, of.exchange, -1);
-    of.exchange->on_gone([weak = std::weak_ptr(stored), kept = fields.is_kept, gone = of.exchange.get()] {
+    of.exchange->on_gone([weak = std::weak_ptr(stored), kept = is_kept, gone = of.exchange.get()] {
       const auto one = weak.lock();
       if (!one) return;
       std::erase_if(one->readers, [&](event_stream& reader) { return &reader.exchange() == gone; });
       const auto still_running = one->running.lock();
       if (!kept && still_running) still_running->cancel();
     });
-  } else if (fields.is_kept) {
+  } else if (is_kept) {
     respond_json(*of.exchange, to_text(stored->object));
   } else {
     stored->waiting.push_back([exchange = of.exchange](const stored_response& one) {
-      if (one.object["status"] == "failed") {
-        const auto& error = one.object["error"];
-        const std::string code = error["code"];
-        const int status = code == "overloaded" ? 429 : code == "deadline_exceeded" ? 408 : 500;
-        return respond_error(*exchange, api_error(status, code, error["message"]), api_form::openai);
-      }
+      if (one.failure) return respond_error(*exchange, *one.failure, api_form::openai);
       respond_json(*exchange, to_text(one.object));
     });
   }

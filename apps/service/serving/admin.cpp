@@ -5,16 +5,10 @@
 #include <utility>
 
 namespace troupe::service {
-namespace {
-
-void busy(const http::exchange&) { throw api_error(503, "busy", "too much of this is under way"); }
-
-} // namespace
-
 void admin_actors(call& of) {
   std::vector<std::pair<std::string, engine*>> engines;
   for (const auto& one : of.in.models) engines.emplace_back(one->name(), &one->runs());
-  const bool runs = of.in.jobs.run([engines, exchange = of.exchange]() -> std::function<void()> {
+  run_in_background(of, [engines, exchange = of.exchange]() -> std::function<void()> {
     json list = json::array();
     for (const auto& [model, one] : engines)
       for (const auto& actor : one->actors())
@@ -22,20 +16,18 @@ void admin_actors(call& of) {
                         {"restarts", actor.restarts}});
     return [exchange, text = to_text({{"actors", std::move(list)}})] { respond_json(*exchange, text); };
   });
-  if (!runs) busy(*of.exchange);
 }
 
 void admin_kill(call& of, const json_node& body) {
   const std::string path = body.get("path").text();
   auto& model = find_model(of.in, body);
-  const bool runs = of.in.jobs.run([&one = model.runs(), path, exchange = of.exchange]() -> std::function<void()> {
+  run_in_background(of, [&one = model.runs(), path, exchange = of.exchange]() -> std::function<void()> {
     const bool is_killed = one.kill(path);
     return [exchange, path, is_killed] {
       if (is_killed) respond_json(*exchange, to_text({{"path", path}, {"killed", true}}), 202);
       else respond_error(*exchange, api_error(404, "actor_not_found", "there is no actor \"" + path + "\" that can be killed", "path"), api_form::openai);
     };
   });
-  if (!runs) busy(*of.exchange);
 }
 
 void admin_drain(call& of) {

@@ -1,8 +1,8 @@
 #pragma once
 // Whether a request is taken on. Pure: no clock, no message.
 #include "actors/requests/waiting_time.hpp"
+#include <algorithm>
 #include <cstdint>
-#include <optional>
 
 namespace troupe::service {
 
@@ -31,11 +31,6 @@ public:
     const double later = has_room ? wait_ms - queue_ms_max : ends_.predicted_ns(0).value_or(1e9) / 1e6;
     return {false, uint32_t(std::clamp(later, 10.0, 60e3))};
   }
-  /// Predicted for one more request.
-  double waiting_ms() const {
-    return running_ < limits_.running_max ? 0 : ends_.predicted_ns(running_ - limits_.running_max).value_or(0) / 1e6;
-  }
-
   void begun(uint32_t sequences, uint64_t bytes) {
     running_ += sequences;
     bytes_ += bytes;

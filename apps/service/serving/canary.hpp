@@ -4,9 +4,8 @@
 #include "apps/service/serving/served_model.hpp"
 #include <chrono>
 #include <functional>
-#include <map>
-#include <optional>
 #include <string>
+#include <vector>
 
 namespace troupe::service {
 

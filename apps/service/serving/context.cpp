@@ -5,15 +5,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 namespace troupe::service {
 namespace {
-
-admission& admission_of(context& in, const served_model& model) {
-  const auto is_it = [&](const auto& one) { return one.get() == &model; };
-  return in.admissions[size_t(std::ranges::find_if(in.models, is_it) - in.models.begin())];
-}
 
 int64_t steady_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -52,33 +49,41 @@ void respond_error(http::exchange& to, const api_error& error, api_form form) {
   to.respond(std::move(answer));
 }
 
-void admit(call& of, served_model& model, size_t bytes, const generation_fields& fields) {
+namespace {
+
+api_error refusal(context& in, const char* code, const std::string& reason, uint32_t retry_after_ms) {
+  ++in.metrics.refused;
+  api_error error(429, code, reason);
+  error.retry_after_ms = retry_after_ms;
+  return error;
+}
+
+} // namespace
+
+void admit(call& of, served_model& model, size_t sequences, const generate_request& wish) {
   auto& in = of.in;
   if (in.is_draining) {
     api_error error(503, "draining", "this server is being stopped");
     error.retry_after_ms = 1000;
     throw error;
   }
-  model.check_length(bytes);
-  double patience_ms = double(in.queue_time_max.count());
-  if (fields.request.start_deadline) patience_ms = double(fields.request.start_deadline->count());
-  if (fields.request.deadline) patience_ms = std::min(patience_ms, double(fields.request.deadline->count()));
-  if (fields.request.priority > 0) return; // They are served before those that wait.
-  const auto verdict = admission_of(in, model).ask(fields.choices, bytes, patience_ms);
+  // Those of a higher priority are served before those that wait.
+  double patience_ms = wish.priority > 0 ? std::numeric_limits<double>::infinity() : double(in.queue_time_max.count());
+  for (const auto& limit : {wish.start_deadline, wish.deadline})
+    if (limit) patience_ms = std::min(patience_ms, double(limit->count()));
+  const auto verdict = model.load().ask(uint32_t(std::min<size_t>(sequences, UINT32_MAX)), of.body_bytes, patience_ms);
   if (verdict.is_admitted) return;
-  ++in.metrics.refused;
-  api_error error(429, "overloaded", "too many requests are waiting; try again in " + std::to_string(verdict.retry_after_ms) + " ms");
-  error.retry_after_ms = verdict.retry_after_ms;
-  throw error;
+  const std::string later = std::to_string(verdict.retry_after_ms);
+  throw refusal(in, "overloaded", "too many requests are waiting; try again in " + later + " ms", verdict.retry_after_ms);
 }
 
 std::shared_ptr<generation> start(call& of, served_model& model, const std::string& name, std::vector<generate_request> requests,
                                   bool is_kept, std::function<std::unique_ptr<generation_form>(const generation&)> form) {
   auto& in = of.in;
-  auto& counts = admission_of(in, model);
+  auto& own = in.requests_of[of.who.tenant];
+  if (of.who.requests_max > 0 && own >= of.who.requests_max)
+    throw refusal(in, "too_many_requests", "this key may have " + std::to_string(of.who.requests_max) + " requests under way", 1000);
   const auto sequences = uint32_t(requests.size());
-  uint64_t bytes = 0;
-  for (const auto& one : requests) bytes += 4 * (one.prompt.size() + one.source.size());
   // Where it was predicted wrongly that a request will not wait long. Starting takes some time on a busy machine, too.
   const auto room = std::max(2 * in.queue_time_max, std::chrono::milliseconds(1000));
   bool has_deadline = false;
@@ -88,13 +93,16 @@ std::shared_ptr<generation> start(call& of, served_model& model, const std::stri
   }
   const auto made = generation::start(model, std::move(requests), std::move(form));
   if (!has_deadline) made->retry_after = room;
-  counts.begun(sequences, bytes);
-  const std::string request_id = of.exchange->asked().id;
-  in.under_way[name] = in.under_way[request_id] = {made, of.who.tenant};
-  made->on_end = [&in, &counts, name, request_id, sequences, bytes](const generation& ended, const api_error* failure) {
-    counts.ended(sequences, bytes, steady_ns());
-    in.under_way.erase(name);
-    in.under_way.erase(request_id);
+  ++own;
+  model.load().begun(sequences, of.body_bytes);
+  const std::pair<std::string, std::string> names[] = {{of.who.tenant, name}, {of.who.tenant, of.exchange->asked().id}};
+  std::vector<decltype(in.under_way)::iterator> places;
+  for (const auto& one : names) places.push_back(in.under_way.emplace(one, made));
+  made->on_end = [&in, &model, tenant = of.who.tenant, places, sequences, bytes = of.body_bytes](const generation& ended,
+                                                                                                 const api_error* failure) {
+    model.load().ended(sequences, bytes, steady_ns());
+    for (const auto& place : places) in.under_way.erase(place);
+    if (--in.requests_of.at(tenant) == 0) in.requests_of.erase(tenant);
     in.metrics.ended(ended, failure);
   };
   if (!is_kept)
@@ -104,12 +112,18 @@ std::shared_ptr<generation> start(call& of, served_model& model, const std::stri
   return made;
 }
 
+void run_in_background(call& of, std::function<std::function<void()>()> work) {
+  const auto failed = [exchange = of.exchange](const std::string& reason) {
+    respond_error(*exchange, api_error(500, "internal_error", reason), api_form::openai);
+  };
+  if (!of.in.jobs.run(std::move(work), failed)) throw api_error(503, "busy", "too many such requests are under way");
+}
+
 bool cancel(context& in, const std::string& name, const caller& who) {
-  const auto found = in.under_way.find(name);
-  if (found == in.under_way.end() || (who.is_known && found->second.tenant != who.tenant)) return false;
-  const auto running = found->second.of.lock();
-  if (running) running->cancel();
-  return running != nullptr;
+  const auto [begin, end] = in.under_way.equal_range({who.tenant, name});
+  for (auto it = begin; it != end; ++it)
+    if (const auto running = it->second.lock()) running->cancel();
+  return begin != end;
 }
 
 } // namespace troupe::service

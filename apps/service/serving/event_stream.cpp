@@ -7,6 +7,15 @@ namespace troupe::service {
 
 using namespace std::chrono_literals;
 
+std::string event_text(std::string_view name, std::string_view data, std::string_view id) {
+  std::string event;
+  event.reserve(data.size() + name.size() + id.size() + 32);
+  if (!name.empty()) (event += "event: ").append(name) += '\n';
+  if (!id.empty()) (event += "id: ").append(id) += '\n';
+  (event += "data: ").append(data) += "\n\n";
+  return event;
+}
+
 event_stream::event_stream(http::server& server, std::shared_ptr<http::exchange> exchange)
   : server_(server), exchange_(std::move(exchange)) {
   keep_alive();
@@ -17,15 +26,10 @@ void event_stream::begin() {
   exchange_->begin_stream(200, "text/event-stream; charset=utf-8", {{"cache-control", "no-cache"}, {"x-accel-buffering", "no"}});
 }
 
-void event_stream::send(std::string_view name, std::string_view data, std::string_view id) {
+void event_stream::send_text(std::string_view events) {
   begin();
   is_quiet_ = false;
-  std::string event;
-  event.reserve(data.size() + name.size() + id.size() + 32);
-  if (!name.empty()) (event += "event: ").append(name) += '\n';
-  if (!id.empty()) (event += "id: ").append(id) += '\n';
-  (event += "data: ").append(data) += "\n\n";
-  exchange_->write(event);
+  exchange_->write(events);
 }
 
 void event_stream::end() {

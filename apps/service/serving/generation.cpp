@@ -1,6 +1,7 @@
 #include "apps/service/serving/generation.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace troupe::service {
@@ -30,7 +31,6 @@ std::shared_ptr<generation> generation::start(served_model& model, std::vector<g
   try {
     for (size_t i = 0; i < requests.size(); ++i) {
       made->choices_[i].prompt_tokens = uint32_t(requests[i].prompt.size() + requests[i].source.size());
-      made->stop_strings_.push_back(requests[i].stop_strings);
       made->numbers_.push_back(model.submit(std::move(requests[i]), [made, i](generation_event& event) { made->take(i, event); }));
     }
   } catch (...) {
@@ -62,8 +62,7 @@ void generation::take(size_t index, generation_event& event) {
     one.tokens.push_back(event.token);
     if (!event.logprobs.empty()) one.logprobs.push_back(std::move(event.logprobs));
     one.text += event.text;
-    if (form_ && !failure_) form_->added(index, event.text, true);
-    return;
+    return tell([&](generation_form& form) { form.added(index); });
   }
   case event_kind::logits:
   case event_kind::hidden_states: {
@@ -76,36 +75,53 @@ void generation::take(size_t index, generation_event& event) {
   }
 }
 
+/// What goes wrong in the form is the end of this request alone.
+template <class Call> void generation::tell(Call call) {
+  if (!form_ || failure_) return;
+  try {
+    call(*form_);
+  } catch (const api_error& error) {
+    fail(error);
+  } catch (const std::exception& error) {
+    fail(api_error(500, "internal_error", error.what()));
+  }
+}
+
+void generation::fail(const api_error& error) {
+  failure_ = error;
+  try {
+    form_->failed(error);
+  } catch (const std::exception&) {
+    form_ = nullptr; // It cannot even say so: the connection is broken.
+  }
+  cancel(); // The other choices are of no use to anybody.
+}
+
 void generation::end_choice(size_t index, generation_event& event) {
   auto& one = choices_[index];
   one.reason = event.reason;
   one.prompt_tokens_cached = event.prompt_tokens_cached;
   one.hypotheses = std::move(event.hypotheses);
   const auto keep = shared_from_this();
-  const bool tells = form_ && !failure_;
   if (!event.text.empty()) {
     one.text += event.text;
-    if (tells) form_->added(index, event.text, false);
-  }
-  if (event.reason == finish_reason::stop && !stop_strings_[index].empty() && !one.tokens.empty()) {
-    std::string whole;
-    for (const uint32_t token : one.tokens) whole += model_.words().token_bytes(token);
-    for (const auto& stop : stop_strings_[index])
-      if (whole.compare(std::min(one.text.size(), whole.size()), stop.size(), stop) == 0) one.stop_string = stop;
+    tell([&](generation_form& form) { form.added(index); });
   }
   --unfinished_;
-  if (is_failure(event.reason)) {
-    if (tells) {
-      failure_ = to_error(event, retry_after);
-      form_->failed(*failure_);
-      cancel(); // The other choices are of no use to anybody.
-    }
-  } else if (tells) {
-    form_->finished(index);
-  }
+  if (!is_failure(event.reason)) tell([&](generation_form& form) { form.finished(index); });
+  else if (form_ && !failure_) fail(to_error(event, retry_after));
   if (unfinished_ > 0) return;
-  if (form_ && !failure_) form_->completed();
+  tell([](generation_form& form) { form.completed(); });
   if (on_end) on_end(*this, failure_ ? &*failure_ : nullptr);
+}
+
+std::string stop_string_of(const choice& one, const std::vector<std::string>& stops, const tokenizer& words) {
+  if (one.reason != finish_reason::stop || stops.empty()) return {};
+  std::string whole;
+  for (const uint32_t token : one.tokens) whole += words.token_bytes(token);
+  for (const auto& stop : stops)
+    if (whole.compare(std::min(one.text.size(), whole.size()), stop.size(), stop) == 0) return stop;
+  return {};
 }
 
 } // namespace troupe::service

@@ -17,11 +17,12 @@ namespace troupe::service {
 class generation_form {
 public:
   virtual ~generation_form() = default;
-  /// `text` has been added to a choice: with a token, or when it ended and what was held back came.
-  virtual void added(size_t /*choice*/, std::string_view /*text*/, bool /*is_token*/) {}
+  /// A token of a choice has come; or when it ended, text that was held back.
+  virtual void added(size_t /*choice*/) {}
   virtual void finished(size_t /*choice*/) {}
   virtual void completed() = 0;                     // All choices have finished.
-  virtual void failed(const api_error& error) = 0;  // Instead. Nothing comes after it.
+  /// Instead. Nothing comes after it. What the calls above throw comes back here.
+  virtual void failed(const api_error& error) = 0;
 };
 
 /// Times of a request, for metrics.
@@ -38,7 +39,6 @@ public:
 
   const std::vector<choice>& choices() const { return choices_; }
   served_model& model() const { return model_; }
-  bool is_over() const { return unfinished_ == 0; }
   /// Ends it early. The form hears of it as of any other end: each choice has finished as cancelled.
   void cancel();
   uint64_t tokens() const; // Generated, of all choices.
@@ -52,13 +52,14 @@ public:
 private:
   explicit generation(served_model& model) : model_(model) {}
   void take(size_t index, generation_event& event);
+  template <class Call> void tell(Call call);
+  void fail(const api_error& error);
   void end_choice(size_t index, generation_event& event);
 
   served_model& model_;
   std::unique_ptr<generation_form> form_;
   std::vector<choice> choices_;
   std::vector<uint64_t> numbers_; // By choice: the request's number.
-  std::vector<std::vector<std::string>> stop_strings_;
   size_t unfinished_ = 0;
   std::optional<api_error> failure_;
   generation_times times_;
@@ -66,5 +67,8 @@ private:
 
 /// The error of a request that ended without its answer. retry_after: of the generation.
 api_error to_error(const generation_event& event, std::optional<std::chrono::milliseconds> retry_after = {});
+
+/// With which of the stop strings the text would have gone on, if that is why it ended; else empty.
+std::string stop_string_of(const choice& one, const std::vector<std::string>& stops, const tokenizer& words);
 
 } // namespace troupe::service

@@ -76,7 +76,7 @@ std::string metrics_page(const context& in, const std::vector<engine_reading>& e
   each_engine("troupe_preemptions_total", "counter", "Sequences that gave their key/value memory to others.",
               [](reading one) { return one.statistics.preemptions; });
   each_engine("troupe_step_faults_total", "counter", "Steps that failed.", [](reading one) { return one.statistics.faults; });
-  each_engine("troupe_restarts_total", "counter", "Actors that were started again.", [](reading one) {
+  each_engine("troupe_restarts", "gauge", "How often the actors that run now were started again.", [](reading one) {
     uint64_t sum = 0;
     for (const auto& actor : one.actors) sum += actor.restarts;
     return sum;

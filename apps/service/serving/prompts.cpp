@@ -61,6 +61,11 @@ text_prompt read_prompt(const served_model& model, const json_node& prompt) {
   return result;
 }
 
+size_t prompts_in(const json_node& body) {
+  const auto prompt = body.get("prompt");
+  return prompt.is_array() && !is_list_of_ids(prompt) ? prompt.size() : 1;
+}
+
 std::vector<text_prompt> read_prompts(const served_model& model, const json_node& body) {
   const auto prompt = body.get("prompt");
   if (!prompt.is_array() || is_list_of_ids(prompt)) return {read_prompt(model, prompt)};

@@ -22,6 +22,8 @@ struct text_prompt {
 };
 /// `prompt` of a completion: a text, a list of token ids, or a list of either. Throws json_error, api_error.
 std::vector<text_prompt> read_prompts(const served_model& model, const json_node& body);
+/// How many those are. Throws json_error where there is none.
+size_t prompts_in(const json_node& body);
 /// The same for one text or list of ids.
 text_prompt read_prompt(const served_model& model, const json_node& prompt);
 

@@ -4,13 +4,14 @@
 #include "model/error.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace troupe::service {
 
-served_model::served_model(std::string name, std::unique_ptr<engine> runs, poster post)
+served_model::served_model(std::string name, std::unique_ptr<engine> runs, admission_limits limits, poster post)
   : name_(std::move(name)), engine_(std::move(runs)), words_(engine_->words()), context_(engine_->model().spec.context_length),
-    self_(std::make_shared<served_model*>(this)) {
+    load_(limits), self_(std::make_shared<served_model*>(this)) {
   const auto& vocabulary = engine_->model().words;
   for (const auto& piece : vocabulary.pieces) longest_piece_ = std::max(longest_piece_, piece.size());
   try {
@@ -65,13 +66,14 @@ void served_model::take(std::vector<generation_event> events) {
   for (auto& event : events) {
     const auto found = handlers_.find(event.request);
     if (found == handlers_.end()) continue;
-    if (event.kind != event_kind::finished) {
-      found->second(event);
-      continue;
+    const bool is_last = event.kind == event_kind::finished;
+    const auto handle = is_last ? std::move(found->second) : found->second;
+    if (is_last) handlers_.erase(found);
+    try {
+      handle(event);
+    } catch (const std::exception&) { // No memory for this event. Others are not concerned.
+      if (!is_last) cancel(event.request);
     }
-    const auto handle = std::move(found->second);
-    handlers_.erase(found);
-    handle(event);
   }
 }
 

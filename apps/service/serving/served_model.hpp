@@ -1,6 +1,7 @@
 #pragma once
 // A model that is served: its engine, and the requests that are under way with it.
 #include "actors/engine.hpp"
+#include "apps/service/serving/admission.hpp"
 #include "model/chat/chat_template.hpp"
 #include <cstdint>
 #include <functional>
@@ -19,7 +20,7 @@ public:
   /// Runs a function on the server's thread, called from another one.
   using poster = std::function<void(std::function<void()>)>;
 
-  served_model(std::string name, std::unique_ptr<engine> runs, poster post);
+  served_model(std::string name, std::unique_ptr<engine> runs, admission_limits limits, poster post);
   ~served_model();
   served_model(const served_model&) = delete;
   served_model& operator=(const served_model&) = delete;
@@ -44,6 +45,7 @@ public:
   /// Its last event still comes.
   void cancel(uint64_t request);
   size_t under_way() const { return handlers_.size(); }
+  admission& load() { return load_; }
 
 private:
   void take(std::vector<generation_event> events);
@@ -55,6 +57,7 @@ private:
   std::string chat_error_;
   uint32_t context_ = 0;
   size_t longest_piece_ = 1; // In bytes.
+  admission load_;
   std::map<uint64_t, event_handler> handlers_;
   std::shared_ptr<served_model*> self_; // What other threads hold of this one: null behind it, once it is gone.
   std::optional<event_client> client_;

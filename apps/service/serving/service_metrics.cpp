@@ -25,7 +25,9 @@ void histogram::print(std::string& out, const std::string& name, const std::stri
     count += counts_[i];
     out += name + "_bucket{" + labels + ",le=\"" + (i < bounds.size() ? plain(bounds[i]) : "+Inf") + "\"} " + std::to_string(count) + "\n";
   }
-  out += name + "_sum{" + labels + "} " + plain(sum_) + "\n" + name + "_count{" + labels + "} " + std::to_string(count) + "\n";
+  char sum[40];
+  std::snprintf(sum, sizeof sum, "%.17g", sum_);
+  out += name + "_sum{" + labels + "} " + sum + "\n" + name + "_count{" + labels + "} " + std::to_string(count) + "\n";
 }
 
 void service_metrics::ended(const generation& one, const api_error* failure) {
@@ -36,6 +38,7 @@ void service_metrics::ended(const generation& one, const api_error* failure) {
     counts.generated_tokens += choice.tokens.size();
     ++counts.ended[std::string(choice.reason ? to_string(*choice.reason) : "error")];
   }
+  refused += failure && failure->status == 429;
   const auto& times = one.times();
   if (failure || one.tokens() == 0) return;
   const auto now = std::chrono::steady_clock::now();

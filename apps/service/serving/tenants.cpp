@@ -1,9 +1,9 @@
 #include "apps/service/serving/tenants.hpp"
 
 #include "actors/interfaces/tenant_weight.hpp"
+#include "apps/service/http/request.hpp"
 #include "model/formats/json.hpp"
 
-#include <charconv>
 #include <cstdlib>
 #include <set>
 #include <sstream>
@@ -56,9 +56,10 @@ std::vector<tenant_key> read_keys(const std::filesystem::path& file) {
 }
 
 const tenant_key* find_key(const std::vector<tenant_key>& keys, std::string_view authorization, std::string_view api_key) {
-  constexpr std::string_view bearer = "Bearer ";
+  constexpr std::string_view bearer = "bearer ";
   std::string_view given = api_key;
-  if (authorization.size() > bearer.size() && authorization.starts_with(bearer)) given = authorization.substr(bearer.size());
+  if (authorization.size() > bearer.size() && http::equal_ignoring_case(authorization.substr(0, bearer.size()), bearer))
+    given = authorization.substr(bearer.size());
   const tenant_key* found = nullptr;
   for (const auto& one : keys)
     if (are_equal(given, one.key)) found = &one;

@@ -10,23 +10,24 @@ namespace {
 
 constexpr size_t inputs_max = 2048; // OpenAI's.
 
-class task_answer : public generation_form {
+class whole_answer : public generation_form {
 public:
-  task_answer(std::shared_ptr<http::exchange> exchange, const generation& running, std::function<json(const std::vector<choice>&)> answer)
-    : exchange_(std::move(exchange)), running_(running), answer_(std::move(answer)) {}
+  whole_answer(std::shared_ptr<http::exchange> exchange, const generation& running, std::string id, task_answer answer)
+    : exchange_(std::move(exchange)), running_(running), id_(std::move(id)), answer_(std::move(answer)) {}
 
   void completed() override {
     const auto was_cancelled = [](const choice& one) { return one.reason == finish_reason::cancelled; };
     if (std::ranges::any_of(running_.choices(), was_cancelled))
       return failed(api_error(499, "cancelled", "the request was cancelled"));
-    respond_json(*exchange_, to_text(answer_(running_.choices())));
+    respond_json(*exchange_, to_text(answer_(id_, running_.choices())));
   }
   void failed(const api_error& error) override { respond_error(*exchange_, error, api_form::openai); }
 
 private:
   std::shared_ptr<http::exchange> exchange_;
   const generation& running_;
-  std::function<json(const std::vector<choice>&)> answer_;
+  std::string id_;
+  task_answer answer_;
 };
 
 } // namespace
@@ -60,24 +61,26 @@ std::vector<encoding> encode_inputs(const served_model& model, const json_node& 
   return all;
 }
 
-void run_tasks(call& of, served_model& model, const char* prefix, std::vector<generate_request> requests,
-               std::function<json(const std::vector<choice>&)> answer) {
+void run_tasks(call& of, served_model& model, const char* prefix, std::vector<generate_request> requests, task_answer answer) {
+  admit(of, model, requests.size(), requests.front());
   const std::string id = of.in.names.next(prefix);
   start(of, model, id, std::move(requests), false, [&](const generation& running) {
-    return std::make_unique<task_answer>(of.exchange, running, std::move(answer));
+    return std::make_unique<whole_answer>(of.exchange, running, id, std::move(answer));
   });
 }
 
-generate_request result_request(const encoding& text, const served_model& model, const call& of) {
-  generate_request request;
-  request.prompt = text.ids;
-  if (model.file().spec.embedding.segments > 1 && std::ranges::any_of(text.segments, [](uint8_t segment) { return segment > 0; }))
-    request.segments.assign(text.segments.begin(), text.segments.end());
-  request.tokens_max = 0;
-  request.want_logits = true;
-  request.tenant = of.who.tenant;
-  request.tenant_weight = of.who.weight;
-  return request;
+std::vector<generate_request> result_requests(call& of, const served_model& model, const json_node& body) {
+  auto common = read_generation_fields(body, of.who, model.file(), 0).request;
+  common.tokens_max = 0;
+  common.want_logits = true;
+  std::vector<generate_request> requests;
+  for (const auto& text : encode_inputs(model, body.get("input"))) {
+    auto& request = requests.emplace_back(common);
+    request.prompt = text.ids;
+    if (model.file().spec.embedding.segments > 1 && std::ranges::any_of(text.segments, [](uint8_t segment) { return segment > 0; }))
+      request.segments.assign(text.segments.begin(), text.segments.end());
+  }
+  return requests;
 }
 
 } // namespace troupe::service

@@ -13,11 +13,11 @@ encoding encode_input(const served_model& model, const json_node& input);
 /// `input` of embeddings and the like: a text, token ids, or a list of either.
 std::vector<encoding> encode_inputs(const served_model& model, const json_node& input);
 
-/// Runs one request for each text; `answer` makes the body of what they gave, in order.
-void run_tasks(call& of, served_model& model, const char* prefix, std::vector<generate_request> requests,
-               std::function<json(const std::vector<choice>&)> answer);
+/// Runs one request for each text, of those that it admits; `answer` makes the body of what they gave, in order, with their name.
+using task_answer = std::function<json(const std::string& id, const std::vector<choice>&)>;
+void run_tasks(call& of, served_model& model, const char* prefix, std::vector<generate_request> requests, task_answer answer);
 
-/// A request for the results of a model that does not generate.
-generate_request result_request(const encoding& text, const served_model& model, const call& of);
+/// Requests for the results of a model that does not generate: one for each text of `input`, with the body's priority and deadlines.
+std::vector<generate_request> result_requests(call& of, const served_model& model, const json_node& body);
 
 } // namespace troupe::service

@@ -14,6 +14,7 @@ void tokenize(call& of, const json_node& body) {
     ids = model.words().encode(text, special_tokens::in_text);
   } else {
     const auto text = require_any(body, {"content", "prompt"});
+    model.check_length(text.text().size());
     const bool adds = body.flag_or("add_special", body.flag_or("add_special_tokens", true));
     ids = model.words().encode(text.text(), adds ? special_tokens::as_file : special_tokens::in_text);
   }

@@ -1,4 +1,5 @@
 // POST /translate
+#include "apps/service/api/constraint_fields.hpp"
 #include "apps/service/api/fields.hpp"
 #include "apps/service/tasks/endpoints.hpp"
 #include "apps/service/tasks/text_tasks.hpp"
@@ -14,7 +15,12 @@ void translate(call& of, const json_node& body) {
   constexpr uint32_t tokens_otherwise = 256;
   auto fields = read_generation_fields(body, of.who, file, file.decoding.tokens_max.value_or(tokens_otherwise));
   auto& common = fields.request;
+  if (fields.choices != 1) body.get("n").fail("must be 1");
+  read_constraint(body, common);
+  if (common.constraint) throw api_error(400, "unsupported_value", "a translation takes no grammar, schema or regular expression");
+  const uint32_t tokens_min = common.rules.tokens_min;
   common.rules = file.decoding.rules;
+  if (tokens_min > 0) common.rules.tokens_min = tokens_min;
   common.beams = file.decoding.search;
   if (const auto beams = integer_field(body, {"beams", "num_beams"}, 1, 64)) common.beams->beams = uint32_t(*beams);
   // One beam that ends where its likeliest token does is greedy decoding.
@@ -26,7 +32,7 @@ void translate(call& of, const json_node& body) {
     requests.push_back(common);
     requests.back().source = one.ids;
   }
-  run_tasks(of, model, "trans-", std::move(requests), [is_list, words = model.runs().words()](const std::vector<choice>& all) {
+  run_tasks(of, model, "trans-", std::move(requests), [is_list, words = model.runs().words()](const std::string&, const std::vector<choice>& all) {
     json texts = json::array();
     for (const auto& one : all) texts.push_back(one.hypotheses.empty() ? "" : words->decode(one.hypotheses.front().tokens));
     return json{{"translatedText", is_list ? texts : texts.front()}};

@@ -50,9 +50,7 @@ void embeddings(call& of, const json_node& body) {
   const uint32_t width = model.file().spec.width;
   if (const auto wanted = integer_field(body, {"dimensions"}, 1, 1 << 20); wanted && *wanted != int64_t(width))
     body.get("dimensions").fail("must be " + std::to_string(width) + ", as this model gives them");
-  std::vector<generate_request> requests;
-  for (const auto& one : encode_inputs(model, body.get("input"))) requests.push_back(result_request(one, model, of));
-  run_tasks(of, model, "embd-", std::move(requests), [=, name = model.name()](const std::vector<choice>& all) {
+  run_tasks(of, model, "embd-", result_requests(of, model, body), [=, name = model.name()](const std::string& id, const std::vector<choice>& all) {
     json data = json::array();
     for (const auto& one : all) {
       auto vector = pool(one.rows, width, how);
@@ -60,18 +58,17 @@ void embeddings(call& of, const json_node& body) {
       data.push_back({{"object", "embedding"}, {"index", data.size()}, {"embedding", as_base64 ? json(base64(vector)) : json(vector)}});
     }
     const auto tokens = tokens_of(all);
-    return json{{"object", "list"}, {"data", std::move(data)}, {"model", name}, {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}};
+    return json{{"id", id}, {"object", "list"}, {"data", std::move(data)}, {"model", name},
+                {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}};
   });
 }
 
 void classify(call& of, const json_node& body) {
   auto& model = find_model(of.in, body);
   require(model, output_spec::result::labels, "give labels");
-  std::vector<generate_request> requests;
-  for (const auto& one : encode_inputs(model, body.get("input"))) requests.push_back(result_request(one, model, of));
-  const std::string id = of.in.names.next("classify-");
-  run_tasks(of, model, "classify-", std::move(requests),
-            [id, name = model.name(), how = scoring_of(model.file()), labels = labels_of(model.file().spec.output)](const std::vector<choice>& all) {
+  run_tasks(of, model, "classify-", result_requests(of, model, body),
+            [name = model.name(), how = scoring_of(model.file()), labels = labels_of(model.file().spec.output)](
+              const std::string& id, const std::vector<choice>& all) {
               json data = json::array();
               for (const auto& one : all) {
                 const auto scores = scores_of(one.rows, how);
