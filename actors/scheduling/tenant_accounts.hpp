@@ -13,12 +13,14 @@ struct tenant_account {
   uint64_t sequences = 0; // That have joined and not left.
 };
 
-/// Those that have sequences. One that had none for a while has not saved anything meanwhile: it is lifted to the smallest counter of
-/// those that have some; where none has, to that of the last one that had. One that goes and comes back finds its counter, so that it gains nothing by that, unless more than
-/// absent_max others have gone.
+/// Those that have sequences. One that had none for a while has saved little meanwhile: it is lifted to head_start below the
+/// smallest counter of those that have some; where none has, of the last one that had. One that goes and comes back finds its
+/// counter, so that it gains nothing by that, unless more than absent_max others have gone.
 class tenant_accounts {
 public:
   static constexpr size_t absent_max = 1024;
+  static constexpr double head_start = 128; // 64 decoding rows: a short answer now and then does not wait for others.
+
   /// A sequence of this tenant joins. A weight that is no positive number: 1; one out of bounds (tenant_weight.hpp) becomes the
   /// nearest. O(tenants) for the first sequence of a tenant. The account stays where it is as long as it has
   /// sequences.
@@ -27,7 +29,7 @@ public:
   size_t size() const { return all_.size(); }
 
 private:
-  double least() const;
+  double lift() const;
 
   std::map<std::string, tenant_account> all_;
   double last_ = 0; // The counter of the last one that left.

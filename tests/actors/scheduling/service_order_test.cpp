@@ -71,21 +71,21 @@ TEST_CASE("steps of one size do not tell what a row takes: half of the duration 
   CHECK(at_once.of(100, 100) == 0);
 }
 
-TEST_CASE("a tenant is lifted to the least served one when it comes, and finds its counter when it comes back", "[service_order]") {
+TEST_CASE("a tenant is lifted to its head start below the least served one when it comes, and finds its counter when it comes back", "[service_order]") {
   tenant_accounts tenants;
   auto& busy = tenants.enter("busy", 1);
   auto& lazy = tenants.enter("lazy", 1);
-  busy.served = 100;
-  lazy.served = 90;
-  CHECK(tenants.enter("new", 1).served == 90);
+  busy.served = 1000;
+  lazy.served = 900;
+  CHECK(tenants.enter("new", 1).served == 900 - tenant_accounts::head_start);
   tenants.leave("new");
   CHECK(tenants.size() == 2); // It would be lifted anyway.
   tenants.leave("busy");
-  CHECK(tenants.enter("busy", 1).served == 100);
+  CHECK(tenants.enter("busy", 1).served == 1000);
   tenants.leave("busy");
-  lazy.served = 95;
+  lazy.served = 950;
   tenants.leave("lazy");
-  CHECK(tenants.enter("alone", 1).served == 95); // As the last one.
+  CHECK(tenants.enter("alone", 1).served == 950 - tenant_accounts::head_start); // As the last one.
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const double wrong : {0.0, -1.0, nan}) CHECK(tenants.enter("busy", wrong).weight == 1);
   CHECK(tenants.enter("busy", INFINITY).weight == tenant_weight_max);
