@@ -16,7 +16,8 @@ namespace {
 /// Puts the automaton together state by state, then checks and packs it.
 class automaton_builder {
 public:
-  automaton_builder(const constraint_grammar& grammar, automaton& to) : grammar_(grammar), to_(to) {}
+  automaton_builder(const constraint_grammar& grammar, automaton& to, compile_budget& budget)
+    : grammar_(grammar), to_(to), budget_(budget) {}
 
   void build() {
     for (const auto& rule : grammar_.rules) {
@@ -31,34 +32,43 @@ public:
       is_open_[rule] = false;
     }
     drop_dead_ends();
+    check_skips();
     check_left_recursion();
     make_classes();
     pack();
   }
 
 private:
-  struct raw_edge {
-    uint8_t first = 0, last = 0;
-    uint32_t target = 0;
-  };
   struct raw_state {
-    std::vector<raw_edge> edges;
+    std::vector<automaton::byte_edge> edges; // Of bytes: classes come last.
     std::vector<automaton::call> calls;
     std::vector<uint32_t> skips;
   };
+  static constexpr uint64_t state_steps = 4, edge_steps = 2; // A state keeps 100 bytes while it is built, an edge half of that.
 
   uint32_t add_state() {
     if (states_.size() >= automaton::states_max) fail_too_large();
+    budget_.charge(state_steps);
     states_.emplace_back();
     return uint32_t(states_.size()) - 1;
   }
 
+  void add_edge(uint32_t from, uint8_t first, uint8_t last, uint32_t to) {
+    budget_.charge(edge_steps);
+    states_[from].edges.push_back({first, last, to});
+  }
+
+  void add_skip(uint32_t from, uint32_t to) {
+    budget_.charge(edge_steps);
+    states_[from].skips.push_back(to);
+  }
+
   void emit_text(const std::string& text, uint32_t from, uint32_t to) {
-    if (text.empty()) return states_[from].skips.push_back(to);
+    if (text.empty()) return add_skip(from, to);
     for (size_t i = 0; i < text.size(); ++i) {
       const uint32_t next = i + 1 == text.size() ? to : add_state();
       const auto byte = uint8_t(text[i]);
-      states_[from].edges.push_back({byte, byte, next});
+      add_edge(from, byte, byte, next);
       from = next;
     }
   }
@@ -72,11 +82,11 @@ private:
         const auto [place, is_new] = before.try_emplace({sequence.ranges[i], target}, 0);
         if (is_new) {
           place->second = add_state();
-          states_[place->second].edges.push_back({sequence.ranges[i].first, sequence.ranges[i].last, target});
+          add_edge(place->second, sequence.ranges[i].first, sequence.ranges[i].last, target);
         }
         target = place->second;
       }
-      states_[from].edges.push_back({sequence.ranges[0].first, sequence.ranges[0].last, target});
+      add_edge(from, sequence.ranges[0].first, sequence.ranges[0].last, target);
     }
   }
 
@@ -88,20 +98,21 @@ private:
     }
     if (most == expression::unbounded) {
       const uint32_t loop = add_state();
-      states_[from].skips.push_back(loop);
+      add_skip(from, loop);
       emit(part, loop, loop);
-      return states_[loop].skips.push_back(to);
+      return add_skip(loop, to);
     }
     for (uint32_t i = least; i < most; ++i) {
-      states_[from].skips.push_back(to);
+      add_skip(from, to);
       const uint32_t next = add_state();
       emit(part, from, next);
       from = next;
     }
-    states_[from].skips.push_back(to);
+    add_skip(from, to);
   }
 
   void emit_rule(uint32_t rule, uint32_t from, uint32_t to) {
+    budget_.charge(edge_steps);
     if (!grammar_.rules[rule].is_inline || is_open_[rule]) return states_[from].calls.push_back({rule, to});
     is_open_[rule] = true;
     emit(*grammar_.rules[rule].body, from, to);
@@ -111,10 +122,10 @@ private:
   void emit_graph(const expression_graph& graph, uint32_t from, uint32_t to) {
     std::vector<uint32_t> nodes(graph.ends.size());
     for (auto& node : nodes) node = add_state();
-    states_[from].skips.push_back(nodes[0]);
+    add_skip(from, nodes[0]);
     for (const auto& edge : graph.edges) emit(*edge.label, nodes[edge.from], nodes[edge.to]);
     for (size_t i = 0; i < nodes.size(); ++i)
-      if (graph.ends[i]) states_[nodes[i]].skips.push_back(to);
+      if (graph.ends[i]) add_skip(nodes[i], to);
   }
 
   /// Adds what leads from one state to the other.
@@ -134,7 +145,7 @@ private:
         emit(*e.parts[i], from, next);
         from = next;
       }
-      if (e.parts.empty()) states_[from].skips.push_back(to);
+      if (e.parts.empty()) add_skip(from, to);
       else emit(*e.parts.back(), from, to);
       return;
     }
@@ -183,11 +194,25 @@ private:
   /// Takes away all edges behind which no end can be reached.
   void drop_dead_ends() {
     const auto lives = reaching_end(true);
-    if (!lives[to_.starts_[0]]) throw input_error("no text satisfies the constraint");
+    if (!lives[to_.starts_[0]]) throw unsatisfiable("no text satisfies the constraint");
     for (auto& state : states_) {
-      std::erase_if(state.edges, [&](const raw_edge& edge) { return !lives[edge.target]; });
+      std::erase_if(state.edges, [&](const automaton::byte_edge& edge) { return !lives[edge.target]; });
       std::erase_if(state.skips, [&](uint32_t next) { return !lives[next]; });
       std::erase_if(state.calls, [&](const automaton::call& call) { return !lives[call.target] || !lives[to_.starts_[call.rule]]; });
+    }
+  }
+
+  void check_skips() {
+    std::vector<uint32_t> seen_from(states_.size(), uint32_t(states_.size())), reached;
+    for (uint32_t state = 0; state < states_.size(); ++state) {
+      if (states_[state].skips.empty()) continue;
+      reached.assign(1, state);
+      for (size_t i = 0; i < reached.size(); ++i) {
+        budget_.charge(1 + states_[reached[i]].skips.size() / 4);
+        for (const uint32_t next : states_[reached[i]].skips)
+          if (std::exchange(seen_from[next], state) != state) reached.push_back(next);
+      }
+      if (reached.size() > automaton::skipped_max) throw input_error("the constraint is too large: too many parts in a row may be left out");
     }
   }
 
@@ -252,20 +277,33 @@ private:
     to_.classes_ = at + 1;
   }
 
-  bool only_ends(uint32_t state, int depth) const {
-    const auto& one = states_[state];
-    if (depth == 0 || !one.edges.empty() || !one.calls.empty()) return false;
-    if (one.skips.empty()) return to_.is_end_[state];
-    return std::ranges::all_of(one.skips, [&](uint32_t next) { return only_ends(next, depth - 1); });
+  /// Ends, and from there back every state of which all skips lead to such ones.
+  void find_only_ends() {
+    std::vector<std::vector<uint32_t>> before(states_.size());
+    for (uint32_t state = 0; state < states_.size(); ++state)
+      for (const uint32_t next : states_[state].skips) before[next].push_back(state);
+    std::vector<size_t> left(states_.size());
+    for (uint32_t state = 0; state < states_.size(); ++state) left[state] = states_[state].skips.size();
+    std::vector<uint32_t> open;
+    for (const uint32_t end : ends_)
+      if (left[end] == 0) open.push_back(end);
+    to_.only_ends_.assign(states_.size(), false);
+    while (!open.empty()) {
+      const uint32_t at = open.back();
+      open.pop_back();
+      if (!states_[at].edges.empty() || !states_[at].calls.empty()) continue;
+      to_.only_ends_[at] = true;
+      for (const uint32_t state : before[at])
+        if (--left[state] == 0) open.push_back(state);
+    }
   }
 
   void pack() {
     to_.is_end_.assign(states_.size(), false);
     for (const uint32_t end : ends_) to_.is_end_[end] = true;
-    to_.only_ends_.assign(states_.size(), false);
+    find_only_ends();
     for (uint32_t state = 0; state < states_.size(); ++state) {
       auto& one = states_[state];
-      to_.only_ends_[state] = only_ends(state, 4);
       to_.edges_from_.push_back(uint32_t(to_.edges_.size()));
       to_.calls_from_.push_back(uint32_t(to_.calls_.size()));
       to_.skips_from_.push_back(uint32_t(to_.skips_.size()));
@@ -280,11 +318,12 @@ private:
 
   const constraint_grammar& grammar_;
   automaton& to_;
+  compile_budget& budget_;
   std::vector<raw_state> states_;
   std::vector<uint32_t> ends_; // By rule.
   std::vector<bool> is_open_;  // Rules that are being put in place.
 };
 
-automaton::automaton(const constraint_grammar& grammar) { automaton_builder(grammar, *this).build(); }
+automaton::automaton(const constraint_grammar& grammar, compile_budget& budget) { automaton_builder(grammar, *this, budget).build(); }
 
 } // namespace troupe

@@ -8,6 +8,11 @@
 
 namespace troupe {
 
+/// No text satisfies a constraint.
+struct unsatisfiable : input_error {
+  using input_error::input_error;
+};
+
 /// Immutable, to be shared. A text belongs to the language if it leads from the start of rule 0 to its end; a call leads through the
 /// called rule from its start to its end, and then to the call's target. From every state that a text can lead to there is a way to
 /// an end, so a text that is allowed so far can be completed. No rule calls itself before it has read a byte.
@@ -23,9 +28,11 @@ public:
   };
   /// More than these are refused: a state takes about 30 bytes.
   static constexpr uint64_t states_max = 1 << 18;
+  /// So many can be reached from one of them without a byte, as where many parts in a row may be left out.
+  static constexpr size_t skipped_max = 1 << 12;
 
-  /// Throws input_error for a grammar that is too large, that is left-recursive, or that no text satisfies.
-  explicit automaton(const constraint_grammar& grammar);
+  /// Throws input_error for a grammar that is too large or left-recursive, and unsatisfiable.
+  automaton(const constraint_grammar& grammar, compile_budget& budget);
 
   uint32_t start(uint32_t rule) const { return starts_[rule]; }
   std::span<const byte_edge> edges(uint32_t state) const { return of(edges_, edges_from_, state); }

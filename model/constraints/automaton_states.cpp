@@ -50,6 +50,8 @@ std::span<const utf8_move> utf8_moves(utf8_place at, character_class of) {
   }
 }
 
+constexpr size_t run_frames_max = 64;
+
 } // namespace
 
 automaton_states::automaton_states(std::shared_ptr<const automaton> of) : automaton_(std::move(of)) {
@@ -141,7 +143,7 @@ uint32_t automaton_states::add_state(std::vector<place> places, bool may_end) {
   for (auto at = first; at != last; ++at)
     if (states_[at->second].places == places && states_[at->second].may_end == may_end) return at->second;
   uint32_t weight = 1;
-  for (const auto& one : places) weight += 1 + frames_[one.frame].edges / 8;
+  for (const auto& one : places) weight += 1 + (frames_[one.frame].edges + 2 * uint32_t(frames_[one.frame].members.size())) / 8;
   weights_.push_back(2 * weight + may_end);
   next_.resize(next_.size() + classes_, unknown);
   const auto number = uint32_t(states_.size());
@@ -154,7 +156,12 @@ uint32_t automaton_states::add_state(std::vector<place> places, bool may_end) {
 uint32_t automaton_states::add_caller(uint32_t state, uint32_t outer) {
   const auto [known, is_new] = caller_numbers_.try_emplace(uint64_t(state) << 32 | outer, uint32_t(callers_.size()));
   if (is_new) {
-    callers_.push_back({state, outer});
+    const uint32_t depth = callers_[outer].depth + 1;
+    if (depth > calls_max) {
+      caller_numbers_.erase(known);
+      throw input_error("the text is nested too deeply: more than " + std::to_string(calls_max) + " rules of the constraint are within each other");
+    }
+    callers_.push_back({state, outer, depth});
     bytes_ += 60;
   }
   return known->second;
@@ -257,6 +264,7 @@ automaton_states::run automaton_states::run_of(uint32_t frame, character_class o
       is_chain &= found.after.size() <= 1;
       for (const uint32_t next : found.after)
         if (std::ranges::find(seen, next) == seen.end()) {
+          if (seen.size() == run_frames_max) return {count, false}; // To walk is better.
           leaves |= may_leave(next);
           seen.push_back(next);
         }

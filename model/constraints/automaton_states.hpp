@@ -30,8 +30,10 @@ public:
 
   /// A state from which no text goes on and that is no end.
   static constexpr uint32_t dead = 0;
-  /// What would have more places, or more states in a frame, throws input_error: it costs too much to look at.
+  /// What would have more places, more states in a frame, or more calls within each other, throws input_error: it costs too much to look
+  /// at.
   static constexpr size_t places_max = 1024, frame_states_max = 1 << 14;
+  static constexpr uint32_t calls_max = 100'000;
 
   explicit automaton_states(std::shared_ptr<const automaton> of);
 
@@ -84,7 +86,7 @@ private:
     std::array<class_reading, character_classes> readings{};
   };
   struct caller_record {
-    uint32_t state = 0, outer = 0;
+    uint32_t state = 0, outer = 0, depth = 0;
   };
   struct one_state {
     std::vector<place> places; // Sorted.

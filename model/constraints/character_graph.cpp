@@ -1,4 +1,5 @@
 #include "model/constraints/character_graph.hpp"
+#include "model/constraints/json_texts.hpp"
 #include "model/error.hpp"
 #include "model/utf8.hpp"
 #include <algorithm>
@@ -9,13 +10,15 @@
 namespace troupe {
 namespace {
 
-[[noreturn]] void fail_too_large() { throw input_error("a pattern is too large"); }
+/// An edge holds a copy of its set.
+uint64_t edge_steps(const code_set& characters) { return 2 + characters.size() / 4; }
 
 /// Nodes that are connected by characters, or by nothing.
 class graph_builder {
 public:
+  explicit graph_builder(compile_budget& budget) : budget_(budget) {}
+
   character_graph build(const expression& pattern) {
-    if (pattern.size > character_graph::edges_max) fail_too_large();
     const uint32_t first = add_node(), last = add_node();
     emit(pattern, first, last);
     character_graph graph;
@@ -25,8 +28,9 @@ public:
       nodes_[node].seen_from = node;
       for (size_t i = 0; i < reached.size(); ++i) {
         const auto& at = nodes_[reached[i]];
+        budget_.charge(1 + at.skips.size());
         for (const auto& [characters, to] : at.edges) {
-          if (graph.edges.size() == character_graph::edges_max) fail_too_large();
+          budget_.charge(edge_steps(*characters));
           graph.edges.push_back({node, to, *characters});
         }
         for (const uint32_t next : at.skips)
@@ -46,7 +50,7 @@ private:
   };
 
   uint32_t add_node() {
-    if (nodes_.size() == character_graph::edges_max) fail_too_large();
+    budget_.charge(3);
     nodes_.emplace_back();
     return uint32_t(nodes_.size()) - 1;
   }
@@ -55,6 +59,7 @@ private:
     switch (e.what) {
     case expression::kind::characters: return nodes_[from].edges.emplace_back(&e.characters, to), void();
     case expression::kind::choice:
+      budget_.charge(e.parts.size());
       for (const auto& part : e.parts) emit(*part, from, to);
       return;
     case expression::kind::sequence:
@@ -86,14 +91,15 @@ private:
     nodes_[from].skips.push_back(to);
   }
 
+  compile_budget& budget_;
   std::vector<node_record> nodes_;
 };
 
 } // namespace
 
-character_graph graph_of_characters(const expression& pattern) { return graph_builder().build(pattern); }
+character_graph graph_of_characters(const expression& pattern, compile_budget& budget) { return graph_builder(budget).build(pattern); }
 
-character_graph with_length(const character_graph& graph, uint32_t least, uint32_t most) {
+character_graph with_length(const character_graph& graph, uint32_t least, uint32_t most, compile_budget& budget) {
   if (least == 0 && most == expression::unbounded) return graph;
   const uint64_t counts = uint64_t(most == expression::unbounded ? least : most) + 1;
   std::vector<std::vector<const character_graph::edge*>> leaving(graph.ends.size());
@@ -115,7 +121,7 @@ character_graph with_length(const character_graph& graph, uint32_t least, uint32
     if (most != expression::unbounded && count == most) continue;
     const auto next = uint32_t(std::min<uint64_t>(uint64_t(count) + 1, counts - 1));
     for (const auto* edge : leaving[node]) {
-      if (counted.edges.size() == character_graph::edges_max) fail_too_large();
+      budget.charge(edge_steps(edge->characters) + 2);
       const uint32_t to = number(edge->to, next);
       counted.edges.push_back({uint32_t(i), to, edge->characters});
     }
@@ -124,26 +130,19 @@ character_graph with_length(const character_graph& graph, uint32_t least, uint32
 }
 
 expression_ptr json_character(const code_set& characters) {
-  static const code_set escaped = make_code_set({{0, 0x1f}, {'"', '"'}, {'\\', '\\'}});
-  static constexpr std::pair<char, const char*> short_escapes[] = {{'"', "\\\""}, {'\\', "\\\\"}, {'\b', "\\b"}, {'\f', "\\f"},
-                                                                   {'\n', "\\n"}, {'\r', "\\r"},  {'\t', "\\t"}};
   std::vector<expression_ptr> parts;
-  if (auto plain = difference(characters, escaped); !plain.empty()) parts.push_back(one_of(std::move(plain)));
-  for (const auto& range : intersection(characters, escaped))
-    for (uint32_t code = range.first; code <= range.last; ++code) {
-      const auto* found = std::ranges::find(short_escapes, char(code), &std::pair<char, const char*>::first);
-      constexpr const char* digits = "0123456789abcdef";
-      if (found != std::end(short_escapes)) parts.push_back(text_of(found->second));
-      else parts.push_back(text_of(std::string("\\u00") + digits[code / 16] + digits[code % 16]));
-    }
+  if (auto plain = difference(characters, json_escaped_characters()); !plain.empty()) parts.push_back(one_of(std::move(plain)));
+  for (const auto& range : intersection(characters, json_escaped_characters()))
+    for (uint32_t code = range.first; code <= range.last; ++code) parts.push_back(text_of(json_quoted_character(char(code))));
   return choice_of(std::move(parts));
 }
 
-expression_ptr json_string_content(const character_graph& graph) {
+expression_ptr json_string_content(const character_graph& graph, compile_budget& budget) {
   expression_graph spelled;
   spelled.ends = graph.ends;
   std::map<std::vector<std::pair<uint32_t, uint32_t>>, expression_ptr> labels;
   for (const auto& edge : graph.edges) {
+    budget.charge(edge_steps(edge.characters) + 2);
     std::vector<std::pair<uint32_t, uint32_t>> key;
     for (const auto& range : edge.characters) key.emplace_back(range.first, range.last);
     auto& label = labels[key];
@@ -153,12 +152,13 @@ expression_ptr json_string_content(const character_graph& graph) {
   return graph_of(std::move(spelled));
 }
 
-expression_ptr json_string_content_except(const std::vector<std::string>& texts) {
+expression_ptr json_string_content_except(const std::vector<std::string>& texts, compile_budget& budget) {
   // Nodes of a trie, and one, 1, where the text differs from all.
   character_graph graph;
   graph.ends = {true, true};
   std::map<std::pair<uint32_t, uint32_t>, uint32_t> children;
   for (const auto& text : texts) {
+    budget.charge(4 * text.size() + 1);
     uint32_t at = 0;
     for (size_t i = 0; i < text.size();) {
       const size_t bytes = utf8_next(text, i).bytes;
@@ -177,7 +177,7 @@ expression_ptr json_string_content_except(const std::vector<std::string>& texts)
   }
   for (uint32_t node = 0; node < known.size(); ++node)
     graph.edges.push_back({node, 1, complement(make_code_set(std::move(known[node])))});
-  return json_string_content(graph);
+  return json_string_content(graph, budget);
 }
 
 } // namespace troupe

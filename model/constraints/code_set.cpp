@@ -78,12 +78,6 @@ code_set intersection(const code_set& a, const code_set& b) {
 
 code_set difference(const code_set& a, const code_set& b) { return intersection(a, complement(b)); }
 
-code_set union_of(const code_set& a, const code_set& b) {
-  auto both = a;
-  both.insert(both.end(), b.begin(), b.end());
-  return make_code_set(std::move(both));
-}
-
 std::vector<utf8_sequence> utf8_sequences(const code_set& set) {
   constexpr code_range lengths[] = {{0, 0x7f}, {0x80, 0x7ff}, {0x800, 0xffff}, {0x10000, last_character}};
   std::vector<utf8_sequence> sequences;

@@ -21,7 +21,6 @@ code_set make_code_set(std::vector<code_range> ranges);
 code_set complement(const code_set& set);
 code_set intersection(const code_set& a, const code_set& b);
 code_set difference(const code_set& a, const code_set& b);
-code_set union_of(const code_set& a, const code_set& b);
 
 struct byte_range {
   uint8_t first = 0, last = 0;

@@ -7,9 +7,9 @@
 namespace troupe {
 namespace {
 
-constraint_grammar read(const text_constraint& constraint) {
+constraint_grammar read(const text_constraint& constraint, compile_budget& budget) {
   switch (constraint.kind) {
-  case constraint_kind::json_schema: return read_json_schema(constraint.text);
+  case constraint_kind::json_schema: return read_json_schema(constraint.text, budget);
   case constraint_kind::grammar: return read_gbnf(constraint.text);
   case constraint_kind::regex: {
     constraint_grammar grammar;
@@ -24,7 +24,9 @@ constraint_grammar read(const text_constraint& constraint) {
 } // namespace
 
 std::shared_ptr<const automaton> compile(const text_constraint& constraint) {
-  return std::make_shared<const automaton>(read(constraint));
+  compile_budget budget;
+  const auto grammar = read(constraint, budget);
+  return std::make_shared<const automaton>(grammar, budget);
 }
 
 } // namespace troupe

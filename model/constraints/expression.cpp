@@ -13,7 +13,7 @@ uint64_t times(uint64_t size, uint64_t count) {
 }
 
 expression_ptr finished(expression made, uint64_t size) {
-  made.size = std::min(size, expression::size_max);
+  made.size = std::clamp<uint64_t>(size, 1, expression::size_max); // What is empty is emitted, too.
   return std::make_shared<const expression>(std::move(made));
 }
 
@@ -82,11 +82,12 @@ expression_ptr graph_of(expression_graph graph) {
   return finished(std::move(made), size);
 }
 
-expression_ptr any_text_of(std::vector<std::string> texts) {
+expression_ptr any_text_of(const std::vector<std::string>& texts, compile_budget& budget) {
   expression_graph graph;
   graph.ends.assign(1, false);
   std::map<std::pair<uint32_t, char>, uint32_t> nodes;
   for (const auto& text : texts) {
+    budget.charge(2 * text.size() + 1);
     uint32_t at = 0;
     for (const char byte : text) {
       const auto [place, is_new] = nodes.try_emplace({at, byte}, uint32_t(graph.ends.size()));

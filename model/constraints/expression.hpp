@@ -1,6 +1,7 @@
 #pragma once
 // What a text must look like, as a tree: the form into which schemas, regular expressions and grammars are read.
 #include "model/constraints/code_set.hpp"
+#include "model/constraints/compile_budget.hpp"
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -31,7 +32,7 @@ struct expression {
   uint32_t least = 0, most = 0;
   uint32_t rule = 0;
   std::shared_ptr<const expression_graph> graph;
-  uint64_t size = 0; // About how many states it takes; never more than size_max, which stands for too many.
+  uint64_t size = 1; // About how many states and edges it takes; never more than size_max, which stands for too many.
 
   static constexpr uint64_t size_max = uint64_t(1) << 40;
 };
@@ -55,7 +56,7 @@ expression_ptr optional(expression_ptr part);
 expression_ptr rule_of(uint32_t rule);
 expression_ptr graph_of(expression_graph graph);
 /// One of many texts, which share the states of their common beginnings.
-expression_ptr any_text_of(std::vector<std::string> texts);
+expression_ptr any_text_of(const std::vector<std::string>& texts, compile_budget& budget);
 
 /// A context-free language. Rule 0 is the whole text.
 struct constraint_grammar {

@@ -74,8 +74,10 @@ private:
 
   expression_ptr read_sequence(int depth) {
     std::vector<expression_ptr> parts;
-    for (;;) {
+    for (int repetitions = 0;;) {
       const char next = in_.peek();
+      repetitions = next == '*' || next == '+' || next == '?' || next == '{' ? repetitions + 1 : 0;
+      if (repetitions > depth_max) in_.fail("too many repetitions of one thing");
       if (next == '"') parts.push_back(read_literal());
       else if (next == '[') parts.push_back(read_class());
       else if (in_.skip(".")) parts.push_back(one_of(all_characters()));
@@ -84,7 +86,7 @@ private:
         skip_space(true);
         parts.push_back(read_choice(depth + 1));
         if (!in_.skip(")")) in_.fail("wanted )");
-      } else if (next == '*' || next == '+' || next == '?' || next == '{') {
+      } else if (repetitions > 0) {
         if (parts.empty()) in_.fail("there is nothing to repeat");
         read_repetition(parts.back());
       } else {
@@ -167,7 +169,7 @@ private:
   /// The size of a tree with its rules put in place; too large where one of them is not.
   uint64_t inlined_size(const expression& e) const {
     if (e.what == expression::kind::rule)
-      return grammar_.rules[e.rule].is_inline ? inlined_[e.rule] : expression::size_max;
+      return grammar_.rules[e.rule].is_inline ? inlined_[e.rule] + 1 : expression::size_max; // So chains of them are short.
     if (e.parts.empty() || e.size > inline_size_max) return e.size;
     uint64_t size = 1;
     for (const auto& part : e.parts) size = std::min(expression::size_max, size + inlined_size(*part));

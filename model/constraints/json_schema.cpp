@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 
 namespace troupe {
 namespace {
@@ -41,7 +42,7 @@ const std::map<std::string, std::string>& formats() {
 
 class schema_compiler {
 public:
-  explicit schema_compiler(const json_value& root) : reader_(root), json_(grammar_) {}
+  schema_compiler(const json_value& root, compile_budget& budget) : budget_(budget), reader_(root, budget), json_(grammar_) {}
 
   constraint_grammar compile() {
     rule_for(reader_.whole());
@@ -68,7 +69,9 @@ private:
     const auto [known, is_new] = rules_.try_emplace(schemas, 0);
     if (is_new) {
       if (grammar_.rules.size() > rules_max) throw input_error("the JSON schema has more than " + std::to_string(rules_max) + " parts");
-      known->second = grammar_.add("for " + reader_.place(schemas), nullptr);
+      const auto place = reader_.place(schemas);
+      budget_.charge(4 + schemas.size() + place.size() / 16);
+      known->second = grammar_.add("for " + place, nullptr);
       open_.emplace_back(known->second, schemas);
     }
     return rule_of(known->second);
@@ -78,12 +81,13 @@ private:
     std::vector<expression_ptr> choices;
     std::vector<std::string> listed;
     for (auto shape : shapes) {
+      budget_.charge(weight(shape));
       // Keywords about one kind of value without a type mean a value of that kind.
       if (shape.kinds == value_kind::all && !shape.values && shape.mentioned != 0) shape.kinds = shape.mentioned;
       if (shape.values) add_listed(shape, where, listed);
       else add_kinds(shape, where, choices);
     }
-    if (!listed.empty()) choices.push_back(any_text_of(std::move(listed)));
+    if (!listed.empty()) choices.push_back(any_text_of(listed, budget_));
     return choice_of(std::move(choices));
   }
 
@@ -99,13 +103,7 @@ private:
 
   /// The listed values of which the rest of the shape holds, too.
   void add_listed(const value_shape& shape, const std::string& where, std::vector<std::string>& listed) {
-    std::shared_ptr<const automaton> texts;
-    if ((shape.mentioned & value_kind::text) && (shape.kinds & value_kind::text)) {
-      constraint_grammar only_texts;
-      only_texts.add("text", text(shape, where));
-      // Listed texts are spelled as patterns and formats spell theirs; lengths count their characters.
-      texts = std::make_shared<const automaton>(only_texts);
-    }
+    const auto texts = (shape.mentioned & shape.kinds & value_kind::text) ? texts_of(shape, where) : nullptr;
     for (const auto* one : *shape.values) {
       const uint8_t kind = kind_of(*one);
       if (!(kind & shape.kinds)) continue;
@@ -113,40 +111,50 @@ private:
       if (kind & shape.mentioned) {
         if (kind & (value_kind::array | value_kind::object))
           reader_.fail(where, "listed values together with keywords about arrays or objects are not supported");
-        if ((kind & value_kind::number) && !fits(shape, decimal_of(*one))) continue;
-        if (kind == value_kind::text) {
-          automaton_states states(texts);
-          uint32_t at = states.start();
-          for (const char byte : spelled) at = states.next(at, uint8_t(byte));
-          if (!states.may_end(at)) continue;
-        }
+        if ((kind & value_kind::number) && !is_within(shape, decimal_of(*one))) continue;
+        if (kind == value_kind::text && !(texts && holds(texts, spelled))) continue;
       }
       listed.push_back(spelled);
     }
   }
 
-  static bool fits(const value_shape& shape, const decimal& number) {
-    if (shape.least && compare(number, *shape.least) < int(shape.above_least)) return false;
-    if (shape.most && compare(number, *shape.most) > -int(shape.below_most)) return false;
-    if (shape.multiple_of == 1) return true;
-    uint32_t remainder = 0;
-    for (const char digit : number.whole) remainder = (remainder * 10 + uint32_t(digit - '0')) % shape.multiple_of;
-    return number.fraction.empty() && remainder == 0;
+  /// The texts that a shape allows; null: none. Listed texts are spelled as patterns and formats spell theirs; lengths count their
+  /// characters.
+  std::shared_ptr<const automaton> texts_of(const value_shape& shape, const std::string& where) {
+    constraint_grammar only_texts;
+    only_texts.add("text", text(shape, where));
+    try {
+      return std::make_shared<const automaton>(only_texts, budget_);
+    } catch (const unsatisfiable&) {
+      return nullptr;
+    }
+  }
+
+  bool holds(const std::shared_ptr<const automaton>& texts, const std::string& spelled) {
+    budget_.charge(texts->states() / 16);
+    automaton_states states(texts);
+    uint32_t at = states.start();
+    for (const char byte : spelled) {
+      budget_.charge(1 + 4 * states.weight(at));
+      at = states.next(at, uint8_t(byte));
+    }
+    return states.may_end(at);
   }
 
   expression_ptr number(const value_shape& shape, const std::string& where) {
-    const bool is_whole = !(shape.kinds & value_kind::other_number) || shape.multiple_of != 1;
-    if (!shape.least && !shape.most && shape.multiple_of == 1) return is_whole ? json_.any_whole() : json_.any_number();
-    const number_bounds bounds{shape.least, shape.most, shape.above_least, shape.below_most, shape.multiple_of};
-    if (is_whole) return whole_numbers(bounds);
+    const bool is_whole = !(shape.kinds & value_kind::other_number) || shape.multiple_of != 0;
+    if (!shape.least && !shape.most && shape.multiple_of <= 1) return is_whole ? json_.any_whole() : json_.any_number();
+    const number_bounds bounds{shape.least, shape.most, shape.above_least, shape.below_most, std::max(1u, shape.multiple_of)};
+    if (is_whole) return whole_numbers(bounds, budget_);
     for (const auto& bound : {shape.least, shape.most})
       if (bound && bound->whole.size() + bound->fraction.size() > digits_max)
         reader_.fail(where, "bounds of more than " + std::to_string(digits_max) +
                               " digits are not supported for numbers that are not integers");
-    return decimal_numbers(bounds);
+    return decimal_numbers(bounds, budget_);
   }
 
   expression_ptr text(const value_shape& shape, const std::string& where) {
+    if (shape.length_least > shape.length_most) return choice_of({});
     if (!shape.pattern && !shape.format) return json_.string_of_length(shape.length_least, shape.length_most);
     if (shape.pattern && shape.format) reader_.fail(where, "pattern and format for one text are not supported");
     expression_ptr expression;
@@ -161,8 +169,8 @@ private:
       }
       expression = read_regex(found->second, regex_anchors::whole_text);
     }
-    const auto graph = with_length(graph_of_characters(*expression), shape.length_least, shape.length_most);
-    return json_texts::in_quotes(json_string_content(graph));
+    const auto graph = with_length(graph_of_characters(*expression, budget_), shape.length_least, shape.length_most, budget_);
+    return json_texts::in_quotes(json_string_content(graph, budget_));
   }
 
   expression_ptr array(const value_shape& shape) {
@@ -170,13 +178,14 @@ private:
     const uint32_t first = uint32_t(shape.first_items.size());
     const bool is_open = shape.items_most == ~uint32_t(0);
     const uint32_t counted = is_open ? std::max(first, shape.items_least) : shape.items_most;
-    if (counted > automaton::states_max) throw input_error("an array of so many elements is too large");
+    budget_.charge(20 * uint64_t(counted)); // Two nodes and three edges each.
     expression_graph graph;
     graph.ends.assign(size_t(counted) * 2 + 3, false);
     const uint32_t end = counted * 2 + 2;
     graph.ends[end] = true;
     const auto close = text_of("]"), space_close = sequence_of({json_.space(), close}), comma = sequence_of({text_of(","), json_.space()}),
                nothing = sequence_of({});
+    expression_ptr other; // Than the first ones.
     for (uint32_t i = 0; i <= counted; ++i) {
       // After "[" white space has been read already.
       if (i >= shape.items_least) graph.edges.push_back({2 * i, end, i == 0 ? close : space_close});
@@ -184,7 +193,8 @@ private:
       graph.edges.push_back({2 * i, 2 * i + 1, i == 0 ? nothing : comma});
       // What comes after the counted ones goes round in the last pair; an empty array cannot, for it has had no comma.
       const uint32_t next = i < counted ? 2 * i + 2 : 2 * i;
-      const auto element = rule_for(i < first ? shape.first_items[i] : shape.items);
+      if (i >= first && !other) other = rule_for(shape.items);
+      const auto element = i < first ? rule_for(shape.first_items[i]) : other;
       if (i == 0 && counted == 0) return sequence_of({text_of("["), json_.space(), open_elements(element, close, comma)});
       graph.edges.push_back({2 * i + 1, next, element});
     }
@@ -203,12 +213,15 @@ private:
     // Without a word about them there are no other properties, unless none is named at all.
     const bool has_others = shape.additional ? shape.allows_additional : properties.empty() && shape.required.empty();
     const auto others = shape.additional.value_or(schema_list{});
+    std::set<std::string> named;
+    for (const auto& [name, schemas] : properties) named.insert(name);
     for (const auto& name : shape.required) {
-      if (std::ranges::find(properties, name, &std::pair<std::string, schema_list>::first) != properties.end()) continue;
+      if (named.contains(name)) continue;
       if (!shape.allows_additional) return choice_of({}); // It is required, and forbidden.
       properties.emplace_back(name, others);
     }
     const auto count = uint32_t(properties.size());
+    budget_.charge(60 * uint64_t(count)); // Four nodes and up to eight edges each.
     uint32_t required_end = 0; // Behind the last that is required.
     for (uint32_t i = 0; i < count; ++i)
       if (shape.required.contains(properties[i].first)) required_end = i + 1;
@@ -246,12 +259,13 @@ private:
     if (has_others) {
       std::vector<std::string> names;
       for (const auto& [name, schemas] : properties) names.push_back(name);
-      const auto key = names.empty() ? json_.any_string() : json_texts::in_quotes(json_string_content_except(names));
+      const auto key = names.empty() ? json_.any_string() : json_texts::in_quotes(json_string_content_except(names, budget_));
       link(member(count), after(count), sequence_of({key, json_.colon(), rule_for(others)}));
     }
     return sequence_of({text_of("{"), json_.space(), graph_of(std::move(graph))});
   }
 
+  compile_budget& budget_;
   schema_reader reader_;
   constraint_grammar grammar_;
   json_texts json_;
@@ -261,10 +275,10 @@ private:
 
 } // namespace
 
-constraint_grammar read_json_schema(std::string_view text) {
+constraint_grammar read_json_schema(std::string_view text, compile_budget& budget) {
   if (text.size() > schema_bytes_max) throw input_error("the JSON schema is longer than " + std::to_string(schema_bytes_max) + " bytes");
   const json_file file("the JSON schema", text);
-  return schema_compiler(file.value()).compile();
+  return schema_compiler(file.value(), budget).compile();
 }
 
 constraint_grammar any_json_object() {

@@ -14,8 +14,10 @@ expression_ptr ascii(const char* from_to) {
 
 expression_ptr digits(uint32_t least, uint32_t most) { return repeated(ascii("09"), least, most); }
 
-/// A character of a string, or its escape.
-expression_ptr string_character() {
+expression_ptr plain_character() { return one_of(difference(all_characters(), json_escaped_characters())); }
+
+/// The escape of a character.
+expression_ptr escape_sequence() {
   const auto hex = ascii("09AFaf");
   const auto not_d = ascii("09ACEFacef");
   const auto in_plane = choice_of({sequence_of({not_d, repeated(hex, 3, 3)}),
@@ -23,9 +25,10 @@ expression_ptr string_character() {
   const auto pair = sequence_of({ascii("DDdd"), ascii("89ABab"), repeated(hex, 2, 2), text_of("\\u"), ascii("DDdd"), ascii("CFcf"),
                                  repeated(hex, 2, 2)});
   const auto code = sequence_of({text_of("u"), choice_of({in_plane, pair})});
-  const auto escape = sequence_of({text_of("\\"), choice_of({ascii("\"\"\\\\//bbffnnrrtt"), code})});
-  return choice_of({one_of(difference(all_characters(), make_code_set({{0, 0x1f}, {'"', '"'}, {'\\', '\\'}}))), escape});
+  return sequence_of({text_of("\\"), choice_of({ascii("\"\"\\\\//bbffnnrrtt"), code})});
 }
+
+expression_ptr string_character() { return choice_of({plain_character(), escape_sequence()}); }
 
 expression_ptr whole_part() {
   return choice_of({text_of("0"), sequence_of({ascii("19"), digits(0, 17)})});
@@ -58,7 +61,12 @@ expression_ptr json_texts::any_string() {
 
 expression_ptr json_texts::string_of_length(uint32_t least, uint32_t most) {
   if (least == 0 && most == expression::unbounded) return any_string();
-  return in_quotes(repeated(string_character(), least, most));
+  // Escapes take more states than all else. Where there are many characters they are a rule of their own; where there are few, masks are
+  // found faster without.
+  constexpr uint32_t many = 1000;
+  if ((most == expression::unbounded ? least : most) <= many) return in_quotes(repeated(string_character(), least, most));
+  const auto escape = rule(escape_, "escape", [] { return escape_sequence(); });
+  return in_quotes(repeated(choice_of({plain_character(), escape}), least, most));
 }
 
 expression_ptr json_texts::in_quotes(expression_ptr content) {
@@ -104,22 +112,30 @@ expression_ptr json_texts::any_array() {
   });
 }
 
+const code_set& json_escaped_characters() {
+  static const code_set all = make_code_set({{0, 0x1f}, {'"', '"'}, {'\\', '\\'}});
+  return all;
+}
+
+std::string json_quoted_character(char c) {
+  switch (c) {
+  case '"': return "\\\"";
+  case '\\': return "\\\\";
+  case '\b': return "\\b";
+  case '\f': return "\\f";
+  case '\n': return "\\n";
+  case '\r': return "\\r";
+  case '\t': return "\\t";
+  }
+  constexpr const char* hex = "0123456789abcdef";
+  return std::string("\\u00") + hex[uint8_t(c) / 16] + hex[uint8_t(c) % 16];
+}
+
 std::string json_quoted(std::string_view text) {
   std::string quoted = "\"";
   for (const char c : text) {
-    switch (c) {
-    case '"': quoted += "\\\""; break;
-    case '\\': quoted += "\\\\"; break;
-    case '\b': quoted += "\\b"; break;
-    case '\f': quoted += "\\f"; break;
-    case '\n': quoted += "\\n"; break;
-    case '\r': quoted += "\\r"; break;
-    case '\t': quoted += "\\t"; break;
-    default:
-      constexpr const char* hex = "0123456789abcdef";
-      if (uint8_t(c) < 0x20) quoted += std::string("\\u00") + hex[uint8_t(c) / 16] + hex[uint8_t(c) % 16];
-      else quoted += c;
-    }
+    if (uint8_t(c) < 0x20 || c == '"' || c == '\\') quoted += json_quoted_character(c);
+    else quoted += c;
   }
   return quoted + '"';
 }

@@ -29,9 +29,13 @@ private:
   template <class Make> expression_ptr rule(std::optional<uint32_t>& number, const char* name, Make make);
 
   constraint_grammar& grammar_;
-  std::optional<uint32_t> value_, object_, array_, string_, number_, whole_, boolean_, space_;
+  std::optional<uint32_t> value_, object_, array_, string_, number_, whole_, boolean_, space_, escape_;
 };
 
+/// Those that a JSON string cannot hold as they are.
+const code_set& json_escaped_characters();
+/// One of them in its shortest spelling.
+std::string json_quoted_character(char c);
 /// "..." as JSON spells a text; other than the characters that have to be escaped, everything as it is.
 std::string json_quoted(std::string_view text);
 

@@ -6,14 +6,21 @@
 namespace troupe {
 namespace {
 
-constexpr size_t bytes_max = 16 << 20, masks_max = 32;
+constexpr size_t bytes_max = 16 << 20, bytes_max_in_mask = 40 << 20, masks_max = 32;
 /// Nodes visited for one mask, times what there was to look at: more than ten times what a mask of a large schema costs. It is counted
 /// as if nothing were known from before, so that it strikes at the same place of a text always.
 constexpr uint64_t cost_max = uint64_t(1) << 26;
 
-void check_cost(uint64_t cost) {
-  if (cost > cost_max) throw input_error("the constraint is too ambiguous: which tokens may come next would take too long to find out");
+[[noreturn]] void fail_too_ambiguous() {
+  throw input_error("the constraint is too ambiguous: which tokens may come next would take too much time or memory to find out");
 }
+
+void check_cost(uint64_t cost) {
+  if (cost > cost_max) fail_too_ambiguous();
+}
+
+/// A mask takes more memory than there is, with what was known from before.
+struct memory_is_used_up {};
 
 } // namespace
 
@@ -31,12 +38,11 @@ bool constraint_matcher::advance(std::string_view bytes) {
   for (const char byte : bytes) at = states_.next(at, uint8_t(byte));
   if (at == automaton_states::dead) return false;
   state_ = at;
-  limit_memory();
+  if (memory() > bytes_max) forget();
   return true;
 }
 
-void constraint_matcher::limit_memory() {
-  if (bytes_ + states_.bytes() <= bytes_max) return;
+void constraint_matcher::forget() {
   frames_.clear();
   masks_.clear();
   bytes_ = 0;
@@ -60,6 +66,7 @@ void constraint_matcher::walk(uint32_t begin, uint32_t end, uint32_t state, fram
       continue;
     }
     check_cost(found.cost);
+    if (memory() > bytes_max_in_mask) throw memory_is_used_up();
     for (const uint32_t token : index_->tokens(at)) found.tokens.push_back(token);
     if (notes_returns && states_.may_end(next) && node.next > at + 1) found.returns.push_back(at);
     path_[level + 1] = next;
@@ -94,6 +101,21 @@ const constraint_matcher::frame_tokens& constraint_matcher::tokens_of(uint32_t f
 
 const token_mask& constraint_matcher::allowed() {
   if (const auto known = masks_.find(state_); known != masks_.end()) return known->second;
+  if (masks_.size() == masks_max) masks_.clear();
+  try {
+    return masks_[state_] = find_allowed();
+  } catch (const memory_is_used_up&) {
+    forget();
+  }
+  // Alone it fits or not, whatever was known: so this ends at the same place of a text always, too.
+  try {
+    return masks_[state_] = find_allowed();
+  } catch (const memory_is_used_up&) {
+    fail_too_ambiguous();
+  }
+}
+
+token_mask constraint_matcher::find_allowed() {
   token_mask mask(index_->mask_words(), 0);
   const auto add = [&](const token_mask& more) {
     for (size_t i = 0; i < mask.size(); ++i) mask[i] |= more[i];
@@ -109,12 +131,14 @@ const token_mask& constraint_matcher::allowed() {
     if (place.caller == 0) continue;
     frame_tokens outside;
     const uint32_t after = states_.after_return(place.caller);
-    for (const uint32_t node : inside.returns) walk(node + 1, index_->nodes()[node].next, after, outside, false);
-    for (const uint32_t token : outside.tokens) set_token(mask, token);
+    for (const uint32_t node : inside.returns) {
+      walk(node + 1, index_->nodes()[node].next, after, outside, false);
+      for (const uint32_t token : outside.tokens) set_token(mask, token);
+      outside.tokens.clear();
+    }
     check_cost(cost += outside.cost);
   }
-  if (masks_.size() == masks_max) masks_.clear();
-  return masks_[state_] = std::move(mask);
+  return mask;
 }
 
 } // namespace troupe

@@ -19,7 +19,8 @@ struct magnitudes {
 /// Adds paths for magnitudes to a graph.
 class range_builder {
 public:
-  range_builder(bool has_fraction, uint32_t multiple_of) : has_fraction_(has_fraction), multiple_of_(multiple_of) {
+  range_builder(bool has_fraction, uint32_t multiple_of, compile_budget& budget)
+    : has_fraction_(has_fraction), multiple_of_(multiple_of), budget_(budget) {
     graph_.ends.push_back(false);
     for (uint32_t digit = 0; digit < 10; ++digit) digits_[digit] = text_of(std::string(1, char('0' + digit)));
     point_ = text_of(".");
@@ -68,6 +69,7 @@ private:
       at = {at.length - at.position + 100, 0, false, false, false, at.remainder};
     const auto [found, is_new] = nodes_.try_emplace(at, 0);
     if (is_new) {
+      budget_.charge(20); // Ten edges.
       found->second = add_node(may_end(at));
       open_.push_back(at);
     }
@@ -119,6 +121,7 @@ private:
 
   bool has_fraction_;
   uint32_t multiple_of_;
+  compile_budget& budget_;
   const magnitudes* range_ = nullptr;
   expression_graph graph_;
   std::array<expression_ptr, 10> digits_;
@@ -134,8 +137,8 @@ decimal without_sign(decimal number) {
 
 bool is_negative(const decimal& number) { return number.is_negative && !number.is_zero(); }
 
-expression_ptr numbers_within(const number_bounds& bounds, bool has_fraction) {
-  range_builder builder(has_fraction, bounds.multiple_of);
+expression_ptr numbers_within(const number_bounds& bounds, bool has_fraction, compile_budget& budget) {
+  range_builder builder(has_fraction, bounds.multiple_of, budget);
   const bool has_negative = !bounds.least || is_negative(*bounds.least);
   const bool has_positive = !bounds.most || !is_negative(*bounds.most);
   if (has_positive) {
@@ -187,7 +190,7 @@ int compare(const decimal& a, const decimal& b) {
   return order == 0 ? 0 : order < 0 ? -sign : sign;
 }
 
-expression_ptr whole_numbers(const number_bounds& bounds) { return numbers_within(bounds, false); }
-expression_ptr decimal_numbers(const number_bounds& bounds) { return numbers_within(bounds, true); }
+expression_ptr whole_numbers(const number_bounds& bounds, compile_budget& budget) { return numbers_within(bounds, false, budget); }
+expression_ptr decimal_numbers(const number_bounds& bounds, compile_budget& budget) { return numbers_within(bounds, true, budget); }
 
 } // namespace troupe

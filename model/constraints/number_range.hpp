@@ -34,8 +34,8 @@ constexpr uint32_t digits_max = 15;
 constexpr uint32_t multiple_of_max = 1000;
 
 /// The whole numbers within bounds; no "-0". Bounds beyond whole_digits_max count as that.
-expression_ptr whole_numbers(const number_bounds& bounds);
+expression_ptr whole_numbers(const number_bounds& bounds, compile_budget& budget);
 /// The numbers within bounds, without exponents, of at most digits_max digits. Bounds must have no more than that.
-expression_ptr decimal_numbers(const number_bounds& bounds);
+expression_ptr decimal_numbers(const number_bounds& bounds, compile_budget& budget);
 
 } // namespace troupe

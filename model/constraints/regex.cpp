@@ -15,6 +15,23 @@ bool is_punctuation(uint32_t code) {
   return code > 0x20 && code < 0x7f && !(code >= '0' && code <= '9') && !((code | 0x20) >= 'a' && (code | 0x20) <= 'z');
 }
 
+/// The set of a class such as \w.
+code_set class_of_escape(char letter) {
+  static const code_set digits{{'0', '9'}}, words = make_code_set({{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}}),
+                        spaces = make_code_set({{'\t', '\r'}, {' ', ' '}}),
+                        all_spaces = make_code_set({{'\t', '\r'}, {' ', ' '}, {0x1c, 0x1f}, {0x85, 0x85}, {0xa0, 0xa0}, {0x1680, 0x1680},
+                                                    {0x2000, 0x200a}, {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f},
+                                                    {0x3000, 0x3000}, {0xfeff, 0xfeff}});
+  switch (letter) {
+  case 'd': return digits;
+  case 'w': return words;
+  case 's': return spaces;
+  case 'D': return complement(digits);
+  case 'W': return complement(words);
+  default: return complement(all_spaces);
+  }
+}
+
 class regex_reader {
 public:
   regex_reader(std::string_view text, regex_anchors anchors)
@@ -184,22 +201,6 @@ private:
 };
 
 } // namespace
-
-code_set class_of_escape(char letter) {
-  static const code_set digits{{'0', '9'}}, words = make_code_set({{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}}),
-                        spaces = make_code_set({{'\t', '\r'}, {' ', ' '}}),
-                        all_spaces = make_code_set({{'\t', '\r'}, {' ', ' '}, {0x1c, 0x1f}, {0x85, 0x85}, {0xa0, 0xa0}, {0x1680, 0x1680},
-                                                    {0x2000, 0x200a}, {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f},
-                                                    {0x3000, 0x3000}, {0xfeff, 0xfeff}});
-  switch (letter) {
-  case 'd': return digits;
-  case 'w': return words;
-  case 's': return spaces;
-  case 'D': return complement(digits);
-  case 'W': return complement(words);
-  default: return complement(all_spaces);
-  }
-}
 
 expression_ptr read_regex(std::string_view text, regex_anchors anchors) { return regex_reader(text, anchors).read(); }
 

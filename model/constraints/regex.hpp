@@ -19,7 +19,4 @@ enum class regex_anchors : uint8_t {
 /// Throws input_error with the place of anything else.
 expression_ptr read_regex(std::string_view text, regex_anchors anchors);
 
-/// The set of a class such as \w.
-code_set class_of_escape(char letter);
-
 } // namespace troupe

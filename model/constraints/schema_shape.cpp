@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <map>
 
 namespace troupe {
 namespace {
@@ -34,11 +35,6 @@ schema_list joined(schema_list a, const schema_list& b) {
   return a;
 }
 
-const schema_list* find_property(const value_shape& shape, const std::string& name) {
-  const auto found = std::ranges::find(shape.properties, name, &std::pair<std::string, schema_list>::first);
-  return found == shape.properties.end() ? nullptr : &found->second;
-}
-
 /// A bound that is at least as tight as both.
 void tighten(std::optional<decimal>& bound, bool& excluded, const std::optional<decimal>& other, bool other_excluded, int sign) {
   if (!other) return;
@@ -49,19 +45,6 @@ void tighten(std::optional<decimal>& bound, bool& excluded, const std::optional<
   } else if (order == 0) {
     excluded |= other_excluded;
   }
-}
-
-bool is_within(const value_shape& shape, const decimal& number) {
-  if (shape.least && compare(number, *shape.least) < int(shape.above_least)) return false;
-  if (shape.most && compare(number, *shape.most) > -int(shape.below_most)) return false;
-  return true;
-}
-
-/// Not when no value can be both; two numbers or two texts only where their values are listed.
-bool have_common(const value_shape& a, const value_shape& b) {
-  return std::ranges::any_of(*a.values, [&](const json_value* one) {
-    return std::ranges::any_of(*b.values, [&](const json_value* other) { return are_equal(*one, *other); });
-  });
 }
 
 } // namespace
@@ -101,79 +84,125 @@ decimal decimal_of(const json_value& value) {
   return to_decimal(to_json_text(value));
 }
 
-bool are_equal(const json_value& a, const json_value& b) {
-  if (kind_of(a) != kind_of(b)) return false;
-  if (kind_of(a) & value_kind::number) return compare(decimal_of(a), decimal_of(b)) == 0;
-  if (const auto* elements = as<json_value::array>(a))
-    return std::ranges::equal(*elements, std::get<json_value::array>(b.content), are_equal);
-  if (const auto* members = as<json_value::object>(a)) {
-    const auto& others = std::get<json_value::object>(b.content);
-    return members->size() == others.size() && std::ranges::all_of(*members, [&](const json_member& member) {
-      const auto found = std::ranges::find(others, member.name, &json_member::name);
-      return found != others.end() && are_equal(member.value, found->value);
-    });
+std::string canonical_text(const json_value& value) {
+  if (kind_of(value) & value_kind::number) {
+    const auto number = decimal_of(value);
+    return (number.is_negative && !number.is_zero() ? "-" : "") + number.whole + (number.fraction.empty() ? "" : "." + number.fraction);
   }
-  return to_json_text(a) == to_json_text(b);
+  if (const auto* elements = as<json_value::array>(value)) {
+    std::string text = "[";
+    for (const auto& element : *elements) text += canonical_text(element) + ",";
+    return text + "]";
+  }
+  if (const auto* members = as<json_value::object>(value)) {
+    std::vector<std::string> texts;
+    for (const auto& [name, member] : *members) texts.push_back(json_quoted(name) + ":" + canonical_text(member));
+    std::ranges::sort(texts);
+    std::string text = "{";
+    for (const auto& one : texts) text += one + ",";
+    return text + "}";
+  }
+  return to_json_text(value);
 }
 
-schema_reader::schema_reader(const json_value& root) : root_(root) { places_[&root] = "#"; }
+uint64_t weight(const value_shape& shape) {
+  uint64_t sum = 4 + shape.first_items.size() + shape.items.size() + (shape.values ? shape.values->size() / 4 : 0);
+  for (const auto& items : shape.first_items) sum += items.size() / 4;
+  for (const auto& [name, schemas] : shape.properties) sum += 2 + name.size() / 16 + schemas.size() / 4;
+  for (const auto& name : shape.required) sum += 2 + name.size() / 16;
+  return sum;
+}
+
+bool is_within(const value_shape& shape, const decimal& number) {
+  if (shape.least && compare(number, *shape.least) < int(shape.above_least)) return false;
+  if (shape.most && compare(number, *shape.most) > -int(shape.below_most)) return false;
+  if (shape.multiple_of == 0) return true;
+  uint32_t remainder = 0;
+  for (const char digit : number.whole) remainder = (remainder * 10 + uint32_t(digit - '0')) % shape.multiple_of;
+  return number.fraction.empty() && remainder == 0;
+}
+
+schema_reader::schema_reader(const json_value& root, compile_budget& budget) : root_(root), budget_(budget) { number_of(root, "#"); }
 
 void schema_reader::fail(const std::string& place, const std::string& reason) const {
   throw input_error("the JSON schema at " + place + ": " + reason);
 }
 
-std::string schema_reader::place(const schema_list& schemas) const { return schemas.empty() ? "#" : places_.at(schemas.front()); }
+std::string schema_reader::place(const schema_list& schemas) const { return schemas.empty() ? "#" : schemas_[schemas.front()].place; }
 
 std::vector<value_shape> schema_reader::shapes_of(const schema_list& schemas) {
   std::vector<value_shape> shapes{{}};
-  for (const auto* schema : schemas) shapes = cross(shapes, read(*schema, 0), places_.at(schema));
+  for (const uint32_t schema : schemas) shapes = cross(shapes, read(schema), schemas_[schema].place);
   return shapes;
 }
 
-schema_list schema_reader::child(const json_value& schema, const std::string& place) {
-  places_.try_emplace(&schema, place);
-  if (!as<json_value::object>(schema) && !as<bool>(schema)) fail(place, "wanted a schema: an object, true or false");
-  if (const auto* flag = as<bool>(schema); flag && *flag) return {};
-  return {&schema};
+uint32_t schema_reader::number_of(const json_value& schema, const std::string& place) {
+  const auto [known, is_new] = numbers_.try_emplace(&schema, uint32_t(schemas_.size()));
+  if (!is_new) return known->second;
+  budget_.charge(4 + place.size() / 16);
+  schemas_.push_back({&schema, place});
+  return known->second;
 }
 
-std::vector<value_shape> schema_reader::read(const json_value& schema, int depth) {
-  const auto where = places_.at(&schema);
+schema_list schema_reader::child(const json_value& schema, const std::string& place) {
+  if (!as<json_value::object>(schema) && !as<bool>(schema)) fail(place, "wanted a schema: an object, true or false");
+  if (const auto* flag = as<bool>(schema); flag && *flag) return {};
+  return {number_of(schema, place)};
+}
+
+const std::vector<value_shape>& schema_reader::read(uint32_t number) {
+  auto& schema = schemas_[number]; // It stays there.
+  if (schema.shapes) return *schema.shapes;
+  if (schema.is_being_read) throw endless("the JSON schema at " + schema.place + ": references or combinations lead back to it without end");
+  if (depth_ >= depth_max) fail(schema.place, "references and combinations are nested too deeply");
+  struct reading {
+    known_schema& of;
+    int& depth;
+    reading(known_schema& schema, int& all) : of(schema), depth(all) {
+      of.is_being_read = true;
+      ++depth;
+    }
+    ~reading() {
+      of.is_being_read = false;
+      --depth;
+    }
+  } now(schema, depth_);
+  schema.shapes = read_keywords(number);
+  return *schema.shapes;
+}
+
+std::vector<value_shape> schema_reader::read_keywords(uint32_t number) {
+  const auto& schema = *schemas_[number].value;
+  const auto& where = schemas_[number].place;
   if (const auto* flag = as<bool>(schema)) return *flag ? std::vector<value_shape>{{}} : std::vector<value_shape>{};
-  if (const auto known = known_.find(&schema); known != known_.end()) return known->second;
-  if (depth > depth_max) fail(where, "references or combinations lead to each other without end");
   const auto* keywords = as<json_value::object>(schema);
   if (!keywords) fail(where, "wanted a schema: an object, true or false");
   value_shape own;
-  for (const auto& keyword : *keywords) read_keyword(schema, keyword, own);
+  for (const auto& keyword : *keywords) read_keyword(where, keyword, own);
   std::vector<value_shape> shapes{own};
   for (const auto& [name, value] : *keywords) {
     const auto at = where + "/" + name;
     if (name == "$ref") {
       const auto* reference = as<std::string>(value);
       if (!reference) fail(at, "wanted a text");
-      shapes = cross(shapes, read(resolve(*reference, at), depth + 1), at);
+      shapes = cross(shapes, read(resolve(*reference, at)), at);
     } else if (name == "allOf" || name == "anyOf" || name == "oneOf") {
       const auto* parts = as<json_value::array>(value);
       if (!parts || parts->empty()) fail(at, "wanted a list of schemas");
       if (name != "allOf") {
-        shapes = cross(shapes, read_choice(value, at, depth, name == "oneOf"), at);
+        shapes = cross(shapes, read_choice(value, at, name == "oneOf"), at);
         continue;
       }
-      for (size_t i = 0; i < parts->size(); ++i) {
-        child((*parts)[i], at + "/" + std::to_string(i));
-        shapes = cross(shapes, read((*parts)[i], depth + 1), at);
-      }
+      for (size_t i = 0; i < parts->size(); ++i) shapes = cross(shapes, shapes_of(child((*parts)[i], at + "/" + std::to_string(i))), at);
     }
   }
-  return known_[&schema] = std::move(shapes);
+  return shapes;
 }
 
-std::vector<value_shape> schema_reader::read_choice(const json_value& choices, const std::string& where, int depth, bool exclusive) {
+std::vector<value_shape> schema_reader::read_choice(const json_value& choices, const std::string& where, bool exclusive) {
   std::vector<value_shape> all;
   for (size_t i = 0; const auto& one : std::get<json_value::array>(choices.content)) {
-    child(one, where + "/" + std::to_string(i++));
-    const auto shapes = read(one, depth + 1);
+    const auto shapes = shapes_of(child(one, where + "/" + std::to_string(i++)));
     if (exclusive)
       for (const auto& shape : shapes)
         for (const auto& before : all)
@@ -191,8 +220,7 @@ std::vector<value_shape> schema_reader::cross(const std::vector<value_shape>& le
   std::vector<value_shape> both;
   for (const auto& a : left)
     for (const auto& b : right) {
-      work_ += 1 + a.properties.size() + b.properties.size();
-      if (work_ > work_max) fail(where, "there is too much to combine");
+      budget_.charge(2 * (weight(a) + weight(b)));
       if (auto one = merged(a, b, where)) both.push_back(std::move(*one));
       if (both.size() > shapes_max) fail(where, "more than " + std::to_string(shapes_max) + " combinations");
     }
@@ -205,11 +233,8 @@ std::optional<value_shape> schema_reader::merged(const value_shape& a, const val
   if (both.kinds == 0) return std::nullopt;
   both.mentioned |= b.mentioned;
   if (b.values) {
-    if (!both.values) both.values = b.values;
-    else
-      std::erase_if(*both.values, [&](const json_value* one) {
-        return std::ranges::none_of(*b.values, [&](const json_value* other) { return are_equal(*one, *other); });
-      });
+    if (both.values) keep_common(*both.values, *b.values);
+    else both.values = b.values;
   }
   both.length_least = std::max(a.length_least, b.length_least);
   both.length_most = std::min(a.length_most, b.length_most);
@@ -221,7 +246,7 @@ std::optional<value_shape> schema_reader::merged(const value_shape& a, const val
   join(both.format, b.format, "format");
   tighten(both.least, both.above_least, b.least, b.above_least, 1);
   tighten(both.most, both.below_most, b.most, b.below_most, -1);
-  if (a.multiple_of != 1 && b.multiple_of != 1 && a.multiple_of != b.multiple_of)
+  if (a.multiple_of != 0 && b.multiple_of != 0 && a.multiple_of != b.multiple_of)
     fail(where, "two different values of multipleOf are not supported");
   both.multiple_of = std::max(a.multiple_of, b.multiple_of);
   for (size_t i = 0; i < std::max(a.first_items.size(), b.first_items.size()); ++i) {
@@ -239,9 +264,8 @@ std::optional<value_shape> schema_reader::merged(const value_shape& a, const val
 
 void schema_reader::merge_objects(const value_shape& a, const value_shape& b, value_shape& both) {
   static const json_value nothing{false};
-  places_.try_emplace(&nothing, "#");
   const auto others = [&](const value_shape& shape) {
-    if (!shape.allows_additional) return schema_list{&nothing};
+    if (!shape.allows_additional) return schema_list{number_of(nothing, "#")};
     return shape.additional.value_or(schema_list{});
   };
   for (auto& [name, schemas] : both.properties) {
@@ -255,9 +279,36 @@ void schema_reader::merge_objects(const value_shape& a, const value_shape& b, va
   if (b.additional) both.additional = joined(a.additional.value_or(schema_list{}), *b.additional);
 }
 
+std::set<std::string> schema_reader::spelled(const std::vector<const json_value*>& values) {
+  std::set<std::string> texts;
+  for (const auto* value : values) {
+    auto text = canonical_text(*value);
+    budget_.charge(4 + text.size() / 4);
+    texts.insert(std::move(text));
+  }
+  return texts;
+}
+
+void schema_reader::keep_common(std::vector<const json_value*>& values, const std::vector<const json_value*>& others) {
+  const auto texts = spelled(others);
+  spelled(values); // It costs as much.
+  std::erase_if(values, [&](const json_value* one) { return !texts.contains(canonical_text(*one)); });
+}
+
+bool schema_reader::have_common_value(const value_shape& a, const value_shape& b) {
+  const auto left = spelled(*a.values), right = spelled(*b.values);
+  return std::ranges::any_of(left, [&](const std::string& text) { return right.contains(text); });
+}
+
+const schema_list* schema_reader::find_property(const value_shape& shape, const std::string& name) {
+  budget_.charge(1 + shape.properties.size() / 8);
+  const auto found = std::ranges::find(shape.properties, name, &std::pair<std::string, schema_list>::first);
+  return found == shape.properties.end() ? nullptr : &found->second;
+}
+
 /// Whether it is certain that no value is both.
 bool schema_reader::are_disjoint(const value_shape& a, const value_shape& b, int depth) {
-  if (++work_ > work_max) fail("#", "there is too much to combine");
+  budget_.charge(4 + (a.values ? 4 * a.values->size() : 0) + (b.values ? 4 * b.values->size() : 0));
   const uint8_t common = a.kinds & b.kinds;
   if (common == 0) return true;
   const auto none_fits = [](const value_shape& listed, const value_shape& other) {
@@ -266,7 +317,7 @@ bool schema_reader::are_disjoint(const value_shape& a, const value_shape& b, int
       return !(kind & other.kinds & listed.kinds) || ((kind & value_kind::number) && !is_within(other, decimal_of(*value)));
     });
   };
-  if (a.values && b.values && !have_common(a, b)) return true;
+  if (a.values && b.values && !have_common_value(a, b)) return true;
   if ((a.values && none_fits(a, b)) || (b.values && none_fits(b, a))) return true;
   if ((common & ~value_kind::number) == 0) {
     const auto lies_below = [](const value_shape& low, const value_shape& high) {
@@ -277,7 +328,7 @@ bool schema_reader::are_disjoint(const value_shape& a, const value_shape& b, int
     return lies_below(a, b) || lies_below(b, a);
   }
   if (common != value_kind::object || depth > 4) return false;
-  const auto requires_what_is_not_there = [](const value_shape& one, const value_shape& other) {
+  const auto requires_what_is_not_there = [this](const value_shape& one, const value_shape& other) {
     return !other.allows_additional &&
            std::ranges::any_of(one.required, [&](const std::string& name) { return !find_property(other, name); });
   };
@@ -285,14 +336,19 @@ bool schema_reader::are_disjoint(const value_shape& a, const value_shape& b, int
   return std::ranges::any_of(a.required, [&](const std::string& name) {
     const auto *one = find_property(a, name), *other = find_property(b, name);
     if (!b.required.contains(name) || !one || !other) return false;
-    const auto left = shapes_of(*one), right = shapes_of(*other);
-    return std::ranges::all_of(left, [&](const value_shape& l) {
-      return std::ranges::all_of(right, [&](const value_shape& r) { return are_disjoint(l, r, depth + 1); });
-    });
+    try {
+      const auto left = shapes_of(*one), right = shapes_of(*other);
+      return std::ranges::all_of(left, [&](const value_shape& l) {
+        return std::ranges::all_of(right, [&](const value_shape& r) { return are_disjoint(l, r, depth + 1); });
+      });
+    } catch (const endless&) {
+      budget_.charge(100);
+      return false; // It contains the schema for which this is asked.
+    }
   });
 }
 
-const json_value& schema_reader::resolve(const std::string& reference, const std::string& where) {
+uint32_t schema_reader::resolve(const std::string& reference, const std::string& where) {
   if (!reference.starts_with('#') || (reference.size() > 1 && reference[1] != '/'))
     fail(where, "only references within the schema are supported, such as #/$defs/name");
   const json_value* at = &root_;
@@ -306,6 +362,7 @@ const json_value& schema_reader::resolve(const std::string& reference, const std
     }
     const json_value* next = nullptr;
     if (const auto* members = as<json_value::object>(*at)) {
+      budget_.charge(1 + members->size() / 8);
       const auto found = std::ranges::find(*members, name, &json_member::name);
       if (found != members->end()) next = &found->value;
     } else if (const auto* elements = as<json_value::array>(*at)) {
@@ -317,8 +374,8 @@ const json_value& schema_reader::resolve(const std::string& reference, const std
     at = next;
     begin = end;
   }
-  child(*at, reference);
-  return *at;
+  child(*at, reference); // It is a schema.
+  return number_of(*at, reference);
 }
 
 uint32_t schema_reader::count(const json_value& value, const std::string& where) const {
@@ -353,9 +410,10 @@ void schema_reader::read_types(const json_value& value, const std::string& where
   if (shape.kinds == 0) fail(where, "wanted at least one type");
 }
 
-void schema_reader::read_keyword(const json_value& schema, const json_member& keyword, value_shape& shape) {
+void schema_reader::read_keyword(const std::string& schema_place, const json_member& keyword, value_shape& shape) {
   const auto& [name, value] = keyword;
-  const auto where = places_.at(&schema) + "/" + escaped(name);
+  budget_.charge(4 + (schema_place.size() + name.size()) / 8);
+  const auto where = schema_place + "/" + escaped(name);
   const auto text = [&] {
     const auto* found = as<std::string>(value);
     if (!found) fail(where, "wanted a text");
@@ -372,10 +430,14 @@ void schema_reader::read_keyword(const json_value& schema, const json_member& ke
     return *found;
   };
   const auto about = [&](uint8_t kind) { shape.mentioned |= kind; };
-  static const std::set<std::string> ignored{"title", "description", "default", "examples", "$schema", "$id", "$comment", "deprecated",
+  static const std::set<std::string> ignored{"title", "description", "default", "examples", "$schema", "$comment", "deprecated",
                                              "readOnly", "writeOnly", "$defs", "definitions"};
   static const std::set<std::string> elsewhere{"$ref", "allOf", "anyOf", "oneOf"};
   if (ignored.contains(name) || elsewhere.contains(name)) return;
+  if (name == "$id") {
+    if (schema_place != "#") fail(where, "$id is supported at the root only: below it changes what $ref means");
+    return;
+  }
   if (name == "type") return read_types(value, where, shape);
   if (name == "enum" || name == "const") {
     std::vector<const json_value*> values{&value};
@@ -384,10 +446,9 @@ void schema_reader::read_keyword(const json_value& schema, const json_member& ke
       for (const auto& one : list()) values.push_back(&one);
       if (values.empty()) fail(where, "wanted at least one value");
     }
-    if (!shape.values) shape.values = values;
-    else std::erase_if(*shape.values, [&](const json_value* one) {
-      return std::ranges::none_of(values, [&](const json_value* other) { return are_equal(*one, *other); });
-    });
+    budget_.charge(values.size());
+    if (shape.values) keep_common(*shape.values, values);
+    else shape.values = values;
     return;
   }
   if (name == "minLength") return about(value_kind::text), shape.length_least = count(value, where), void();
@@ -414,6 +475,7 @@ void schema_reader::read_keyword(const json_value& schema, const json_member& ke
   if (name == "items") return about(value_kind::array), shape.items = child(value, where), void();
   if (name == "prefixItems") {
     about(value_kind::array);
+    budget_.charge(4 * list().size());
     for (size_t i = 0; const auto& one : list()) shape.first_items.push_back(child(one, where + "/" + std::to_string(i++)));
     return;
   }
@@ -421,11 +483,13 @@ void schema_reader::read_keyword(const json_value& schema, const json_member& ke
   if (name == "maxItems") return about(value_kind::array), shape.items_most = count(value, where), void();
   if (name == "properties") {
     about(value_kind::object);
+    budget_.charge(4 * object().size());
     for (const auto& [property, of] : object()) shape.properties.emplace_back(property, child(of, where + "/" + escaped(property)));
     return;
   }
   if (name == "required") {
     about(value_kind::object);
+    budget_.charge(4 * list().size());
     for (const auto& one : list()) {
       const auto* property = as<std::string>(one);
       if (!property) fail(where, "wanted a list of names");
