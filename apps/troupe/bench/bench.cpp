@@ -130,6 +130,7 @@ void run_once(const bench& run, uint32_t count, uint32_t prompt_tokens, uint32_t
   }
   const int signal = take_events(run.requests, [](const generation_event& event) {
     if (is_failure(event.reason)) throw run_error("a request failed: " + event.error);
+    TROUPE_ASSERT(event.prompt_tokens_cached == 0); // Every prompt is computed, every time.
   });
   if (signal != 0) throw interrupted{signal};
   const auto elapsed = std::chrono::duration<double>(steady::now() - started).count();

@@ -22,6 +22,7 @@ std::unique_ptr<engine> start_engine(std::shared_ptr<const model_file> model, co
   chosen.shards = options.shards;
   chosen.cached = options.cached;
   chosen.cache_bytes_max = options.cache_memory;
+  chosen.prefix_reuse = options.prefix_reuse;
   chosen.as_q8_0 = options.as_q8_0;
   if (options.chunk > 0) {
     chosen.prefill_chunk = options.chunk;
