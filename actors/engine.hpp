@@ -48,7 +48,7 @@ struct engine_options {
   // By what steps have taken so far. None of these three changes a bit of the result either. Not above 1, and 0: there is no limit.
   double slowdown_by_tenants = 1.3;    // How many times as long steps may take because of tenants that were served more, and
   double slowdown_by_priorities = 1.1; // because of lower priorities.
-  std::chrono::milliseconds step_time_max{50}; // What a step takes at most, or twice its decoding rows' time, for the sake of prefill.
+  std::chrono::milliseconds step_time_max{100}; // What a step takes at most, or twice its decoding rows' time, for the sake of prefill.
   uint64_t cache_positions_max = 0; // Budget of all key/value caches, in positions; 0: 16 sequences of full context, bounded
                                   // by a quarter of the machine's memory. Beyond it sequences are preempted.
   uint64_t cache_bytes_max = 0;   // The same budget in bytes; 0: no other. A position takes cached_position_bytes() (model/parts.hpp), and

@@ -32,7 +32,7 @@ private:
   http::server& server_;
   std::shared_ptr<http::exchange> exchange_;
   http::timer timer_;
-  bool has_begun_ = false, is_quiet_ = true; // Nothing was sent since the timer was set.
+  bool has_begun_ = false, is_quiet_ = false; // Nothing was sent since the timer was set. At first it counts as sent: what is refused while it waits has its own status.
 };
 
 } // namespace troupe::service
