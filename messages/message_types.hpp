@@ -4,6 +4,7 @@
 #include "troupe/v1/attention.pb.h"
 #include "troupe/v1/faults.pb.h"
 #include "troupe/v1/generation.pb.h"
+#include "troupe/v1/journal.pb.h"
 #include "troupe/v1/projection.pb.h"
 #include "troupe/v1/scheduling.pb.h"
 #include "troupe/v1/scrub.pb.h"
@@ -27,6 +28,9 @@
   X(SamplingOptions) X(BeamSearch) X(TokenRules) X(Hypothesis) X(Constraint) X(TokenLogprob) \
   X(GenerateRequest) X(GenerateQueued) X(GenerateAccepted) X(TokenEvent) X(HiddenRows) X(LogitsRows) \
   X(GenerateEnd) X(CancelRequest) X(ClientTick) \
+  /* journal.proto */ \
+  X(JournalRequest) X(JournalToken) X(JournalEnd) X(JournalEvent) X(JournalBatch) X(JournalCommitted) \
+  X(JournalQuery) X(JournalFound) \
   /* scheduling.proto */ \
   X(JoinBatch) X(AppendToken) X(LeaveBatch) X(FailSequence) X(SchedulerTick) X(GetSchedulerStats) \
   X(StepTotals) X(SchedulerStats) X(PrefixReused) X(SequenceTick) \

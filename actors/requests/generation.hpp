@@ -19,6 +19,10 @@ struct generate_request {
   std::vector<uint32_t> prompt;       // Token ids, at least one. For a model with an encoder empty stands for its start token.
   std::vector<uint32_t> source;       // For a model with an encoder: what it reads, at least one token.
   std::vector<uint32_t> segments;     // Of each token of the prompt, for a model that has segments; or empty: all 0.
+  // Tokens that an earlier run of the program has generated for this very request: it goes on behind them, with the same bits, and they do
+  // not come again. They count in tokens_max.
+  std::vector<uint32_t> generated;
+  bool was_admitted = false;          // By an earlier run: it is not refused for lack of room.
   uint32_t tokens_max = 128;          // 0: only score the prompt.
   sampling_options sampling;
   std::optional<beam_options> beams;  // Beam search instead of sampling; its results come with the last event, no tokens before.

@@ -63,6 +63,13 @@ void check(const generate_request& request, const model_parts& model) {
     check_whole("prompt", request.prompt.size(), model.spec, std::max(model.spec.width, model.spec.output.columns));
   check_source(request, model);
   check_segments(request, model);
+  if (!request.generated.empty()) {
+    if (request.beams) throw input_error("a beam search does not go on from generated tokens");
+    if (request.generated.size() > request.tokens_max)
+      throw input_error("there are " + std::to_string(request.generated.size()) + " generated tokens already, and at most " +
+                        std::to_string(request.tokens_max) + " are wanted");
+    check_tokens("generated text", request.generated, model.positions_max - request.prompt.size(), model.positions_max, model);
+  }
   const bool generates = model.spec.output.kind == output_spec::result::tokens && !model.spec.needs_whole_sequences();
   if (request.tokens_max > 0 && !generates) throw input_error("this model does not generate text");
   if (request.beams) {
@@ -110,6 +117,8 @@ v1::GenerateRequest to_message(generate_request request, const model_parts& mode
   if (!request.rules.empty() || !request.rules.end_tokens.empty()) *message.mutable_token_rules() = to_message(request.rules);
   if (request.constraint) *message.mutable_constraint() = to_message(*request.constraint);
   message.mutable_prompt_tokens()->Add(request.prompt.begin(), request.prompt.end());
+  message.mutable_generated_tokens()->Add(request.generated.begin(), request.generated.end());
+  message.set_was_admitted(request.was_admitted);
   message.set_tokens_max(request.tokens_max);
   *message.mutable_sampling() = to_message(request.sampling);
   for (auto& stop : request.stop_strings) message.add_stop_strings(std::move(stop));

@@ -7,7 +7,9 @@
 #include "apps/service/serving/admin.hpp"
 #include "apps/service/serving/canary.hpp"
 #include "apps/service/serving/context.hpp"
+#include "apps/service/serving/kept_requests.hpp"
 #include "apps/service/serving/metrics_page.hpp"
+#include "apps/service/serving/start.hpp"
 #include "apps/service/serving/tenants.hpp"
 #include "apps/service/tasks/endpoints.hpp"
 #include "model/error.hpp"
@@ -21,20 +23,20 @@
 namespace troupe::service {
 namespace {
 
-using body_endpoint = void (*)(call& of, const json_node& body);
-
 struct route {
   const char* path;
   body_endpoint answer;
 };
 
-/// POST with a JSON body.
-constexpr route routes[] = {
+/// POST with a JSON body. The first ones generate, and may be kept.
+constexpr route kept_routes[] = {
   {"/v1/chat/completions", chat_completions},
   {"/v1/completions", completions},
   {"/v1/responses", create_response},
-  {"/v1/embeddings", embeddings},
   {"/v1/messages", messages},
+};
+constexpr route routes[] = {
+  {"/v1/embeddings", embeddings},
   {"/v1/messages/count_tokens", count_tokens},
   {"/classify", classify},
   {"/v1/classify", classify},
@@ -64,9 +66,9 @@ std::optional<std::string> between(const std::string& path, std::string_view bef
   return inner;
 }
 
-api_error to_api_error(const json_error& error) {
-  const std::string place = error.place.empty() ? "the body" : error.place;
-  return {400, error.place.empty() ? "invalid_json" : "invalid_value", place + ": " + error.reason, error.place};
+template <size_t n> body_endpoint find_route(const route (&among)[n], const std::string& path) {
+  const auto found = std::ranges::find_if(among, [&](const route& one) { return path == one.path; });
+  return found == std::end(among) ? nullptr : found->answer;
 }
 
 } // namespace
@@ -86,9 +88,11 @@ struct service::state {
   }
 
   http::server_options http_options();
+  void keep_requests();
   void answer(const std::shared_ptr<http::exchange>& exchange);
   void dispatch(call& of);
   void with_body(call& of, body_endpoint endpoint);
+  void with_response(call& of, const std::string& id, void (*endpoint)(call& of, const std::string& id));
   caller authenticate(const http::request& asked);
   void require_admin(const http::request& asked) const;
   void check_head(const http::request& asked) const;
@@ -121,7 +125,22 @@ service::state::state(service_options given, std::vector<model_to_serve> models)
                                                         [this](std::function<void()> run) { server->post(std::move(run)); }));
     canaries.push_back(std::make_unique<canary>(*server, *in->models.back()));
   }
+  keep_requests();
   server->on_signal([this](int number) { on_signal(number); });
+}
+
+void service::state::keep_requests() {
+  kept_requests::options with;
+  with.endpoint = [](const std::string& path) { return find_route(kept_routes, path); };
+  with.caller_of = [this](const std::string& tenant) -> caller {
+    const auto found = std::ranges::find(keys, tenant, &tenant_key::name);
+    if (found == keys.end()) return {tenant, 1, true};
+    return {found->name, found->weight, true, found->priority_max, found->requests_max};
+  };
+  with.has_response = [this](const std::string& id, const caller& who) { return in->responses->find(id, who) != nullptr; };
+  with.log = options.warn;
+  in->kept = std::make_shared<kept_requests>(*in, std::move(with));
+  if (options.journal) in->kept->use(journal_database(*options.journal));
 }
 
 http::server_options service::state::http_options() {
@@ -180,7 +199,7 @@ void service::state::check_origin(http::exchange& exchange) const {
   }
   exchange.add_header("access-control-allow-origin", origin);
   exchange.add_header("vary", "origin");
-  exchange.add_header("access-control-expose-headers", "x-request-id, request-id, retry-after, retry-after-ms, x-should-retry");
+  exchange.add_header("access-control-expose-headers", "x-request-id, request-id, retry-after, retry-after-ms, x-should-retry, idempotency-replayed");
 }
 
 void service::state::cancel_request(call& of, const std::string& id) {
@@ -190,25 +209,21 @@ void service::state::cancel_request(call& of, const std::string& id) {
 
 void service::state::answer(const std::shared_ptr<http::exchange>& exchange) {
   const auto& asked = exchange->asked();
-  call of{*in, exchange, {}, asked.path.starts_with("/v1/messages") ? api_form::anthropic : api_form::openai, asked.body.size()};
+  call of{*in, exchange, {}, form_of(asked.path), asked.body.size()};
   if (of.form == api_form::anthropic) exchange->add_header("request-id", asked.id); // Where Anthropic's clients look for it.
-  try {
-    dispatch(of);
-  } catch (const api_error& error) {
-    respond_error(*exchange, error, of.form);
-  } catch (const json_error& error) {
-    respond_error(*exchange, to_api_error(error), of.form);
-  } catch (const http::http_error&) {
-    throw;
-  } catch (const input_error& error) {
-    respond_error(*exchange, api_error(400, "invalid_request", error.what()), of.form);
-  }
+  guarded(of, [&] { dispatch(of); });
 }
 
 void service::state::with_body(call& of, body_endpoint endpoint) {
   const json_file body("body", of.exchange->take_body());
   body.root().members(); // An object.
+  of.drawn = in->names.draw(unix_time());
   endpoint(of, body.root());
+}
+
+/// It may be in the journal only.
+void service::state::with_response(call& of, const std::string& id, void (*endpoint)(call& of, const std::string& id)) {
+  in->kept->load(of, id, [of = call(of), id, endpoint]() mutable { endpoint(of, id); });
 }
 
 void service::state::dispatch(call& of) {
@@ -240,20 +255,19 @@ void service::state::dispatch(call& of) {
   of.who = authenticate(asked);
   if (gets && get(of)) return;
   if (asked.method == "DELETE") {
-    if (const auto id = between(path, "/v1/responses/", "")) return delete_response(of, *id);
+    if (const auto id = between(path, "/v1/responses/", "")) return with_response(of, *id, delete_response);
     if (const auto id = between(path, "/v1/requests/", "")) return cancel_request(of, *id);
   }
   if (asked.method == "POST") {
-    if (const auto id = between(path, "/v1/responses/", "/cancel")) return cancel_response(of, *id);
+    if (const auto id = between(path, "/v1/responses/", "/cancel")) return with_response(of, *id, cancel_response);
     if (const auto id = between(path, "/v1/requests/", "/cancel")) return cancel_request(of, *id);
-    for (const auto& one : routes)
-      if (path == one.path) return with_body(of, one.answer);
+    if (const auto endpoint = find_route(kept_routes, path)) return in->kept->answer(of, endpoint);
+    if (const auto endpoint = find_route(routes, path)) return with_body(of, endpoint);
   }
-  for (const auto& one : routes)
-    if (path == one.path) {
-      of.exchange->add_header("allow", "POST, OPTIONS");
-      throw api_error(405, "method_not_allowed", path + " takes POST");
-    }
+  if (find_route(kept_routes, path) || find_route(routes, path)) {
+    of.exchange->add_header("allow", "POST, OPTIONS");
+    throw api_error(405, "method_not_allowed", path + " takes POST");
+  }
   throw api_error(404, "not_found", "there is no " + asked.method + " " + path);
 }
 
@@ -261,8 +275,8 @@ bool service::state::get(call& of) {
   const auto& path = of.exchange->asked().path;
   if (path == "/v1/models") models_list(of, "");
   else if (const auto name = between(path, "/v1/models/", "")) models_list(of, *name);
-  else if (const auto id = between(path, "/v1/responses/", "/input_items")) response_input_items(of, *id);
-  else if (const auto response = between(path, "/v1/responses/", "")) get_response(of, *response);
+  else if (const auto id = between(path, "/v1/responses/", "/input_items")) with_response(of, *id, response_input_items);
+  else if (const auto response = between(path, "/v1/responses/", "")) with_response(of, *response, get_response);
   else return false;
   return true;
 }
@@ -308,6 +322,7 @@ void service::state::metrics(call& of) {
 void service::state::stop_when_idle() {
   size_t under_way = 0;
   for (const auto& one : in->models) under_way += one->under_way();
+  under_way -= in->kept->under_way();
   if (under_way == 0) return server->stop_accepting(); // run() returns when the last answer is out.
   idle_check = server->after(std::chrono::milliseconds(20), [this] { stop_when_idle(); });
 }
@@ -317,6 +332,7 @@ void service::state::on_signal(int number) {
   signal = number;
   in->is_draining = true;
   log("stopping: requests under way have " + std::to_string(options.shutdown_time.count()) + " ms");
+  if (in->kept->has_journal()) in->kept->disconnect();
   deadline = server->after(options.shutdown_time, [this] { server->stop(); });
   stop_when_idle();
 }

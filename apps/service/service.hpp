@@ -1,6 +1,7 @@
 #pragma once
 // The service: models behind OpenAI's, Anthropic's and customary HTTP endpoints.
 #include "actors/engine.hpp"
+#include "actors/journal/journal_database.hpp"
 #include "apps/service/http/server_options.hpp"
 #include <chrono>
 #include <cstdint>
@@ -20,7 +21,9 @@ struct service_options {
   std::chrono::milliseconds queue_time_max{10'000};       // A request that would wait longer for its turn is refused.
   uint32_t waiting_max = 4096;                            // Requests that may wait.
   std::chrono::milliseconds shutdown_time{30'000};        // How long requests may go on after SIGTERM.
+  std::optional<journal_options> journal;                 // Kept requests go on after a restart; without it they end with the process.
   std::string version;
+  std::function<void(const std::string&)> warn;           // What whoever runs it should know, such as a full disk; or null.
   std::function<void(const std::string&)> log;            // A line for each request and what else happens; or null.
 };
 
@@ -33,14 +36,14 @@ struct model_to_serve {
 /// request alone.
 class service {
 public:
-  /// models: at least one. Throws input_error: a key file or certificate that cannot be used, a port in use; and for a host that is not
-  /// of this machine alone when there are no keys.
+  /// models: at least one. Throws input_error: a key file or certificate that cannot be used, a port in use, a journal that cannot be used;
+  /// and for a host that is not of this machine alone when there are no keys.
   service(service_options options, std::vector<model_to_serve> models);
   ~service();
 
   std::string address() const; // "http://127.0.0.1:8080"
-  /// Until SIGTERM or SIGINT: then no new requests are taken, and it ends when the others have, or shutdown_time is over; at once at a
-  /// second signal. Returns the signal; 0 after stop().
+  /// Until SIGTERM or SIGINT: then no new requests are taken, and it ends when the others have, but for those that are in a journal, or
+  /// shutdown_time is over; at once at a second signal. Returns the signal; 0 after stop().
   int run();
   void stop(); // From any thread.
 

@@ -26,6 +26,7 @@ constexpr command commands[] = {
   {"generate", declare_generate, "continue one or several prompts, streaming the text"},
   {"chat", declare_chat, "have a conversation with a model, in the terminal"},
   {"serve", declare_serve, "serve models over HTTP: OpenAI's and Anthropic's APIs"},
+  {"journal", declare_journal, "list what a journal of `troupe serve` holds"},
   {"translate", declare_translate, "turn source texts into target texts, by beam search or drawn at random"},
   {"classify", declare_classify, "give texts labels, with probabilities"},
   {"fill-mask", declare_fill_mask, "find the likeliest tokens in place of a mask"},

@@ -4,6 +4,7 @@
 #include "apps/service/api/constraint_fields.hpp"
 #include "apps/service/api/fields.hpp"
 #include "apps/service/api/generation_fields.hpp"
+#include "apps/service/api/identifiers.hpp"
 #include "apps/service/api/json_text.hpp"
 #include "apps/service/api/tool_calls.hpp"
 #include "apps/service/api/usage.hpp"
@@ -23,7 +24,7 @@ model_file small_model() {
 
 generation_fields read(const std::string& text, const caller& who = {}) {
   const json_file body("body", text);
-  return read_generation_fields(body.root(), who, small_model(), 50);
+  return read_generation_fields(body.root(), who, small_model(), 50, 7);
 }
 
 /// The place that the error names; "none": there was no error.
@@ -82,7 +83,10 @@ TEST_CASE("fields that are absent or null have OpenAI's defaults, and no seed is
   CHECK(fields.request.stop_strings.empty());
   CHECK(fields.choices == 1);
   CHECK_FALSE(fields.request.deadline);
-  CHECK(read("{}").seed != read("{}").seed);
+  CHECK(read("{}").seed == 7); // The one that was drawn for it.
+  identifiers names;
+  const auto one = names.draw(1), other = names.draw(1);
+  CHECK((one.seed != other.seed && one.name != other.name));
   CHECK(read(R"({"seed": -5})").seed == read(R"({"seed": -5})").seed);
 }
 

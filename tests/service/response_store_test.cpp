@@ -8,10 +8,22 @@
 namespace troupe::service {
 namespace {
 
+http::server& server() {
+  static http::server never_runs(
+    [] {
+      http::server_options options;
+      options.port = 0;
+      return options;
+    }(),
+    [](const std::shared_ptr<http::exchange>&) {});
+  return never_runs;
+}
+
 std::shared_ptr<stored_response> add(response_store& store, const std::string& id, uint64_t bytes) {
   auto one = std::make_shared<stored_response>();
   one->id = id;
   one->bytes = bytes;
+  one->log = std::make_shared<answer_log>(server(), api_form::openai, true);
   one->tenant = "ann";
   store.add(one);
   return one;
@@ -48,6 +60,19 @@ TEST_CASE("a response that was deleted takes no room, whether it ran or had ende
   end(store, add(store, "next", response_store::bytes_max));
   CHECK(has(store, "next"));
   CHECK_FALSE(has(store, "runs"));
+}
+
+TEST_CASE("a response that is read back anew takes the place of itself", "[responses]") {
+  response_store store;
+  const auto before = add(store, "a", response_store::bytes_max);
+  end(store, before);
+  const auto again = add(store, "a", response_store::bytes_max);
+  store.ended(before); // It is not there any more.
+  end(store, again);
+  CHECK(store.find("a", {}) == again);
+  end(store, add(store, "b", 1));
+  CHECK_FALSE(has(store, "a"));
+  CHECK(has(store, "b"));
 }
 
 TEST_CASE("a response is found by the one whose it is", "[responses]") {

@@ -5,10 +5,11 @@
 #include "apps/service/api/fields.hpp"
 #include "apps/service/api/tool_calls.hpp"
 #include "apps/service/api/usage.hpp"
-#include "apps/service/serving/event_stream.hpp"
+#include "apps/service/serving/answer_log.hpp"
 #include "apps/service/serving/prompts.hpp"
+#include "apps/service/serving/start.hpp"
 
-#include <optional>
+#include <memory>
 #include <utility>
 
 namespace troupe::service {
@@ -24,13 +25,11 @@ json usage_json(const token_usage& usage) {
 class message_answer : public generation_form {
 public:
   message_answer(call& of, const generation& running, std::string id, bool streams, tool_choice tools, std::vector<std::string> stops)
-    : running_(running), names_(of.in.names), id_(std::move(id)), tools_(std::move(tools)), stops_(std::move(stops)),
-      exchange_(of.exchange) {
-    if (streams) stream_.emplace(of.in.server, of.exchange);
-  }
+    : running_(running), drawn_(of.drawn), id_(std::move(id)), tools_(std::move(tools)), stops_(std::move(stops)), streams_(streams),
+      log_(of.log) {}
 
   void added(size_t) override {
-    if (!stream_) return;
+    if (!streams_) return;
     begin();
     send_text(tools_.use == tool_use::none ? one().text.size() : text_before_calls(one().text, sent_));
   }
@@ -41,17 +40,21 @@ public:
     json blocks = json::array();
     if (!parsed.text.empty() || parsed.calls.empty()) blocks.push_back({{"type", "text"}, {"text", parsed.text}});
     for (const auto& call : parsed.calls)
-      blocks.push_back({{"type", "tool_use"}, {"id", names_.next("toolu_")}, {"name", call.name}, {"input", json::parse(call.arguments)}});
+      blocks.push_back({{"type", "tool_use"},
+                        {"id", drawn_.id("toolu_", blocks.size())},
+                        {"name", call.name},
+                        {"input", json::parse(call.arguments)}});
     const json reason = parsed.calls.empty() ? stop_reason(stopped_by) : json("tool_use");
     const json stop = stopped_by.empty() ? json() : json(stopped_by);
     const auto usage = usage_of(running_.choices(), 1);
-    if (!stream_) {
+    if (!streams_) {
       json whole = head();
       whole["content"] = std::move(blocks);
       whole["stop_reason"] = reason;
       whole["stop_sequence"] = stop;
       whole["usage"] = usage_json(usage);
-      return respond_json(*exchange_, to_text(whole));
+      log_->respond(to_text(whole));
+      return log_->end();
     }
     begin();
     if (parsed.calls.empty()) send_text(one().text.size());
@@ -60,17 +63,10 @@ public:
       if (block["type"] == "tool_use") send_call(block);
     send("message_delta", {{"delta", {{"stop_reason", reason}, {"stop_sequence", stop}}}, {"usage", usage_json(usage)}});
     send("message_stop", json::object());
-    stream_->end();
+    log_->end();
   }
 
-  void failed(const api_error& error) override {
-    if (!stream_ || !stream_->has_begun()) {
-      stream_.reset();
-      return respond_error(*exchange_, error, api_form::anthropic);
-    }
-    stream_->send("error", error_body(error, api_form::anthropic));
-    stream_->end();
-  }
+  void failed(const api_error& error) override { log_->fail(error); }
 
 private:
   const choice& one() const { return running_.choices().front(); }
@@ -91,7 +87,7 @@ private:
   void send(const char* name, json event) {
     json typed{{"type", name}};
     typed.update(event);
-    stream_->send(name, to_text(typed));
+    log_->send(name, to_text(typed));
   }
 
   void begin() {
@@ -125,12 +121,12 @@ private:
   }
 
   const generation& running_;
-  identifiers& names_;
+  drawn_facts drawn_;
   std::string id_;
   tool_choice tools_;
   std::vector<std::string> stops_;
-  std::shared_ptr<http::exchange> exchange_;
-  std::optional<event_stream> stream_;
+  bool streams_;
+  std::shared_ptr<answer_log> log_;
   bool has_begun_ = false, has_text_ = false; // A block of text is open.
   size_t sent_ = 0, blocks_ = 0;              // Bytes of the text; blocks that have ended.
 };
@@ -146,7 +142,7 @@ conversation read_conversation(const json_node& body) {
 } // namespace
 
 void messages(call& of, const json_node& body) {
-  auto& model = find_model(of.in, body);
+  auto& model = find_model(of, body);
   auto who = of.who;
   if (const auto metadata = body.find("metadata"); metadata && !who.is_known) {
     if (const auto user = metadata->find("user_id")) {
@@ -155,21 +151,21 @@ void messages(call& of, const json_node& body) {
     }
   }
   body.get("max_tokens");
-  auto fields = read_generation_fields(body, who, model.file(), model.context());
+  auto fields = read_generation_fields(body, who, model.file(), model.context(), of.drawn.seed);
   if (fields.choices != 1) body.get("n").fail("must be 1");
   admit(of, model, 1, fields.request);
   const auto talk = read_conversation(body);
   const auto tools = read_tool_choice(body, talk.tools, fields.request);
   read_constraint(body, fields.request);
   fields.request.prompt = chat_prompt(model, talk);
-  const std::string id = of.in.names.next("msg_");
-  start(of, model, id, {fields.nth(0)}, false, [&](const generation& running) {
+  const std::string id = of.drawn.id("msg_");
+  start(of, model, id, {fields.nth(0)}, [&](const generation& running) {
     return std::make_unique<message_answer>(of, running, id, fields.streams, tools, fields.request.stop_strings);
   });
 }
 
 void count_tokens(call& of, const json_node& body) {
-  const auto& model = find_model(of.in, body);
+  const auto& model = find_model(of, body);
   const std::string text = chat_text(model, read_conversation(body));
   model.check_length(text.size());
   respond_json(*of.exchange, to_text({{"input_tokens", model.words().encode(text, special_tokens::in_text).size()}}));

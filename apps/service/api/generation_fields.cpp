@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
-#include <random>
 
 namespace troupe::service {
 namespace {
@@ -55,19 +54,15 @@ std::optional<std::chrono::milliseconds> read_time(const json_node& body, std::i
   return std::chrono::milliseconds(*found);
 }
 
-uint64_t drawn_seed() {
-  std::random_device device;
-  return (uint64_t(device()) << 32 | device()) >> 1;
-}
-
 } // namespace
 
-generation_fields read_generation_fields(const json_node& body, const caller& who, const model_file& model, uint32_t tokens_otherwise) {
+generation_fields read_generation_fields(const json_node& body, const caller& who, const model_file& model, uint32_t tokens_otherwise,
+                                         uint64_t drawn_seed) {
   generation_fields fields;
   auto& request = fields.request;
   request.sampling = read_sampling(body, model.spec.vocabulary);
   const auto seed = integer_field(body, {"seed"}, std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max());
-  fields.seed = seed && *seed != -1 ? uint64_t(*seed) : drawn_seed();
+  fields.seed = seed && *seed != -1 ? uint64_t(*seed) : drawn_seed;
   request.tokens_max = uint32_t(
     integer_field(body, {"max_completion_tokens", "max_tokens", "max_output_tokens", "n_predict"}, 1, tokens_most).value_or(tokens_otherwise));
   request.stop_strings = texts_field(body, {"stop", "stop_sequences"}, 64);

@@ -27,7 +27,8 @@ struct generation_fields {
   generate_request nth(uint32_t n) const;
 };
 
-/// Throws json_error. tokens_otherwise: where the request does not say how many. Unknown fields are ignored.
-generation_fields read_generation_fields(const json_node& body, const caller& who, const model_file& model, uint32_t tokens_otherwise);
+/// Throws json_error. tokens_otherwise: where the request does not say how many; drawn_seed: where it names none. Unknown fields are ignored.
+generation_fields read_generation_fields(const json_node& body, const caller& who, const model_file& model, uint32_t tokens_otherwise,
+                                         uint64_t drawn_seed);
 
 } // namespace troupe::service

@@ -7,6 +7,7 @@
 #include "apps/service/openai/completion_answer.hpp"
 #include "apps/service/openai/endpoints.hpp"
 #include "apps/service/serving/prompts.hpp"
+#include "apps/service/serving/start.hpp"
 
 #include <utility>
 
@@ -16,7 +17,7 @@ namespace {
 class chat_answer : public completion_answer {
 public:
   chat_answer(call& of, const generation& running, completion_facts facts, tool_choice tools, bool has_logprobs)
-    : completion_answer(of, running, std::move(facts)), names_(of.in.names), tools_(std::move(tools)), has_logprobs_(has_logprobs),
+    : completion_answer(of, running, std::move(facts)), drawn_(of.drawn), tools_(std::move(tools)), has_logprobs_(has_logprobs),
       states_(running.choices().size()) {}
 
   void added(size_t index) override {
@@ -29,7 +30,7 @@ public:
   void finished(size_t index) override {
     if (!facts().streams) return;
     begin(index);
-    const json calls = calls_of(answer_of(at(index), tools_));
+    const json calls = calls_of(answer_of(at(index), tools_), index);
     if (calls.empty()) send_text(index, at(index).text.size()); // Else the text is what precedes the calls; it has been sent.
     for (size_t i = 0; i < calls.size(); ++i) {
       json delta{{"index", i}};
@@ -73,10 +74,13 @@ private:
     state.tokens = at(index).logprobs.size();
   }
 
-  json calls_of(const parsed_answer& parsed) const {
+  json calls_of(const parsed_answer& parsed, size_t index) const {
+    const std::string of_choice = drawn_.id("call_", index) + "_";
     json calls = json::array();
     for (const auto& one : parsed.calls)
-      calls.push_back({{"id", names_.next("call_")}, {"type", "function"}, {"function", {{"name", one.name}, {"arguments", one.arguments}}}});
+      calls.push_back({{"id", of_choice + std::to_string(calls.size())},
+                       {"type", "function"},
+                       {"function", {{"name", one.name}, {"arguments", one.arguments}}}});
     return calls;
   }
 
@@ -85,13 +89,13 @@ private:
     json reason = finish_reason_of(at(index));
     if (const auto parsed = answer_of(at(index), tools_); !parsed.calls.empty()) {
       message["content"] = parsed.text.empty() ? json() : json(parsed.text);
-      message["tool_calls"] = calls_of(parsed);
+      message["tool_calls"] = calls_of(parsed, index);
       reason = "tool_calls";
     }
     return {{"index", index}, {"message", std::move(message)}, {"logprobs", logprobs(index, 0)}, {"finish_reason", reason}};
   }
 
-  identifiers& names_;
+  drawn_facts drawn_;
   tool_choice tools_;
   bool has_logprobs_;
   std::vector<sent> states_;
@@ -100,8 +104,8 @@ private:
 } // namespace
 
 void chat_completions(call& of, const json_node& body) {
-  auto& model = find_model(of.in, body);
-  auto fields = read_generation_fields(body, of.who, model.file(), model.context());
+  auto& model = find_model(of, body);
+  auto fields = read_generation_fields(body, of.who, model.file(), model.context(), of.drawn.seed);
   admit(of, model, fields.choices, fields.request);
   conversation talk = openai_conversation(body);
   const auto tools = read_tool_choice(body, talk.tools, fields.request);
@@ -111,13 +115,13 @@ void chat_completions(call& of, const json_node& body) {
   if (fields.request.top_logprobs > 0 && !fields.request.want_logprobs) body.get("top_logprobs").fail("needs logprobs to be true");
   fields.request.prompt = chat_prompt(model, talk);
 
-  completion_facts facts{of.in.names.next("chatcmpl-"), "chat.completion", "chat.completion.chunk", model.name(), unix_time(),
+  completion_facts facts{of.drawn.id("chatcmpl-"), "chat.completion", "chat.completion.chunk", model.name(), of.drawn.created,
                          fields.streams, fields.includes_usage, fields.choices};
   std::vector<generate_request> requests;
   for (uint32_t i = 0; i < fields.choices; ++i) requests.push_back(fields.nth(i));
   const bool has_logprobs = fields.request.want_logprobs;
   const std::string id = facts.id;
-  start(of, model, id, std::move(requests), false, [&](const generation& running) {
+  start(of, model, id, std::move(requests), [&](const generation& running) {
     return std::make_unique<chat_answer>(of, running, std::move(facts), tools, has_logprobs);
   });
 }

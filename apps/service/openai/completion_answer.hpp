@@ -1,9 +1,9 @@
 #pragma once
 // What chat completions and completions have in common: an answer that comes as one object, or as a stream of chunks.
 #include "apps/service/api/usage.hpp"
+#include "apps/service/serving/answer_log.hpp"
 #include "apps/service/serving/context.hpp"
-#include "apps/service/serving/event_stream.hpp"
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -40,8 +40,7 @@ private:
   const generation& running_;
   completion_facts facts_;
   std::string version_;
-  std::shared_ptr<http::exchange> exchange_;
-  std::optional<event_stream> stream_;
+  std::shared_ptr<answer_log> log_;
 };
 
 } // namespace troupe::service

@@ -5,6 +5,7 @@
 #include "apps/service/openai/completion_answer.hpp"
 #include "apps/service/openai/endpoints.hpp"
 #include "apps/service/serving/prompts.hpp"
+#include "apps/service/serving/start.hpp"
 
 #include <utility>
 
@@ -58,9 +59,9 @@ private:
 } // namespace
 
 void completions(call& of, const json_node& body) {
-  auto& model = find_model(of.in, body);
+  auto& model = find_model(of, body);
   constexpr uint32_t tokens_otherwise = 16; // OpenAI's.
-  auto fields = read_generation_fields(body, of.who, model.file(), tokens_otherwise);
+  auto fields = read_generation_fields(body, of.who, model.file(), tokens_otherwise, of.drawn.seed);
   const auto sequences = fields.choices * prompts_in(body);
   constexpr size_t sequences_max = 2048;
   if (sequences > sequences_max)
@@ -78,7 +79,7 @@ void completions(call& of, const json_node& body) {
   if (const auto best = integer_field(body, {"best_of"}, 1, 128); best && *best != int64_t(fields.choices))
     body.get("best_of").fail("is not supported, unless it is n");
 
-  completion_facts facts{of.in.names.next("cmpl-"), "text_completion", "text_completion", model.name(), unix_time(),
+  completion_facts facts{of.drawn.id("cmpl-"), "text_completion", "text_completion", model.name(), of.drawn.created,
                          fields.streams, fields.includes_usage, fields.choices};
   std::vector<generate_request> requests;
   std::vector<std::string> echoes;
@@ -89,7 +90,7 @@ void completions(call& of, const json_node& body) {
   }
   const bool has_logprobs = fields.request.want_logprobs;
   const std::string id = facts.id;
-  start(of, model, id, std::move(requests), false, [&](const generation& running) {
+  start(of, model, id, std::move(requests), [&](const generation& running) {
     return std::make_unique<text_answer>(of, running, std::move(facts), std::move(echoes), has_logprobs);
   });
 }

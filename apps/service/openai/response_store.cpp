@@ -1,7 +1,10 @@
 #include "apps/service/openai/response_store.hpp"
 
+#include "apps/service/serving/kept_requests.hpp"
+
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace troupe::service {
 namespace {
@@ -38,39 +41,26 @@ void add_items(json& data, const json& message) {
 
 void stored_response::emit(const std::string& type, json event) {
   if (!has_readers) return;
-  json whole{{"type", type}, {"sequence_number", events.size()}};
+  json whole{{"type", type}, {"sequence_number", log->events()}};
   whole.update(event);
-  std::string data = to_text(whole);
-  for (auto& reader : readers) reader.send(type, data, std::to_string(events.size()));
-  bytes += data.size();
-  events.emplace_back(type, std::move(data));
-}
-
-void stored_response::read(http::server& server, const std::shared_ptr<http::exchange>& exchange, int64_t after) {
-  auto& reader = readers.emplace_back(server, exchange);
-  std::string past; // In one piece: a connection that has taken many bytes and then gets more counts as too slow.
-  for (size_t i = size_t(std::max<int64_t>(0, after + 1)); i < events.size(); ++i)
-    past += event_text(events[i].first, events[i].second, std::to_string(i));
-  if (!past.empty()) reader.send_text(past);
-  if (!is_over) return;
-  reader.end();
-  readers.pop_back();
+  log->send(type, to_text(whole));
 }
 
 void stored_response::end() {
   is_over = true;
-  for (auto& reader : readers) reader.end();
-  readers.clear();
+  log->end();
+  bytes += log->bytes();
   for (const auto& tell : std::exchange(waiting, {})) tell(*this);
 }
 
 void response_store::add(std::shared_ptr<stored_response> one) {
+  remove(one->id); // It may have been read back anew.
   auto& place = all_[one->id];
   place = std::move(one);
 }
 
 void response_store::ended(const std::shared_ptr<stored_response>& one) {
-  if (!all_.contains(one->id)) return; // Deleted while it ran.
+  if (const auto found = all_.find(one->id); found == all_.end() || found->second != one) return; // Deleted while it ran.
   bytes_ += one->bytes;
   ended_.push_back(one->id);
   while (!ended_.empty() && (ended_.size() > count_max || bytes_ > bytes_max)) {
@@ -103,18 +93,18 @@ void get_response(call& of, const std::string& id) {
     if (error != std::errc() || rest != end || after < -1)
       throw api_error(400, "invalid_value", "starting_after must be a sequence_number", "starting_after");
   }
-  if (found->readers.size() >= 64) throw api_error(429, "too_many_readers", "this response has too many readers");
-  found->read(of.in.server, of.exchange, after);
-  of.exchange->on_gone([weak = std::weak_ptr(found), gone = of.exchange.get()] {
-    if (const auto one = weak.lock()) std::erase_if(one->readers, [&](event_stream& reader) { return &reader.exchange() == gone; });
-  });
+  if (found->log->readers() >= 64) throw api_error(429, "too_many_readers", "this response has too many readers");
+  found->log->read(of.exchange, true, after);
 }
 
 void delete_response(call& of, const std::string& id) {
   const auto found = require(of, id);
   if (const auto running = found->running.lock()) running->cancel();
   of.in.responses->remove(id);
-  respond_json(*of.exchange, to_text({{"id", id}, {"object", "response.deleted"}, {"deleted", true}}));
+  of.in.kept->forget(id, [exchange = of.exchange, id](const api_error* failure) {
+    if (failure) return respond_error(*exchange, *failure, api_form::openai);
+    respond_json(*exchange, to_text({{"id", id}, {"object", "response.deleted"}, {"deleted", true}}));
+  });
 }
 
 void cancel_response(call& of, const std::string& id) {

@@ -1,40 +1,33 @@
 #pragma once
 // Responses that can be asked for later: running ones and, for a while, those that have ended.
 #include "apps/service/api/json_text.hpp"
+#include "apps/service/serving/answer_log.hpp"
 #include "apps/service/serving/context.hpp"
-#include "apps/service/serving/event_stream.hpp"
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <list>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace troupe::service {
 
-/// One response: its object as it is now, and all of its events.
+/// One response: its object as it is now, and its events in the log.
 struct stored_response {
   std::string id, tenant;
   json object;
   json_value::array conversation; // What was said before, without instructions; with the answer, once it has ended well.
   size_t inputs = 0;              // How much of it was said before.
-  std::optional<api_error> failure; // Instead of an answer.
-  std::vector<std::pair<std::string, std::string>> events; // Name and data, by sequence_number.
-  std::list<event_stream> readers;
+  std::shared_ptr<answer_log> log; // Its events by sequence_number.
   std::vector<std::function<void(const stored_response&)>> waiting; // For its end.
   std::weak_ptr<generation> running;
   bool is_over = false, is_stored = true;
   bool has_readers = true; // Somebody may read its events.
-  uint64_t bytes = 0;      // Of its events and of what was said.
+  uint64_t bytes = 0;      // Of what was said; once it has ended, with what it said.
 
-  /// Adds an event of this type with the next sequence_number, and sends it to all readers.
+  /// Adds an event of this type with the next sequence_number.
   void emit(const std::string& type, json event);
-  /// Sends what came after this sequence_number, and what is still to come.
-  void read(http::server& server, const std::shared_ptr<http::exchange>& exchange, int64_t after);
   void end();
 };
 

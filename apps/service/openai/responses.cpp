@@ -7,10 +7,12 @@
 #include "apps/service/api/usage.hpp"
 #include "apps/service/openai/endpoints.hpp"
 #include "apps/service/openai/response_store.hpp"
+#include "apps/service/serving/kept_requests.hpp"
 #include "apps/service/serving/prompts.hpp"
+#include "apps/service/serving/start.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <exception>
 #include <utility>
 
 namespace troupe::service {
@@ -18,8 +20,11 @@ namespace {
 
 class response_answer : public generation_form {
 public:
-  response_answer(context& in, const generation& running, std::shared_ptr<stored_response> of, tool_choice tools, bool has_logprobs)
-    : in_(in), running_(running), of_(std::move(of)), tools_(std::move(tools)), has_logprobs_(has_logprobs), message_id_(in.names.next("msg_")) {
+  /// waits: whoever asked gets the object once it has ended, instead of events.
+  response_answer(call& asked, const generation& running, std::shared_ptr<stored_response> of, tool_choice tools, bool has_logprobs,
+                  bool waits)
+    : in_(asked.in), drawn_(asked.drawn), running_(running), of_(std::move(of)), tools_(std::move(tools)), has_logprobs_(has_logprobs),
+      waits_(waits), message_id_(drawn_.id("msg_")) {
     of_->emit("response.created", {{"response", of_->object}});
     of_->emit("response.in_progress", {{"response", of_->object}});
   }
@@ -47,7 +52,7 @@ public:
     }
     object["status"] = status;
     object["output"] = output_;
-    object["completed_at"] = unix_time();
+    object["completed_at"] = running_.ended();
     const auto usage = usage_of(running_.choices(), 1);
     object["usage"] = {{"input_tokens", usage.prompt},
                        {"input_tokens_details", {{"cached_tokens", usage.cached}}},
@@ -56,15 +61,16 @@ public:
                        {"total_tokens", usage.prompt + usage.generated}};
     remember(parsed);
     of_->emit(event, {{"response", object}});
+    if (waits_) of_->log->respond(to_text(object));
     end();
   }
 
   void failed(const api_error& error) override {
     auto& object = of_->object;
-    of_->failure = error;
     object["status"] = "failed";
     object["error"] = {{"code", error.code}, {"message", error.what()}};
     of_->emit("response.failed", {{"response", object}});
+    of_->log->fail(error, false); // Readers of events have heard of it.
     end();
   }
 
@@ -140,8 +146,8 @@ private:
 
   void send_call(const tool_call& call) {
     const size_t index = output_.size();
-    json item{{"id", in_.names.next("fc_")}, {"type", "function_call"}, {"status", "in_progress"}, {"arguments", ""},
-              {"call_id", in_.names.next("call_")}, {"name", call.name}};
+    json item{{"id", drawn_.id("fc_", index)}, {"type", "function_call"}, {"status", "in_progress"}, {"arguments", ""},
+              {"call_id", drawn_.id("call_", index)}, {"name", call.name}};
     of_->emit("response.output_item.added", {{"output_index", index}, {"item", item}});
     of_->emit("response.function_call_arguments.delta", {{"item_id", item["id"]}, {"output_index", index}, {"delta", call.arguments}});
     of_->emit("response.function_call_arguments.done",
@@ -153,26 +159,27 @@ private:
   }
 
   context& in_;
+  drawn_facts drawn_;
   const generation& running_;
   std::shared_ptr<stored_response> of_;
   tool_choice tools_;
-  bool has_logprobs_, has_text_ = false;
+  bool has_logprobs_, waits_, has_text_ = false;
   std::string message_id_;
   json output_ = json::array();
   size_t sent_ = 0, tokens_sent_ = 0;
 };
 
 /// What the client is told of its own request, with defaults filled in.
-json response_object(const std::string& id, const json_node& body, const served_model& model, bool is_kept) {
+json response_object(const std::string& id, int64_t created, const json_node& body, const served_model& model, bool is_background) {
   const auto echo = [&](const char* name, json otherwise) {
     const auto found = body.find(name);
     return found ? to_json(found->value()) : otherwise;
   };
   return {{"id", id},
           {"object", "response"},
-          {"created_at", unix_time()},
+          {"created_at", created},
           {"status", "in_progress"},
-          {"background", is_kept},
+          {"background", is_background},
           {"error", nullptr},
           {"incomplete_details", nullptr},
           {"instructions", echo("instructions", nullptr)},
@@ -203,23 +210,29 @@ bool wants_logprobs(const json_node& body) {
   return false;
 }
 
-} // namespace
+/// That of a response that is continued. What is kept brings it along, since the other one may not be.
+json_value::array conversation_before(call& of, const std::string& id) {
+  if (of.kept && of.kept->is_restored) {
+    const json_file before("the conversation before", of.kept->facts.conversation());
+    return std::get<json_value::array>(before.value().content);
+  }
+  const auto found = of.in.responses->find(id, of.who);
+  if (!found || !found->is_over)
+    throw api_error(400, "previous_response_not_found", "there is no such response that has ended", "previous_response_id");
+  if (of.kept && of.in.kept->has_journal()) of.kept->facts.set_conversation(to_text(to_json(json_value{found->conversation})));
+  return found->conversation;
+}
 
-void create_response(call& of, const json_node& body) {
+void make_response(call& of, const json_node& body) {
   auto& in = of.in;
-  auto& model = find_model(in, body);
-  auto fields = read_generation_fields(body, of.who, model.file(), model.context());
+  auto& model = find_model(of, body);
+  auto fields = read_generation_fields(body, of.who, model.file(), model.context(), of.drawn.seed);
   if (fields.choices != 1) body.get("n").fail("must be 1");
-  const bool is_kept = body.flag_or("background", false);
+  const bool is_background = body.flag_or("background", false);
   admit(of, model, 1, fields.request);
   conversation talk;
   auto stored = std::make_shared<stored_response>();
-  if (const auto before = body.find("previous_response_id")) {
-    const auto found = in.responses->find(before->text(), of.who);
-    if (!found || !found->is_over)
-      throw api_error(400, "previous_response_not_found", "there is no such response that has ended", "previous_response_id");
-    stored->conversation = found->conversation;
-  }
+  if (const auto before = body.find("previous_response_id")) stored->conversation = conversation_before(of, before->text());
   for (auto& message : response_input(body.get("input"))) stored->conversation.push_back(std::move(message));
   stored->inputs = stored->conversation.size();
   for (const auto& message : stored->conversation) stored->bytes += to_text(to_json(message)).size();
@@ -232,38 +245,46 @@ void create_response(call& of, const json_node& body) {
   fields.request.want_logprobs = wants_logprobs(body) || fields.request.top_logprobs > 0;
   fields.request.prompt = chat_prompt(model, talk);
 
-  stored->id = in.names.next("resp_");
+  stored->id = of.drawn.id("resp_");
+  stored->log = of.log;
   stored->tenant = of.who.tenant;
-  stored->is_stored = body.flag_or("store", true) || is_kept;
+  stored->is_stored = body.flag_or("store", true) || of.kept;
   stored->has_readers = stored->is_stored || fields.streams;
-  stored->object = response_object(stored->id, body, model, is_kept);
+  stored->object = response_object(stored->id, of.drawn.created, body, model, is_background);
   in.responses->add(stored);
-  std::shared_ptr<generation> running;
+  if (is_background) of.log->respond(to_text(stored->object)); // Who does not stream it need not wait.
   try {
-    running = start(of, model, stored->id, {fields.nth(0)}, is_kept, [&](const generation& made) {
-      return std::make_unique<response_answer>(in, made, stored, tools, fields.request.want_logprobs);
+    stored->running = start(of, model, stored->id, {fields.nth(0)}, [&](const generation& made) {
+      return std::make_unique<response_answer>(of, made, stored, tools, fields.request.want_logprobs, !fields.streams && !is_background);
     });
   } catch (...) {
     in.responses->remove(stored->id);
     throw;
   }
-  stored->running = running;
-  if (fields.streams) {
-    stored->read(in.server, of.exchange, -1);
-    of.exchange->on_gone([weak = std::weak_ptr(stored), kept = is_kept, gone = of.exchange.get()] {
-      const auto one = weak.lock();
-      if (!one) return;
-      std::erase_if(one->readers, [&](event_stream& reader) { return &reader.exchange() == gone; });
-      const auto still_running = one->running.lock();
-      if (!kept && still_running) still_running->cancel();
-    });
-  } else if (is_kept) {
-    respond_json(*of.exchange, to_text(stored->object));
-  } else {
-    stored->waiting.push_back([exchange = of.exchange](const stored_response& one) {
-      if (one.failure) return respond_error(*exchange, *one.failure, api_form::openai);
-      respond_json(*exchange, to_text(one.object));
-    });
+}
+
+/// One that was read back, and whose prompt cannot be made any more.
+void store_failed(call& of, const std::string& reason) {
+  auto stored = std::make_shared<stored_response>();
+  stored->id = of.drawn.id("resp_");
+  stored->log = of.log;
+  stored->tenant = of.who.tenant;
+  stored->is_over = true;
+  stored->object = {{"id", stored->id}, {"object", "response"}, {"created_at", of.drawn.created}, {"status", "failed"},
+                    {"error", {{"code", "not_restored"}, {"message", reason}}}, {"output", json::array()}};
+  of.in.responses->add(stored);
+  of.in.responses->ended(stored);
+}
+
+} // namespace
+
+void create_response(call& of, const json_node& body) {
+  if (!of.kept || !of.kept->is_restored) return make_response(of, body);
+  try {
+    make_response(of, body);
+  } catch (const std::exception& error) {
+    store_failed(of, error.what());
+    throw;
   }
 }
 

@@ -1,6 +1,7 @@
 #include "apps/service/serving/admin.hpp"
 
 #include "apps/service/api/json_text.hpp"
+#include "apps/service/serving/start.hpp"
 
 #include <utility>
 
@@ -20,7 +21,7 @@ void admin_actors(call& of) {
 
 void admin_kill(call& of, const json_node& body) {
   const std::string path = body.get("path").text();
-  auto& model = find_model(of.in, body);
+  auto& model = find_model(of, body);
   run_in_background(of, [&one = model.runs(), path, exchange = of.exchange]() -> std::function<void()> {
     const bool is_killed = one.kill(path);
     return [exchange, path, is_killed] {

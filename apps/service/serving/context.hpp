@@ -6,8 +6,10 @@
 #include "apps/service/http/server.hpp"
 #include "apps/service/serving/background_jobs.hpp"
 #include "apps/service/serving/generation.hpp"
+#include "apps/service/serving/respond.hpp"
 #include "apps/service/serving/served_model.hpp"
 #include "apps/service/serving/service_metrics.hpp"
+#include "apps/service/serving/unix_time.hpp"
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,7 +19,10 @@
 
 namespace troupe::service {
 
+class answer_log;
+class kept_requests;
 class response_store;
+struct kept_request;
 
 struct context {
   explicit context(http::server& of) : server(of) {}
@@ -35,6 +40,7 @@ struct context {
   std::multimap<std::pair<std::string, std::string>, std::weak_ptr<generation>> under_way = {};
   std::map<std::string, uint32_t> requests_of = {}; // By tenant: how many are under way.
   std::shared_ptr<response_store> responses = nullptr;
+  std::shared_ptr<kept_requests> kept = nullptr;
   background_jobs jobs{server};
 };
 
@@ -45,31 +51,22 @@ struct call {
   caller who;
   api_form form = api_form::openai;
   size_t body_bytes = 0; // Of the body as it came.
+
+  // Of endpoints that generate:
+  drawn_facts drawn = {};
+  std::shared_ptr<answer_log> log = nullptr;    // What they answer goes here, not to the exchange.
+  std::shared_ptr<kept_request> kept = nullptr; // Null: it ends with its connection. It may be one that has begun in an earlier process.
 };
 
-int64_t unix_time();
+/// The API that speaks at this path.
+api_form form_of(std::string_view path);
+/// Calls `f`; an error that it throws for the client is the call's answer.
+void guarded(const call& of, const std::function<void()>& f);
 
-/// The model that a request names, or the default one. Throws api_error: 404.
+/// The model of this name, or the default one. Throws api_error: 404.
 served_model& find_model(context& in, std::string_view name);
-served_model& find_model(context& in, const json_node& body);
-
-void respond_json(http::exchange& to, const std::string& body, int status = 200);
-/// With Retry-After and the like, where it is worth while.
-void respond_error(http::exchange& to, const api_error& error, api_form form);
-
-/// Refuses what there is no time or room for, from its length alone: before it is rendered or tokenised. Throws api_error: 429, or 503
-/// while the service is drained. sequences: how many it will be.
-void admit(call& of, served_model& model, size_t sequences, const generate_request& wish);
-
-/// Starts a generation that can be cancelled by `name`; a broken connection cancels it, unless it is kept. Throws api_error: 429 where its
-/// key may have no more under way.
-std::shared_ptr<generation> start(call& of, served_model& model, const std::string& name, std::vector<generate_request> requests,
-                                  bool is_kept, std::function<std::unique_ptr<generation_form>(const generation&)> form);
 
 /// Runs `work` in a background job, which answers by what it returns; 503 where too many are under way, 500 where it fails.
 void run_in_background(call& of, std::function<std::function<void()>()> work);
-
-/// All of that name. False: there is none, or it is another tenant's.
-bool cancel(context& in, const std::string& name, const caller& who);
 
 } // namespace troupe::service

@@ -7,13 +7,11 @@ namespace troupe::service {
 
 using namespace std::chrono_literals;
 
-std::string event_text(std::string_view name, std::string_view data, std::string_view id) {
-  std::string event;
-  event.reserve(data.size() + name.size() + id.size() + 32);
-  if (!name.empty()) (event += "event: ").append(name) += '\n';
-  if (!id.empty()) (event += "id: ").append(id) += '\n';
-  (event += "data: ").append(data) += "\n\n";
-  return event;
+void append_event(std::string& to, std::string_view name, std::string_view data, std::string_view id) {
+  if (to.empty()) to.reserve(data.size() + name.size() + id.size() + 32);
+  if (!name.empty()) (to += "event: ").append(name) += '\n';
+  if (!id.empty()) (to += "id: ").append(id) += '\n';
+  (to += "data: ").append(data) += "\n\n";
 }
 
 event_stream::event_stream(http::server& server, std::shared_ptr<http::exchange> exchange)
@@ -24,6 +22,12 @@ event_stream::event_stream(http::server& server, std::shared_ptr<http::exchange>
 void event_stream::begin() {
   if (std::exchange(has_begun_, true)) return;
   exchange_->begin_stream(200, "text/event-stream; charset=utf-8", {{"cache-control", "no-cache"}, {"x-accel-buffering", "no"}});
+}
+
+void event_stream::send(std::string_view name, std::string_view data, std::string_view id) {
+  std::string event;
+  append_event(event, name, data, id);
+  send_text(event);
 }
 
 void event_stream::send_text(std::string_view events) {

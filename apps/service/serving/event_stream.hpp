@@ -8,7 +8,7 @@
 namespace troupe::service {
 
 /// `name`: of the event; empty: none. `id`: of the event, for Last-Event-ID; empty: none.
-std::string event_text(std::string_view name, std::string_view data, std::string_view id = {});
+void append_event(std::string& to, std::string_view name, std::string_view data, std::string_view id = {});
 
 /// The answer of one exchange as events. Begins with the first event, so that until then it can be an error with a status instead. While
 /// nothing is sent, comments keep the connection alive.
@@ -19,7 +19,7 @@ public:
   bool has_begun() const { return has_begun_; }
   event_stream(const event_stream&) = delete; // A timer knows where it is.
   event_stream& operator=(const event_stream&) = delete;
-  void send(std::string_view name, std::string_view data, std::string_view id = {}) { send_text(event_text(name, data, id)); }
+  void send(std::string_view name, std::string_view data, std::string_view id = {});
   /// Whole events.
   void send_text(std::string_view events);
   void end();

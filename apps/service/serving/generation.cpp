@@ -1,5 +1,7 @@
 #include "apps/service/serving/generation.hpp"
 
+#include "apps/service/serving/unix_time.hpp"
+
 #include <algorithm>
 #include <exception>
 #include <utility>
@@ -22,16 +24,28 @@ api_error to_error(const generation_event& event, std::optional<std::chrono::mil
 }
 
 std::shared_ptr<generation> generation::start(served_model& model, std::vector<generate_request> requests,
-                                              std::function<std::unique_ptr<generation_form>(const generation&)> form) {
+                                              std::function<std::unique_ptr<generation_form>(const generation&)> form,
+                                              std::optional<std::chrono::milliseconds> retry_after, event_keeper keeper) {
   const std::shared_ptr<generation> made(new generation(model));
   made->choices_.resize(requests.size());
   made->unfinished_ = requests.size();
+  made->retry_after_ = retry_after;
   made->times_.submitted = std::chrono::steady_clock::now();
+  for (size_t i = 0; i < requests.size(); ++i)
+    made->choices_[i].prompt_tokens = uint32_t(requests[i].prompt.size() + requests[i].source.size());
   made->form_ = form(*made);
+  for (auto& [i, event, time] : keeper.before) {
+    if (i >= requests.size()) throw input_error("there are events of a choice that the request does not have");
+    if (event.kind == event_kind::token) requests[i].generated.push_back(event.token);
+    made->take(i, event, time);
+  }
+  if (made->failure_) made->unfinished_ = 0; // What the other choices would have been is of no use to anybody.
+  made->keep_ = std::move(keeper.keep);
   try {
     for (size_t i = 0; i < requests.size(); ++i) {
-      made->choices_[i].prompt_tokens = uint32_t(requests[i].prompt.size() + requests[i].source.size());
-      made->numbers_.push_back(model.submit(std::move(requests[i]), [made, i](generation_event& event) { made->take(i, event); }));
+      const bool has_ended = made->is_over() || made->choices_[i].reason;
+      made->numbers_.push_back(
+        has_ended ? 0 : model.submit(std::move(requests[i]), [made, i](generation_event& event) { made->receive(i, event); }));
     }
   } catch (...) {
     made->form_ = nullptr; // Those that were sent are cancelled, and nobody hears of them.
@@ -52,7 +66,12 @@ uint64_t generation::tokens() const {
   return sum;
 }
 
-void generation::take(size_t index, generation_event& event) {
+void generation::receive(size_t index, generation_event& event) {
+  if (keep_) keep_(shared_from_this(), index, std::move(event));
+  else take(index, event, unix_time());
+}
+
+void generation::take(size_t index, generation_event& event, int64_t time) {
   auto& one = choices_[index];
   switch (event.kind) {
   case event_kind::token: {
@@ -71,7 +90,9 @@ void generation::take(size_t index, generation_event& event) {
     std::copy(event.values.begin(), event.values.end(), one.rows.begin() + ptrdiff_t(first));
     return;
   }
-  case event_kind::finished: return end_choice(index, event);
+  case event_kind::finished:
+    ended_ = time;
+    return end_choice(index, event);
   }
 }
 
@@ -109,10 +130,10 @@ void generation::end_choice(size_t index, generation_event& event) {
   }
   --unfinished_;
   if (!is_failure(event.reason)) tell([&](generation_form& form) { form.finished(index); });
-  else if (form_ && !failure_) fail(to_error(event, retry_after));
+  else if (form_ && !failure_) fail(to_error(event, retry_after_));
   if (unfinished_ > 0) return;
   tell([](generation_form& form) { form.completed(); });
-  if (on_end) on_end(*this, failure_ ? &*failure_ : nullptr);
+  if (on_end) on_end(*this, failure());
 }
 
 std::string stop_string_of(const choice& one, const std::vector<std::string>& stops, const tokenizer& words) {

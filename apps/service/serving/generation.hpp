@@ -13,6 +13,20 @@
 
 namespace troupe::service {
 
+class generation;
+
+/// What stands between a kept request and its events.
+struct event_keeper {
+  struct kept_event {
+    size_t choice = 0;
+    generation_event event;
+    int64_t time = 0; // Unix time, seconds.
+  };
+  std::vector<kept_event> before; // Of an earlier run of the program: they come first, and are not generated again.
+  /// Gets what comes. It counts when generation::take is called with it, in the same order. Null: at once.
+  std::function<void(const std::shared_ptr<generation>& of, size_t choice, generation_event&& event)> keep;
+};
+
 /// What becomes of the tokens: the form of one API. All calls come on the server's thread.
 class generation_form {
 public:
@@ -34,35 +48,44 @@ struct generation_times {
 class generation : public std::enable_shared_from_this<generation> {
 public:
   /// Sends the requests, one for each choice. Throws input_error for one that the model can never serve. `form`: of this generation.
+  /// retry_after: given when the client set no deadline, so that one which passes is the service's own: how long to wait before asking
+  /// again. It may be over afterwards, if `keeper` has all that was to come.
   static std::shared_ptr<generation> start(served_model& model, std::vector<generate_request> requests,
-                                           std::function<std::unique_ptr<generation_form>(const generation&)> form);
+                                           std::function<std::unique_ptr<generation_form>(const generation&)> form,
+                                           std::optional<std::chrono::milliseconds> retry_after, event_keeper keeper);
 
   const std::vector<choice>& choices() const { return choices_; }
   served_model& model() const { return model_; }
+  bool is_over() const { return unfinished_ == 0; }
+  const api_error* failure() const { return failure_ ? &*failure_ : nullptr; }
   /// Ends it early. The form hears of it as of any other end: each choice has finished as cancelled.
   void cancel();
   uint64_t tokens() const; // Generated, of all choices.
   const generation_times& times() const { return times_; }
+  int64_t ended() const { return ended_; } // Unix time, seconds, of the last choice that has ended.
+  /// For the keeper: one event, and its time. What the form throws does not come out of it.
+  void take(size_t index, generation_event& event, int64_t time);
 
-  /// Set when the client gave no deadline, so that one which passes is the service's own: how long to wait before asking again.
-  std::optional<std::chrono::milliseconds> retry_after;
   /// Called once, when it is over.
   std::function<void(const generation&, const api_error* failure)> on_end;
 
 private:
   explicit generation(served_model& model) : model_(model) {}
-  void take(size_t index, generation_event& event);
+  void receive(size_t index, generation_event& event);
   template <class Call> void tell(Call call);
   void fail(const api_error& error);
   void end_choice(size_t index, generation_event& event);
 
   served_model& model_;
+  decltype(event_keeper::keep) keep_;
   std::unique_ptr<generation_form> form_;
   std::vector<choice> choices_;
   std::vector<uint64_t> numbers_; // By choice: the request's number.
   size_t unfinished_ = 0;
   std::optional<api_error> failure_;
+  std::optional<std::chrono::milliseconds> retry_after_;
   generation_times times_;
+  int64_t ended_ = 0;
 };
 
 /// The error of a request that ended without its answer. retry_after: of the generation.

@@ -67,10 +67,13 @@ void served_model::take(std::vector<generation_event> events) {
     const auto found = handlers_.find(event.request);
     if (found == handlers_.end()) continue;
     const bool is_last = event.kind == event_kind::finished;
-    const auto handle = is_last ? std::move(found->second) : found->second;
-    if (is_last) handlers_.erase(found);
+    event_handler last;
+    if (is_last) {
+      last = std::move(found->second);
+      handlers_.erase(found);
+    }
     try {
-      handle(event);
+      (is_last ? last : found->second)(event);
     } catch (const std::exception&) { // No memory for this event. Others are not concerned.
       if (!is_last) cancel(event.request);
     }

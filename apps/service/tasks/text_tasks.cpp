@@ -1,6 +1,7 @@
 #include "apps/service/tasks/text_tasks.hpp"
 
 #include "apps/service/api/fields.hpp"
+#include "apps/service/serving/start.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -64,13 +65,13 @@ std::vector<encoding> encode_inputs(const served_model& model, const json_node& 
 void run_tasks(call& of, served_model& model, const char* prefix, std::vector<generate_request> requests, task_answer answer) {
   admit(of, model, requests.size(), requests.front());
   const std::string id = of.in.names.next(prefix);
-  start(of, model, id, std::move(requests), false, [&](const generation& running) {
+  start(of, model, id, std::move(requests), [&](const generation& running) {
     return std::make_unique<whole_answer>(of.exchange, running, id, std::move(answer));
   });
 }
 
 std::vector<generate_request> result_requests(call& of, const served_model& model, const json_node& body) {
-  auto common = read_generation_fields(body, of.who, model.file(), 0).request;
+  auto common = read_generation_fields(body, of.who, model.file(), 0, of.drawn.seed).request;
   common.tokens_max = 0;
   common.want_logits = true;
   std::vector<generate_request> requests;

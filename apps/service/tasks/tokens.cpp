@@ -1,13 +1,14 @@
 // POST /tokenize, /detokenize, /apply-template
 #include "apps/service/api/fields.hpp"
 #include "apps/service/serving/prompts.hpp"
+#include "apps/service/serving/start.hpp"
 #include "apps/service/tasks/endpoints.hpp"
 #include "apps/service/tasks/text_tasks.hpp"
 
 namespace troupe::service {
 
 void tokenize(call& of, const json_node& body) {
-  const auto& model = find_model(of.in, body);
+  const auto& model = find_model(of, body);
   std::vector<uint32_t> ids;
   if (body.find("messages")) {
     const std::string text = chat_text(model, openai_conversation(body));
@@ -27,7 +28,7 @@ void tokenize(call& of, const json_node& body) {
 }
 
 void detokenize(call& of, const json_node& body) {
-  const auto& model = find_model(of.in, body);
+  const auto& model = find_model(of, body);
   std::vector<uint32_t> ids;
   for (const auto& id : body.get("tokens").elements()) ids.push_back(uint32_t(integer_of(id, 0, int64_t(model.file().spec.vocabulary) - 1)));
   const std::string text = model.words().decode(ids, true);
@@ -35,7 +36,7 @@ void detokenize(call& of, const json_node& body) {
 }
 
 void apply_template(call& of, const json_node& body) {
-  const auto& model = find_model(of.in, body);
+  const auto& model = find_model(of, body);
   respond_json(*of.exchange, to_text({{"prompt", chat_text(model, openai_conversation(body))}}));
 }
 

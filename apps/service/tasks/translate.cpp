@@ -1,6 +1,7 @@
 // POST /translate
 #include "apps/service/api/constraint_fields.hpp"
 #include "apps/service/api/fields.hpp"
+#include "apps/service/serving/start.hpp"
 #include "apps/service/tasks/endpoints.hpp"
 #include "apps/service/tasks/text_tasks.hpp"
 
@@ -9,11 +10,12 @@
 namespace troupe::service {
 
 void translate(call& of, const json_node& body) {
-  auto& model = find_model(of.in, body);
+  auto& model = find_model(of, body);
   const auto& file = model.file();
   if (!file.spec.encoder) throw api_error(400, "unsupported_model", "the model \"" + model.name() + "\" does not translate", "model");
   constexpr uint32_t tokens_otherwise = 256;
-  auto fields = read_generation_fields(body, of.who, file, file.decoding.tokens_max.value_or(tokens_otherwise));
+  auto fields = read_generation_fields(body, of.who, file, file.decoding.tokens_max.value_or(tokens_otherwise),
+                                       of.drawn.seed);
   auto& common = fields.request;
   if (fields.choices != 1) body.get("n").fail("must be 1");
   read_constraint(body, common);

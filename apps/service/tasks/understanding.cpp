@@ -1,5 +1,7 @@
 // POST /v1/embeddings, /classify
 #include "apps/service/api/fields.hpp"
+
+#include "apps/service/serving/start.hpp"
 #include "apps/service/tasks/endpoints.hpp"
 #include "apps/service/tasks/text_tasks.hpp"
 #include "model/outputs/label_scores.hpp"
@@ -42,7 +44,7 @@ void require(const served_model& model, output_spec::result kind, const char* wh
 } // namespace
 
 void embeddings(call& of, const json_node& body) {
-  auto& model = find_model(of.in, body);
+  auto& model = find_model(of, body);
   require(model, output_spec::result::hidden_states, "give embeddings");
   const bool as_base64 = choice_field(body, "encoding_format", {"float", "base64"}, "float") == "base64";
   const auto how = choice_field(body, "pooling", {"mean", "cls"}, "mean") == "cls" ? pooling::first : pooling::mean;
@@ -64,7 +66,7 @@ void embeddings(call& of, const json_node& body) {
 }
 
 void classify(call& of, const json_node& body) {
-  auto& model = find_model(of.in, body);
+  auto& model = find_model(of, body);
   require(model, output_spec::result::labels, "give labels");
   run_tasks(of, model, "classify-", result_requests(of, model, body),
             [name = model.name(), how = scoring_of(model.file()), labels = labels_of(model.file().spec.output)](

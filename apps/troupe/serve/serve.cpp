@@ -24,6 +24,9 @@ struct serve_options {
   double queue_seconds = 10, shutdown_seconds = 30;
   uint64_t body_mebibytes = 16;
   bool logs = false;
+  std::string journal, journal_sync = "full";
+  double journal_hours = 24;
+  uint64_t journal_mebibytes = 1024;
 };
 
 constexpr const char* examples =
@@ -54,6 +57,14 @@ void declare_options(CLI::App& app, serve_options& options) {
   app.add_option("--max-connections", http.connections_max, "Connections at once")->check(CLI::Range(1, 1000000))->capture_default_str()->type_name("N");
   app.add_option("--shutdown-time", options.shutdown_seconds, "How long requests may go on after SIGTERM or Ctrl-C")
     ->check(CLI::Range(0.0, 86400.0))->capture_default_str()->type_name("SECONDS");
+  app.add_option("--journal", options.journal, "Folder in which kept requests survive the end of this process (docs/journal.md)")
+    ->type_name("FOLDER");
+  app.add_option("--journal-sync", options.journal_sync, "What they survive: full: the power's loss, too; process: the end of the process only")
+    ->check(CLI::IsMember({"full", "process"}))->capture_default_str();
+  app.add_option("--journal-hours", options.journal_hours, "How long answers stay in the journal after their end")
+    ->check(CLI::Range(0.0, 1e6))->capture_default_str()->type_name("HOURS");
+  app.add_option("--journal-size", options.journal_mebibytes, "Beyond it the oldest answers leave the journal")
+    ->check(CLI::Range(1, 1 << 20))->capture_default_str()->type_name("MIB");
   app.add_option("--plan", options.plan, "Inject the faults of a plan (docs/faults.md) while serving")->type_name("FILE");
   app.add_flag("--log", options.logs, "A line on stderr for each request");
   declare_engine(app, options.run);
@@ -107,6 +118,14 @@ int run_serve(serve_options& options) {
   served.queue_time_max = milliseconds(options.queue_seconds);
   served.shutdown_time = milliseconds(options.shutdown_seconds);
   served.http.body_bytes_max = size_t(options.body_mebibytes << 20);
+  if (!options.journal.empty()) {
+    auto& journal = served.journal.emplace();
+    journal.folder = options.journal;
+    journal.sync = options.journal_sync == "full" ? journal_sync::full : journal_sync::process;
+    journal.retention = std::chrono::seconds(int64_t(options.journal_hours * 3600));
+    journal.bytes_max = options.journal_mebibytes << 20;
+  }
+  served.warn = [](const std::string& line) { note(line); };
   if (options.logs) served.log = [](const std::string& line) { note(line); };
   auto models = start_models(options);
   service::service runs(std::move(served), std::move(models));

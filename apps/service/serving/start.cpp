@@ -1,0 +1,110 @@
+#include "apps/service/serving/start.hpp"
+
+#include "apps/service/api/fields.hpp"
+#include "apps/service/serving/answer_log.hpp"
+#include "apps/service/serving/kept_requests.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+namespace troupe::service {
+namespace {
+
+int64_t steady_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+api_error refusal(context& in, const char* code, const std::string& reason, uint32_t retry_after_ms) {
+  ++in.metrics.refused;
+  api_error error(429, code, reason);
+  error.retry_after_ms = retry_after_ms;
+  return error;
+}
+
+bool is_restored(const call& of) { return of.kept && of.kept->is_restored; }
+
+/// For a request that an earlier process admitted.
+void go_on(generate_request& request, int64_t created) {
+  request.was_admitted = true;
+  request.start_deadline.reset();
+  const std::chrono::milliseconds passed(1000 * std::max<int64_t>(0, unix_time() - created));
+  if (request.deadline) request.deadline = std::max(*request.deadline - passed, std::chrono::milliseconds(1));
+}
+
+} // namespace
+
+served_model& find_model(const call& of, const json_node& body) {
+  // The default model may be another one by now.
+  return find_model(of.in, is_restored(of) ? of.kept->facts.model() : text_field(body, "model", ""));
+}
+
+void admit(call& of, served_model& model, size_t sequences, const generate_request& wish) {
+  auto& in = of.in;
+  if (is_restored(of)) return; // It was admitted.
+  if (in.is_draining) {
+    api_error error(503, "draining", "this server is being stopped");
+    error.retry_after_ms = 1000;
+    throw error;
+  }
+  // Those of a higher priority are served before those that wait.
+  double patience_ms = wish.priority > 0 ? std::numeric_limits<double>::infinity() : double(in.queue_time_max.count());
+  for (const auto& limit : {wish.start_deadline, wish.deadline})
+    if (limit) patience_ms = std::min(patience_ms, double(limit->count()));
+  const auto verdict = model.load().ask(uint32_t(std::min<size_t>(sequences, UINT32_MAX)), of.body_bytes, patience_ms);
+  if (verdict.is_admitted) return;
+  const std::string later = std::to_string(verdict.retry_after_ms);
+  throw refusal(in, "overloaded", "too many requests are waiting; try again in " + later + " ms", verdict.retry_after_ms);
+}
+
+std::shared_ptr<generation> start(call& of, served_model& model, const std::string& name, std::vector<generate_request> requests,
+                                  std::function<std::unique_ptr<generation_form>(const generation&)> form) {
+  auto& in = of.in;
+  const auto own = in.requests_of.find(of.who.tenant);
+  if (!is_restored(of) && of.who.requests_max > 0 && own != in.requests_of.end() && own->second >= of.who.requests_max)
+    throw refusal(in, "too_many_requests", "this key may have " + std::to_string(of.who.requests_max) + " requests under way", 1000);
+  const auto sequences = uint32_t(requests.size());
+  // Where it was predicted wrongly that a request will not wait long. Starting takes some time on a busy machine, too.
+  const auto room = std::max(2 * in.queue_time_max, std::chrono::milliseconds(1000));
+  bool has_deadline = false;
+  for (auto& one : requests) {
+    has_deadline |= one.deadline || one.start_deadline;
+    if (is_restored(of)) go_on(one, of.drawn.created);
+    else if (!one.start_deadline && one.priority <= 0) one.start_deadline = room;
+  }
+  const auto made = generation::start(model, std::move(requests), std::move(form), has_deadline ? std::nullopt : std::optional(room),
+                                      of.kept ? in.kept->keeper(of.kept) : event_keeper());
+  if (of.kept) in.kept->started(of.kept, made);
+  if (made->is_over()) return made; // All of it was in the journal.
+  ++in.requests_of[of.who.tenant];
+  model.load().begun(sequences, of.body_bytes);
+  const std::pair<std::string, std::string> names[] = {{of.who.tenant, name}, {of.who.tenant, of.exchange->asked().id}};
+  std::vector<decltype(in.under_way)::iterator> places;
+  for (const auto& one : names) places.push_back(in.under_way.emplace(one, made));
+  made->on_end = [&in, &model, tenant = of.who.tenant, places, sequences, bytes = of.body_bytes,
+                  kept = of.kept](const generation& ended, const api_error* failure) {
+    model.load().ended(sequences, bytes, steady_ns());
+    for (const auto& place : places) in.under_way.erase(place);
+    if (--in.requests_of.at(tenant) == 0) in.requests_of.erase(tenant);
+    in.metrics.ended(ended, failure);
+    if (kept) in.kept->ended(kept, failure);
+  };
+  if (of.kept) return made;
+  const auto cancel_it = [weak = std::weak_ptr(made)] {
+    if (const auto running = weak.lock()) running->cancel();
+  };
+  if (of.log) of.log->when_abandoned(cancel_it);
+  else of.exchange->on_gone(cancel_it);
+  return made;
+}
+
+bool cancel(context& in, const std::string& name, const caller& who) {
+  const auto [begin, end] = in.under_way.equal_range({who.tenant, name});
+  for (auto it = begin; it != end; ++it)
+    if (const auto running = it->second.lock()) running->cancel();
+  return begin != end;
+}
+
+} // namespace troupe::service
