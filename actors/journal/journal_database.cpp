@@ -261,7 +261,8 @@ journal_database::journal_database(journal_options options, access how) : state_
     if (how == access::list) return;
     st.prepared.emplace(st.database.get());
     st.last_place = std::max(st.number("SELECT MAX(place) FROM event"), st.number("SELECT MAX(first_place) FROM request"));
-    statement row(st.database.get(), "SELECT number, name, (SELECT COUNT(*) FROM event WHERE place >= first_place AND request = request.number) "
+    statement row(st.database.get(), "SELECT number, name, "
+                                     "(SELECT COUNT(*) FROM event WHERE place >= first_place AND request = request.number) "
                                      "FROM request WHERE ended IS NULL");
     while (row.next()) st.open[row.text(1)] = {row.number(0), uint32_t(row.number(2))};
     st.in_transaction([] {}); // Can it be written?
@@ -371,7 +372,8 @@ std::vector<v1::JournalEvent> journal_database::state::events_of(int64_t request
   std::vector<v1::JournalEvent> events;
   statement row(database.get(), "SELECT number, choice, token, text, more FROM event WHERE request = ?1 "
                                 "AND place >= (SELECT first_place FROM request WHERE number = ?1) "
-                                "AND place <= (SELECT COALESCE(last_place, 9223372036854775807) FROM request WHERE number = ?1) ORDER BY place");
+                                "AND place <= (SELECT COALESCE(last_place, 9223372036854775807) FROM request WHERE number = ?1) "
+                                "ORDER BY place");
   row.with(request);
   while (row.next()) {
     auto& event = events.emplace_back();
