@@ -27,13 +27,14 @@ public:
 
   void take(v1::JournalBatch& batch) { waiting_.push_back(std::move(batch)); }
 
-  void commit() {
+  /// is_last: there is no later one.
+  void commit(bool is_last = false) {
     const size_t tried_before = batches_.size();
     std::ranges::move(waiting_, std::back_inserter(batches_));
     waiting_.clear();
     if (batches_.empty()) return;
     std::map<std::string, std::string> refused;
-    if (tried_before == 0 || std::chrono::steady_clock::now() >= next_try_) try {
+    if (is_last || tried_before == 0 || std::chrono::steady_clock::now() >= next_try_) try {
         refused = database_->write(batches_);
         error_.clear();
       } catch (const std::exception& reason) {
@@ -70,6 +71,7 @@ public:
     next_forgetting_ = now + (forgotten > 0 ? 1 : 10);
   }
 
+  bool has_unwritten() const { return !batches_.empty(); }
   /// Others may open it from now on.
   void close() { database_.reset(); }
 
@@ -88,7 +90,8 @@ private:
   void keep_unwritten(size_t first) {
     constexpr size_t bytes_max = 64 << 20;
     for (size_t i = first; i < batches_.size(); ++i) {
-      batches_[i].clear_admitted(); // Whoever asked has been refused.
+      batches_[i].clear_admitted(); // Whoever asked has been refused,
+      batches_[i].clear_forgotten(); // here, too.
       unwritten_bytes_ = (i == 0 ? 0 : unwritten_bytes_) + batches_[i].SpaceUsedLong();
     }
     if (unwritten_bytes_ > bytes_max) batches_.clear();
@@ -111,9 +114,9 @@ void run(caf::blocking_actor* self, const std::shared_ptr<writer>& writes) {
                   [&](const caf::exit_msg&) { is_over = true; }, caf::after(timeout) >> [] {});
   };
   while (!is_over) {
-    receive(10s);
+    receive(writes->has_unwritten() ? 1s : 10s);
     while (!self->mailbox().empty()) receive(0ms); // The order to end overtakes what was sent before it.
-    writes->commit();
+    writes->commit(is_over);
     writes->forget_old();
   }
   writes->close(); // The actor's memory may outlive it.

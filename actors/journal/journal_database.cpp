@@ -23,12 +23,14 @@ constexpr int64_t version = 1;
 //
 // Events of all requests lie one behind the other, as they came: a transaction of 32 requests' tokens writes one page or two. By request
 // they would be 32 pages, which took a third of the time of a small model. A request's events are found between its first and last place,
-// among those of the requests that ran beside it.
+// among those of the requests that ran beside it. last_place: 0 until it has ended. What may be long comes last in a row, so that the rest
+// is read without it.
 constexpr const char* schema = R"(
 CREATE TABLE request(
   number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, path TEXT NOT NULL, tenant TEXT NOT NULL, tenant_is_known INTEGER NOT NULL,
-  key TEXT NOT NULL, body BLOB NOT NULL, conversation BLOB NOT NULL, model TEXT NOT NULL, model_identity TEXT NOT NULL,
-  seed INTEGER NOT NULL, created INTEGER NOT NULL, first_place INTEGER NOT NULL, last_place INTEGER, ended INTEGER);
+  key TEXT NOT NULL, model TEXT NOT NULL, model_identity TEXT NOT NULL, seed INTEGER NOT NULL, created INTEGER NOT NULL,
+  first_place INTEGER NOT NULL, last_place INTEGER NOT NULL DEFAULT 0, ended INTEGER, starts INTEGER NOT NULL DEFAULT 0,
+  body BLOB NOT NULL, conversation BLOB NOT NULL);
 CREATE UNIQUE INDEX request_by_key ON request(tenant, key) WHERE key <> '';
 CREATE INDEX request_by_end ON request(ended);
 CREATE TABLE event(
@@ -37,7 +39,7 @@ CREATE TABLE event(
 
 // What request_of() reads, and of which requests.
 #define TROUPE_REQUESTS \
-  "SELECT number, name, path, tenant, tenant_is_known, key, body, conversation, model, model_identity, seed, created, ended FROM request "
+  "SELECT number, name, path, tenant, tenant_is_known, key, body, conversation, model, model_identity, seed, created, ended, starts FROM request "
 constexpr std::string_view find_by_key = TROUPE_REQUESTS "WHERE tenant = ? AND key = ? AND key <> ''", find_by_name = TROUPE_REQUESTS
                            "WHERE name = ?", find_unfinished = TROUPE_REQUESTS "WHERE ended IS NULL ORDER BY number";
 #undef TROUPE_REQUESTS
@@ -150,6 +152,7 @@ v1::JournalRequest request_of(const statement& row) {
   request.set_seed(uint64_t(row.number(10)));
   request.set_created(row.number(11));
   request.set_is_over(!row.is_null(12));
+  request.set_starts(uint32_t(row.number(13)));
   return request;
 }
 
@@ -160,17 +163,19 @@ struct journal_database::state {
   struct progress {
     int64_t number = 0;
     uint32_t events = 0; // That are in the file.
+    bool counts_starts = false, is_over = false;
   };
   struct statements {
-    statement begin, commit, rollback, admit, add_event, end, forget_events, forget;
+    statement begin, commit, rollback, admit, add_event, end, goes_on, forget_events, forget;
     explicit statements(sqlite3* to)
       : begin(to, "BEGIN IMMEDIATE"), commit(to, "COMMIT"), rollback(to, "ROLLBACK"),
         admit(to, "INSERT INTO request(name, path, tenant, tenant_is_known, key, body, conversation, model, model_identity, seed, created, "
                   "first_place) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"),
         add_event(to, "INSERT INTO event(place, request, number, choice, token, text, more) VALUES(?,?,?,?,?,?,?)"),
         end(to, "UPDATE request SET ended = ?, last_place = ? WHERE number = ?"),
+        goes_on(to, "UPDATE request SET starts = 0 WHERE number = ?"),
         forget_events(to, "DELETE FROM event WHERE request = ?1 AND place >= (SELECT first_place FROM request WHERE number = ?1) "
-                          "AND place <= (SELECT COALESCE(last_place, 9223372036854775807) FROM request WHERE number = ?1)"),
+                          "AND place <= (SELECT IIF(last_place = 0, 9223372036854775807, last_place) FROM request WHERE number = ?1)"),
         forget(to, "DELETE FROM request WHERE number = ?") {}
   };
   using open_requests = std::map<std::string, progress, std::less<>>;
@@ -265,7 +270,7 @@ journal_database::journal_database(journal_options options, access how) : state_
                                      "(SELECT COUNT(*) FROM event WHERE place >= first_place AND request = request.number) "
                                      "FROM request WHERE ended IS NULL");
     while (row.next()) st.open[row.text(1)] = {row.number(0), uint32_t(row.number(2))};
-    st.in_transaction([] {}); // Can it be written?
+    st.in_transaction([&] { st.run("PRAGMA user_version = 1"); }); // Can it be written?
   } catch (const journal_error& reason) {
     fail(reason.what());
   } catch (const input_error& reason) {
@@ -312,8 +317,9 @@ void journal_database::state::add(const v1::JournalEvent& event, open_requests& 
     if (before == open.end()) return; // Its admission has failed, or it was forgotten.
     found = changed.insert(*before).first;
   }
-  auto& [number, count] = found->second;
+  auto& [number, count, counts_starts, is_over] = found->second;
   if (event.number() != count) return; // What precedes it was not written.
+  if (std::exchange(counts_starts, false)) prepared->goes_on.with(number).run();
   auto& into = prepared->add_event;
   into.with(++last_place).with(number).with(int64_t(event.number())).with(int64_t(event.choice()));
   if (event.has_token()) {
@@ -325,6 +331,7 @@ void journal_database::state::add(const v1::JournalEvent& event, open_requests& 
     more.clear_text();
     into.with_null().with_bytes(event.end().text()).with_bytes(more.SerializeAsString()).run();
     if (event.is_last()) prepared->end.with(event.end().time()).with(last_place).with(number).run();
+    is_over = event.is_last();
   }
   ++count;
 }
@@ -349,12 +356,12 @@ std::map<std::string, std::string> journal_database::write(std::span<const v1::J
   state_->in_transaction([&] {
     for (const auto& one : batches) state_->write(one, changed, refused);
   });
-  for (auto& [name, progress] : changed) state_->open.insert_or_assign(name, progress);
-  for (const auto& one : batches) {
-    for (const auto& event : one.events())
-      if (event.is_last()) state_->open.erase(event.request());
-    for (const auto& name : one.forgotten()) state_->open.erase(name);
+  for (auto& [name, progress] : changed) {
+    if (progress.is_over) state_->open.erase(name);
+    else state_->open.insert_or_assign(name, progress);
   }
+  for (const auto& one : batches)
+    for (const auto& name : one.forgotten()) state_->open.erase(name);
   return refused;
 }
 
@@ -372,7 +379,7 @@ std::vector<v1::JournalEvent> journal_database::state::events_of(int64_t request
   std::vector<v1::JournalEvent> events;
   statement row(database.get(), "SELECT number, choice, token, text, more FROM event WHERE request = ?1 "
                                 "AND place >= (SELECT first_place FROM request WHERE number = ?1) "
-                                "AND place <= (SELECT COALESCE(last_place, 9223372036854775807) FROM request WHERE number = ?1) "
+                                "AND place <= (SELECT IIF(last_place = 0, 9223372036854775807, last_place) FROM request WHERE number = ?1) "
                                 "ORDER BY place");
   row.with(request);
   while (row.next()) {
@@ -405,6 +412,8 @@ v1::JournalFound journal_database::find(const v1::JournalQuery& query) {
 }
 
 std::vector<v1::JournalFound> journal_database::unfinished() {
+  state_->in_transaction([&] { state_->run("UPDATE request SET starts = starts + 1 WHERE ended IS NULL"); });
+  for (auto& [name, progress] : state_->open) progress.counts_starts = true;
   std::vector<v1::JournalFound> all;
   statement row(state_->database.get(), find_unfinished);
   while (row.next()) {
@@ -441,7 +450,7 @@ std::vector<journal_line> journal_database::list() {
   std::vector<journal_line> all;
   statement row(state_->database.get(),
                 "SELECT name, path, tenant, key, model, created, ended, "
-                "(SELECT COUNT(*) FROM event WHERE place >= first_place AND place <= COALESCE(last_place, 9223372036854775807) "
+                "(SELECT COUNT(*) FROM event WHERE place >= first_place AND place <= IIF(last_place = 0, 9223372036854775807, last_place) "
                 "AND request = request.number AND token IS NOT NULL) FROM request ORDER BY number");
   while (row.next()) {
     auto& line = all.emplace_back(journal_line{row.text(0), row.text(1), row.text(2), row.text(3), row.text(4), row.number(5), {},

@@ -64,7 +64,8 @@ public:
   std::map<std::string, std::string> write(std::span<const v1::JournalBatch> batches);
   /// Throws journal_error.
   v1::JournalFound find(const v1::JournalQuery& query);
-  /// All that have not ended, in the order in which they were admitted. Throws journal_error.
+  /// All that have not ended, in the order in which they were admitted; they are about to go on, which is counted (`starts`) until an event
+  /// follows. Throws journal_error.
   std::vector<v1::JournalFound> unfinished();
   /// Name and identity of each model that has requests here. Throws journal_error.
   std::vector<std::pair<std::string, std::string>> models();

@@ -49,6 +49,7 @@ std::shared_ptr<generation> generation::start(served_model& model, std::vector<g
     }
   } catch (...) {
     made->form_ = nullptr; // Those that were sent are cancelled, and nobody hears of them.
+    made->keep_ = nullptr;
     made->cancel();
     throw;
   }

@@ -12,6 +12,9 @@ namespace troupe::service {
 namespace {
 
 // As many answers that have ended are kept in memory; with a journal others are read back when they are asked for.
+/// A request that so many processes have begun and not brought one event further has probably ended them.
+constexpr uint32_t starts_max = 10;
+
 constexpr size_t ended_max = 4096;
 constexpr uint64_t ended_bytes_max = 256 << 20;
 
@@ -230,6 +233,7 @@ void kept_requests::begin(post& asked) {
   if (const auto one = find_key(asked.of.who.tenant, asked.key)) return repeat(asked, *one); // It came meanwhile.
   if (asked.streams && asked.last_event >= 0)
     throw api_error(404, "stream_not_found", "there is no stream of this Idempotency-Key any more: without Last-Event-ID a new one begins");
+  if (batch_.forgotten_size() > 0) flush(); // Its key may be free only then.
   auto& of = asked.of;
   of.drawn = in_.names.draw(unix_time());
   of.log = std::make_shared<answer_log>(in_.server, of.form, asked.is_kept || asked.is_response);
@@ -288,6 +292,8 @@ std::shared_ptr<kept_request> kept_requests::restore(v1::JournalFound& found) {
   of.kept = one;
   remember(one);
   try {
+    if (facts.starts() > starts_max)
+      throw api_error(500, "not_restored", std::to_string(starts_max) + " processes have ended while it was under way");
     const auto endpoint = with_.endpoint(facts.path());
     if (!endpoint) throw api_error(404, "not_found", "there is no " + facts.path() + " any more");
     const json_file body("body", facts.body());
@@ -347,7 +353,7 @@ void kept_requests::forget_name(const std::string& name, std::function<void(cons
 void kept_requests::ended(const std::shared_ptr<kept_request>& one, const api_error* failure) {
   if (std::exchange(one->is_over, true) || !by_name_.contains(one->facts.name())) return;
   // It was refused after all, and whoever asks again wants another answer.
-  if (failure && failure->retry_after_ms) return forget_name(one->facts.name(), [](const api_error*) {});
+  if (failure && (failure->retry_after_ms || failure->status == 408)) return forget_name(one->facts.name(), [](const api_error*) {});
   one->bytes = one->log->bytes() + one->facts.body().size();
   ended_bytes_ += one->bytes;
   ended_.push_back(one->facts.name());

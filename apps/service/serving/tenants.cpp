@@ -5,6 +5,7 @@
 #include "model/formats/json.hpp"
 
 #include <cstdlib>
+#include <openssl/sha.h>
 #include <set>
 #include <sstream>
 
@@ -25,6 +26,16 @@ bool are_equal(std::string_view a, std::string_view b) {
   return difference == 0;
 }
 
+/// Of a tenant without one: it does not change when the file does, and tells nobody the key.
+std::string name_of(const std::string& key) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(), digest);
+  std::string name = "key ";
+  constexpr const char* digits = "0123456789abcdef";
+  for (int i = 0; i < 6; ++i) (name += digits[digest[i] / 16]) += digits[digest[i] % 16];
+  return name;
+}
+
 } // namespace
 
 std::vector<tenant_key> read_keys(const std::filesystem::path& file) {
@@ -37,7 +48,7 @@ std::vector<tenant_key> read_keys(const std::filesystem::path& file) {
     std::istringstream words(line);
     tenant_key one;
     if (!(words >> one.key) || one.key.starts_with('#')) continue;
-    one.name = "key " + std::to_string(number);
+    one.name = name_of(one.key);
     for (std::string word; words >> word;) {
       const auto equals = word.find('=');
       const std::string what = word.substr(0, equals), value = equals == std::string::npos ? "" : word.substr(equals + 1);

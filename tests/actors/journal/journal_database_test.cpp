@@ -151,6 +151,29 @@ TEST_CASE("what was committed is read back by another process, to the last bit",
   CHECK_FALSE(third.find(query).has_request()); // "two" has none.
 }
 
+TEST_CASE("it is counted in how many processes a request was to go on without getting further", "[journal]") {
+  const journal_folder folder;
+  const auto starts = [](journal_database& of) {
+    std::vector<uint32_t> counts;
+    for (const auto& one : of.unfinished()) counts.push_back(one.request().starts());
+    return counts;
+  };
+  const std::vector both{batch({request("a"), request("b")}, {token("a", 0), token("b", 0)})};
+  journal_database(folder.options()).write(both);
+  for (uint32_t process = 1; process <= 3; ++process) {
+    journal_database opened(folder.options());
+    CHECK(starts(opened) == std::vector<uint32_t>{process, process});
+  }
+  {
+    journal_database opened(folder.options());
+    CHECK(starts(opened) == std::vector<uint32_t>{4, 4});
+    const std::vector further{batch({}, {token("b", 1)})};
+    opened.write(further);
+  }
+  journal_database opened(folder.options());
+  CHECK(starts(opened) == std::vector<uint32_t>{5, 1});
+}
+
 TEST_CASE("a journal is one process's at a time, and can be listed meanwhile", "[journal]") {
   const journal_folder folder;
   journal_database first(folder.options());
