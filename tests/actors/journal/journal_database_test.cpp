@@ -1,6 +1,7 @@
 // Goal: what was committed is read back, and whatever happens to the file ends in one clear error.
 #include "actors/journal/journal_database.hpp"
 #include "model/error.hpp"
+#include "actors/journal/journal_folder.hpp"
 #include "support/catch.hpp"
 #include "support/file_limit.hpp"
 #include "troupe/v1/journal.pb.h"
@@ -9,25 +10,9 @@
 #include <fstream>
 #include <sqlite3.h>
 #include <string>
-#include <unistd.h>
 
 namespace troupe {
 namespace {
-
-/// A folder that is removed with everything in it.
-struct journal_folder {
-  journal_folder() : path(std::filesystem::temp_directory_path() / ("troupe_journal_" + std::to_string(::getpid()))) {
-    std::filesystem::remove_all(path);
-  }
-  ~journal_folder() { std::filesystem::remove_all(path); }
-  journal_options options() const {
-    journal_options made;
-    made.folder = path;
-    return made;
-  }
-  std::filesystem::path file() const { return path / "journal.sqlite3"; }
-  const std::filesystem::path path;
-};
 
 v1::JournalRequest request(const std::string& name, const std::string& key = "", const std::string& body = "{}") {
   v1::JournalRequest made;

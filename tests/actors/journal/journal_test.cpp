@@ -1,5 +1,6 @@
 // Goal: the journal answers each batch once it is in the file, in order, and writes what was sent before it ends.
 #include "actors/journal/journal.hpp"
+#include "actors/journal/journal_folder.hpp"
 #include "support/catch.hpp"
 #include "support/file_limit.hpp"
 #include "troupe/v1/journal.pb.h"
@@ -8,25 +9,10 @@
 #include <future>
 #include <string>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 namespace troupe {
 namespace {
-
-struct journal_folder {
-  journal_folder() : path(std::filesystem::temp_directory_path() / ("troupe_journal_actor_" + std::to_string(::getpid()))) {
-    std::filesystem::remove_all(path);
-  }
-  ~journal_folder() { std::filesystem::remove_all(path); }
-  journal_options options() const {
-    journal_options made;
-    made.folder = path;
-    made.sync = journal_sync::process;
-    return made;
-  }
-  const std::filesystem::path path;
-};
 
 v1::JournalBatch batch(uint64_t number, const std::string& name) {
   v1::JournalBatch made;
@@ -51,7 +37,7 @@ TEST_CASE("the journal answers batches in order, when they are in the file", "[j
   std::vector<std::string> errors;
   std::promise<v1::JournalFound> found;
   {
-    journal writes(system, journal_database(folder.options()),
+    journal writes(system, journal_database(folder.options(journal_sync::process)),
                    {[&](v1::JournalCommitted answer) {
                       committed.push_back(answer.number());
                       errors.push_back(answer.error());
@@ -76,7 +62,7 @@ TEST_CASE("the journal answers batches in order, when they are in the file", "[j
   CHECK_FALSE(errors.back().empty());
   size_t failed = 0;
   for (const auto& one : errors) failed += one.empty() ? 0 : 1;
-  journal_database again(folder.options());
+  journal_database again(folder.options(journal_sync::process));
   CHECK(again.unfinished().size() == 2 * count + 1 - failed);
 }
 
@@ -85,7 +71,7 @@ TEST_CASE("what could not be written is written when there is room, without a ga
   caf::actor_system_config config;
   caf::actor_system system(config);
   std::promise<v1::JournalCommitted> committed;
-  journal writes(system, journal_database(folder.options()),
+  journal writes(system, journal_database(folder.options(journal_sync::process)),
                  {[&](v1::JournalCommitted answer) { committed.set_value(std::move(answer)); }, [](const v1::JournalFound&) {}});
   uint64_t number = 0;
   /// The error.
@@ -116,7 +102,7 @@ TEST_CASE("what could not be written is written when there is room, without a ga
   CHECK_FALSE(write(batch(1, "two")).empty());
   std::this_thread::sleep_for(std::chrono::milliseconds(1100));
   CHECK(write(event(3, 1)).empty());
-  const auto all = journal_database(folder.options(), journal_database::access::list).list();
+  const auto all = journal_database(folder.options(journal_sync::process), journal_database::access::list).list();
   REQUIRE(all.size() == 1); // Who asked for the other one was told that it is not there.
   CHECK(all[0].tokens == 4);
 }
