@@ -253,6 +253,12 @@ void request_tracker::out_of_memory(uint64_t id, request_state& lost) {
          "out of memory: this request got none " + std::to_string(memory_failures_max) + " times in a row", {});
 }
 
+/// The request's sequence ended by an exception: a fault of the moment, or of what is asked.
+void request_tracker::failed(uint64_t id, request_state& lost, const caf::error& reason) {
+  if (++lost.exceptions < exceptions_max) return lose(id, lost);
+  finish(id, finish_reason::error, "this request failed " + std::to_string(exceptions_max) + " times in a row: " + reason_text(reason), {});
+}
+
 void request_tracker::end_pauses() {
   const auto now = self_->clock().now();
   while (!paused_.empty() && paused_.begin()->first <= now) {
@@ -346,7 +352,7 @@ void request_tracker::on_token(v1::TokenEvent& token) {
   const uint32_t received = uint32_t(state->request.generated_tokens_size());
   if (token.index() != received) return; // A repetition; or one before it was lost, which the end will show.
   state->request.add_generated_tokens(token.token());
-  state->memory_failures = 0;
+  state->memory_failures = state->exceptions = 0;
   generation_event event;
   event.request = token.request_id();
   event.index = token.index();
@@ -401,6 +407,7 @@ void request_tracker::on_down(const caf::down_msg& down) {
   if (const auto served = served_.find(down.source.id()); served != served_.end()) {
     const uint64_t id = served->second;
     if (is_failure(down.reason, failure::out_of_memory)) out_of_memory(id, requests_.at(id));
+    else if (is_failure(down.reason, failure::exception)) failed(id, requests_.at(id), down.reason);
     else lose(id, requests_.at(id));
   }
   send_waiting();

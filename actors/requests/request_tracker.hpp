@@ -44,7 +44,8 @@ v1::GenerateRequest to_message(generate_request request, const model_parts& mode
 /// more after ask_after_first, then after twice that time, up to ask_after_max.
 ///
 /// When a request's sequence ends because it got no memory, the request is sent again after a pause, which becomes twice as long each
-/// time. When that happens memory_failures_max times in a row without a token in between, the request ends with an error.
+/// time. When that happens memory_failures_max times in a row without a token in between, the request ends with an error; so it does
+/// when its sequences end by exceptions exceptions_max times in a row: whatever it is that they cannot handle, others are not to wait for it.
 ///
 /// Cost: O(log n) for each message, with n requests; a tick, as many times that as there are requests with a sequence.
 ///
@@ -77,6 +78,7 @@ private:
     caf::strong_actor_ptr sequence;
     bool sent = false, cancelled = false;
     uint32_t memory_failures = 0; // Sequences in a row that ended because they got no memory, and no token in between.
+    uint32_t exceptions = 0;      // The same of those that ended by an exception.
     caf::actor_clock::time_point pause_end{}; // In paused_: when it is sent again.
     // When it is sent once more, if nothing has been heard of it by then; and how much later the time after that.
     caf::actor_clock::time_point ask_at{};
@@ -86,7 +88,7 @@ private:
   };
   static constexpr caf::timespan patience_max = std::chrono::seconds(10);
   static constexpr caf::timespan ask_after_first = std::chrono::seconds(2), ask_after_max = std::chrono::seconds(60);
-  static constexpr uint32_t memory_failures_max = 8;
+  static constexpr uint32_t memory_failures_max = 8, exceptions_max = 16;
   static constexpr caf::timespan pause_first = std::chrono::milliseconds(100), pause_max = std::chrono::seconds(4);
 
   void set_sequence(uint64_t id, request_state& state, caf::strong_actor_ptr sequence); // Null: it has none any more.
@@ -97,6 +99,7 @@ private:
   void ask_again();
   void lose(uint64_t id, request_state& lost, caf::timespan pause = caf::timespan(0));
   void out_of_memory(uint64_t id, request_state& lost);
+  void failed(uint64_t id, request_state& lost, const caf::error& reason);
   void end_pauses();
   request_state* accept(uint64_t request_id); // Null: the message is not from the sequence that serves the request now.
   void finish(uint64_t request_id, finish_reason reason, std::string error, std::string text,

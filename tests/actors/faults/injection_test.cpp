@@ -81,6 +81,28 @@ TEST_CASE("an actor that throws, exits, is killed or runs out of memory is repla
     }
 }
 
+TEST_CASE("a request whose sequences always throw ends with an error, and the others as if it were not there", "[simulation][faults]") {
+  for (const uint64_t seed : seeds(12)) {
+    INFO("TROUPE_SEED=" << seed);
+    simulated_troupe troupe(seed, small_troupe(),
+                            plan_of(on_actor("/sequences/*", R"("throw": {})", R"("request": 2, "probability": 1)"), seed));
+    submit_all(troupe);
+    REQUIRE(troupe.run());
+    REQUIRE(troupe.outcomes.size() == 3);
+    size_t failed = 0, at = 0;
+    for (const auto& [id, out] : troupe.outcomes) {
+      const auto& expected = wanted()[at++];
+      if (difference(out, expected, true) == "") continue;
+      ++failed;
+      CHECK(at == 2);
+      CHECK(out.end == "error");
+      CHECK(out.error.find("this request failed 16 times in a row") == 0);
+    }
+    CHECK(failed == 1);
+    CHECK(troupe.close() == 0);
+  }
+}
+
 TEST_CASE("an actor throws although it drops the message that was to make it, unread", "[simulation][faults]") {
   const std::string head = "/replica/0/layer/1/head/0";
   for (const uint64_t seed : seeds(20)) {
