@@ -29,7 +29,7 @@
   X(GenerateRequest) X(GenerateQueued) X(GenerateAccepted) X(TokenEvent) X(HiddenRows) X(LogitsRows) \
   X(GenerateEnd) X(CancelRequest) X(ClientTick) \
   /* journal.proto */ \
-  X(JournalRequest) X(JournalToken) X(JournalEnd) X(JournalEvent) X(JournalBatch) X(JournalCommitted) \
+  X(JournalRequest) X(JournalToken) X(JournalEnd) X(JournalEvent) X(JournalBatch) X(JournalRefusal) X(JournalCommitted) \
   X(JournalQuery) X(JournalFound) \
   /* scheduling.proto */ \
   X(JoinBatch) X(AppendToken) X(LeaveBatch) X(FailSequence) X(SchedulerTick) X(GetSchedulerStats) \

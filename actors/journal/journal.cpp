@@ -81,8 +81,11 @@ private:
     made.set_number(to.number());
     made.set_error(error_);
     for (const auto& one : to.admitted())
-      if (const auto found = refused.find(one.name()); found != refused.end())
-        made.mutable_refused()->insert({found->first, found->second});
+      if (const auto found = refused.find(one.name()); found != refused.end()) {
+        auto& refusal = *made.add_refused();
+        refusal.set_request(found->first);
+        refusal.set_reason(found->second);
+      }
     return made;
   }
 

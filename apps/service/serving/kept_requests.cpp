@@ -442,12 +442,12 @@ void kept_requests::committed(const v1::JournalCommitted& answer) {
                                      : "journal: it cannot be written, requests under way go on without it: " + answer.error());
   failure_ = answer.error();
   for (const auto& one : batch.admitted) {
-    const auto refused = answer.refused().find(one->facts.name());
+    const auto refused = std::ranges::find(answer.refused(), one->facts.name(), &v1::JournalRefusal::request);
     if (failure_.empty() && refused == answer.refused().end()) {
       one->log->release();
       continue;
     }
-    one->log->refuse(journal_failed(failure_.empty() ? refused->second : failure_));
+    one->log->refuse(journal_failed(failure_.empty() ? refused->reason() : failure_));
     remove(one->facts.name());
     if (const auto running = one->running.lock()) running->cancel();
   }
