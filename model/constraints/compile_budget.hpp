@@ -9,14 +9,13 @@ namespace troupe {
 /// is compiled or refused within some tenths of a second and about 100 MB. What is charged follows from the text alone.
 class compile_budget {
 public:
-  static constexpr uint64_t steps_max = 1 << 22; // A schema of 100 properties takes about 1 << 14.
+  static constexpr uint64_t steps_max = 1 << 22; // A schema of 100 texts that may be left out takes 47,000.
 
   /// Throws input_error when it is used up.
   void charge(uint64_t steps) {
     if (steps > left_) throw input_error("the constraint is too large: it would take too much time and memory to compile");
     left_ -= steps;
   }
-  uint64_t left() const { return left_; }
 
 private:
   uint64_t left_ = steps_max;

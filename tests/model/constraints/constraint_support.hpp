@@ -4,12 +4,25 @@
 #include "model/constraints/constraint.hpp"
 #include "model/constraints/matcher.hpp"
 #include "model/constraints/token_index.hpp"
+#include "model/error.hpp"
 #include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
 namespace troupe {
+
+/// The error of a constraint that is refused, or an empty text.
+inline std::string error_of(constraint_kind kind, const std::string& text) {
+  try {
+    compile({kind, text});
+    return {};
+  } catch (const input_error& error) {
+    return error.what();
+  }
+}
+
+inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 /// All bytes, then these.
 inline std::shared_ptr<const token_index> bytes_and(const std::vector<std::string>& texts) {

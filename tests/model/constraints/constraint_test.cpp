@@ -9,18 +9,6 @@ namespace {
 
 constexpr auto regex = constraint_kind::regex, grammar = constraint_kind::grammar, schema = constraint_kind::json_schema;
 
-/// The error of a constraint that is refused, or an empty text.
-std::string error_of(constraint_kind kind, const std::string& text) {
-  try {
-    compile({kind, text});
-    return {};
-  } catch (const input_error& error) {
-    return error.what();
-  }
-}
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 } // namespace
 
 TEST_CASE("a grammar in llama.cpp's notation is read as llama.cpp reads it") {

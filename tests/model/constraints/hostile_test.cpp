@@ -12,18 +12,6 @@ namespace {
 
 constexpr auto regex = constraint_kind::regex, grammar = constraint_kind::grammar, schema = constraint_kind::json_schema;
 
-/// The error of a constraint that is refused, or an empty text.
-std::string error_of(constraint_kind kind, const std::string& text) {
-  try {
-    compile({kind, text});
-    return {};
-  } catch (const input_error& error) {
-    return error.what();
-  }
-}
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 /// "a,b,c" of what is made for 0, 1, ...
 std::string list_of(int count, const std::function<std::string(int)>& make) {
   std::string list;
