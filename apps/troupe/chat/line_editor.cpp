@@ -121,6 +121,7 @@ typed line_editor::read() {
   auto& st = *state_;
   st.interrupted = st.was_empty = false;
   ::el_resize(st.edits);
+  ::el_set(st.edits, EL_PREP_TERM, 1); // Before the prompt is shown, and not behind it: what is typed at the prompt is the editor's.
   int length = 0;
   const char* line = ::el_gets(st.edits, &length);
   if (!line || length <= 0) {
