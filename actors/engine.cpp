@@ -1,5 +1,6 @@
 #include "actors/engine.hpp"
 
+#include "actors/faults/plan.hpp"
 #include "actors/interfaces/paths.hpp"
 #include "actors/interfaces/roles.hpp"
 #include "actors/interfaces/supervision.hpp"
@@ -31,6 +32,7 @@ engine_options with_defaults(engine_options options, const model_parts& model) {
   if (options.sequences_max == 0) options.sequences_max = 1;
   options.step_rows_max = std::max(options.step_rows_max, 1u);
   options.prefill_chunk = std::max(options.prefill_chunk, 1u);
+  options.replicas = std::max(options.replicas, 1u);
   const uint64_t longest = uint64_t(model.positions_max) + (model.encoder ? model.encoder->positions_max : 0);
   const uint64_t position_bytes = std::max<uint64_t>(cached_position_bytes(model.spec, *options.cached), 1);
   if (options.cache_bytes_max > 0) {
@@ -39,8 +41,8 @@ engine_options with_defaults(engine_options options, const model_parts& model) {
   } else if (options.cache_positions_max == 0) {
     options.cache_positions_max = std::min<uint64_t>(16 * longest, memory_bytes() / 4 / position_bytes);
   }
-  // One sequence of full length, with its source, always fits: without that there is no progress.
-  options.cache_positions_max = std::max<uint64_t>(options.cache_positions_max, longest);
+  // One sequence of full length, with its source, always fits in each: without that there is no progress.
+  options.cache_positions_max = std::max<uint64_t>(options.cache_positions_max, longest * options.replicas);
   return options;
 }
 
@@ -56,6 +58,7 @@ struct engine::state {
   std::shared_ptr<const tokenizer> words;
   std::shared_ptr<const model_parts> model;
   runtime running;
+  size_t actors_min = 0; // How many the directory lists when no request is under way.
 
   explicit state(const engine_options& asked)
     : options(asked), running({.threads = asked.threads, .pin = asked.pin_threads}, asked.fault_plan) {}
@@ -63,6 +66,7 @@ struct engine::state {
   /// The present handle of the actor at `path`; null when it does not appear within 5 seconds.
   caf::strong_actor_ptr find(caf::scoped_actor& self, const std::string& path);
   v1::ActorList list(caf::scoped_actor& self);
+  bool all_run(caf::scoped_actor& self) { return size_t(list(self).paths_size()) >= actors_min; }
 };
 
 caf::strong_actor_ptr engine::state::find(caf::scoped_actor& self, const std::string& path) {
@@ -118,16 +122,17 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   config.limits.slowdown_by_tenants = st.options.slowdown_by_tenants;
   config.limits.slowdown_by_priorities = st.options.slowdown_by_priorities;
   config.limits.step_time_max_ns = double(std::chrono::nanoseconds(st.options.step_time_max).count());
-  config.limits.cache_positions_max = st.options.cache_positions_max;
+  config.limits.cache_positions_max = st.options.cache_positions_max / st.options.replicas;
+  config.replicas = st.options.replicas;
   config.verify_caches = st.options.checks.caches;
   if (st.options.checks.weights) config.scrub_bytes_per_second = std::max<uint64_t>(1, st.options.checks.scrub_bytes_per_second);
-  const size_t actors = actor_count(*st.model) + (config.scrub_bytes_per_second > 0 ? 1 : 0);
+  st.actors_min = actor_count(*st.model, st.options.replicas) + (config.scrub_bytes_per_second > 0 ? 1 : 0);
   config.hook = st.running.hook();
   st.running.set_root(spawn_root(st.running.system(), std::move(config)));
 
   caf::scoped_actor self{st.running.system()};
   self->monitor(st.running.root());
-  while (st.list(self).paths_size() < int(actors)) std::this_thread::sleep_for(1ms);
+  while (!st.all_run(self)) std::this_thread::sleep_for(1ms);
 }
 
 engine::~engine() { stop(); }
@@ -135,6 +140,24 @@ engine::~engine() { stop(); }
 size_t engine::stop() { return state_->running.stop(); }
 v1::FaultLog engine::fault_log() const { return state_->running.fault_log(); }
 void engine::stop_faults() { state_->running.stop_faults(); }
+
+void engine::use_faults(std::shared_ptr<const v1::FaultPlan> plan) {
+  using clock = std::chrono::steady_clock;
+  auto& st = *state_;
+  caf::scoped_actor self{st.running.system()};
+  if (plan) {
+    const auto list = st.list(self);
+    check_reachable(*plan, {list.paths().begin(), list.paths().end()});
+  }
+  const auto before = st.find(self, paths::directory);
+  const auto injector = st.running.use_plan(std::move(plan));
+  const auto start = clock::now();
+  while (st.find(self, paths::directory) == before || !st.all_run(self)) {
+    if (clock::now() - start > 1min) throw engine_error("the actors did not come back within a minute");
+    std::this_thread::sleep_for(1ms);
+  }
+  if (injector) st.running.end_injector(injector);
+}
 
 const model_file& engine::model() const { return *state_->model->file; }
 const engine_options& engine::options() const { return state_->options; }
@@ -167,6 +190,16 @@ step_totals to_totals(const v1::StepTotals& m) {
           std::chrono::nanoseconds(m.compute_ns())};
 }
 
+/// stages: of a step.
+std::vector<engine_statistics::service_times> to_service_times(const v1::SchedulerStats& stats, uint64_t stages) {
+  using std::chrono::nanoseconds;
+  const auto& times = stats.times();
+  const uint64_t steps = stats.prefill().steps() + stats.decode().steps();
+  return {{"attention_head", times.heads(), nanoseconds(times.head_ns())},
+          {"projection_shard", times.shards(), nanoseconds(times.shard_ns())},
+          {"stage", steps * stages, nanoseconds(times.compute_ns() - times.head_ns() - times.shard_ns())}};
+}
+
 } // namespace
 
 engine_statistics engine::statistics() const {
@@ -186,6 +219,9 @@ engine_statistics engine::statistics() const {
           statistics.cache_positions = stats.cache_positions();
           statistics.cache_positions_max = stats.cache_positions_max();
           statistics.faults = stats.faults();
+          statistics.service = to_service_times(stats, state_->model->layers.size() + 2);
+          statistics.queue_times.assign(stats.queue_times().counts().begin(), stats.queue_times().counts().end());
+          statistics.queue_time = std::chrono::nanoseconds(stats.queue_times().sum_ns());
         },
         [](caf::error&) {});
   statistics.busy = busy_time(state_->running.system());

@@ -41,6 +41,9 @@ struct engine_options {
   uint32_t threads = 0; // Worker threads; 0: as many as usable_processors() (actors/threads/processors.hpp).
   // Projection shards of a layer; 0: as many as threads, but not more than usable_processors(). Never changes a bit of the result.
   uint32_t shards = 0;
+  // Copies of the model's actors that compute side by side, each at a step of its own; they share the weights. More than one is for machines
+  // with many processors, where the threads of one wait for each other too often. Never changes a bit of the result.
+  uint32_t replicas = 1;
   uint32_t step_rows_max = 512;   // Token budget of a step (one forward pass): decode tokens first, then prefill chunks.
   uint32_t prefill_chunk = 512;   // Most rows of one sequence in a step. Never changes a bit of the result.
   bool prefix_reuse = true;       // A prompt that begins like another of the same tenant is computed once, while its caches are there.
@@ -49,7 +52,7 @@ struct engine_options {
   double slowdown_by_tenants = 1.3;    // How many times as long steps may take because of tenants that were served more, and
   double slowdown_by_priorities = 1.1; // because of lower priorities.
   std::chrono::milliseconds step_time_max{100}; // What a step takes at most, or twice its decoding rows' time, for the sake of prefill.
-  uint64_t cache_positions_max = 0; // Budget of all key/value caches, in positions; 0: 16 sequences of full context, bounded
+  uint64_t cache_positions_max = 0; // Budget of all key/value caches, in positions, of which each replica has its part; 0: 16 sequences of full context, bounded
                                   // by a quarter of the machine's memory. Beyond it sequences are preempted.
   uint64_t cache_bytes_max = 0;   // The same budget in bytes; 0: no other. A position takes cached_position_bytes() (model/parts.hpp), and
                                   // each sequence up to 63 positions more than it has, because caches grow by pages of 64.
@@ -82,6 +85,15 @@ struct engine_statistics {
   uint64_t sequences_running = 0, sequences_waiting = 0; // Now: with cached positions, and without.
   uint64_t cache_positions = 0, cache_positions_max = 0; // Now, of those that run and those retained, and the budget.
   uint64_t faults = 0;        // Steps that failed.
+  std::vector<uint64_t> queue_times; // Of sequences that began: how many waited for their first step up to 1, 2, 4, 8, ... ms; the last
+                                     // one counts all others. Or empty.
+  std::chrono::nanoseconds queue_time{0}; // Of all of them.
+  struct service_times { // What actors of a kind have computed, in so many answers.
+    std::string kind; // As in actor_facts::role; "stage": embedding, layers and output themselves.
+    uint64_t answers = 0;
+    std::chrono::nanoseconds time{0};
+  };
+  std::vector<service_times> service;
   std::chrono::nanoseconds busy{0}; // All worker threads, inside actors.
 };
 
@@ -125,6 +137,10 @@ public:
   v1::FaultLog fault_log() const;
   /// From now on no fault of the plan is injected.
   void stop_faults();
+  /// The faults of this plan, instead of those of the plan before it, from now on; null: none, and no proxies stand between actors any more.
+  /// All actors but the root are started again for it; requests go on, as they do after any fault. Throws input_error for a plan that
+  /// cannot be carried out here, and then nothing has changed; engine_error when the actors are not back within a minute.
+  void use_faults(std::shared_ptr<const v1::FaultPlan> plan);
   /// Stops all actors in order, as the destructor does; nothing else may be called afterwards. Returns how many did not end:
   /// anything but 0 is a bug. Gives up when none has ended for five seconds; those keep their memory and threads. Clients must be
   /// destroyed before.

@@ -33,7 +33,7 @@
   X(JournalQuery) X(JournalFound) \
   /* scheduling.proto */ \
   X(JoinBatch) X(AppendToken) X(LeaveBatch) X(FailSequence) X(SchedulerTick) X(GetSchedulerStats) \
-  X(StepTotals) X(SchedulerStats) X(PrefixReused) X(SequenceTick) \
+  X(StepTotals) X(QueueTimes) X(SchedulerStats) X(PrefixReused) X(SequenceTick) \
   /* supervision.proto */ \
   X(ActorStarted) X(Subscribe) X(AbandonActor) X(SupervisorDecision) X(ListActors) X(ActorList) \
   X(SupervisorTick) X(FindDirectory) X(CheckLiveness) X(LivenessReply) \
@@ -49,7 +49,7 @@
   X(FaultPlan) X(Fault) X(Selector) X(Trigger) X(Effect) X(Throw) X(Exit) X(Kill) X(Hang) X(SlowDown) \
   X(AllocationFailure) X(FlipCacheBit) X(FlipWeightBit) X(Delay) X(Drop) X(Duplicate) X(Reorder) X(AnswerLate) \
   X(NotANumber) X(Infinite) X(FlipBit) X(WrongShape) X(StaleHandle) X(Flood) X(ClockJump) X(SteadyState) X(Probe) \
-  X(GetFaultLog) X(StopFaults) X(FaultInjection) X(ActorIncarnation) X(FaultLog)
+  X(GetFaultLog) X(StopFaults) X(UseFaultInjector) X(FaultInjection) X(ActorIncarnation) X(FaultLog)
 // clang-format on
 
 namespace troupe {

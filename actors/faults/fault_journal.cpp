@@ -33,6 +33,7 @@ void fault_journal::actor_ended(const std::string& path, uint32_t incarnation, c
 
 void fault_journal::injected(const v1::Fault& fault, const std::string& path, const passing_message* message,
                              uint64_t request, bool needs_replacement, double now_ms) {
+  if (++injected_ > injections_max) return;
   auto& injection = injections_.emplace_back();
   injection.set_fault(fault.name());
   injection.set_path(path);
@@ -123,6 +124,7 @@ v1::FaultLog fault_journal::log() const {
   v1::FaultLog log;
   log.mutable_injections()->Add(injections_.begin(), injections_.end());
   for (const auto& [number, one] : incarnations_) *log.add_incarnations() = one;
+  log.set_injections_total(injected_);
   log.set_restarts(restarts_);
   log.set_messages(messages_);
   log.set_rows(rows_);

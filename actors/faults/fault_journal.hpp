@@ -42,7 +42,7 @@ public:
   v1::FaultLog log() const;
 
 private:
-  static constexpr size_t incarnations_max = 4096;
+  static constexpr size_t incarnations_max = 4096, injections_max = 65536;
   struct open_injection {
     int index; // In injections_.
     std::string path;
@@ -62,7 +62,7 @@ private:
   std::map<std::pair<std::string, uint32_t>, uint64_t> running_; // By path and incarnation: numbers of those that have not ended.
   std::map<std::string, uint32_t> started_; // Incarnations so far, by path; not of sequences that have ended, which have one each.
   std::map<uint64_t, uint32_t> sent_;       // Positions so far, by request.
-  uint64_t starts_ = 0, restarts_ = 0, messages_ = 0, rows_ = 0, rows_replayed_ = 0, steps_ = 0;
+  uint64_t injected_ = 0, starts_ = 0, restarts_ = 0, messages_ = 0, rows_ = 0, rows_replayed_ = 0, steps_ = 0;
   double replay_ms_ = 0; // Of all steps that ran rows again and came through.
   std::optional<double> replay_began_ms_; // The latest step is one of them, and under way.
   std::set<uint64_t> served_; // The requests of the latest step.

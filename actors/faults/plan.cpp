@@ -241,14 +241,21 @@ void check_reachable(const v1::FaultPlan& plan, const std::vector<std::string>& 
   }
 }
 
-std::string to_json(const v1::FaultPlan& plan) {
+namespace {
+
+std::string json_text(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.add_whitespace = true;
   options.preserve_proto_field_names = true;
   std::string text;
-  const auto status = google::protobuf::util::MessageToJsonString(plan, &text, options);
+  const auto status = google::protobuf::util::MessageToJsonString(message, &text, options);
   TROUPE_ASSERT(status.ok());
   return text;
 }
+
+} // namespace
+
+std::string to_json(const v1::FaultPlan& plan) { return json_text(plan); }
+std::string to_json(const v1::FaultLog& log) { return json_text(log); }
 
 } // namespace troupe

@@ -30,6 +30,8 @@ void check_reachable(const v1::FaultPlan& plan, const std::vector<std::string>& 
 
 /// For people and for `read_fault_plan`.
 std::string to_json(const v1::FaultPlan& plan);
+/// What came of a plan, with the names of the fields as messages/troupe/v1/faults.proto has them.
+std::string to_json(const v1::FaultLog& log);
 
 /// Whether the effect is on an actor (throw, hang, ...) and not on a message.
 bool targets_actors(const v1::Effect& effect);

@@ -225,11 +225,6 @@ void shards_are_done(layer_pointer self) {
   }
 }
 
-void count(v1::StepTimes& times, uint64_t compute_ns) {
-  times.set_compute_ns(times.compute_ns() + compute_ns);
-  times.set_messages(times.messages() + 2); // The request and the answer.
-}
-
 void note_misses(layer_state::step_under_way& step, const v1::AttendResult& answer) {
   for (const auto& miss : answer.misses()) {
     const auto [held, is_new] = step.misses.emplace(miss.sequence_id(), layer_state::missing{miss.positions(), miss.lacks_source()});
@@ -245,7 +240,7 @@ void on_attend_result(layer_pointer self, const v1::AttendResult& answer) {
   auto& step = *st.step;
   if (answer.out_of_memory())
     return give_up(self, make_fault(id_of(step.plan), v1::FAULT_KIND_OUT_OF_MEMORY, heads.name(answer.head())));
-  count(step.times, answer.compute_ns());
+  count_head(step.times, answer.compute_ns());
   note_misses(step, answer);
   if (answer.misses_size() == 0 && step.rows > 0) {
     const uint32_t width = (answer.is_cross() ? st.part().cross_heads : st.part().heads)[answer.head()]->output_columns();
@@ -273,7 +268,7 @@ void on_project_result(layer_pointer self, const v1::ProjectResult& answer) {
   auto& step = *st.step;
   if (answer.out_of_memory())
     return give_up(self, make_fault(id_of(step.plan), v1::FAULT_KIND_OUT_OF_MEMORY, st.shards.name(answer.shard())));
-  count(step.times, answer.compute_ns());
+  count_shard(step.times, answer.compute_ns());
   const auto& shard = *st.part().shards[answer.shard()];
   const bool is_inner = step.now == round::inner;
   const range columns = is_inner ? shard.inner_range : shard.width_range;

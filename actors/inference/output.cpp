@@ -158,9 +158,7 @@ void on_project_result(output_pointer self, const v1::ProjectResult& answer) {
   const uint32_t width = is_transform ? st.config.model->spec.width : step.result->width();
   if (!place(answer, columns, width, values, is_transform ? nullptr : &*step.result))
     return give_up(self, make_non_finite_fault(plan, st.shards.name(answer.shard()), suspects_in(plan, answer)));
-  auto& times = *step.result->mutable_times();
-  times.set_compute_ns(times.compute_ns() + answer.compute_ns());
-  times.set_messages(times.messages() + 2);
+  count_shard(*step.result->mutable_times(), answer.compute_ns());
   if (!st.shards.complete()) return;
   if (is_transform) transform_is_done(self);
   else finish(self);

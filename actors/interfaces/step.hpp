@@ -87,4 +87,27 @@ private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+/// An answer of a head, or of a shard, has come. The question and the answer are two messages.
+inline void count_head(v1::StepTimes& times, uint64_t ns) {
+  times.set_compute_ns(times.compute_ns() + ns);
+  times.set_messages(times.messages() + 2);
+  times.set_head_ns(times.head_ns() + ns);
+  times.set_heads(times.heads() + 1);
+}
+inline void count_shard(v1::StepTimes& times, uint64_t ns) {
+  times.set_compute_ns(times.compute_ns() + ns);
+  times.set_messages(times.messages() + 2);
+  times.set_shard_ns(times.shard_ns() + ns);
+  times.set_shards(times.shards() + 1);
+}
+/// Adds `of` to `to`.
+inline void add(v1::StepTimes& to, const v1::StepTimes& of) {
+  to.set_compute_ns(to.compute_ns() + of.compute_ns());
+  to.set_messages(to.messages() + of.messages());
+  to.set_head_ns(to.head_ns() + of.head_ns());
+  to.set_heads(to.heads() + of.heads());
+  to.set_shard_ns(to.shard_ns() + of.shard_ns());
+  to.set_shards(to.shards() + of.shards());
+}
+
 } // namespace troupe

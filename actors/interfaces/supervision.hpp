@@ -2,6 +2,7 @@
 // What messages supervisors, the root and the directory handle: their typed handles. Which actor sends what to which is said
 // in messages/troupe/v1/supervision.proto.
 #include "messages/caf_message.hpp"
+#include "troupe/v1/faults.pb.h"
 #include "troupe/v1/supervision.pb.h"
 #include <caf/all.hpp>
 
@@ -27,7 +28,8 @@ using supervisor_actor =
   caf::typed_actor<caf::reacts_to<v1::AbandonActor>, caf::reacts_to<v1::SupervisorTick>, caf::reacts_to<v1::CheckLiveness>,
                    caf::reacts_to<v1::LivenessReply>>;
 
-/// The root supervisor (actors/tree/root.hpp). It also answers where the directory is.
-using root_actor = supervisor_actor::extend<caf::reacts_to<v1::FindDirectory>>;
+/// The root supervisor (actors/tree/root.hpp). It also answers where the directory is, and changes the fault injector.
+using root_actor = supervisor_actor::extend<caf::reacts_to<v1::FindDirectory>,
+                                            caf::reacts_to<v1::UseFaultInjector, caf::strong_actor_ptr>>;
 
 } // namespace troupe

@@ -28,6 +28,7 @@ void join(beam_pointer self, size_t branch, uint32_t cached, uint64_t forked_fro
   message.mutable_tokens()->Add(log.begin(), log.end());
   *message.mutable_source_tokens() = st.request.source_tokens();
   message.set_cached_positions(cached);
+  message.set_replica(st.replica);
   message.set_logits_from(uint32_t(log.size()) - 1);
   message.set_priority(st.request.priority());
   message.set_tenant(st.request.tenant());
@@ -125,6 +126,7 @@ void leave_again(beam_pointer self, const v1::StepPlan& plan) {
 void on_logits_result(beam_pointer self, const v1::LogitsResult& result) {
   auto& st = self->state;
   TROUPE_ASSERT(result.width() == st.config.output_columns);
+  st.replica = result.plan().replica();
   leave_again(self, result.plan());
   bool is_damaged = false, is_repeated = false;
   for (size_t i = 0; i < st.branches.size(); ++i) {

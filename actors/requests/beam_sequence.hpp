@@ -30,6 +30,7 @@ struct beam_sequence_state {
   };
   std::vector<branch> branches; // As search->live().
   uint32_t ids_used = 1;        // The first branch has the actor's id.
+  uint32_t replica = 0;         // In which they run.
   uint32_t reused = 0;          // Positions of the prompt that heads held of an earlier sequence.
   uint32_t damaged = 0;         // How many times in a row logits were not as the output sent them,
   step_id damaged_step;         // and the newest step of those.

@@ -1,5 +1,6 @@
 #include "actors/requests/request_tracker.hpp"
 
+#include "actors/requests/deadlines.hpp"
 #include "actors/interfaces/paths.hpp"
 #include "actors/interfaces/tenant_weight.hpp"
 #include "actors/requests/decoding_messages.hpp"
@@ -327,6 +328,11 @@ void request_tracker::on_queued(const v1::GenerateQueued& queued) {
   state->request.set_was_admitted(true);
   unheard_.erase({state->ask_at, queued.request_id()});
   reset(others_quiet_);
+  // Whoever it waits with ends it when a deadline passes. If that is not heard of, it is asked for then.
+  const auto limit = next_deadline(state->request, state->request.generated_tokens_size() > 0);
+  if (!limit) return;
+  state->ask_at = caf::actor_clock::time_point(limit->when) + ask_after_first;
+  unheard_.insert({state->ask_at, queued.request_id()});
 }
 
 void request_tracker::on_accepted(const v1::GenerateAccepted& accepted, const caf::strong_actor_ptr& sequence) {

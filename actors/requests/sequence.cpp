@@ -86,6 +86,7 @@ void join_batch(sequence_pointer self, uint32_t cached) {
   *join.mutable_segments() = st.request.segments();
   *join.mutable_source_tokens() = st.request.source_tokens();
   join.set_cached_positions(cached);
+  join.set_replica(st.replica);
   join.set_logits_from(st.wants_all_logits() ? cached : uint32_t(st.log.size()) - 1);
   join.set_want_hidden_states(st.request.want_hidden_states());
   join.set_priority(st.request.priority());
@@ -160,6 +161,7 @@ void on_logits_result(sequence_pointer self, const v1::LogitsResult& result) {
   const auto place = find_slice(result.plan(), self->id());
   if (!place || place->logits_rows == 0) return;
   TROUPE_ASSERT(result.width() == st.config.output_columns);
+  st.replica = result.plan().replica();
   // Damaged on the way here: once more from what is known to be right. For the scheduler that counts as the answer it waits for.
   if (!are_whole(result, *place)) {
     if (id_of(result.plan()) <= st.damaged_step) return; // It was asked for again already.

@@ -55,6 +55,7 @@ struct sequence_state {
   token_rules rules;
   std::vector<uint32_t> log;
   uint32_t cached = 0;  // Positions up to which logits have arrived, so that the heads probably hold them.
+  uint32_t replica = 0; // In which that is.
   uint32_t reused = 0;  // Positions that heads held of an earlier sequence.
   uint32_t damaged = 0; // How many times in a row logits were not as the output sent them.
   step_id damaged_step; // The newest step of those, so that a repeated or late message counts once.

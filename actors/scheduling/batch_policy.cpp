@@ -33,6 +33,7 @@ void batch_policy::file(entry& e) {
   if (is_running && e.in_step != part::planned) next.preemptible = waits_for_members ? first_to_go(e) : e.own_rank();
   if (is_running || e.in_step == part::planned) next.positions = e.size();
   next.awaited = e.awaits_token && !waits_for_members;
+  if (e.is_prefill()) next.prefill_rows = e.tokens.size() - e.cached + e.new_source_rows();
 
   const auto& now = e.index;
   if (now.in != next.in || now.at != next.at || now.decodes != next.decodes) {
@@ -43,6 +44,7 @@ void batch_policy::file(entry& e) {
     if (now.preemptible) preemptible_.erase(*now.preemptible);
     if (next.preemptible) preemptible_.emplace(*next.preemptible, &e);
   }
+  prefill_rows_ += next.prefill_rows - now.prefill_rows;
   positions_ += next.positions - now.positions;
   running_ += size_t(next.positions > 0) - size_t(now.positions > 0);
   prefixes_.hold(e, !limits_.whole_sequences && e.is_plain() ? std::max(e.cached, e.planned_to) : 0);
@@ -76,6 +78,7 @@ void batch_policy::unfile(entry& e) {
   take_out_of_lists(e);
   if (e.index.preemptible) preemptible_.erase(*e.index.preemptible);
   if (e.index.awaited) awaited_.erase(e.id);
+  prefill_rows_ -= e.index.prefill_rows;
   positions_ -= e.index.positions;
   running_ -= e.index.positions > 0;
   e.index = {};
@@ -197,6 +200,32 @@ void batch_policy::remove(uint64_t id) {
   members->second.members.erase(id);
   if (members->second.members.empty()) groups_.erase(members);
   else settle_group(own_group);
+}
+
+double batch_policy::expected_ns(const joining_sequence& sequence) const {
+  cached_log log{.id = sequence.id, .tenant = sequence.tenant, .tokens = sequence.tokens, .blocks = {}};
+  const uint32_t last = uint32_t(sequence.tokens.size()) - 1;
+  const bool reuses = !limits_.whole_sequences && sequence.group == 0 && sequence.source.empty() && sequence.segments.empty();
+  const uint64_t cached = std::max(sequence.cached, reuses ? prefixes_.find(log, std::min(last, sequence.logits_from)).tokens : 0);
+  const double rows = double(prefill_rows_ + sequence.tokens.size() - std::min<uint64_t>(cached, last) + sequence.source.size());
+  const double others = double(entries_.size());
+  const double expected = times_.of(others, rows) + expected_tokens * times_.of(others + 1, 0);
+  return expected > 0 ? expected : rows + expected_tokens * (others + 1);
+}
+
+std::optional<joining_sequence> batch_policy::take_movable() {
+  constexpr int looked_at_max = 16;
+  int looked_at = 0;
+  for (const auto& [place, e] : ready_[waiting]) {
+    if (++looked_at > looked_at_max) break;
+    if (e->group != 0 || e->forked_from != 0 || e->failures > 0 || e->poisonings > 0) continue;
+    joining_sequence moved{.id = e->id, .tokens = e->tokens, .segments = e->segments, .source = e->source, .logits_from = e->logits_from,
+                           .wants_hidden_states = e->wants_hidden_states, .priority = e->priority, .tenant = e->tenant,
+                           .tenant_weight = e->account->weight};
+    remove(moved.id);
+    return moved;
+  }
+  return std::nullopt;
 }
 
 std::vector<uint64_t> batch_policy::ask_again() {

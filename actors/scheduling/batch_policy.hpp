@@ -85,7 +85,7 @@ struct planned_step {
   bool has_prefill = false;           // Some slice does more than its sequence's one newest token.
 };
 
-/// Rules.
+/// Of one replica. Rules.
 /// - A sequence is ready when it has tokens whose positions are not cached, and does not owe its next token.
 /// - A sequence is running when it has cached positions, else waiting.
 /// - Who comes first: in every step the ready sequences of the highest priority. Among them the tenant goes first that was served
@@ -141,7 +141,7 @@ class batch_policy {
 public:
   enum class failure : uint8_t { unknown, late, out_of_memory };
   static constexpr uint32_t failures_alone = 2, failures_max = 8, lates_max = 32, poisonings_max = 3, asks_max = 4;
-  static constexpr uint32_t prefix_waits_max = 16, claim_after = 64;
+  static constexpr uint32_t prefix_waits_max = 16, claim_after = 64, expected_tokens = 32;
   static constexpr double decode_cost = 2, prefill_cost = 1, counter_slack = 4 * decode_cost;
 
   explicit batch_policy(batch_limits limits)
@@ -182,6 +182,14 @@ public:
   /// The step failed, and blames nobody; `late`: it did not end, its deadline has passed. Returns those given up: they have been
   /// removed.
   std::vector<uint64_t> failed(const planned_step& step, failure why = failure::unknown);
+
+  /// How long it would probably take this sequence, if it joined now, to its first token and expected_tokens more: after all rows that are
+  /// still to be computed, less those of its prefix that are there, and beside all other sequences. Before any step was measured a row
+  /// counts as one nanosecond.
+  double expected_ns(const joining_sequence& sequence) const;
+  /// A sequence that waits for its first step and may as well do that in another replica: it is removed. Nothing: there is none.
+  std::optional<joining_sequence> take_movable();
+  size_t waiting_sequences() const { return ready_[waiting].size(); }
 
   size_t sequences() const { return entries_.size(); }
   uint64_t rows_replayed() const { return rows_replayed_; }
@@ -229,6 +237,7 @@ private:
       list in = lists; // None.
       turn at;
       bool decodes = false;
+      uint64_t prefill_rows = 0; // That are still to be computed.
       std::optional<rank> preemptible;
       uint64_t positions = 0;
       bool awaited = false;
@@ -279,7 +288,7 @@ private:
   void add_claimant(int64_t from, int64_t to, forming_step& step);
   void add_lower(int64_t below, forming_step& step, bool only_one);
   void add_healthy(forming_step& step);
-  double expected_ns(const forming_step& step) const;
+  double expected_step_ns(const forming_step& step) const;
   void add_doubtful(forming_step& step);
 
   batch_limits limits_;
@@ -299,6 +308,7 @@ private:
     uint64_t sequence = 0, since = 0;
   } claim_;
   std::map<rank, entry*> preemptible_; // All running ones, but for those that are in the step that is being formed.
+  uint64_t prefill_rows_ = 0;          // Of all sequences, that are still to be computed.
   uint64_t positions_ = 0;             // Tokens of all running ones, and of those in that step.
   std::set<uint64_t> awaited_;         // Those that owe their next token.
   struct member_group {

@@ -81,7 +81,7 @@ bool batch_policy::begin_in_prefix(entry& e) {
   return false;
 }
 
-double batch_policy::expected_ns(const forming_step& forming) const {
+double batch_policy::expected_step_ns(const forming_step& forming) const {
   return times_.of(double(forming.step.decode_rows), double(forming.other_rows()));
 }
 
@@ -187,9 +187,9 @@ bool batch_policy::add_next(entry& e, forming_step& forming, time_allowance* fro
   const double row_ns = decodes ? times_.decode_row() : times_.prefill_row();
   uint32_t rows_max = from ? from->rows(row_ns) : UINT32_MAX;
   if (!decodes) rows_max = std::min(rows_max, prefill_rows_left(forming));
-  const double before = expected_ns(forming);
+  const double before = expected_step_ns(forming);
   const auto result = add_slice(e, forming, rows_max);
-  if (result == addition::added && from) from->spend(expected_ns(forming) - before);
+  if (result == addition::added && from) from->spend(expected_step_ns(forming) - before);
   const bool may_others = result == addition::added || (result == addition::waits_for_prefix && ++forming.prefix_waits < prefix_waits_max);
   if (begins && !may_others) forming.may_begin = false;
   return result == addition::added;
@@ -227,7 +227,7 @@ void batch_policy::add_level(int64_t priority, forming_step& forming) {
     if (is_second && !std::exchange(has_second, true)) {
       const auto had_rows = [this](uint64_t tenant) { return last_.tenants.contains(tenant); };
       const bool waited = priority == last_.priority && std::ranges::none_of(forming.tenants, had_rows);
-      over_served_.grow(expected_ns(forming), waited ? last_.ns : 0);
+      over_served_.grow(expected_step_ns(forming), waited ? last_.ns : 0);
     }
     if (is_second && !over_served_.allows()) break; // The others were served even more.
     auto* e = next_of(through, forming);
@@ -246,7 +246,7 @@ void batch_policy::add_level(int64_t priority, forming_step& forming) {
 
 /// Sequences of lower priorities, in the order of service. below: a negated priority.
 void batch_policy::add_lower(int64_t below, forming_step& forming, bool only_one) {
-  if (!only_one) lower_.grow(expected_ns(forming), last_.priority > below ? last_.ns : 0);
+  if (!only_one) lower_.grow(expected_step_ns(forming), last_.priority > below ? last_.ns : 0);
   forming.decoders = forming.other_decoders = 0;
   if (lower_.allows()) add_claimant(below + 1, std::numeric_limits<int64_t>::max(), forming);
   walk through{&ready_[running], &ready_[waiting]};
@@ -322,7 +322,7 @@ std::optional<planned_step> batch_policy::plan() {
     step.lacks_memory = true;
   }
   last_ = {};
-  if (!step.slices.empty()) last_ = {expected_ns(forming), forming.priority, std::move(forming.tenants)};
+  if (!step.slices.empty()) last_ = {expected_step_ns(forming), forming.priority, std::move(forming.tenants)};
   release_retained();
   for (const uint64_t id : released_) {
     const auto* e = find(id);

@@ -8,11 +8,15 @@
 #include "model/tokenizer/make_tokenizer.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <optional>
+#include <set>
 
 namespace troupe::testing {
 namespace {
+
+using namespace std::chrono_literals;
 
 /// As many tokens, up to `room`, as are drawn.
 template <class Field> void draw_tokens(Field* into, uint32_t room, uint32_t vocabulary, raw_bits& bits) {
@@ -59,7 +63,13 @@ public:
       : troupe_(seed, std::move(config), std::move(plan), std::move(watch)) {
     for (uint32_t i = 0; i < count; ++i) {
       const auto which = troupe_.sim.draw(requests.size());
-      chosen_[troupe_.tracker().submit(requests[which])] = &wanted[which];
+      auto request = requests[which];
+      raw_bits own{seed * count + i + 1};
+      const bool has_deadline = own.below(6) == 0;
+      if (has_deadline) request.set_deadline_ns((troupe_.sim.system().clock().now().time_since_epoch() + own.below(3000) * 1ms).count());
+      const uint64_t id = troupe_.tracker().submit(std::move(request));
+      chosen_[id] = &wanted[which];
+      if (has_deadline) with_deadline_.insert(id);
     }
     raw_bits bits{seed + 1};
     if (bits.below(3) != 0) return;
@@ -79,16 +89,20 @@ public:
     }
     if (events_seen() == seen_) return "";
     seen_ = events_seen();
-    for (const auto& [id, out] : troupe_.outcomes)
-      if (const auto wrong = difference(out, *chosen_.at(id), is_complete(id, out)); !wrong.empty())
+    for (const auto& [id, out] : troupe_.outcomes) {
+      const bool is_cut = may_be_cut(id, out);
+      auto seen = out;
+      if (is_cut) seen.error.clear();
+      if (const auto wrong = difference(seen, *chosen_.at(id), !out.end.empty() && !is_cut); !wrong.empty())
         return "request " + std::to_string(id) + ": " + wrong;
+    }
     return "";
   }
 
 private:
-  /// One that was cancelled may end with what there is of it.
-  bool is_complete(uint64_t id, const request_outcome& out) const {
-    return !out.end.empty() && !(was_cancelled_ && id == to_cancel_ && out.end == "cancelled");
+  /// One that was cancelled, or whose deadline has passed, may end with what there is of it.
+  bool may_be_cut(uint64_t id, const request_outcome& out) const {
+    return (was_cancelled_ && id == to_cancel_ && out.end == "cancelled") || (with_deadline_.contains(id) && out.end == "deadline");
   }
 
   uint64_t events_seen() const {
@@ -104,11 +118,13 @@ private:
   std::optional<uint64_t> to_cancel_; // A request,
   uint64_t cancelled_at_ = 0;         // when so many events have been seen.
   bool was_cancelled_ = false;
+  std::set<uint64_t> with_deadline_;
 };
 
 class request_load : public trial_load {
 public:
-  request_load(std::shared_ptr<const model_parts> model, uint32_t per_trial) : model_(std::move(model)), per_trial_(per_trial) {
+  request_load(std::shared_ptr<const model_parts> model, uint32_t per_trial, uint32_t replicas)
+      : model_(std::move(model)), per_trial_(per_trial), replicas_(replicas) {
     if (model_->file->words.kind != tokenizer_kind::none) words_ = make_tokenizer(model_->file->words);
     raw_bits bits{1};
     for (uint32_t i = 0; i < 16; ++i) {
@@ -139,6 +155,7 @@ public:
     config.limits.cache_positions_max = longest + 1 + bits.below(longest * per_trial_);
     // Often not all may run at once: then the others wait.
     config.sequences_max = 1 + uint32_t(bits.below(2 * per_trial_));
+    config.replicas = replicas_;
     return config;
   }
 
@@ -147,29 +164,29 @@ private:
   std::shared_ptr<const tokenizer> words_; // May be null.
   std::vector<v1::GenerateRequest> requests_;
   std::vector<request_outcome> wanted_; // By request.
-  uint32_t per_trial_;
+  uint32_t per_trial_, replicas_;
 };
 
 } // namespace
 
-trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t requests_per_trial) {
-  const auto load = std::make_shared<request_load>(std::move(model), requests_per_trial);
+trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t requests_per_trial, uint32_t replicas) {
+  const auto load = std::make_shared<request_load>(std::move(model), requests_per_trial, replicas);
   simulated_troupe undisturbed(1, load->config_of(1));
   auto setup = setup_of(load, undisturbed);
   setup.roles.insert("sequence");
   return setup;
 }
 
-trial_setup make_tiny_setup(uint32_t requests_per_trial, tiny_kind kind) {
-  if (kind == tiny_kind::decoder) return make_setup(make_tiny_parts(), requests_per_trial);
+trial_setup make_tiny_setup(uint32_t requests_per_trial, tiny_kind kind, uint32_t replicas) {
+  if (kind == tiny_kind::decoder) return make_setup(make_tiny_parts(), requests_per_trial, replicas);
   const char* model_class = kind == tiny_kind::encoder ? "BertForQuestionAnswering" : "T5ForConditionalGeneration";
-  return make_setup(make_parts(tiny_encoder(model_class), {.shards = 2}), requests_per_trial);
+  return make_setup(make_parts(tiny_encoder(model_class), {.shards = 2}), requests_per_trial, replicas);
 }
 
-std::vector<trial_setup> make_tiny_setups(uint32_t requests_per_trial) {
+std::vector<trial_setup> make_tiny_setups(uint32_t requests_per_trial, uint32_t replicas) {
   std::vector<trial_setup> setups;
   for (const auto kind : {tiny_kind::decoder, tiny_kind::encoder_decoder, tiny_kind::encoder})
-    setups.push_back(make_tiny_setup(requests_per_trial, kind));
+    setups.push_back(make_tiny_setup(requests_per_trial, kind, replicas));
   return setups;
 }
 

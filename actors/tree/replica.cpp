@@ -142,13 +142,14 @@ std::vector<std::string> weight_owner_paths(const replica_config& config) {
   return owners;
 }
 
-size_t actor_count(const model_parts& model) {
-  size_t count = 3 + 1 + 1; // /supervisor, scheduler, sequences; the replica's supervisor and its embedding.
+size_t actor_count(const model_parts& model, uint32_t replicas) {
+  size_t count = 1 + 1; // Its supervisor and its embedding.
   for (const auto* stack : {static_cast<const stack_part*>(&model), model.encoder ? &*model.encoder : nullptr})
     if (stack != nullptr)
       for (const auto& layer : stack->layers) count += 2 + layer->heads.size() + layer->cross_heads.size() + layer->shards.size();
   count += model.encoder ? 1 : 0; // Its embedding.
-  return count + 2 + model.output.shards.size();
+  count += 2 + model.output.shards.size();
+  return 3 + replicas * count; // /supervisor, scheduler, sequences.
 }
 
 } // namespace troupe

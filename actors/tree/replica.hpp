@@ -32,8 +32,8 @@ std::vector<std::string> entry_paths(const replica_config& config);
 /// Paths of all that own packed weights: heads and shards.
 std::vector<std::string> weight_owner_paths(const replica_config& config);
 
-/// How many actors the directory lists when all actors that serve this model are running and no request is under way; without
-/// the scrubber.
-size_t actor_count(const model_parts& model);
+/// How many actors the directory lists when all actors that serve this model in so many replicas are running and no request is under way;
+/// without the scrubber.
+size_t actor_count(const model_parts& model, uint32_t replicas);
 
 } // namespace troupe

@@ -18,16 +18,17 @@ namespace troupe {
 struct troupe_config {
   std::shared_ptr<const model_parts> model;
   std::shared_ptr<const tokenizer> words; // May be null.
-  batch_limits limits;
+  batch_limits limits; // Of each replica.
   uint32_t sequences_max = 256;
   child_hook hook = {}; // For all actors below the root.
   bool verify_caches = false;          // See attention_head_config.
   uint64_t scrub_bytes_per_second = 0; // See scrubber_config; 0: no scrubber is started.
   uint64_t waiting_bytes_max = 256 << 20; // See sequences_config.
+  uint32_t replicas = 1; // Copies of the model that compute side by side. They share its weights.
 };
 
-/// The children of /supervisor, of a given directory.
-using runtime_children = std::function<std::vector<child_spec>(const directory_actor&)>;
+/// The children of /supervisor, of a given directory. Those and all below them pass the hook.
+using runtime_children = std::function<std::vector<child_spec>(const directory_actor&, const child_hook&)>;
 
 /// The root supervisor. Its handle is the only one that never changes, so it also answers where the directory is
 /// (FindDirectory). The answer goes to the sender, as (ActorStarted, handle).
@@ -37,7 +38,11 @@ using runtime_children = std::function<std::vector<child_spec>(const directory_a
 ///   └── /supervisor    one_for_one
 ///       └── ...            as `children` says
 ///
-/// Retry     FindDirectory may be sent any number of times; while no directory runs, the answer waits for the next one.
+/// With (UseFaultInjector, handle) it ends the directory, so that all start again: with proxies of that injector, whatever hook it had
+/// before, or with none.
+///
+/// Retry     FindDirectory may be sent any number of times; while no directory runs, the answer waits for the next one. UseFaultInjector
+///           twice: all start again twice.
 /// Restart   none. An exit_msg stops all actors in order. Ends by itself only when restarts keep failing: then all requests
 ///           are lost, and clients report "the engine has stopped".
 root_actor spawn_root(caf::actor_system& system, child_hook hook, runtime_children children);
@@ -46,7 +51,7 @@ root_actor spawn_root(caf::actor_system& system, child_hook hook, runtime_childr
 ///
 ///   ├── /scheduler
 ///   ├── /sequences
-///   ├── /replica/0/supervisor ...
+///   ├── /replica/0/supervisor ...   and those of other replicas
 ///   └── /scrubber         where weights are scrubbed
 root_actor spawn_root(caf::actor_system& system, troupe_config config);
 

@@ -96,6 +96,19 @@ void runtime::stop_faults() {
   if (state_->injector) caf::anon_send(state_->injector, v1::StopFaults{});
 }
 
+caf::strong_actor_ptr runtime::use_plan(std::shared_ptr<const v1::FaultPlan> plan) {
+  auto& st = *state_;
+  const auto injector = plan ? spawn_fault_injector(st.system, {std::move(plan)}) : fault_injector_actor{};
+  stop_faults();
+  caf::anon_send(st.root, v1::UseFaultInjector{}, caf::actor_cast<caf::strong_actor_ptr>(injector));
+  return caf::actor_cast<caf::strong_actor_ptr>(std::exchange(st.injector, injector));
+}
+
+void runtime::end_injector(const caf::strong_actor_ptr& injector) {
+  caf::scoped_actor self{state_->system};
+  end(*self.ptr(), state_->system.registry(), injector);
+}
+
 size_t runtime::stop() {
   auto& st = *state_;
   caf::scoped_actor self{st.system};

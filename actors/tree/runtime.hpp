@@ -34,6 +34,11 @@ public:
   v1::FaultLog fault_log();
   /// From now on no fault of the plan is injected.
   void stop_faults();
+  /// From now on the faults of this plan are injected, or none if it is null: the root starts all actors below it again. Throws as the
+  /// constructor does, and then nothing has changed. Returns the former injector, which injects nothing more and is to be ended when the
+  /// actors that it stood between are gone; it may be null.
+  caf::strong_actor_ptr use_plan(std::shared_ptr<const v1::FaultPlan> plan);
+  void end_injector(const caf::strong_actor_ptr& injector);
   /// Ends the root, then the injector, in order. Returns how many actors did not end: anything but 0 is a bug. Gives up waiting when no
   /// actor has ended for five seconds, and two seconds after the root has; so it takes a bounded time whatever happened before, and
   /// the destructor, which calls it, as well. What did not end keeps its memory and its threads until the process ends.

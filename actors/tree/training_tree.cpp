@@ -272,8 +272,10 @@ void each_owner(const trainable_builder& model, const std::function<void(const s
 
 root_actor spawn_training_root(caf::actor_system& system, training_tree_config config) {
   auto hook = config.hook;
-  return spawn_root(system, std::move(hook), [config = std::move(config)](const directory_actor& directory) {
-    return tree_builder{config, directory}.all();
+  return spawn_root(system, std::move(hook), [config = std::move(config)](const directory_actor& directory, const child_hook& of_all) {
+    auto hooked_config = config;
+    hooked_config.hook = of_all;
+    return tree_builder{hooked_config, directory}.all();
   });
 }
 

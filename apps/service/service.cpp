@@ -83,8 +83,8 @@ struct service::state {
   int signal = 0;
 
   state(service_options given, std::vector<model_to_serve> models);
-  void log(const std::string& line) const {
-    if (options.log) options.log(line);
+  void log(const log_record& record) const {
+    if (options.log) options.log(record);
   }
 
   http::server_options http_options();
@@ -116,6 +116,7 @@ service::state::state(service_options given, std::vector<model_to_serve> models)
   in->queue_time_max = options.queue_time_max;
   in->own_version = "troupe-" + options.version;
   in->started_unix = unix_time();
+  in->log = options.log;
   in->responses = std::make_shared<response_store>();
   for (auto& one : models) {
     admission_limits limits;
@@ -138,7 +139,7 @@ void service::state::keep_requests() {
     return {found->name, found->weight, true, found->priority_max, found->requests_max};
   };
   with.has_response = [this](const std::string& id, const caller& who) { return in->responses->find(id, who) != nullptr; };
-  with.log = options.warn;
+  with.warn = [this](const std::string& text) { log(log_record{"journal", log_level::warning}.add("message", text)); };
   in->kept = std::make_shared<kept_requests>(*in, std::move(with));
   if (options.journal) in->kept->use(journal_database(*options.journal));
 }
@@ -150,13 +151,14 @@ http::server_options service::state::http_options() {
   };
   if (options.log)
     http.log = [this](const http::finished_request& one) {
-      log(one.peer + " " + one.id + " " + one.method + " " + one.path + " " + std::to_string(one.status) + " " + std::to_string(one.bytes) +
-          " bytes " + std::to_string(one.duration.count() / 1000) + " ms" + (one.complete ? "" : " incomplete"));
+      log(log_record{"request"}.add("id", one.id).add("peer", one.peer).add("method", one.method).add("path", one.path)
+            .add("status", int64_t(one.status)).add("bytes", int64_t(one.bytes)).add("ms", double(one.duration.count()) / 1000)
+            .add("complete", one.complete));
     };
   http.check_head = [this](const http::request& asked) { check_head(asked); };
   // The last events of a response repeat all of it; they come at once.
   http.output_bytes_max = std::max<size_t>(http.output_bytes_max, 16 << 20);
-  http.on_exception = [this](const std::string& what) { log("error: " + what); };
+  http.on_exception = [this](const std::string& what) { log(log_record{"exception", log_level::warning}.add("message", what)); };
   return http;
 }
 
@@ -246,6 +248,11 @@ void service::state::dispatch(call& of) {
     if (asked.method == "GET" && path == "/admin/actors") return admin_actors(of);
     if (asked.method == "POST" && path == "/admin/kill") return with_body(of, admin_kill);
     if (asked.method == "POST" && path == "/admin/drain") return admin_drain(of);
+    if (path == "/admin/faults") {
+      if (asked.method == "POST") return admin_use_faults(of);
+      if (asked.method == "GET") return admin_faults(of);
+      if (asked.method == "DELETE") return admin_end_faults(of);
+    }
     throw api_error(404, "not_found", "there is no " + asked.method + " " + path);
   }
   const bool gets = asked.method == "GET" || asked.method == "HEAD";
@@ -331,7 +338,7 @@ void service::state::on_signal(int number) {
   if (signal != 0) return server->stop();
   signal = number;
   in->is_draining = true;
-  log("stopping: requests under way have " + std::to_string(options.shutdown_time.count()) + " ms");
+  log(log_record{"stopping"}.add("signal", int64_t(number)).add("shutdown_ms", int64_t(options.shutdown_time.count())));
   if (in->kept->has_journal()) in->kept->disconnect();
   deadline = server->after(options.shutdown_time, [this] { server->stop(); });
   stop_when_idle();

@@ -3,6 +3,7 @@
 #include "actors/engine.hpp"
 #include "actors/journal/journal_database.hpp"
 #include "apps/service/http/server_options.hpp"
+#include "apps/service/api/log_record.hpp"
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -23,8 +24,7 @@ struct service_options {
   std::chrono::milliseconds shutdown_time{30'000};        // How long requests may go on after SIGTERM.
   std::optional<journal_options> journal;                 // Kept requests go on after a restart; without it they end with the process.
   std::string version;
-  std::function<void(const std::string&)> warn;           // What whoever runs it should know, such as a full disk; or null.
-  std::function<void(const std::string&)> log;            // A line for each request and what else happens; or null.
+  std::function<void(const log_record&)> log;             // Gets what happens, on the thread of run(); or null.
 };
 
 struct model_to_serve {

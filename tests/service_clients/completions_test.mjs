@@ -67,6 +67,14 @@ test_openai(one, "logprobs say what else was likely, and where each token is in 
   assert.deepEqual(streamed, logprobs.tokens);
 });
 
+test_openai(one, "places in a text are counted in characters", async (client) => {
+  const { text, logprobs } = (await client.completions.create({ ...asked, regex: "[éü]{12}", logprobs: 0 })).choices[0];
+  assert.equal(text.length, 12);
+  assert.equal(logprobs.text_offset[0], 0);
+  assert.ok(logprobs.text_offset.every((place, i) => place <= 11 && (i === 0 || place >= logprobs.text_offset[i - 1])));
+  assert.ok(logprobs.text_offset.at(-1) >= 8);
+});
+
 test_openai(one, "the pieces of a stream make the same text, and the usage comes if it is asked for", async (client) => {
   const chunks = await all_of(await client.completions.create({ ...asked, stream: true, stream_options: { include_usage: true } }));
   const last = chunks.pop();

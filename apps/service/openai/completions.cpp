@@ -36,7 +36,7 @@ private:
   json object(size_t index, std::string text, size_t first_token, json reason) const {
     json logprobs;
     if (has_logprobs_)
-      logprobs = completion_logprobs(at(index), first_token, at(index).logprobs.size(), running().model().words(), echo(index).size());
+      logprobs = completion_logprobs(at(index), first_token, at(index).logprobs.size(), running().model().words());
     return {{"index", index}, {"text", std::move(text)}, {"logprobs", std::move(logprobs)}, {"finish_reason", std::move(reason)}};
   }
 

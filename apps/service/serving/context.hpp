@@ -4,6 +4,7 @@
 #include "apps/service/api/generation_fields.hpp"
 #include "apps/service/api/identifiers.hpp"
 #include "apps/service/http/server.hpp"
+#include "apps/service/api/log_record.hpp"
 #include "apps/service/serving/background_jobs.hpp"
 #include "apps/service/serving/generation.hpp"
 #include "apps/service/serving/respond.hpp"
@@ -35,6 +36,7 @@ struct context {
   std::string own_version = {};
   int64_t started_unix = 0;
   bool is_draining = false;
+  std::function<void(const log_record&)> log = nullptr; // Or null.
 
   /// By the tenant and each name: the API's, and x-request-id, which clients may give to several.
   std::multimap<std::pair<std::string, std::string>, std::weak_ptr<generation>> under_way = {};

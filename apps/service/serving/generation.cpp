@@ -137,6 +137,26 @@ void generation::end_choice(size_t index, generation_event& event) {
   if (on_end) on_end(*this, failure());
 }
 
+log_record record_of(const generation& ended, const api_error* failure) {
+  const auto& times = ended.times();
+  const auto ms_since = [&](std::chrono::steady_clock::time_point time) {
+    return std::chrono::duration<double, std::milli>(time - times.submitted).count();
+  };
+  int64_t prompt_tokens = 0, cached_tokens = 0;
+  std::string reasons;
+  for (const auto& one : ended.choices()) {
+    prompt_tokens += one.prompt_tokens;
+    cached_tokens += one.prompt_tokens_cached;
+    reasons += (reasons.empty() ? "" : ",") + std::string(one.reason ? to_string(*one.reason) : "error");
+  }
+  log_record record{"generation"};
+  record.add("model", ended.model().name()).add("prompt_tokens", prompt_tokens).add("cached_tokens", cached_tokens)
+    .add("tokens", int64_t(ended.tokens())).add("finish_reason", reasons).add("ms", ms_since(std::chrono::steady_clock::now()));
+  if (ended.tokens() > 0) record.add("first_token_ms", ms_since(times.first_token));
+  if (failure) record.add("error", failure->code).add("message", std::string(failure->what()));
+  return record;
+}
+
 std::string stop_string_of(const choice& one, const std::vector<std::string>& stops, const tokenizer& words) {
   if (one.reason != finish_reason::stop || stops.empty()) return {};
   std::string whole;

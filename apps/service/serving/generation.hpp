@@ -2,6 +2,7 @@
 // One request of a user: the answers that it asked for, from the first token to the last.
 #include "apps/service/api/api_error.hpp"
 #include "apps/service/api/choice.hpp"
+#include "apps/service/api/log_record.hpp"
 #include "apps/service/serving/served_model.hpp"
 #include <chrono>
 #include <cstdint>
@@ -87,6 +88,9 @@ private:
   generation_times times_;
   int64_t ended_ = 0;
 };
+
+/// For the log: "generation" with what it took.
+log_record record_of(const generation& ended, const api_error* failure);
 
 /// The error of a request that ended without its answer. retry_after: of the generation.
 api_error to_error(const generation_event& event, std::optional<std::chrono::milliseconds> retry_after = {});

@@ -174,7 +174,7 @@ void kept_requests::use(journal_database database) {
   journal_ = std::make_unique<journal>(in_.models.front()->runs().system(), std::move(database),
                                        journal::receiver{post_committed, post_found});
   for (auto& one : unfinished) restore(one);
-  if (with_.log && !unfinished.empty()) with_.log("journal: " + std::to_string(unfinished.size()) + " requests go on");
+  if (with_.warn && !unfinished.empty()) with_.warn(std::to_string(unfinished.size()) + " requests go on");
 }
 
 std::shared_ptr<kept_request> kept_requests::find_key(const std::string& tenant, const std::string& key) const {
@@ -308,7 +308,7 @@ std::shared_ptr<kept_request> kept_requests::restore(v1::JournalFound& found) {
 void kept_requests::end_without_answer(const std::shared_ptr<kept_request>& one, const std::string& error) {
   one->log->fail(api_error(500, "not_restored", "after a restart of the server the request could not go on: " + error));
   if (!one->facts.is_over()) {
-    if (with_.log) with_.log("journal: " + one->facts.name() + " cannot go on: " + error);
+    if (with_.warn) with_.warn(one->facts.name() + " cannot go on: " + error);
     auto& entry = *batch_.add_events();
     entry.set_request(one->facts.name());
     entry.set_number(one->events++);
@@ -437,9 +437,9 @@ void kept_requests::committed(const v1::JournalCommitted& answer) {
   TROUPE_ASSERT(!sent_.empty() && sent_.front().number == answer.number());
   auto batch = std::move(sent_.front());
   sent_.pop_front();
-  if (answer.error() != failure_ && with_.log)
-    with_.log(answer.error().empty() ? "journal: it is written again"
-                                     : "journal: it cannot be written, requests under way go on without it: " + answer.error());
+  if (answer.error() != failure_ && with_.warn)
+    with_.warn(answer.error().empty() ? "it is written again"
+                                     : "it cannot be written, requests under way go on without it: " + answer.error());
   failure_ = answer.error();
   for (const auto& one : batch.admitted) {
     const auto refused = std::ranges::find(answer.refused(), one->facts.name(), &v1::JournalRefusal::request);

@@ -45,7 +45,7 @@ public:
     std::function<body_endpoint(const std::string& path)> endpoint; // Null: there is none.
     std::function<caller(const std::string& tenant)> caller_of;     // As it is known now.
     std::function<bool(const std::string& id, const caller& who)> has_response; // In memory.
-    std::function<void(const std::string&)> log;
+    std::function<void(const std::string&)> warn;
   };
   kept_requests(context& in, options with);
   ~kept_requests();

@@ -23,6 +23,20 @@ public:
     std::snprintf(number, sizeof number, "%.17g", value);
     text += name + (labels.empty() ? "" : "{" + labels + "}") + " " + number + "\n";
   }
+  void queue_times(const std::string& labels, const engine_statistics& statistics) {
+    const auto& counts = statistics.queue_times;
+    uint64_t sum = 0;
+    double bound = 0.001;
+    for (size_t i = 0; i < counts.size(); ++i, bound *= 2) {
+      char number[24];
+      std::snprintf(number, sizeof number, "%g", bound);
+      sum += counts[i];
+      line("troupe_queue_seconds_bucket", labels + ",le=\"" + (i + 1 < counts.size() ? number : "+Inf") + "\"", double(sum));
+    }
+    if (counts.empty()) line("troupe_queue_seconds_bucket", labels + ",le=\"+Inf\"", 0);
+    line("troupe_queue_seconds_sum", labels, in_seconds(statistics.queue_time));
+    line("troupe_queue_seconds_count", labels, double(sum));
+  }
   std::string text;
 };
 
@@ -68,6 +82,17 @@ std::string metrics_page(const context& in, const std::vector<engine_reading>& e
   times("troupe_time_to_first_token_seconds", "From a request to its first token.", &counts_of::first_token);
   times("troupe_time_per_output_token_seconds", "Mean time between tokens of a request.", &counts_of::per_token);
   times("troupe_request_seconds", "From a request to its last token.", &counts_of::whole);
+
+  const auto service = [&](const char* name, const char* help, auto value) {
+    out.family(name, "counter", help);
+    for (const auto& one : engines)
+      for (const auto& kind : one.statistics.service)
+        out.line(name, "model_name=\"" + label(one.model) + "\",kind=\"" + kind.kind + "\"", value(kind));
+  };
+  service("troupe_service_seconds_total", "What actors of a kind have computed.", [](const auto& kind) { return in_seconds(kind.time); });
+  service("troupe_service_answers_total", "In so many answers.", [](const auto& kind) { return double(kind.answers); });
+  out.family("troupe_queue_seconds", "histogram", "From a request to the first step with a row of it.");
+  for (const auto& one : engines) out.queue_times("model_name=\"" + label(one.model) + "\"", one.statistics);
 
   each_engine("troupe_rows_replayed_total", "counter", "Rows computed again, because their keys and values had been lost or evicted.",
               [](reading one) { return one.statistics.rows_replayed; });

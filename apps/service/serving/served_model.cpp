@@ -12,6 +12,7 @@ namespace troupe::service {
 served_model::served_model(std::string name, std::unique_ptr<engine> runs, admission_limits limits, poster post)
   : name_(std::move(name)), engine_(std::move(runs)), words_(engine_->words()), context_(engine_->model().spec.context_length),
     load_(limits), self_(std::make_shared<served_model*>(this)) {
+  plan = engine_->options().fault_plan;
   const auto& vocabulary = engine_->model().words;
   for (const auto& piece : vocabulary.pieces) longest_piece_ = std::max(longest_piece_, piece.size());
   try {

@@ -47,6 +47,9 @@ public:
   size_t under_way() const { return handlers_.size(); }
   admission& load() { return load_; }
 
+  std::shared_ptr<const v1::FaultPlan> plan; // What is injected; null: nothing.
+  bool plan_in_use = false;                  // Somebody looks at it or changes it, in the background.
+
 private:
   void take(std::vector<generation_event> events);
 

@@ -83,12 +83,13 @@ std::shared_ptr<generation> start(call& of, served_model& model, const std::stri
   const std::pair<std::string, std::string> names[] = {{of.who.tenant, name}, {of.who.tenant, of.exchange->asked().id}};
   std::vector<decltype(in.under_way)::iterator> places;
   for (const auto& one : names) places.push_back(in.under_way.emplace(one, made));
-  made->on_end = [&in, &model, tenant = of.who.tenant, places, sequences, bytes = of.body_bytes,
+  made->on_end = [&in, &model, tenant = of.who.tenant, name, id = of.exchange->asked().id, places, sequences, bytes = of.body_bytes,
                   kept = of.kept](const generation& ended, const api_error* failure) {
     model.load().ended(sequences, bytes, steady_ns());
     for (const auto& place : places) in.under_way.erase(place);
     if (--in.requests_of.at(tenant) == 0) in.requests_of.erase(tenant);
     in.metrics.ended(ended, failure);
+    if (in.log) in.log(record_of(ended, failure).add("name", name).add("id", id).add("tenant", tenant));
     if (kept) in.kept->ended(kept, failure);
   };
   if (of.kept) return made;

@@ -25,6 +25,10 @@ void declare_engine(CLI::App& app, run_options& options) {
   app.add_option("--shards", options.shards,
                  "Projection shards of a layer (default: as many as threads, but not more than processors); never changes the result")
     ->check(CLI::Range(1, 1024))->type_name("N");
+  app.add_option("--replicas", options.replicas,
+                 "Copies of the model's actors that compute side by side, for machines with many processors; they share the weights; "
+                 "never changes the result")
+    ->check(CLI::Range(1, 256))->capture_default_str()->type_name("N");
   app.add_option("--chunk", options.chunk,
                  "Most tokens of one prompt in a step (default: 512); never changes the result")
     ->check(CLI::Range(1u, 1u << 20))->type_name("N");

@@ -21,6 +21,7 @@ struct run_options {
   std::string model;
   uint32_t threads = 0;
   uint32_t shards = 0;
+  uint32_t replicas = 1;
   uint32_t chunk = 0;
   uint32_t parallel = 0;
   bool as_q8_0 = false;

@@ -20,6 +20,7 @@ std::unique_ptr<engine> start_engine(std::shared_ptr<const model_file> model, co
   chosen.fault_plan = std::move(plan);
   chosen.threads = options.threads;
   chosen.shards = options.shards;
+  chosen.replicas = options.replicas;
   chosen.cached = options.cached;
   chosen.cache_bytes_max = options.cache_memory;
   chosen.prefix_reuse = options.prefix_reuse;

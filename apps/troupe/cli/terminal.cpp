@@ -39,9 +39,9 @@ void print(std::string_view text) {
   throw output_error(std::string("cannot write to stdout: ") + std::strerror(errno));
 }
 
-void note(std::string_view text) {
-  write_all(STDERR_FILENO, "troupe: " + std::string(text) + "\n"); // If this fails, there is no way to report it.
-}
+void note(std::string_view text) { print_error("troupe: " + std::string(text) + "\n"); }
+
+void print_error(std::string_view text) { write_all(STDERR_FILENO, text); } // If this fails, there is no way to report it.
 
 std::optional<terminal_size> size_of_terminal(int descriptor) {
   if (::isatty(descriptor) != 1) return std::nullopt;

@@ -25,6 +25,8 @@ void print(std::string_view text);
 
 /// "troupe: <text>" as a line on stderr.
 void note(std::string_view text);
+/// On stderr as it is.
+void print_error(std::string_view text);
 
 struct terminal_size {
   uint32_t columns = 80, rows = 24;

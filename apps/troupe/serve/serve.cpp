@@ -24,6 +24,7 @@ struct serve_options {
   double queue_seconds = 10, shutdown_seconds = 30;
   uint64_t body_mebibytes = 16;
   bool logs = false;
+  std::string log_format = "text";
   std::string journal, journal_sync = "full";
   double journal_hours = 24;
   uint64_t journal_mebibytes = 1024;
@@ -66,7 +67,9 @@ void declare_options(CLI::App& app, serve_options& options) {
   app.add_option("--journal-size", options.journal_mebibytes, "Beyond it the oldest answers leave the journal")
     ->check(CLI::Range(1, 1 << 20))->capture_default_str()->type_name("MIB");
   app.add_option("--plan", options.plan, "Inject the faults of a plan (docs/faults.md) while serving")->type_name("FILE");
-  app.add_flag("--log", options.logs, "A line on stderr for each request");
+  app.add_flag("--log", options.logs, "A line on stderr for each request and each generation; else for warnings only");
+  app.add_option("--log-format", options.log_format, "How lines on stderr look: text: name=value; json: an object each")
+    ->check(CLI::IsMember({"text", "json"}))->capture_default_str();
   declare_engine(app, options.run);
   declare_quiet(app, options.run);
   declare_examples(app, examples);
@@ -125,8 +128,12 @@ int run_serve(serve_options& options) {
     journal.retention = std::chrono::seconds(int64_t(options.journal_hours * 3600));
     journal.bytes_max = options.journal_mebibytes << 20;
   }
-  served.warn = [](const std::string& line) { note(line); };
-  if (options.logs) served.log = [](const std::string& line) { note(line); };
+  served.log = [logs = options.logs, as_json = options.log_format == "json"](const service::log_record& record) {
+    if (!logs && record.level == service::log_level::info) return;
+    if (!as_json) return note(service::to_line(record));
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    print_error(service::to_json_line(record, std::chrono::duration_cast<std::chrono::milliseconds>(now).count()) + "\n");
+  };
   auto models = start_models(options);
   service::service runs(std::move(served), std::move(models));
   print("troupe serves at " + runs.address() + "\n");

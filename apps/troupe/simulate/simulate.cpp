@@ -36,6 +36,7 @@ constexpr const char* examples =
   troupe simulate -m model.gguf --seeds 1..500 --requests 5 --jobs 8 --json
   troupe simulate --seeds 4711 --trace
   troupe simulate --kind encoder-decoder --seeds 1..2000
+  troupe simulate --replicas 2 --requests 8 --seeds 1..2000
   troupe simulate --plan plan.json --seeds 1..2000
   troupe simulate --train --seeds 1..10000
   troupe simulate --train --updates 8 --seeds 4711 --trace
@@ -77,6 +78,8 @@ void declare_options(CLI::App& app, simulate_options& options) {
     ->check(CLI::Range(1u, 1024u))->type_name("N");
   app.add_option("--shards", options.run.shards, "Projection shards of a layer (default: 2)")
     ->check(CLI::Range(1, 1024))->type_name("N");
+  app.add_option("--replicas", options.run.replicas, "Copies of the model that serve requests side by side (default: 1)")
+    ->check(CLI::Range(1, 16))->type_name("N")->excludes(train);
   app.add_flag("--all", options.all, "Go on after a seed that failed");
   app.add_flag("--trace", options.trace, "Print every message and injection of one seed, on stdout");
   app.add_flag("--json", options.as_json, "The result as a JSON object");
@@ -92,9 +95,10 @@ trial_setups make_setups(const simulate_options& options) {
   if (!options.run.model.empty()) {
     const auto model = open_model(options.run.model);
     return {options.train ? testing::make_training_setup(model, shards, options.updates)
-                          : testing::make_setup(make_parts(model, {.shards = shards}), options.requests)};
+                          : testing::make_setup(make_parts(model, {.shards = shards}), options.requests, options.run.replicas)};
   }
-  auto all = options.train ? testing::make_tiny_training_setups(options.updates) : testing::make_tiny_setups(options.requests);
+  auto all = options.train ? testing::make_tiny_training_setups(options.updates)
+                           : testing::make_tiny_setups(options.requests, options.run.replicas);
   if (options.kind.empty() && options.plan.empty()) return all;
   const auto kind = options.kind.empty() ? std::begin(kinds) : std::ranges::find(kinds, options.kind);
   return {std::move(all.at(size_t(kind - std::begin(kinds))))};
@@ -133,6 +137,7 @@ std::string replay_command(const simulate_options& options, uint64_t seed) {
   if (!options.kind.empty()) command += " --kind " + options.kind;
   if (!options.plan.empty()) command += " --plan " + options.plan;
   if (options.run.shards > 0) command += " --shards " + std::to_string(options.run.shards);
+  if (options.run.replicas > 1) command += " --replicas " + std::to_string(options.run.replicas);
   return command + " --trace";
 }
 
