@@ -1,8 +1,8 @@
 #include "actors/requests/request_tracker.hpp"
 
-#include "actors/requests/deadlines.hpp"
 #include "actors/interfaces/paths.hpp"
 #include "actors/interfaces/tenant_weight.hpp"
+#include "actors/requests/deadlines.hpp"
 #include "actors/requests/decoding_messages.hpp"
 #include "actors/supervision/failure.hpp"
 #include "actors/supervision/restart_window.hpp"
