@@ -146,8 +146,8 @@ namespace {
 
 supervisor_decision to_decision(const v1::SupervisorDecision& m) {
   using kind = supervisor_decision::kind;
-  const auto what = m.directive() == v1::DIRECTIVE_ESCALATE ? kind::escalate : m.directive() == v1::DIRECTIVE_STOP ? kind::stop : kind::restart;
-  return {m.child(), m.reason(), what};
+  const bool ends = m.directive() == v1::DIRECTIVE_STOP;
+  return {m.child(), m.reason(), m.directive() == v1::DIRECTIVE_ESCALATE ? kind::escalate : ends ? kind::stop : kind::restart};
 }
 
 } // namespace

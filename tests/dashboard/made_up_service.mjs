@@ -7,8 +7,9 @@ import { root } from "./support.mjs";
 const types = { ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml" };
 
 function actors_of(layers, heads, shards) {
-  const rows = [["/", "root"], ["/directory", "directory"], ["/supervisor", "supervisor"], ["/scheduler", "scheduler"], ["/sequences", "sequences"],
-                ["/replica/0/embedding", "embedding"], ["/replica/0/output", "output"], ["/replica/0/output/supervisor", "supervisor"], ["/replica/0/supervisor", "supervisor"]];
+  const rows = [["/", "root"], ["/directory", "directory"], ["/supervisor", "supervisor"], ["/scheduler", "scheduler"],
+                ["/sequences", "sequences"], ["/replica/0/embedding", "embedding"], ["/replica/0/output", "output"],
+                ["/replica/0/output/supervisor", "supervisor"], ["/replica/0/supervisor", "supervisor"]];
   for (let layer = 0; layer < layers; ++layer) {
     const path = `/replica/0/layer/${layer}`;
     rows.push([path, "layer"], [`${path}/supervisor`, "supervisor"]);
@@ -24,8 +25,11 @@ export async function serve_made_up({ layers, heads, shards, busy = 200, restart
   const began = Date.now();
   let next_id = actors.length + 1, seed = 1;
   const random = (below) => (seed = (seed * 48271) % 2147483647) % below;
-  const numbers = () => ({ time_ms: Date.now() - began, tokens: Math.round((Date.now() - began) * 0.3), running: 8, waiting: 2, cache_used: 900, cache_max: 8192,
-                           busy_ms: (Date.now() - began) * 1.8, rows_replayed: 0 });
+  function numbers() {
+    const time_ms = Date.now() - began;
+    const steady = { running: 8, waiting: 2, cache_used: 900, cache_max: 8192, rows_replayed: 0 };
+    return { ...steady, time_ms, tokens: Math.round(time_ms * 0.3), busy_ms: time_ms * 1.8 };
+  }
   const load = () => Object.fromEntries(Array.from({ length: busy }, () => [actors[random(actors.length)][0], random(100) / 100]));
   function change() {
     const started = Array.from({ length: restarting }, () => actors[5 + random(actors.length - 5)]);

@@ -1,6 +1,7 @@
 // Pictures of the dashboard in FOLDER, while a text is generated and actors are killed: pictures.mjs FOLDER
 import { join } from "node:path";
-import { admin_key, administered, at_reading_speed, colours, is_live, open, sizes, sleep, start_browser, start_service, type_key } from "./support.mjs";
+import { admin_key, administered, at_reading_speed, colours, is_live, open, sizes, sleep, start_browser, start_service,
+         type_key } from "./support.mjs";
 
 const [folder] = process.argv.slice(2);
 const service = await start_service(...administered(), ...at_reading_speed(8));

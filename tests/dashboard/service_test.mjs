@@ -1,7 +1,8 @@
 // The page and its service: keys, services that end and come back, visitors who do not look.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { admin_key, administered, file, is_live, open, sleep, start_browser, start_service, text_of, type_key, wait_for_text } from "./support.mjs";
+import { admin_key, administered, file, is_live, open, sleep, start_browser, start_service, text_of, type_key,
+         wait_for_text } from "./support.mjs";
 
 let browser;
 before(async () => (browser = await start_browser()));

@@ -32,7 +32,8 @@ const slowly = (added_ms) => JSON.stringify({ faults: [
 /// `troupe serve` at any free port, unless the options say which, and what ends it.
 export async function start_service(...options) {
   const port = options.includes("--port") ? [] : ["--port", "0"];
-  const process_of = spawn(process.env.TROUPE_PROGRAM, ["serve", "-m", storyteller, ...port, ...options], { stdio: ["ignore", "pipe", "inherit"] });
+  const words = ["serve", "-m", storyteller, ...port, ...options];
+  const process_of = spawn(process.env.TROUPE_PROGRAM, words, { stdio: ["ignore", "pipe", "inherit"] });
   process.on("exit", () => process_of.kill("SIGKILL"));
   for await (const line of createInterface({ input: process_of.stdout })) {
     process_of.unref();
@@ -85,8 +86,8 @@ export async function open(browser, url, { size = "desktop", colour = "light", p
 export const text_of = (page, selector) => page.$eval(selector, (found) => found.textContent);
 
 export function wait_for_text(page, selector, pattern, timeout = 20_000) {
-  return page.waitForFunction((where, source) => new RegExp(source).test(document.querySelector(where)?.textContent ?? ""), { timeout, polling: 50 },
-                              selector, pattern.source);
+  const fits = (where, source) => new RegExp(source).test(document.querySelector(where)?.textContent ?? "");
+  return page.waitForFunction(fits, { timeout, polling: 50 }, selector, pattern.source);
 }
 
 export const is_live = (page) => wait_for_text(page, "#connection", /^live$/);

@@ -1,7 +1,8 @@
 // A visitor generates, kills and watches: with a mouse or a finger, and with the keyboard alone.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { admin_key, administered, at_reading_speed, is_live, open, service_and_browser, sizes, text_of, type_key, wait_for_text } from "./support.mjs";
+import { admin_key, administered, at_reading_speed, is_live, open, service_and_browser, sizes, text_of, type_key,
+         wait_for_text } from "./support.mjs";
 
 const both = service_and_browser(...administered(), ...at_reading_speed(8));
 const visit = async (options) => {
@@ -20,7 +21,8 @@ const restarts = async (path) => {
   const answer = await both.service.get("/admin/actors", { authorization: `Bearer ${admin_key}` });
   return (await answer.json()).actors.find((actor) => actor.path === path)?.restarts;
 };
-const is_answered = (page) => page.waitForFunction(() => document.querySelector("#answer").getAttribute("aria-busy") === null && !document.querySelector("#send").hidden);
+const is_answered = (page) =>
+  page.waitForFunction(() => !document.querySelector("#answer").hasAttribute("aria-busy") && !document.querySelector("#send").hidden);
 
 for (const size of Object.keys(sizes))
   test(`an actor that is killed by its button while a text streams changes nothing of it (${size})`, async () => {
@@ -46,7 +48,8 @@ for (const size of Object.keys(sizes))
     assert.equal(await page.$$eval("#text .killed", (marks) => marks.length), 3);
     assert.ok((await restarts("/replica/0/layer/2/head/1")) > before);
     await page.click("#again");
-    await wait_for_text(page, "#verdict", new RegExp(`^✓ Identical, all ${Buffer.byteLength(expected).toLocaleString("en")} bytes, although 3 actors were killed`));
+    const bytes = Buffer.byteLength(expected).toLocaleString("en");
+    await wait_for_text(page, "#verdict", new RegExp(`^✓ Identical, all ${bytes} bytes, although 3 actors were killed`));
     await page.check();
   });
 
@@ -81,7 +84,8 @@ test("a text that is not what it was is not called identical", async () => {
 
 test("all of it works by the keyboard alone", async () => {
   const page = await visit();
-  const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.getAttribute("aria-label") || document.activeElement.textContent);
+  const focused = () =>
+    page.evaluate(({ activeElement: at } = document) => at.id || at.getAttribute("aria-label") || at.textContent);
   const press = (...keys) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
   const tab_to = async (what, limit = 40) => {
     for (let i = 0; i < limit; ++i) {

@@ -34,7 +34,8 @@ public:
 /// Serves the storyteller in a thread of its own.
 class running_service {
 public:
-  explicit running_service(service_options options = {}) : service_(with_port(std::move(options)), models()), thread_([this] { result_ = service_.run(); }) {}
+  explicit running_service(service_options options = {})
+    : service_(with_port(std::move(options)), models()), thread_([this] { result_ = service_.run(); }) {}
   ~running_service() {
     service_.stop();
     if (thread_.joinable()) thread_.join();
@@ -64,7 +65,8 @@ private:
   }
   static std::vector<model_to_serve> models() {
     std::vector<model_to_serve> all;
-    all.push_back({"storyteller", std::make_unique<engine>(open_model(TROUPE_SOURCE_DIR "/apps/storyteller/storyteller.gguf"), engine_options{.threads = 2})});
+    const auto file = open_model(TROUPE_SOURCE_DIR "/apps/storyteller/storyteller.gguf");
+    all.push_back({"storyteller", std::make_unique<engine>(file, engine_options{.threads = 2})});
     return all;
   }
   service service_;
@@ -161,8 +163,9 @@ TEST_CASE("the page comes by GET and HEAD with headers that let it load nothing 
     CHECK(got.body == file.body);
     CHECK(got.headers.at("content-type") == file.content_type);
     CHECK(got.headers.at("x-content-type-options") == "nosniff");
-    CHECK_THAT(got.headers.at("content-security-policy"), ContainsSubstring("default-src 'none'") && ContainsSubstring("frame-ancestors 'none'"));
-    CHECK(got.headers.at("content-security-policy").find("unsafe") == std::string::npos);
+    const auto policy = got.headers.at("content-security-policy");
+    CHECK_THAT(policy, ContainsSubstring("default-src 'none'") && ContainsSubstring("frame-ancestors 'none'"));
+    CHECK(policy.find("unsafe") == std::string::npos);
   }
   const auto head = serves.ask("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n", true);
   CHECK(head.status == 200);
@@ -230,7 +233,8 @@ TEST_CASE("a watcher gets all actors first, then what changes: a replacement, wh
     CHECK_THAT(reason, ContainsSubstring("kill"));
   }
   const uint64_t before = first.next("change")["models"][0]["numbers"]["tokens"];
-  REQUIRE(serves.ask(testing::post("/v1/completions", R"({"prompt": "Once", "max_tokens": 400, "ignore_eos": true, "n": 8})")).status == 200);
+  const std::string asked = R"({"prompt": "Once", "max_tokens": 400, "ignore_eos": true, "n": 8})";
+  REQUIRE(serves.ask(testing::post("/v1/completions", asked)).status == 200);
   double busiest = 0;
   uint64_t after = before;
   for (int i = 0; i < 6 && (after < before + 3200 || busiest == 0); ++i) {

@@ -39,8 +39,8 @@ json recoveries_of(const std::vector<supervisor_decision>& decisions) {
 
 const char* prompt_of(const served_model& model) {
   const auto& file = model.file();
-  if (file.words.pieces.empty() || file.spec.encoder || file.spec.output.kind != output_spec::result::tokens || file.spec.needs_whole_sequences())
-    return "none";
+  const bool generates = file.spec.output.kind == output_spec::result::tokens && !file.spec.needs_whole_sequences() && !file.spec.encoder;
+  if (!generates || file.words.pieces.empty()) return "none";
   return file.words.chat_template.empty() ? "text" : "chat";
 }
 

@@ -14,12 +14,13 @@
 namespace troupe::service {
 
 /// The events of GET /dashboard/events, the same for all watchers:
-///   snapshot   {"version", "administration", "draining", "interval_ms", "models": [{"name", "prompt", "threads", "numbers", "load", "actors"}]}
+///   snapshot   {"version", "administration", "draining", "interval_ms",
+///              "models": [{"name", "prompt", "threads", "numbers", "load", "actors"}]}
 ///              actors: [[path, kind, restarts, id]...]; prompt: "chat", "text", or "none" for a model that does not go on with a text
 ///   change     {"draining", "models": [{"numbers", "load", "started": [[path, kind, restarts, id]...], "gone": [path...],
 ///              "recoveries": [{"path", "reason", "escalates"}]}]}, models in the order of the snapshot
-/// numbers: {"time_ms", "tokens", "running", "waiting", "cache_used", "cache_max", "busy_ms", "rows_replayed"}; time_ms on a clock that only
-/// grows, tokens and busy_ms since the start, rows_replayed since the scheduler's. load: {path: share of one thread's time, 0 to 1} of
+/// numbers: {"time_ms", "tokens", "running", "waiting", "cache_used", "cache_max", "busy_ms", "rows_replayed"}; time_ms on a clock that
+/// only grows, tokens and busy_ms since the start, rows_replayed since the scheduler's. load: {path: share of one thread's time, 0 to 1} of
 /// those that were seen running in looks at all threads every 10 ms.
 ///
 /// One snapshot is taken for all watchers twice a second, and none while there are none. A watcher that reads too slowly misses changes,

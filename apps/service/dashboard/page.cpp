@@ -13,8 +13,9 @@ const page_file* find_page_file(std::string_view path) {
 http::response page_response(const page_file& file) {
   return {.status = 200, .content_type = std::string(file.content_type), .body = std::string(file.body),
           .headers = {{"cache-control", "no-cache"},
-                      {"content-security-policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-                                                  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+                      {"content-security-policy",
+                       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+                       "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
                       {"cross-origin-resource-policy", "same-origin"},
                       {"referrer-policy", "no-referrer"},
                       {"x-content-type-options", "nosniff"}}};

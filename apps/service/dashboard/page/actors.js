@@ -5,7 +5,8 @@ const words = (kind) => kind.replaceAll("_", " ");
 export const plural_of = (kind) => plural[kind] ?? words(kind);
 
 /// The order of kinds in a group; others come behind, by name.
-const order = ["root", "directory", "attention_head", "cross_head", "projection_shard", "embedding", "layer", "output", "supervisor", "scheduler", "sequences", "sequence"];
+const order = ["root", "directory", "attention_head", "cross_head", "projection_shard",
+               "embedding", "layer", "output", "supervisor", "scheduler", "sequences", "sequence"];
 const rank = (kind) => (order.indexOf(kind) + order.length + 1) % (order.length + 1);
 export const by_kind = (a, b) => rank(a) - rank(b) || (a < b ? -1 : Number(a > b));
 
@@ -38,7 +39,8 @@ export function name_of({ path, kind }) {
   const owner = kind === "sequence" ? "" : layer >= 0 ? (kind === "layer" ? "" : ` of layer ${parts[layer + 1]}`)
     : parts.includes("output") && kind !== "output" ? " of output"
     : parts[0] === "replica" && kind === "supervisor" ? ` of replica ${parts[1]}` : "";
-  return (kind === "supervisor" && path === "/supervisor" ? "supervisor of everything" : name + owner) + (parts.includes("encoder") ? ", encoder" : "");
+  if (path === "/supervisor") return "supervisor of everything";
+  return name + owner + (parts.includes("encoder") ? ", encoder" : "");
 }
 
 /// A few characters for its cell.

@@ -24,7 +24,8 @@ export class prompt_box {
   use(model) {
     this.model = model;
     of("send").disabled = model.prompt === "none";
-    if (model.prompt === "none") of("progress").textContent = "This model does not go on with a text; its endpoints are in docs/service.md.";
+    if (model.prompt !== "none") return;
+    of("progress").textContent = "This model does not go on with a text; its endpoints are in docs/service.md.";
   }
 
   /// An actor was killed. While a text comes, it has a mark there.
@@ -40,7 +41,8 @@ export class prompt_box {
   }
 
   async run() {
-    this.asked = { model: this.model.name, seed: Number(of("seed").value), max_tokens: Number(of("length").value), prompt: of("prompt").value };
+    const number = (id) => Number(of(id).value);
+    this.asked = { model: this.model.name, seed: number("seed"), max_tokens: number("length"), prompt: of("prompt").value };
     this.kills = 0;
     this.tail = null;
     this.said = "";
@@ -74,7 +76,8 @@ export class prompt_box {
     let text = "";
     const outcome = await this.stream(this.asked, (piece) => (text += piece));
     this.is_comparing = false;
-    const bytes = new TextEncoder().encode(text).length.toLocaleString("en"), many = `${this.kills} actor${this.kills === 1 ? " was" : "s were"} killed`;
+    const bytes = new TextEncoder().encode(text).length.toLocaleString("en");
+    const many = `${this.kills} actor${this.kills === 1 ? " was" : "s were"} killed`;
     of("verdict").textContent =
       outcome !== "complete" ? `It did not finish: ${outcome}` : text === this.said ? `✓ Identical, all ${bytes} bytes, although ${many}.`
       : "✕ Not the same text. That is a bug: please report it.";

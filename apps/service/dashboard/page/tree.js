@@ -132,6 +132,7 @@ class group {
     const text = missing ? `… ${missing} of ${count} not there` : again ? `↻ ${again} started again` : String(count);
     if (text !== this.text) this.folded.facts.textContent = this.text = text;
     this.folded.facts.classList.toggle("marked", missing + again > 0);
+    this.element.classList.toggle("large", this.is_open && count > 24);
     const share = Math.min(1, load).toFixed(2);
     if (share !== this.share) this.folded.bar.style.setProperty("--load", (this.share = share));
   }
