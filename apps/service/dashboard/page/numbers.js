@@ -33,7 +33,7 @@ export class numbers_view {
     of("cache").textContent = percent(now.cache_max ? now.cache_used / now.cache_max : 0);
     of("positions").textContent = `${whole(now.cache_used)} of ${whole(now.cache_max)} positions`;
     of("recovered").textContent = whole(this.recovered);
-    of("replayed").textContent = this.replayed ? `${whole(this.replayed)} rows computed again` : "";
+    of("replayed").textContent = this.replayed ? `${whole(this.replayed)} rows replayed` : "";
     this.draw_line();
   }
 

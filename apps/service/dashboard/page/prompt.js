@@ -91,9 +91,7 @@ export class prompt_box {
     this.running = new AbortController();
     this.tokens = 0;
     this.since = performance.now();
-    of("send").hidden = true;
-    of("stop").hidden = false;
-    if (document.activeElement === of("send") || document.activeElement === document.body) of("stop").focus({ preventScroll: true });
+    this.swap("send", "stop");
     try {
       const answer = await fetch(is_chat ? "/v1/chat/completions" : "/v1/completions", {
         method: "POST", body: JSON.stringify(body), signal: this.running.signal,
@@ -116,10 +114,16 @@ export class prompt_box {
       return error.name === "AbortError" ? "stopped" : error.message;
     } finally {
       this.running = null;
-      of("stop").hidden = true;
-      of("send").hidden = false;
-      if (document.activeElement === document.body) of("send").focus({ preventScroll: true });
+      this.swap("stop", "send");
     }
+  }
+
+  /// Shows one button in the place of another. Who stands on it stays there.
+  swap(from, to) {
+    const has_focus = document.activeElement === of(from);
+    of(from).hidden = true;
+    of(to).hidden = false;
+    if (has_focus) of(to).focus({ preventScroll: true });
   }
 
   show_progress(outcome) {

@@ -122,18 +122,22 @@ class group {
 
   /// What can be seen without opening it.
   draw_top(now) {
-    let count = 0, load = 0, again = 0, missing = 0;
+    let count = 0, again = 0, missing = 0;
+    this.load = 0;
     for (const actor of this.actors()) {
       ++count;
-      load += actor.load;
+      this.load += actor.load;
       missing += actor.missing;
       again += actor.changed > 0 && now - actor.changed < marked_ms;
     }
-    const text = missing ? `… ${missing} of ${count} not there` : again ? `↻ ${again} started again` : String(count);
+    const text = missing ? `… ${missing} missing` : again ? `↻ ${again} restarted` : String(count);
     if (text !== this.text) this.folded.facts.textContent = this.text = text;
     this.folded.facts.classList.toggle("marked", missing + again > 0);
     this.element.classList.toggle("large", this.is_open && count > 24);
-    const share = Math.min(1, load).toFixed(2);
+  }
+
+  draw_load(busiest) {
+    const share = (this.load / busiest).toFixed(2);
     if (share !== this.share) this.folded.bar.style.setProperty("--load", (this.share = share));
   }
 }
@@ -220,7 +224,20 @@ export class tree_view {
       if (one.needs_order) one.draw();
       one.draw_top(now);
     }
-    for (const [path, cell] of this.cells) this.draw_load(cell, cell.actor, path);
+    this.draw_loads();
+  }
+
+  /// Beside the busiest: what an actor takes of a thread is often little, and differs much from model to model.
+  draw_loads() {
+    const least = 0.02; // Of a thread: below it nobody is called busy.
+    let busiest_group = least, busiest_cell = least;
+    for (const one of this.groups.values()) busiest_group = Math.max(busiest_group, one.load);
+    for (const one of this.groups.values()) one.draw_load(busiest_group);
+    for (const cell of this.cells.values()) busiest_cell = Math.max(busiest_cell, cell.actor.load);
+    for (const cell of this.cells.values()) {
+      const share = Math.sqrt(cell.actor.load / busiest_cell).toFixed(2);
+      if (cell.share !== share) cell.style.setProperty("--load", (cell.share = share));
+    }
   }
 
   cell_of(actor) {
@@ -251,11 +268,6 @@ export class tree_view {
       cell.textContent = text;
       cell.setAttribute("aria-label", name_of(actor) + (actor.missing ? ", not there now" : again ? ", started again" : ""));
     }
-  }
-
-  draw_load(cell, actor) {
-    const share = Math.sqrt(Math.min(1, actor.load)).toFixed(2); // A few percent can be seen, too.
-    if (cell.share !== share) cell.style.setProperty("--load", (cell.share = share));
   }
 
   /// Arrow keys go from cell to cell; Tab goes from group to group.
