@@ -165,14 +165,33 @@ std::shared_ptr<const tokenizer> engine::words() const { return state_->words; }
 uint64_t engine::weight_bytes() const { return state_->model->weight_bytes; }
 caf::actor_system& engine::system() { return state_->running.system(); }
 
-std::vector<actor_facts> engine::actors() const {
+namespace {
+
+supervisor_decision to_decision(const v1::SupervisorDecision& m) {
+  using kind = supervisor_decision::kind;
+  const bool ends = m.directive() == v1::DIRECTIVE_STOP;
+  return {m.child(), m.reason(), m.directive() == v1::DIRECTIVE_ESCALATE ? kind::escalate : ends ? kind::stop : kind::restart};
+}
+
+} // namespace
+
+std::vector<actor_facts> engine::actors() const { return supervision().actors; }
+
+supervision_facts engine::supervision() const {
   caf::scoped_actor self{state_->running.system()};
   const auto list = state_->list(self);
-  std::vector<actor_facts> facts; // The first two are not in the directory's list.
-  for (const auto& path : {paths::root, paths::directory}) facts.push_back({path, 0, paths::role(path)});
-  for (int i = 0; i < list.paths_size(); ++i) facts.push_back({list.paths(i), list.restarts(i), paths::role(list.paths(i))});
+  const auto directory = state_->find(self, paths::directory);
+  supervision_facts facts; // The first two are not in the directory's list.
+  facts.actors.push_back({paths::root, 0, paths::role(paths::root), state_->running.root()->id()});
+  facts.actors.push_back({paths::directory, 0, paths::role(paths::directory), directory ? directory->id() : 0});
+  for (int i = 0; i < list.paths_size(); ++i)
+    facts.actors.push_back({list.paths(i), list.restarts(i), paths::role(list.paths(i)), list.actor_ids(i)});
+  for (const auto& one : list.decisions()) facts.decisions.push_back(to_decision(one));
+  facts.decisions_total = list.decisions_total();
   return facts;
 }
+
+std::vector<uint64_t> engine::running_actors() const { return troupe::running_actors(state_->running.system()); }
 
 bool engine::kill(const std::string& path) {
   caf::scoped_actor self{state_->running.system()};

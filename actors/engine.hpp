@@ -106,6 +106,20 @@ struct actor_facts {
   std::string path;
   uint32_t restarts = 0;
   std::string role = {}; // "attention_head", "layer", "scheduler", ...
+  uint64_t id = 0;       // Of the actor that is at the path now; a replacement has another.
+};
+
+/// What a supervisor decided when a child had ended.
+struct supervisor_decision {
+  enum class kind { restart, stop, escalate };
+  std::string child, reason; // Its path, and why it ended.
+  kind what = kind::restart;
+};
+
+struct supervision_facts {
+  std::vector<actor_facts> actors;
+  std::vector<supervisor_decision> decisions; // The latest ones, oldest first.
+  uint64_t decisions_total = 0;               // Since the directory was started.
 };
 
 /// Runs a model in an actor system of its own. The constructor returns when every actor runs (input_error for a model or a
@@ -113,8 +127,8 @@ struct actor_facts {
 /// destructor stops them in order and leaves nothing behind. Clients must be destroyed before their engine. Once the constructor has
 /// returned, the model's files may change: see make_parts() in model/parts.hpp for the one use of them that is left.
 ///
-/// actors(), kill() and statistics() ask actors and wait for their answer, usually for microseconds; any thread may call them, several at
-/// the same time, too. All else is for one thread.
+/// actors(), supervision(), kill() and statistics() ask actors and wait for their answer, usually for microseconds; any thread may call
+/// them, several at the same time, and running_actors() too. All else is for one thread.
 class engine {
 public:
   engine(std::shared_ptr<const model_file> model, engine_options options, const progress_callback& progress = {});
@@ -129,6 +143,9 @@ public:
   /// Null when the model has no vocabulary.
   std::shared_ptr<const tokenizer> words() const;
   std::vector<actor_facts> actors() const;
+  supervision_facts supervision() const;
+  /// The ids of those that run at this moment, at most one for each thread. Asks nobody, takes nanoseconds.
+  std::vector<uint64_t> running_actors() const;
   /// Ends the actor at this path at once, as a fault would; its supervisor starts another. False: there is none, or it is the root.
   bool kill(const std::string& path);
   engine_statistics statistics() const;

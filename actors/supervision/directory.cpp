@@ -105,6 +105,7 @@ v1::ActorList list(const directory_state& state) {
   for (const auto& [path, holders] : state.entries) {
     result.add_paths(path);
     result.add_restarts(holders.back().restarts);
+    result.add_actor_ids(holders.back().actor->id());
   }
   for (const auto& decision : state.decisions)
     *result.add_decisions() = decision;

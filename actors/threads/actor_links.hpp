@@ -21,6 +21,13 @@ struct actor_links {
     auto* block = static_cast<caf::scheduled_actor*>(job)->ctrl();
     return reinterpret_cast<caf::resumable**>(block + 1);
   }
+
+  /// 0 for a job that is no actor.
+  static caf::actor_id id_of(caf::resumable* job) {
+    if (job->subtype() != caf::resumable::scheduled_actor)
+      return 0;
+    return static_cast<caf::scheduled_actor*>(job)->ctrl()->aid;
+  }
 };
 
 } // namespace troupe

@@ -60,6 +60,7 @@ public:
     worker_data(const worker_data&) {} // CAF copies the first one while nothing runs.
 
     std::atomic<int64_t> busy_ns{0};
+    std::atomic<uint64_t> running{0}; // The id of the actor that runs; 0: none.
     std::atomic<int> thread{0}; // Its id; 0 before it begins.
     clock::time_point since{}; // When the current job began.
     bool is_started = false;
@@ -92,7 +93,13 @@ public:
   }
 
   template <class Worker>
+  void before_resume(Worker* self, caf::resumable* job) {
+    self->data().running.store(actor_links::id_of(job), std::memory_order_relaxed);
+  }
+
+  template <class Worker>
   void after_resume(Worker* self, caf::resumable*) {
+    self->data().running.store(0, std::memory_order_relaxed);
     note_busy(self->data());
   }
 

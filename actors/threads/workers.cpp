@@ -155,4 +155,12 @@ std::chrono::nanoseconds busy_time(caf::actor_system& system) {
   return std::chrono::nanoseconds(sum);
 }
 
+std::vector<uint64_t> running_actors(caf::actor_system& system) {
+  auto* workers = dynamic_cast<coordinator*>(&system.scheduler());
+  std::vector<uint64_t> all;
+  for (std::size_t i = 0; workers && i < workers->num_workers(); ++i)
+    if (const auto id = workers->worker_by_id(i)->data().running.load(std::memory_order_relaxed); id != 0) all.push_back(id);
+  return all;
+}
+
 } // namespace troupe

@@ -49,4 +49,8 @@ std::vector<thread_times> worker_times(caf::actor_system& system);
 /// is over. Zero for a system without these workers. Any thread may call it.
 std::chrono::nanoseconds busy_time(caf::actor_system& system);
 
+/// The ids of the actors that run at this moment, at most one for each worker thread; asked again and again, it tells how the time is
+/// shared out. Takes a few loads, no message and no lock. Empty for a system without these workers. Any thread may call it.
+std::vector<uint64_t> running_actors(caf::actor_system& system);
+
 } // namespace troupe

@@ -1,6 +1,8 @@
 #include "apps/service/service.hpp"
 
 #include "apps/service/anthropic/endpoints.hpp"
+#include "apps/service/dashboard/dashboard.hpp"
+#include "apps/service/dashboard/page.hpp"
 #include "apps/service/http/server.hpp"
 #include "apps/service/openai/endpoints.hpp"
 #include "apps/service/openai/response_store.hpp"
@@ -79,6 +81,7 @@ struct service::state {
   std::optional<http::server> server;
   std::optional<context> in;
   std::vector<std::unique_ptr<canary>> canaries; // By model.
+  std::optional<dashboard> board;
   http::timer idle_check, deadline;
   int signal = 0;
 
@@ -95,10 +98,12 @@ struct service::state {
   void with_response(call& of, const std::string& id, void (*endpoint)(call& of, const std::string& id));
   caller authenticate(const http::request& asked);
   void require_admin(const http::request& asked) const;
+  void require_any_key(const http::request& asked) const;
   void check_head(const http::request& asked) const;
   void check_origin(http::exchange& exchange) const;
   void cancel_request(call& of, const std::string& id);
   bool get(call& of);
+  bool get_page(call& of);
   void models_list(call& of, const std::string& name);
   void ready(call& of);
   void metrics(call& of);
@@ -127,6 +132,7 @@ service::state::state(service_options given, std::vector<model_to_serve> models)
     canaries.push_back(std::make_unique<canary>(*server, *in->models.back()));
   }
   keep_requests();
+  board.emplace(*in, !admin_keys.empty());
   server->on_signal([this](int number) { on_signal(number); });
 }
 
@@ -186,6 +192,13 @@ void service::state::require_admin(const http::request& asked) const {
   if (admin_keys.empty()) throw api_error(404, "not_found", "there is no such path (administration is off: --admin-key-file)");
   if (!find_key(admin_keys, asked.header("authorization"), asked.header("x-api-key")))
     throw api_error(401, "invalid_api_key", "a valid administrator's key is needed: Authorization: Bearer KEY");
+}
+
+/// Of either kind. Without API keys whoever reaches the service may ask.
+void service::state::require_any_key(const http::request& asked) const {
+  const auto authorization = asked.header("authorization"), api_key = asked.header("x-api-key");
+  if (keys.empty() || find_key(keys, authorization, api_key) || find_key(admin_keys, authorization, api_key)) return;
+  throw api_error(401, "invalid_api_key", "a valid API key or administrator's key is needed: Authorization: Bearer KEY");
 }
 
 /// A page of another site, in a browser on this machine, could send requests here whose answers it cannot read.
@@ -259,6 +272,7 @@ void service::state::dispatch(call& of) {
   if (gets && (path == "/health/live" || path == "/health")) return respond_json(*of.exchange, R"({"status":"ok"})");
   if (gets && path == "/health/ready") return ready(of);
   if (gets && path == "/metrics") return metrics(of);
+  if (get_page(of)) return;
   of.who = authenticate(asked);
   if (gets && get(of)) return;
   if (asked.method == "DELETE") {
@@ -276,6 +290,25 @@ void service::state::dispatch(call& of) {
     throw api_error(405, "method_not_allowed", path + " takes POST");
   }
   throw api_error(404, "not_found", "there is no " + asked.method + " " + path);
+}
+
+/// The page itself holds no secret: who may not watch sees that a key is needed.
+bool service::state::get_page(call& of) {
+  const auto& asked = of.exchange->asked();
+  const auto* file = find_page_file(asked.path);
+  const bool is_stream = asked.path == "/dashboard/events";
+  if (!file && !is_stream) return false;
+  if (asked.method != "GET" && (is_stream || asked.method != "HEAD")) {
+    of.exchange->add_header("allow", is_stream ? "GET, OPTIONS" : "GET, HEAD, OPTIONS");
+    throw api_error(405, "method_not_allowed", asked.path + " takes GET");
+  }
+  if (file) {
+    of.exchange->respond(page_response(*file));
+    return true;
+  }
+  require_any_key(asked);
+  board->watch(of);
+  return true;
 }
 
 bool service::state::get(call& of) {
@@ -330,7 +363,10 @@ void service::state::stop_when_idle() {
   size_t under_way = 0;
   for (const auto& one : in->models) under_way += one->under_way();
   under_way -= in->kept->under_way();
-  if (under_way == 0) return server->stop_accepting(); // run() returns when the last answer is out.
+  if (under_way == 0) {
+    board->end();
+    return server->stop_accepting(); // run() returns when the last answer is out.
+  }
   idle_check = server->after(std::chrono::milliseconds(20), [this] { stop_when_idle(); });
 }
 

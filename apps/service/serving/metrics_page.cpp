@@ -117,6 +117,8 @@ std::string metrics_page(const context& in, const std::vector<engine_reading>& e
     out.line(name, "", value);
   };
   whole("troupe_requests_refused_total", "counter", "Requests refused because others wait.", double(in.metrics.refused));
+  whole("troupe_dashboard_looks_total", "counter", "How often the engines were asked for those who watch the dashboard.",
+        double(in.metrics.dashboard_looks));
   whole("troupe_http_requests_total", "counter", "Requests of HTTP.", double(facts.requests));
   whole("troupe_http_requests_malformed_total", "counter", "Those that were no valid request.", double(facts.requests_refused));
   whole("troupe_http_connections", "gauge", "Open connections.", double(facts.connections));

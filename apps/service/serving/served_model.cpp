@@ -65,6 +65,7 @@ void served_model::cancel(uint64_t request) { client_->cancel(request); }
 
 void served_model::take(std::vector<generation_event> events) {
   for (auto& event : events) {
+    tokens_ += event.kind == event_kind::token;
     const auto found = handlers_.find(event.request);
     if (found == handlers_.end()) continue;
     const bool is_last = event.kind == event_kind::finished;

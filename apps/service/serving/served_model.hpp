@@ -45,6 +45,8 @@ public:
   /// Its last event still comes.
   void cancel(uint64_t request);
   size_t under_way() const { return handlers_.size(); }
+  /// Generated since it was started, those of requests under way too.
+  uint64_t tokens() const { return tokens_; }
   admission& load() { return load_; }
 
   std::shared_ptr<const v1::FaultPlan> plan; // What is injected; null: nothing.
@@ -62,6 +64,7 @@ private:
   size_t longest_piece_ = 1; // In bytes.
   admission load_;
   std::map<uint64_t, event_handler> handlers_;
+  uint64_t tokens_ = 0;
   std::shared_ptr<served_model*> self_; // What other threads hold of this one: null behind it, once it is gone.
   std::optional<event_client> client_;
 };

@@ -33,6 +33,7 @@ struct service_metrics {
   };
   std::map<std::string, of_model> models; // By name.
   uint64_t refused = 0;
+  uint64_t dashboard_looks = 0; // How often engines were asked for those who watch the dashboard.
 
   void ended(const generation& one, const api_error* failure);
 };

@@ -98,11 +98,16 @@ TEST_CASE("a subscriber is not kept alive and is forgotten when it ends", "[dire
   CHECK(log.news.empty());
 }
 
-TEST_CASE("the list of actors is sorted and counts restarts", "[directory]") {
+TEST_CASE("the list of actors is sorted, counts restarts and tells a replacement from the actor before it", "[directory]") {
   stage st;
   st.supervise({}, {st.obedient("/s/b"), st.obedient("/s/a")});
+  const auto before = st.list();
   st.tell("/s/b", throw_atom::value);
   const auto list = st.list();
+  REQUIRE(list.actor_ids_size() == 2);
+  CHECK(list.actor_ids(0) == before.actor_ids(0));
+  CHECK(list.actor_ids(1) != before.actor_ids(1));
+  CHECK(list.actor_ids(1) == st.find("/s/b")->id());
   CHECK(strings(list.paths().begin(), list.paths().end()) == strings{"/s/a", "/s/b"});
   CHECK(list.restarts(0) == 0);
   CHECK(list.restarts(1) == 1);

@@ -502,6 +502,26 @@ TEST_CASE("busy time is the time inside actors", "[workers]") {
   CHECK(busy_time(*t.system) - idle_from < 25ms);
 }
 
+TEST_CASE("the actor that runs at this moment is named, and none that has ended its turn", "[workers]") {
+  test_system t{{.threads = 2}};
+  CHECK(running_actors(*t.system).empty());
+  std::atomic<bool> is_over{false};
+  auto busy = t.system->spawn([&]() -> caf::behavior {
+    return {[&](int ms) {
+      while (!is_over) std::this_thread::yield();
+      return ms;
+    }};
+  });
+  auto idle = t.system->spawn([]() -> caf::behavior { return {[](int ms) { return ms; }}; });
+  caf::scoped_actor self{*t.system};
+  self->request(idle, 10s, 1).receive([](int) {}, [](const caf::error&) {});
+  auto answer = self->request(busy, 10s, 1);
+  CHECK(eventually([&] { return running_actors(*t.system) == std::vector<uint64_t>{busy.id()}; }));
+  is_over = true;
+  answer.receive([](int) {}, [](const caf::error&) {});
+  CHECK(eventually([&] { return running_actors(*t.system).empty(); }));
+}
+
 TEST_CASE("an actor system with these workers ends cleanly, also while messages are under way", "[workers]") {
   for (int i = 0; i < 100; ++i) {
     std::atomic<uint64_t> handled{0}, over{0};
@@ -531,4 +551,5 @@ TEST_CASE("simulations keep their own scheduler", "[workers]") {
   caf::actor_system system{config};
   CHECK(dynamic_cast<caf::scheduler::test_coordinator*>(&system.scheduler()));
   CHECK(busy_time(system) == 0ns);
+  CHECK(running_actors(system).empty());
 }
