@@ -78,12 +78,13 @@ child_spec runtime_child(const runtime_children& children, const directory_actor
 
 /// The start functions of both children run inside the root, one after the other: the second uses the directory that the first
 /// has started. The handles that the root gives to others come from the hooked start functions (they may be those of proxies).
-std::vector<child_spec> root_children(root_pointer self, const child_hook& hook, const runtime_children& children) {
+std::vector<child_spec> root_children(root_pointer self, const child_hook& hook, const runtime_children& children,
+                                      const log_function& log) {
   auto directory_child =
     hooked({.path = paths::directory,
             .start =
-              [](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
-                return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(directory));
+              [log](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
+                return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(directory, log));
               },
             .answers_liveness_checks = true},
            hook);
@@ -110,10 +111,10 @@ std::vector<child_spec> root_children(root_pointer self, const child_hook& hook,
   return {std::move(directory_child), std::move(runtime)};
 }
 
-root_actor::behavior_type root(root_pointer self, child_hook hook, runtime_children children) {
+root_actor::behavior_type root(root_pointer self, child_hook hook, runtime_children children, const log_function& log) {
   auto& core = self->state.core.emplace(
     self, paths::root, supervisor_policy{.strategy = restart_strategy::rest_for_one, .restarts_max = 20},
-    root_children(self, hook, children), directory_actor{});
+    root_children(self, hook, children, log), directory_actor{});
   core.take_over();
   self->set_down_handler([self](const caf::down_msg& down) {
     auto& st = self->state;
@@ -135,15 +136,15 @@ root_actor::behavior_type root(root_pointer self, child_hook hook, runtime_child
 
 } // namespace
 
-root_actor spawn_root(caf::actor_system& system, child_hook hook, runtime_children children) {
-  return system.spawn(root, std::move(hook), std::move(children));
+root_actor spawn_root(caf::actor_system& system, child_hook hook, runtime_children children, log_function log) {
+  return system.spawn(root, std::move(hook), std::move(children), std::move(log));
 }
 
 root_actor spawn_root(caf::actor_system& system, troupe_config config) {
   auto hook = config.hook;
-  return spawn_root(system, std::move(hook), [config = std::move(config)](const directory_actor& directory) {
-    return serving_children(config, directory);
-  });
+  auto log = config.log;
+  auto children = [config = std::move(config)](const directory_actor& directory) { return serving_children(config, directory); };
+  return spawn_root(system, std::move(hook), std::move(children), std::move(log));
 }
 
 } // namespace troupe
