@@ -6,6 +6,7 @@
 #include <csignal>
 #include <filesystem>
 #include <future>
+#include <optional>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <thread>
@@ -123,6 +124,35 @@ TEST_CASE("64 threads call one client at the same time, in all forms, and each g
   }
   CHECK(right == threads * each);
   CHECK(cancelled == threads * each);
+}
+
+TEST_CASE("streams, callbacks, futures and coroutines cost no thread, but for the one of their client") {
+  engine engine{small_model(), {.threads = 2}};
+  const size_t before = running_threads();
+  auto client = engine.connect_async();
+  std::vector<event_stream> streams;
+  std::vector<std::future<expected<answer>>> asked;
+  for (uint32_t i = 0; i < 100; ++i) {
+    streams.push_back(client.stream(numbered_request(i, 500)));
+    asked.push_back(client.ask(numbered_request(i, 500)));
+    client.submit(numbered_request(i, 500), [](const generation_event&) {});
+  }
+  REQUIRE(streams.front().next() != nullptr);
+  CHECK(running_threads() == before + 1);
+}
+
+TEST_CASE("a stream may outlive its client and its engine") {
+  std::optional<event_stream> unread, read;
+  {
+    engine engine{small_model(), {.threads = 2}};
+    auto client = engine.connect_async();
+    unread.emplace(client.stream(numbered_request(0, 500)));
+    read.emplace(client.stream(numbered_request(1, 500)));
+  }
+  auto reason = finish_reason::length;
+  for (const auto& event : *read) reason = event.reason;
+  CHECK(reason == finish_reason::cancelled);
+  read->cancel();
 }
 
 TEST_CASE("a program that forks keeps its streams, and its child may run another program") {
