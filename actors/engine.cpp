@@ -8,8 +8,10 @@
 #include "actors/supervision/failure.hpp"
 #include "actors/supervision/supervisor_core.hpp"
 #include "actors/threads/processors.hpp"
+#include "actors/threads/signals_blocked.hpp"
 #include "actors/threads/workers.hpp"
 #include "actors/tree/root.hpp"
+#include "actors/tree/root_relay.hpp"
 #include "actors/tree/runtime.hpp"
 #include "model/error.hpp"
 #include "model/tokenizer/make_tokenizer.hpp"
@@ -57,11 +59,16 @@ struct engine::state {
   engine_options options;
   std::shared_ptr<const tokenizer> words;
   std::shared_ptr<const model_parts> model;
-  runtime running;
+  runtime running; // Its root is `root`, or where that is a host's to replace: `relay`.
+  std::optional<troupe_config> config; // In a host's system: for the next root.
+  root_actor root;
+  root_relay_actor relay;
+  bool is_hosted = false;
   size_t actors_min = 0; // How many the directory lists when no request is under way.
 
   explicit state(const engine_options& asked)
     : options(asked), running({.threads = asked.threads, .pin = asked.pin_threads}, asked.fault_plan) {}
+  state(caf::actor_system& host, const engine_options& asked) : options(asked), running(host, asked.fault_plan), is_hosted(true) {}
 
   /// The present handle of the actor at `path`; null when it does not appear within 5 seconds.
   caf::strong_actor_ptr find(caf::scoped_actor& self, const std::string& path);
@@ -100,11 +107,46 @@ v1::ActorList engine::state::list(caf::scoped_actor& self) {
   return actors;
 }
 
-engine::engine(std::shared_ptr<const model_file> model, engine_options options, const progress_callback& progress) {
+namespace {
+
+engine_options with_threads(engine_options options) {
   const uint32_t processors = usable_processors().count;
   if (options.threads == 0) options.threads = processors;
   if (options.shards == 0) options.shards = std::min(options.threads, processors); // As many as can compute at once.
+  return options;
+}
+
+} // namespace
+
+engine::engine(std::shared_ptr<const model_file> model, engine_options options, const progress_callback& progress) {
+  options = with_threads(std::move(options));
+  const signals_blocked while_threads_begin;
   state_ = std::make_unique<state>(options);
+  begin(std::move(model), std::move(options), progress);
+}
+
+engine::engine(caf::actor_system& host, std::shared_ptr<const model_file> model, engine_options options,
+               const progress_callback& progress) {
+  options = with_threads(std::move(options));
+  state_ = std::make_unique<state>(host, options);
+  begin(std::move(model), std::move(options), progress);
+}
+
+expected<std::unique_ptr<engine>> engine::start(const std::filesystem::path& model, const engine_options& options) {
+  try {
+    return std::make_unique<engine>(open_model(model), options);
+  } catch (const input_error& error) {
+    return call_error{error_kind::refused, error.what()};
+  } catch (const std::system_error& error) {
+    return call_error{error_kind::system, error.what()};
+  } catch (const std::bad_alloc&) {
+    return call_error{error_kind::system, "out of memory"};
+  } catch (const std::exception& error) {
+    return call_error{error_kind::failed, error.what()};
+  }
+}
+
+void engine::begin(std::shared_ptr<const model_file> model, engine_options options, const progress_callback& progress) {
   auto& st = *state_;
   if (model->words.kind != tokenizer_kind::none) st.words = make_tokenizer(model->words);
   if (!options.cached) options.cached = usual_cache_type(*model, options.as_q8_0);
@@ -128,10 +170,19 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
   if (st.options.checks.weights) config.scrub_bytes_per_second = std::max<uint64_t>(1, st.options.checks.scrub_bytes_per_second);
   st.actors_min = actor_count(*st.model, st.options.replicas) + (config.scrub_bytes_per_second > 0 ? 1 : 0);
   config.hook = st.running.hook();
-  st.running.set_root(spawn_root(st.running.system(), std::move(config)));
+  config.log = st.options.log;
+  auto& system = st.running.system();
+  st.root = spawn_root(system, config);
+  if (st.is_hosted) {
+    st.config = std::move(config);
+    st.relay = spawn_root_relay(system, st.root);
+    st.running.set_root(caf::actor_cast<root_actor>(st.relay));
+  } else {
+    st.running.set_root(st.root);
+  }
 
-  caf::scoped_actor self{st.running.system()};
-  self->monitor(st.running.root());
+  caf::scoped_actor self{system};
+  self->monitor(st.root);
   while (!st.all_run(self)) std::this_thread::sleep_for(1ms);
 }
 
@@ -151,6 +202,7 @@ void engine::use_faults(std::shared_ptr<const v1::FaultPlan> plan) {
   }
   const auto before = st.find(self, paths::directory);
   const auto injector = st.running.use_plan(std::move(plan));
+  if (st.config) st.config->hook = st.running.hook();
   const auto start = clock::now();
   while (st.find(self, paths::directory) == before || !st.all_run(self)) {
     if (clock::now() - start > 1min) throw engine_error("the actors did not come back within a minute");
@@ -164,6 +216,17 @@ const engine_options& engine::options() const { return state_->options; }
 std::shared_ptr<const tokenizer> engine::words() const { return state_->words; }
 uint64_t engine::weight_bytes() const { return state_->model->weight_bytes; }
 caf::actor_system& engine::system() { return state_->running.system(); }
+caf::actor engine::root() const { return caf::actor_cast<caf::actor>(state_->root); }
+
+caf::actor engine::start_root() {
+  auto& st = *state_;
+  TROUPE_ASSERT(st.is_hosted);
+  st.root = spawn_root(st.running.system(), *st.config);
+  v1::ActorStarted news;
+  news.set_path(paths::root);
+  caf::anon_send(st.relay, std::move(news), caf::actor_cast<caf::strong_actor_ptr>(st.root));
+  return root();
+}
 
 namespace {
 
@@ -248,11 +311,13 @@ engine_statistics engine::statistics() const {
 }
 
 client engine::connect() {
-  return client(client_connection{state_->running.system(), state_->running.root(), state_->model, state_->words});
+  return client(client_connection{state_->running.system(), state_->running.root(), state_->model, state_->words, state_->options.log});
 }
 
+event_client engine::connect_async() { return connect(event_client::receiver{}); }
+
 event_client engine::connect(event_client::receiver receive) {
-  return event_client(client_connection{state_->running.system(), state_->running.root(), state_->model, state_->words},
+  return event_client(client_connection{state_->running.system(), state_->running.root(), state_->model, state_->words, state_->options.log},
                       std::move(receive));
 }
 

@@ -9,18 +9,25 @@
 //   while (auto event = client.next()) std::cout << event->text;
 #include "actors/client.hpp"
 #include "actors/event_client.hpp"
+#include "actors/interfaces/log.hpp"
+#include "actors/requests/expected.hpp"
+#include "actors/version.hpp"
 #include "model/model_file.hpp"
 #include "model/parts.hpp"
 #include "model/tokenizer/tokenizer.hpp"
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-namespace caf { class actor_system; }
+namespace caf {
+class actor;
+class actor_system;
+} // namespace caf
 
 namespace troupe {
 
@@ -68,6 +75,7 @@ struct engine_options {
   /// Faults to inject, for chaos runs (actors/faults/plan.hpp reads a plan). Null, the usual case: no proxy stands between
   /// actors.
   std::shared_ptr<const v1::FaultPlan> fault_plan = nullptr;
+  log_function log = {};          // Which actors ended and were restarted, and why; exceptions of a program's own functions.
 };
 
 /// Totals of one kind of step since the engine started.
@@ -132,12 +140,20 @@ struct supervision_facts {
 class engine {
 public:
   engine(std::shared_ptr<const model_file> model, engine_options options, const progress_callback& progress = {});
+  /// In the actor system of a program that uses CAF, which outlives the engine; the program supervises its root (docs/embedding.md,
+  /// "In your actor system"). `threads` and `pin_threads` mean nothing there, nor does engine_statistics::busy, and handlers that never
+  /// return take the system's threads along.
+  engine(caf::actor_system& host, std::shared_ptr<const model_file> model, engine_options options,
+         const progress_callback& progress = {});
+  /// Opens a model and starts an engine, with what would be an exception as a value.
+  static expected<std::unique_ptr<engine>> start(const std::filesystem::path& model, const engine_options& options = {});
   ~engine();
   engine(const engine&) = delete;
   engine& operator=(const engine&) = delete;
 
   client connect();
   event_client connect(event_client::receiver receive);
+  event_client connect_async(); // Without a function for the requests that bring none.
   const model_file& model() const;
   const engine_options& options() const; // With the defaults filled in.
   /// Null when the model has no vocabulary.
@@ -164,9 +180,15 @@ public:
   size_t stop();
   /// For programs that know CAF: the actor system and the root supervisor live here (actors/tree/root.hpp).
   caf::actor_system& system();
+  caf::actor root() const;
+  /// Only in a program's own actor system: starts a root in the place of one that has ended (if it has not, it is killed), and returns it.
+  /// What clients have asked for goes on, with the same bits. Does not wait. For the actor that supervises the root: called by one
+  /// thread at a time, also while others use the engine, but not while it is being stopped.
+  caf::actor start_root();
 
 private:
   struct state;
+  void begin(std::shared_ptr<const model_file> model, engine_options options, const progress_callback& progress);
   std::unique_ptr<state> state_;
 };
 

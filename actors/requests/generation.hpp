@@ -16,29 +16,30 @@ namespace troupe {
 
 /// What a client asks for. Everything is checked by client::submit.
 struct generate_request {
-  std::vector<uint32_t> prompt;       // Token ids, at least one. For a model with an encoder empty stands for its start token.
-  std::vector<uint32_t> source;       // For a model with an encoder: what it reads, at least one token.
-  std::vector<uint32_t> segments;     // Of each token of the prompt, for a model that has segments; or empty: all 0.
+  std::vector<uint32_t> prompt = {};       // Token ids, at least one. For a model with an encoder empty stands for its start token.
+  std::vector<uint32_t> source = {};       // For a model with an encoder: what it reads, at least one token.
+  std::vector<uint32_t> segments = {};     // Of each token of the prompt, for a model that has segments; or empty: all 0.
   // Tokens that an earlier run of the program has generated for this very request: it goes on behind them, with the same bits, and they do
   // not come again. They count in tokens_max.
-  std::vector<uint32_t> generated;
+  std::vector<uint32_t> generated = {};
   bool was_admitted = false;          // By an earlier run: it is not refused for lack of room.
   uint32_t tokens_max = 128;          // 0: only score the prompt.
-  sampling_options sampling;
-  std::optional<beam_options> beams;  // Beam search instead of sampling; its results come with the last event, no tokens before.
-  token_rules rules;                  // In addition to the model's own end tokens, which always end a sequence.
-  std::optional<text_constraint> constraint; // What the generated text must look like: it ends when it is complete, at the latest.
-  std::vector<std::string> stop_strings;
+  sampling_options sampling = {};
+  std::optional<beam_options> beams = {};  // Beam search instead of sampling; its results come with the last event, no tokens before.
+  token_rules rules = {};                  // In addition to the model's own end tokens, which always end a sequence.
+  std::optional<text_constraint> constraint = {}; // What the generated text must look like: it ends when it is complete, at the latest.
+  std::vector<std::string> stop_strings = {};
   bool ignore_end_of_generation = false;
   bool want_logits = false;           // Deliver the logits of every prompt position; or of the sequence, see output_spec.
   bool want_hidden_states = false;    // Deliver the hidden states of every prompt position at every layer boundary.
   bool want_logprobs = false;         // Deliver logarithms of probabilities with every token,
   uint32_t top_logprobs = 0;          // and those of so many that are likeliest; at most top_logprobs_max.
   int32_t priority = 0;
-  std::string tenant;                 // Whose work it is: tenants with the same weight get the same share of what runs.
+  std::string tenant = {};                 // Whose work it is: tenants with the same weight get the same share of what runs.
   float tenant_weight = 1;            // From 1/1024 to 1024.
-  std::optional<std::chrono::milliseconds> deadline;       // From submit: a request that has not finished ends with `deadline`.
-  std::optional<std::chrono::milliseconds> start_deadline; // The same for one without its first token.
+  std::optional<std::chrono::milliseconds> deadline = {};       // From submit: a request that has not finished ends with `deadline`.
+  std::optional<std::chrono::milliseconds> start_deadline = {}; // The same for one without its first token.
+  std::optional<std::chrono::steady_clock::time_point> deadline_at = {}; // A deadline as a point in time; the earlier one counts.
 
   static constexpr uint32_t top_logprobs_max = 20;
   static constexpr size_t tenant_bytes_max = 256;

@@ -135,7 +135,12 @@ v1::GenerateRequest to_message(generate_request request, const model_parts& mode
     constexpr auto longest = std::chrono::hours(24 * 365);
     return after ? (now.time_since_epoch() + std::min<caf::timespan>(*after, longest)).count() : 0;
   };
-  message.set_deadline_ns(at(request.deadline));
+  int64_t deadline = at(request.deadline);
+  if (request.deadline_at) {
+    const int64_t other = std::max<int64_t>(1, caf::timespan(request.deadline_at->time_since_epoch()).count()); // 0 would be none.
+    deadline = deadline == 0 ? other : std::min(deadline, other);
+  }
+  message.set_deadline_ns(deadline);
   message.set_start_deadline_ns(at(request.start_deadline));
   return message;
 }
@@ -151,15 +156,16 @@ request_tracker::~request_tracker() {
 }
 
 uint64_t request_tracker::submit(v1::GenerateRequest request) {
-  last_request_ = std::max(last_request_ + 1, request.request_id());
-  request.set_request_id(last_request_);
+  const uint64_t id = request.request_id() > 0 ? request.request_id() : last_request_ + 1;
+  last_request_ = std::max(last_request_, id);
+  request.set_request_id(id);
   if (requests_.size() == served_.size()) reset(others_quiet_); // From now on there are such.
-  requests_[last_request_].request = std::move(request);
-  unsent_.insert(last_request_);
-  if (!root_) finish(last_request_, finish_reason::error, stopped_, {});
+  requests_[id].request = std::move(request);
+  unsent_.insert(id);
+  if (!root_) finish(id, finish_reason::error, stopped_, {});
   send_waiting();
   keep_ticking();
-  return last_request_;
+  return id;
 }
 
 void request_tracker::cancel(uint64_t request) {
@@ -508,6 +514,11 @@ bool request_tracker::receive(std::chrono::milliseconds timeout) {
     [&](const v1::LogitsRows& rows) { rows_event(event_kind::logits, 0, false, rows); },
     [&](const v1::HiddenRows& rows) { rows_event(event_kind::hidden_states, rows.layer(), rows.of_encoder(), rows); },
     [this](v1::GenerateEnd& end) { on_end(end); }, [this](v1::GenerateRequest& request) { submit(std::move(request)); },
+    [this](v1::GenerateRequest& request, const request_listener& to) {
+      auto& listener = *listeners_.emplace(request.request_id(), to.listener).first->second;
+      submit(std::move(request));
+      listener.begin();
+    },
     [this](const v1::CancelRequest& order) { cancel(order.request_id()); }, [this](const v1::ClientTick&) { on_tick(); },
     [this](const v1::LivenessReply& reply) { on_liveness_reply(reply); },
     [this](const caf::down_msg& down) { on_down(down); }, caf::after(timeout) >> [&] { received = false; });

@@ -1,5 +1,6 @@
 #pragma once
 // What a client knows about its requests, and what it does at each message: the state behind troupe::client.
+#include "actors/interfaces/log.hpp"
 #include "actors/interfaces/roles.hpp"
 #include "actors/interfaces/supervision.hpp"
 #include "actors/requests/generation.hpp"
@@ -27,6 +28,18 @@ struct client_connection {
   root_actor root;
   std::shared_ptr<const model_parts> model;
   std::shared_ptr<const tokenizer> words; // Null: a model without a vocabulary.
+  log_function log = {};
+};
+
+/// Who gets the events of one request, where they are not for all requests of a client alike. Used by the thread of the tracker only.
+struct event_listener {
+  virtual ~event_listener() = default;
+  virtual void begin() = 0; // The request has been submitted.
+  virtual void on_event(generation_event event) = 0;
+};
+/// It travels beside its request, within the process.
+struct request_listener {
+  std::shared_ptr<event_listener> listener;
 };
 
 /// The message for a request that comes `now`. Throws input_error for one that this model can never serve.
@@ -55,7 +68,7 @@ public:
   request_tracker(caf::actor_system& system, root_actor root);
   ~request_tracker();
 
-  /// Gives the request a number, unless it has one that is higher than all before; returns it.
+  /// Gives the request a number, unless it has one, which no other may have had; returns it.
   uint64_t submit(v1::GenerateRequest request);
   void cancel(uint64_t request);
   /// Handles at most one message; waits for it no longer than `timeout`. False: none came.
@@ -64,7 +77,10 @@ public:
   std::vector<uint64_t> pending() const;
   size_t pending_count() const { return requests_.size(); }
   uint64_t resubmitted() const { return resubmitted_; }
-  /// Messages to it from another thread: a GenerateRequest, to submit it, a CancelRequest, and a ClientTick, so that `receive` returns.
+  /// Of the requests that came with one, by number; whoever takes the last event of a request takes its listener away.
+  std::map<uint64_t, std::shared_ptr<event_listener>>& listeners() { return listeners_; }
+  /// Messages to it from other threads: a GenerateRequest, to submit it, with a request_listener if it has one, and then with a number; a
+  /// CancelRequest; and a ClientTick, so that `receive` returns.
   caf::actor handle() const { return self_; }
   caf::actor_clock::time_point now() const { return self_->clock().now(); }
 
@@ -130,9 +146,12 @@ private:
   silence others_quiet_;                     // Of all requests without a sequence.
   size_t owed_ = 0;                          // How many sequences owe a liveness reply.
   std::deque<generation_event> events_;
+  std::map<uint64_t, std::shared_ptr<event_listener>> listeners_;
   uint64_t last_request_ = 0, resubmitted_ = 0;
   running_time ran_; // From tick to tick.
   bool ticking_ = false;
 };
 
 } // namespace troupe
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::request_listener)

@@ -93,6 +93,15 @@ void remember(directory_state& state, const v1::SupervisorDecision& decision) {
   ++state.decisions_total;
 }
 
+void tell_log(const log_function& log, const v1::SupervisorDecision& decision) {
+  if (!log || decision.directive() == v1::DIRECTIVE_STOP) return; // What is done is no news.
+  const bool gives_up = decision.directive() == v1::DIRECTIVE_ESCALATE;
+  std::string text = decision.child() + " ended: " + decision.reason();
+  text += gives_up ? "; " + decision.supervisor() + " gives up, after too many restarts" : "; it is restarted";
+  if (decision.stopped_size() > 0) text += ", with " + std::to_string(decision.stopped_size()) + " others";
+  write_log(log, gives_up ? log_level::error : log_level::warning, text);
+}
+
 void abandon(directory_ptr self, const v1::AbandonActor& order) {
   const auto known = self->state.entries.find(order.path());
   if (known == self->state.entries.end())
@@ -115,19 +124,22 @@ v1::ActorList list(const directory_state& state) {
 
 } // namespace
 
-directory_actor::behavior_type directory(directory_ptr self) {
+directory_actor::behavior_type directory(directory_ptr self, const log_function& log) {
   report_exceptions(self);
   self->set_down_handler([self](caf::down_msg& down) { forget(self, down.source); });
   self->set_default_handler(caf::drop);
   return {
     [self](const v1::ActorStarted& news, const caf::strong_actor_ptr& actor) { started(self, news, actor); },
-    [self](const v1::SupervisorDecision& decision) { remember(self->state, decision); },
+    [self, log](const v1::SupervisorDecision& decision) {
+      remember(self->state, decision);
+      tell_log(log, decision);
+    },
     [self](const v1::Subscribe& request, const caf::strong_actor_ptr& actor) { add_subscriber(self, request, actor); },
     [self](const v1::AbandonActor& order) { abandon(self, order); },
     [self](const v1::CheckLiveness& check) { answer_liveness_check(self, check); },
     [self](const v1::ListActors&) { return list(self->state); }};
 }
 
-directory_actor spawn_directory(caf::actor_system& system) { return system.spawn(directory); }
+directory_actor spawn_directory(caf::actor_system& system) { return system.spawn(directory, log_function{}); }
 
 } // namespace troupe

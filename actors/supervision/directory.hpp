@@ -1,6 +1,7 @@
 #pragma once
 // Which actor is at which path right now, as in Erlang's registry: maps paths to handles, and tells subscribers about every
 // replacement. Peers never keep a dead actor's handle, because the directory sends them the new one.
+#include "actors/interfaces/log.hpp"
 #include "actors/interfaces/supervision.hpp"
 
 #include <cstdint>
@@ -46,7 +47,8 @@ struct directory_state {
   static inline const char* name = "directory";
 };
 
-directory_actor::behavior_type directory(directory_actor::stateful_pointer<directory_state> self);
+/// log: gets every decision as a line.
+directory_actor::behavior_type directory(directory_actor::stateful_pointer<directory_state> self, const log_function& log);
 directory_actor spawn_directory(caf::actor_system& system);
 
 /// Asks the directory for these actors, now and whenever they are replaced.

@@ -89,11 +89,11 @@ child_spec runtime_child(std::vector<child_spec> children, const directory_actor
 /// The start functions of both children run inside the root, one after the other: the second uses the directory that the first
 /// has started. Both take the hook as it is by then. The handles that the root gives to others come from the hooked start functions
 /// (they may be those of proxies).
-std::vector<child_spec> root_children(root_pointer self, const runtime_children& children) {
+std::vector<child_spec> root_children(root_pointer self, const runtime_children& children, const log_function& log) {
   child_spec directory_child{.path = paths::directory, .start = {}, .answers_liveness_checks = true};
-  directory_child.start = [self](caf::scheduled_actor* parent, const std::string& path, const caf::message& args) {
-    const auto spawn = [](caf::scheduled_actor* in, const std::string&, const caf::message&) {
-      return caf::actor_cast<caf::strong_actor_ptr>(in->spawn(directory));
+  directory_child.start = [self, log](caf::scheduled_actor* parent, const std::string& path, const caf::message& args) {
+    const auto spawn = [log](caf::scheduled_actor* in, const std::string&, const caf::message&) {
+      return caf::actor_cast<caf::strong_actor_ptr>(in->spawn(directory, log));
     };
     auto handle = hooked({.path = path, .start = spawn}, self->state.hook).start(parent, path, args);
     self->state.directory = caf::actor_cast<directory_actor>(handle);
@@ -112,11 +112,11 @@ std::vector<child_spec> root_children(root_pointer self, const runtime_children&
   return {std::move(directory_child), std::move(runtime)};
 }
 
-root_actor::behavior_type root(root_pointer self, child_hook hook, runtime_children children) {
+root_actor::behavior_type root(root_pointer self, child_hook hook, runtime_children children, const log_function& log) {
   self->state.hook = std::move(hook);
   auto& core = self->state.core.emplace(
     self, paths::root, supervisor_policy{.strategy = restart_strategy::rest_for_one, .restarts_max = 20},
-    root_children(self, children), directory_actor{});
+    root_children(self, children, log), directory_actor{});
   core.take_over();
   self->set_down_handler([self](const caf::down_msg& down) {
     auto& st = self->state;
@@ -143,15 +143,17 @@ root_actor::behavior_type root(root_pointer self, child_hook hook, runtime_child
 
 } // namespace
 
-root_actor spawn_root(caf::actor_system& system, child_hook hook, runtime_children children) {
-  return system.spawn(root, std::move(hook), std::move(children));
+root_actor spawn_root(caf::actor_system& system, child_hook hook, runtime_children children, log_function log) {
+  return system.spawn(root, std::move(hook), std::move(children), std::move(log));
 }
 
 root_actor spawn_root(caf::actor_system& system, troupe_config config) {
   auto hook = config.hook;
-  return spawn_root(system, std::move(hook), [config = std::move(config)](const directory_actor& directory, const child_hook& of_all) {
+  auto log = config.log;
+  auto children = [config = std::move(config)](const directory_actor& directory, const child_hook& of_all) {
     return serving_children(config, directory, of_all);
-  });
+  };
+  return spawn_root(system, std::move(hook), std::move(children), std::move(log));
 }
 
 } // namespace troupe

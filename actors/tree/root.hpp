@@ -1,5 +1,6 @@
 #pragma once
 // The supervision tree: all actors that serve a model, below one root.
+#include "actors/interfaces/log.hpp"
 #include "actors/interfaces/supervision.hpp"
 #include "actors/requests/sequences.hpp"
 #include "actors/scheduling/scheduler.hpp"
@@ -25,6 +26,7 @@ struct troupe_config {
   uint64_t scrub_bytes_per_second = 0; // See scrubber_config; 0: no scrubber is started.
   uint64_t waiting_bytes_max = 256 << 20; // See sequences_config.
   uint32_t replicas = 1; // Copies of the model that compute side by side. They share its weights.
+  log_function log = {};
 };
 
 /// The children of /supervisor, of a given directory. Those and all below them pass the hook.
@@ -45,7 +47,7 @@ using runtime_children = std::function<std::vector<child_spec>(const directory_a
 ///           twice: all start again twice.
 /// Restart   none. An exit_msg stops all actors in order. Ends by itself only when restarts keep failing: then all requests
 ///           are lost, and clients report "the engine has stopped".
-root_actor spawn_root(caf::actor_system& system, child_hook hook, runtime_children children);
+root_actor spawn_root(caf::actor_system& system, child_hook hook, runtime_children children, log_function log = {});
 
 /// The same for all actors that serve a model:
 ///

@@ -20,21 +20,28 @@ struct runtime::state {
       configure_workers(*this, workers);
     }
   };
-  system_config config;
-  caf::actor_system system;
+  struct own_system {
+    system_config config;
+    caf::actor_system system;
+    explicit own_system(const workers_options& workers) : config(workers), system(config) {}
+  };
+  std::unique_ptr<own_system> own; // Null: in that of a host, where other actors run, too.
+  caf::actor_system& system;
   size_t running_before;
   fault_injector_actor injector; // Null without a fault plan.
   root_actor root;
   std::chrono::milliseconds left_over_patience{2000}; // How long stop() still waits for actors when the root has ended.
+  size_t left_over = 0; // Of those that were told to end.
 
-  explicit state(const workers_options& workers)
-    : config(workers), system(config), running_before(system.registry().running()) {}
+  explicit state(std::unique_ptr<own_system> ours)
+    : own(std::move(ours)), system(own->system), running_before(system.registry().running()) {}
+  explicit state(caf::actor_system& host) : system(host), running_before(0) {}
 };
 
 namespace {
 
-/// Ends an actor and waits for it; but no longer than five seconds in which no actor ended.
-void end(caf::blocking_actor& self, const caf::actor_registry& registry, const caf::strong_actor_ptr& actor) {
+/// Ends an actor and waits for it; but no longer than five seconds in which no actor ended. Whether it has ended.
+bool end(caf::blocking_actor& self, const caf::actor_registry& registry, const caf::strong_actor_ptr& actor) {
   using clock = std::chrono::steady_clock;
   self.monitor(actor);
   self.send_exit(actor, caf::exit_reason::user_shutdown);
@@ -47,12 +54,17 @@ void end(caf::blocking_actor& self, const caf::actor_registry& registry, const c
       since = clock::now();
     }
   }
+  return has_ended;
 }
 
 } // namespace
 
 runtime::runtime(const workers_options& workers, std::shared_ptr<const v1::FaultPlan> plan)
-  : state_(std::make_unique<state>(workers)) {
+  : state_(std::make_unique<state>(std::make_unique<state::own_system>(workers))) {
+  if (plan) state_->injector = spawn_fault_injector(state_->system, {std::move(plan)});
+}
+
+runtime::runtime(caf::actor_system& host, std::shared_ptr<const v1::FaultPlan> plan) : state_(std::make_unique<state>(host)) {
   if (plan) state_->injector = spawn_fault_injector(state_->system, {std::move(plan)});
 }
 
@@ -113,8 +125,12 @@ size_t runtime::stop() {
   auto& st = *state_;
   caf::scoped_actor self{st.system};
   const auto& registry = st.system.registry();
-  if (st.root) end(*self.ptr(), registry, caf::actor_cast<caf::strong_actor_ptr>(std::exchange(st.root, nullptr)));
-  if (st.injector) end(*self.ptr(), registry, caf::actor_cast<caf::strong_actor_ptr>(std::exchange(st.injector, nullptr)));
+  const auto end_one = [&](caf::strong_actor_ptr actor) {
+    if (actor && !end(*self.ptr(), registry, actor)) ++st.left_over;
+  };
+  end_one(caf::actor_cast<caf::strong_actor_ptr>(std::exchange(st.root, nullptr)));
+  end_one(caf::actor_cast<caf::strong_actor_ptr>(std::exchange(st.injector, nullptr)));
+  if (!st.own) return st.left_over; // A root ends when all its actors have.
   const size_t expected = st.running_before + 1; // Our own scoped actor runs too.
   for (; st.left_over_patience > 0ms && registry.running() > expected; st.left_over_patience -= 1ms) std::this_thread::sleep_for(1ms);
   return registry.running() - std::min(registry.running(), expected);

@@ -1,5 +1,6 @@
 #pragma once
-// What every engine runs in: an actor system with worker threads of our own, all message types, perhaps a fault injector.
+// What every engine runs in: an actor system with worker threads of our own and all message types, or that of a program which has one;
+// perhaps a fault injector.
 #include "actors/interfaces/supervision.hpp"
 #include "actors/supervision/child_spec.hpp"
 #include "actors/threads/workers.hpp"
@@ -16,6 +17,8 @@ public:
   /// `plan` may be null: then there is no injector, and no proxy stands between actors. Throws input_error for a plan that cannot be
   /// carried out.
   runtime(const workers_options& workers, std::shared_ptr<const v1::FaultPlan> plan);
+  /// In an actor system of somebody else, which outlives this.
+  runtime(caf::actor_system& host, std::shared_ptr<const v1::FaultPlan> plan);
   ~runtime();
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;

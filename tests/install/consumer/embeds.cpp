@@ -8,7 +8,7 @@ int main(int, char** arguments) {
   try {
     troupe::engine engine{troupe::open_model(arguments[1]), {}};
     auto client = engine.connect();
-    client.submit({.prompt = client.encode("Once upon a time"), .tokens_max = 16, .sampling = {}, .stop_strings = {}});
+    client.submit({.prompt = client.encode("Once upon a time"), .tokens_max = 16});
     while (auto event = client.next())
       std::cout << event->text;
     std::cout << std::endl;
