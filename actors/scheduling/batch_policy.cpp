@@ -140,6 +140,7 @@ void batch_policy::join(joining_sequence sequence) {
   e.segments = std::move(sequence.segments);
   if (!e.segments.empty()) e.segments.resize(e.tokens.size());
   e.source = std::move(sequence.source);
+  e.pixels = std::move(sequence.pixels);
   if (is_new) e.lacks_source = !e.source.empty() && sequence.cached == 0;
   if (is_new && sequence.cached > 0) set_fork(e, sequence.forked_from);
   e.cached = limits_.whole_sequences ? 0 : std::min<uint32_t>(sequence.cached, uint32_t(e.tokens.size()) - 1);
