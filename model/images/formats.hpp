@@ -1,7 +1,7 @@
 #pragma once
 // The formats of images, one file each. What they throw does not name the file: read_image does.
 #include "model/images/image.hpp"
-#include <optional>
+#include <span>
 
 namespace troupe {
 

@@ -3,6 +3,7 @@
 #include "model/error.hpp"
 #include "model/formats/safetensors.hpp"
 #include "model/images/preparation.hpp"
+#include "model/images/read_image.hpp"
 #include "model/model_file.hpp"
 #include "model/outputs/label_scores.hpp"
 #include "model/reference.hpp"

@@ -1,6 +1,7 @@
 // Reads and resizes images for the script that compares with PIL. Of each line of stdin, "FILE WIDTH HEIGHT box|bilinear|bicubic" (0 0: as it
 // is), it writes a line to stdout: width, height and the pixels in hexadecimal digits; or "error: " and the reason.
 #include "model/error.hpp"
+#include "model/images/read_image.hpp"
 #include "model/images/resize.hpp"
 #include <filesystem>
 #include <iostream>

@@ -7,6 +7,7 @@
 #include "apps/service/tasks/text_tasks.hpp"
 #include "model/error.hpp"
 #include "model/images/preparation.hpp"
+#include "model/images/read_image.hpp"
 #include "model/outputs/label_scores.hpp"
 #include "model/outputs/pooling.hpp"
 

@@ -3,6 +3,7 @@
 #include "apps/troupe/understand/understand.hpp"
 #include "model/error.hpp"
 #include "model/images/preparation.hpp"
+#include "model/images/read_image.hpp"
 #include "model/outputs/pooling.hpp"
 #include <CLI/CLI.hpp>
 #include <filesystem>

@@ -1,4 +1,4 @@
-#include "model/images/image.hpp"
+#include "model/images/read_image.hpp"
 #include "model/error.hpp"
 #include "model/formats/input_file.hpp"
 #include "model/images/formats.hpp"

@@ -1,8 +1,7 @@
 // Claims: PNGs and JPEGs of all kinds are read as they are meant; whatever else a file holds ends in one input_error that names it, and
 // nothing is allocated for a size that is not allowed.
-#include "model/images/image.hpp"
+#include "model/images/read_image.hpp"
 #include "model/error.hpp"
-#include "model/images/formats.hpp"
 #include "model/testing/image_files.hpp"
 #include "model/testing/tiny_model.hpp"
 #include "support/catch.hpp"
