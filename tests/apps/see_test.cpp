@@ -218,3 +218,20 @@ TEST_CASE("inspect says what a model of images takes, bench measures it, and cha
   CHECK(run_troupe({"simulate", "--kind", "images", "--train"}).exit_code == 2);
   CHECK(run_troupe({"simulate", "-m", tiny_vit(), "--seeds", "1..5", "--quiet"}).exit_code == 0);
 }
+
+TEST_CASE("a folder that is written of a model of images gives the same bytes again, and a GGUF file of it is refused") {
+  const std::string copy = temporary_path().string(), image = write_bytes(png_file(made_up_image(30, 20)), ".png");
+  const auto folder = write_tiny_encoder("ViTForImageClassification");
+  std::ofstream(folder / "preprocessor_config.json") << R"({"size": {"shortest_edge": 16}, "do_center_crop": true, "crop_size": 14, "resample": 3,
+    "image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]})";
+  const auto written = run_troupe({"export", "-m", folder.string(), "--folder", copy, "--quiet"});
+  INFO(written.err);
+  REQUIRE(written.exit_code == 0);
+  const auto labels = run_troupe({"see", "-m", folder.string(), image, "--json"}).out;
+  CHECK(run_troupe({"see", "-m", copy, image, "--json"}).out == labels);
+  CHECK(see({image, "--json"}).out != labels); // What the configuration says matters.
+  const safetensors_reader tensors(std::filesystem::path(copy) / "model.safetensors");
+  CHECK(tensors.get("vit.embeddings.patch_embeddings.projection.weight").shape == std::vector<uint64_t>{32, 3, 4, 4});
+  CHECK(tensors.get("vit.embeddings.cls_token").shape == std::vector<uint64_t>{1, 1, 32});
+  CHECK(run_troupe({"export", "-m", tiny_vit(), "--gguf", copy + ".gguf"}).exit_code == 3);
+}
