@@ -61,7 +61,6 @@ bool read_rows(png_job& job) {
   png_set_strip_16(job.png);
   png_set_strip_alpha(job.png);
   if (type == PNG_COLOR_TYPE_GRAY || type == PNG_COLOR_TYPE_GRAY_ALPHA) png_set_gray_to_rgb(job.png);
-  png_set_interlace_handling(job.png);
   png_read_update_info(job.png, job.info);
   if (png_get_rowbytes(job.png, job.info) != size_t(job.width) * 3) png_error(job.png, "its colours are not supported");
   png_read_image(job.png, job.rows);
