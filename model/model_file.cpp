@@ -46,6 +46,7 @@ std::shared_ptr<model_file> make_model_file(model_description description) {
   model->published = std::move(description.published);
   model->config = std::move(description.config);
   model->gguf_rope = description.gguf_rope;
+  if (const auto& image = model->spec.embedding.image) model->images = usual_preparation(*image);
   return model;
 }
 
@@ -53,6 +54,10 @@ std::shared_ptr<const model_file> open_model(const std::filesystem::path& path) 
   if (const auto folder = hf_folder_of(path)) {
     const auto source = open_folder(*folder, path);
     auto model = describe(*source, describe_model(*source), path);
+    if (const auto& image = model->spec.embedding.image) { // Its class token is no word.
+      model->images = read_image_preparation(*folder, *image);
+      return model;
+    }
     model->words = read_vocabulary(*source, model->spec.vocabulary);
     if (model->spec.encoder) model->decoding = read_decoding_defaults(*folder, model->spec.vocabulary, model->words.end_of_generation);
     return model;

@@ -3,6 +3,7 @@
 #include "model/decoding/decoding_defaults.hpp"
 #include "model/formats/input_file.hpp"
 #include "model/formats/model_source.hpp"
+#include "model/images/preparation.hpp"
 #include "model/spec.hpp"
 #include "model/tokenizer/vocabulary.hpp"
 #include <cstdint>
@@ -22,6 +23,7 @@ struct model_file {
   model_tensors tensors;
   vocabulary words;
   decoding_defaults decoding; // Of a model with an encoder.
+  std::optional<image_preparation> images; // Of a model of images.
   uint64_t file_bytes = 0; // Of all files with tensors together.
   uint64_t parameters = 0;
   std::vector<std::pair<std::string, uint64_t>> tensor_types; // "Q8_0" -> how many tensors.

@@ -81,6 +81,12 @@ void run_layer(const layer_part& layer, layer_caches caches, uint32_t first_posi
   });
 }
 
+void check_pixels(const image_spec& image, std::span<const float> pixels) {
+  if (pixels.size() != image.elements())
+    throw input_error("an image of " + std::to_string(pixels.size()) + " elements, where the model takes " +
+                      std::to_string(image.elements()));
+}
+
 void check_input(const model_spec& spec, uint32_t positions_max, std::span<const uint32_t> tokens, uint32_t length) {
   if (tokens.size() > positions_max - length)
     throw input_error("a sequence of " + std::to_string(length + tokens.size()) + " tokens exceeds the " +
@@ -101,11 +107,11 @@ std::vector<std::vector<kv_cache>> make_caches(const stack_part& stack, bool of_
 }
 
 activations embed(const stack_part& stack, uint32_t width, std::span<const uint32_t> tokens, uint32_t first_position,
-                  std::span<const uint32_t> segments, part_scratch& scratch) {
+                  std::span<const uint32_t> segments, part_scratch& scratch, std::span<const float> pixels = {}) {
   std::vector<uint32_t> positions(tokens.size());
   std::iota(positions.begin(), positions.end(), first_position);
   activations x{tokens.size(), width};
-  stack.embedding.forward(tokens, positions, segments, x.all(), scratch);
+  stack.embedding.forward(tokens, positions, segments, x.all(), scratch, pixels);
   return x;
 }
 
@@ -125,6 +131,19 @@ activations logits_of(const output_part& output, activations x, part_scratch& sc
   activations logits{x.rows, output.spec.columns};
   for (const auto& shard : output.shards) shard->forward(x.all(), logits.some(shard->columns), scratch);
   return logits;
+}
+
+using caches_of_layers = std::vector<std::vector<kv_cache>>;
+
+/// All layers of the stack and the output, on rows of which the first is at `first_position`.
+std::vector<float> results_of(const model_parts& parts, caches_of_layers& caches, caches_of_layers& cross_caches, uint32_t first_position,
+                              activations x, reference_model::hidden_states* states, part_scratch& scratch) {
+  if (states != nullptr) states->assign(1, x.values);
+  for (size_t i = 0; i < parts.layers.size(); ++i) {
+    run_layer(*parts.layers[i], {caches[i], cross_caches[i]}, first_position, x, scratch);
+    if (states != nullptr) states->push_back(x.values);
+  }
+  return std::move(logits_of(parts.output, std::move(x), scratch).values);
 }
 
 } // namespace
@@ -160,15 +179,21 @@ std::vector<float> reference_model::forward(std::span<const uint32_t> tokens, hi
                                             std::span<const uint32_t> segments) {
   const model_parts& parts = *parts_;
   const bool is_whole = parts.spec.needs_whole_sequences();
+  TROUPE_ASSERT(!parts.spec.embedding.image);
   check_input(parts.spec, parts.positions_max, tokens, is_whole ? 0 : length_);
   activations x = embed(parts, parts.spec.width, tokens, is_whole ? 0 : length_, segments, scratch_);
-  if (states != nullptr) states->assign(1, x.values);
-  for (size_t i = 0; i < parts.layers.size(); ++i) {
-    run_layer(*parts.layers[i], {caches_[i], cross_caches_[i]}, is_whole ? 0 : length_, x, scratch_);
-    if (states != nullptr) states->push_back(x.values);
-  }
+  auto results = results_of(parts, caches_, cross_caches_, is_whole ? 0 : length_, std::move(x), states, scratch_);
   if (!is_whole) length_ += uint32_t(tokens.size());
-  return std::move(logits_of(parts.output, std::move(x), scratch_).values);
+  return results;
+}
+
+std::vector<float> reference_model::forward_image(std::span<const float> pixels, hidden_states* states) {
+  TROUPE_ASSERT(parts_->spec.embedding.image.has_value());
+  const image_spec& image = *parts_->spec.embedding.image;
+  check_pixels(image, pixels);
+  const std::vector<uint32_t> tokens(image.rows());
+  activations x = embed(*parts_, parts_->spec.width, tokens, 0, {}, scratch_, pixels);
+  return results_of(*parts_, caches_, cross_caches_, 0, std::move(x), states, scratch_);
 }
 
 void reference_model::rewind(uint32_t length) {

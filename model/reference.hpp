@@ -22,6 +22,8 @@ public:
   /// then as it was.
   std::vector<float> forward(std::span<const uint32_t> tokens, hidden_states* states = nullptr,
                              std::span<const uint32_t> segments = {});
+  /// The same for a model of images; one image is a sequence. pixels: as image_spec has them.
+  std::vector<float> forward_image(std::span<const float> pixels, hidden_states* states = nullptr);
   uint32_t length() const { return length_; }
   /// Goes back to the first `length` positions, length <= length(); forward() then writes over the others.
   void rewind(uint32_t length);

@@ -105,12 +105,28 @@ enum class position_kind : uint8_t {
   sinusoidal_halves, // The same numbers, all sines first: marian.
 };
 
-/// x = norm(scale * table[token] + positions[position] + segments[segment])
+/// Images in place of tokens (Dosovitskiy et al. 2021, §3.1): the rows of a sequence are the class token, and behind it the patches of one
+/// image from left to right, then from top to bottom. A patch enters as W patch + bias, a convolution whose stride is its size; what is left
+/// at the right and the bottom, where patches do not fit, does not count. Pixels are [channels, height, width], prepared as the model
+/// wants them (model/images/preparation.hpp).
+struct image_spec {
+  uint32_t channels = 0, height = 0, width = 0;
+  uint32_t patch_height = 0, patch_width = 0;
+
+  uint64_t elements() const { return uint64_t(channels) * height * width; }
+  uint32_t patch_elements() const { return channels * patch_height * patch_width; }
+  uint32_t patches() const { return (height / patch_height) * (width / patch_width); }
+  uint32_t rows() const { return 1 + patches(); }
+};
+
+/// x = norm(scale * table[token] + positions[position] + segments[segment]); of an image, table[0] is the class token, and for the other
+/// rows the patch is in the table's place.
 struct embedding_spec {
   float scale = 1; // sqrt(width) in §3.4.
   position_kind positions = position_kind::none;
   uint32_t position_offset = 0; // Rows of a table of learned positions before position 0's: bart.
   uint32_t segments = 0;        // Rows of the table of segments (bert's token types); 0: none.
+  std::optional<image_spec> image; // Then the vocabulary is the class token.
   std::optional<norm_spec> norm;
 };
 
@@ -195,6 +211,7 @@ struct layer_tensors {
 
 struct stack_tensors {
   stored_tensor embedding;                // [vocabulary, width]
+  std::optional<projection_tensors> patches; // [width, patch_elements] and a bias, where the rows are of an image.
   std::optional<stored_tensor> positions; // [position_offset + context_length, width], learned.
   std::optional<stored_tensor> segments;  // [segments, width]
   std::optional<norm_tensors> embedding_norm;

@@ -25,7 +25,8 @@ std::vector<uint32_t> positions_of(const v1::StepPlan& plan, bool of_sources) {
   return positions;
 }
 
-v1::HiddenStates make_states(const embedding_state& st, const v1::StepPlan& plan, const id_field& tokens, const id_field& segments) {
+v1::HiddenStates make_states(const embedding_state& st, const v1::StepPlan& plan, const id_field& tokens, const id_field& segments,
+                             const float_field& pixels) {
   const uint32_t all_rows = checked_rows(plan), all_source_rows = source_rows(plan);
   const uint32_t rows = st.config.of_encoder ? all_source_rows : all_rows;
   TROUPE_ASSERT(uint32_t(tokens.size()) == rows);
@@ -35,7 +36,8 @@ v1::HiddenStates make_states(const embedding_state& st, const v1::StepPlan& plan
   states.set_width(st.config.model->spec.width);
   allocate(*states.mutable_values(), uint64_t(rows) * states.width());
   st.stack().embedding.forward(all_of(tokens), positions_of(plan, st.config.of_encoder), all_of(segments),
-                               rows_of(*states.mutable_values(), rows, states.width()), scratch_of_this_thread());
+                               rows_of(*states.mutable_values(), rows, states.width()), scratch_of_this_thread(),
+                               {pixels.data(), size_t(pixels.size())});
   return states;
 }
 
@@ -66,7 +68,7 @@ template <class Message, class Work> void on_step(embedding_pointer self, Messag
 v1::HiddenStates embedding_state::begin(const v1::ForwardStep& step) {
   const stopwatch watch;
   TROUPE_ASSERT(config.of_encoder == (step.plan().source_rows_size() > 0));
-  auto states = make_states(*this, step.plan(), config.of_encoder ? step.source_tokens() : step.tokens(), step.segments());
+  auto states = make_states(*this, step.plan(), config.of_encoder ? step.source_tokens() : step.tokens(), step.segments(), step.pixels());
   if (config.of_encoder) *states.mutable_tokens() = step.tokens();
   states.mutable_times()->set_compute_ns(watch.elapsed_ns());
   states.mutable_times()->set_messages(2); // ForwardStep and HiddenStates.
@@ -80,7 +82,7 @@ v1::HiddenStates embedding_state::go_on(v1::HiddenStates& encoded) {
   TROUPE_ASSERT(encoded.width() == model.spec.width);
   const uint32_t rows = source_rows(encoded.plan());
   TROUPE_ASSERT(uint64_t(encoded.values_size()) == uint64_t(rows) * encoded.width());
-  auto states = make_states(*this, encoded.plan(), encoded.tokens(), {});
+  auto states = make_states(*this, encoded.plan(), encoded.tokens(), {}, {});
   const auto source = rows_of(*encoded.mutable_values(), rows, encoded.width());
   if (model.encoder_norm) model.encoder_norm->apply(source, source);
   states.mutable_source_values()->Swap(encoded.mutable_values());

@@ -7,6 +7,7 @@
 #include "actors/supervision/failure.hpp"
 #include "actors/supervision/restart_window.hpp"
 #include "model/error.hpp"
+#include "model/kernels/rowwise.hpp"
 #include "model/utf8.hpp"
 
 #include <algorithm>
@@ -46,6 +47,26 @@ void check_source(const generate_request& request, const model_parts& model) {
   if (!request.source.empty()) throw input_error("there is a source, but the model has no encoder");
 }
 
+/// The prompt is that of its rows already.
+void check_pixels(const generate_request& request, const model_parts& model) {
+  const auto& image = model.spec.embedding.image;
+  if (!image) {
+    if (!request.pixels.empty()) throw input_error("there are pixels, but the model takes no images");
+    return;
+  }
+  if (request.pixels.size() != image->elements())
+    throw input_error("there are " + std::to_string(request.pixels.size()) + " pixels' values, but the model takes " +
+                      std::to_string(image->channels) + " x " + std::to_string(image->height) + " x " + std::to_string(image->width));
+  if (!is_finite(request.pixels)) throw input_error("a pixel's value is not a finite number");
+}
+
+/// An image has a row for its class token and one for each patch, which stand for tokens.
+void add_rows_of_image(generate_request& request, const model_parts& model) {
+  if (!model.spec.embedding.image) return;
+  if (!request.prompt.empty()) throw input_error("there are tokens, but the model takes images");
+  request.prompt.resize(model.spec.embedding.image->rows());
+}
+
 void check_segments(const generate_request& request, const model_parts& model) {
   if (request.segments.empty()) return;
   const uint32_t segments = model.spec.embedding.segments;
@@ -63,6 +84,7 @@ void check(const generate_request& request, const model_parts& model) {
   if (model.spec.needs_whole_sequences())
     check_whole("prompt", request.prompt.size(), model.spec, std::max(model.spec.width, model.spec.output.columns));
   check_source(request, model);
+  check_pixels(request, model);
   check_segments(request, model);
   if (!request.generated.empty()) {
     if (request.beams) throw input_error("a beam search does not go on from generated tokens");
@@ -110,10 +132,12 @@ void check(const generate_request& request, const model_parts& model) {
 
 v1::GenerateRequest to_message(generate_request request, const model_parts& model, caf::actor_clock::time_point now) {
   if (model.encoder && request.prompt.empty()) request.prompt = {model.spec.start_token};
+  add_rows_of_image(request, model);
   check(request, model);
   v1::GenerateRequest message;
   message.mutable_source_tokens()->Add(request.source.begin(), request.source.end());
   message.mutable_segments()->Add(request.segments.begin(), request.segments.end());
+  message.mutable_pixels()->Add(request.pixels.begin(), request.pixels.end());
   if (request.beams) *message.mutable_beam_search() = to_message(*request.beams);
   if (!request.rules.empty() || !request.rules.end_tokens.empty()) *message.mutable_token_rules() = to_message(request.rules);
   if (request.constraint) *message.mutable_constraint() = to_message(*request.constraint);

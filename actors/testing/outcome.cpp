@@ -89,7 +89,9 @@ request_outcome by_reference(const std::shared_ptr<const model_parts>& model, co
     return result;
   }
   auto log = ids_of(request.prompt_tokens());
-  auto logits = reference.forward(log, &states, ids_of(request.segments()));
+  const auto& pixels = request.pixels();
+  auto logits = pixels.empty() ? reference.forward(log, &states, ids_of(request.segments()))
+                               : reference.forward_image({pixels.data(), size_t(pixels.size())}, &states);
   const size_t columns = model->spec.output.columns;
   for (uint32_t p = 0; p * columns < logits.size() && request.want_logits(); ++p)
     result.logits[p].assign(logits.begin() + int64_t(p * columns), logits.begin() + int64_t((p + 1) * columns));

@@ -35,6 +35,12 @@ void want_everything(v1::GenerateRequest& request) {
 
 v1::GenerateRequest draw_request(const model_parts& model, raw_bits& bits, uint32_t number) {
   v1::GenerateRequest request;
+  if (const auto& image = model.spec.embedding.image) {
+    request.mutable_prompt_tokens()->Resize(int(image->rows()), 0);
+    for (uint64_t i = 0; i < image->elements(); ++i) request.add_pixels(bits.uniform(-1, 1));
+    want_everything(request);
+    return request;
+  }
   const uint32_t room = model.positions_max - 1;
   auto& tokens = *request.mutable_prompt_tokens();
   for (uint32_t i = 0; number % 2 == 0 && i < std::min(room / 2, 6u); ++i) tokens.Add(i % model.spec.vocabulary); // All begin alike.
@@ -179,7 +185,9 @@ trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t reques
 
 trial_setup make_tiny_setup(uint32_t requests_per_trial, tiny_kind kind, uint32_t replicas) {
   if (kind == tiny_kind::decoder) return make_setup(make_tiny_parts(), requests_per_trial, replicas);
-  const char* model_class = kind == tiny_kind::encoder ? "BertForQuestionAnswering" : "T5ForConditionalGeneration";
+  const char* model_class = kind == tiny_kind::images    ? "ViTForImageClassification"
+                            : kind == tiny_kind::encoder ? "BertForQuestionAnswering"
+                                                         : "T5ForConditionalGeneration";
   return make_setup(make_parts(tiny_encoder(model_class), {.shards = 2}), requests_per_trial, replicas);
 }
 

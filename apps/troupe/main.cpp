@@ -32,6 +32,7 @@ constexpr command commands[] = {
   {"fill-mask", declare_fill_mask, "find the likeliest tokens in place of a mask"},
   {"answer", declare_answer, "find the answer to a question in a text"},
   {"embed", declare_embed, "turn texts into vectors, or compare two"},
+  {"see", declare_see, "give images labels, with probabilities, or turn them into vectors"},
   {"evaluate", declare_evaluate, "compare a model's answers with right ones: exact match, BLEU, chrF, accuracy, F1"},
   {"train", declare_train, "train a model, or go on training one; faults are survived with the same weights, bit for bit"},
   {"logits", declare_logits, "write the logits (and hidden states) of given tokens to a safetensors file"},

@@ -1,5 +1,6 @@
 // BERT (Devlin et al. 2019): a post-norm stack in which every token sees every other, with learned positions and segments.
 #include "model/families/bert.hpp"
+#include "model/families/labels.hpp"
 
 namespace troupe {
 namespace {
@@ -25,8 +26,6 @@ const bert_names bert{.architecture = "bert",
                       .classifier = "classifier",
                       .pooler_activation = activation_kind::tanh};
 
-constexpr uint32_t labels_max = 1 << 16;
-
 void read_bert_embedding(const hyperparameters& parameters, tensor_lookup& tensors, const bert_names& names, const std::string& base,
                          const norm_spec& norm, model_description& model) {
   const uint32_t width = model.spec.width;
@@ -39,28 +38,6 @@ void read_bert_embedding(const hyperparameters& parameters, tensor_lookup& tenso
   }
   model.spec.embedding.norm = norm;
   model.tensors.embedding_norm = tensors.norm({"", base + "embeddings.LayerNorm"}, width, tensor_lookup::bias::required);
-}
-
-/// How many classes a model that begins is to have: as many as there are names, or "num_labels".
-uint32_t count_labels(const hyperparameters& parameters) {
-  uint32_t count = 0;
-  while (count < labels_max && parameters.text({"", "id2label." + std::to_string(count)})) ++count;
-  return parameters.count({"", "num_labels"}, {1, double(labels_max)}, count > 0 ? count : 2);
-}
-
-/// "id2label": {"0": "...", ...}, where it is there: a name for each class.
-std::vector<std::string> read_labels(const hyperparameters& parameters, uint32_t count) {
-  std::vector<std::string> labels;
-  if (!parameters.has({"", "id2label"})) return labels;
-  const auto wanted = "the head has " + std::to_string(count) + " classes";
-  for (uint32_t i = 0; i < count; ++i) {
-    const auto label = parameters.text({"", "id2label." + std::to_string(i)});
-    if (!label) parameters.fail({"", "id2label"}, "has no name for class " + std::to_string(i) + ", and " + wanted);
-    labels.emplace_back(*label);
-  }
-  if (parameters.has({"", "id2label." + std::to_string(count)}))
-    parameters.fail({"", "id2label"}, "has a name for class " + std::to_string(count) + ", and " + wanted);
-  return labels;
 }
 
 void read_head(const hyperparameters& parameters, tensor_lookup& tensors, const bert_names& names, bert_head head,
@@ -88,12 +65,7 @@ void read_head(const hyperparameters& parameters, tensor_lookup& tensors, const 
     output.of_first_row = true;
     output.transform = {names.pooler_activation, std::nullopt};
     model.tensors.output_transform = tensors.projection({"", names.pooler}, width, width, bias::required);
-    if (const published_name weight{"", std::string(names.classifier) + ".weight"}; tensors.makes_tensors())
-      model.tensors.output.weight = tensors.matrix(weight, count_labels(parameters), width);
-    else model.tensors.output.weight = tensors.table(weight, labels_max, width);
-    output.columns = uint32_t(model.tensors.output.weight.rows);
-    model.tensors.output.bias = tensors.vector({"", std::string(names.classifier) + ".bias"}, output.columns);
-    output.labels = read_labels(parameters, output.columns);
+    read_classifier(parameters, tensors, names.classifier, model);
     return;
   case bert_head::answers:
     output.kind = output_spec::result::spans;

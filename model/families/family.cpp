@@ -23,6 +23,8 @@ constexpr std::array all_families{
     family{"qwen2", "Qwen2ForCausalLM", false, describe_qwen2},
     family{"qwen3", "Qwen3ForCausalLM", false, describe_qwen3},
     family{"t5", "T5ForConditionalGeneration", true, describe_t5},
+    family{"vit", "ViTForImageClassification", false, describe_vit_for_classification},
+    family{"vit", "ViTModel", false, describe_vit},
 };
 // Those whose names of keys and tensors in GGUF files are known here.
 constexpr std::array<std::string_view, 4> in_gguf{"gpt2", "llama", "qwen2", "qwen3"};

@@ -60,5 +60,7 @@ model_description describe_distilbert_for_question_answering(const model_source&
 model_description describe_bart(const model_source& source);
 model_description describe_marian(const model_source& source);
 model_description describe_t5(const model_source& source);
+model_description describe_vit(const model_source& source);
+model_description describe_vit_for_classification(const model_source& source);
 
 } // namespace troupe

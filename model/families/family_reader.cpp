@@ -173,6 +173,25 @@ stored_tensor tensor_lookup::matrix(const published_name& name, uint64_t rows, u
   return *std::move(found);
 }
 
+stored_tensor tensor_lookup::matrix(const published_name& name, std::vector<uint64_t> shape) {
+  const uint64_t columns = shape.back();
+  uint64_t rows = 1;
+  for (size_t i = 0; i + 1 < shape.size(); ++i) rows *= shape[i];
+  if (makes_tensors()) return make(name, rows, columns, std::move(shape));
+  auto found = find(name, rows, columns, std::move(shape));
+  if (!found) fail_missing(name, shape_text(rows, columns));
+  return *std::move(found);
+}
+
+projection_tensors tensor_lookup::convolution(const published_name& name, std::vector<uint64_t> shape) {
+  const uint64_t outputs = shape.front();
+  stored_tensor weight = matrix(name + ".weight", std::move(shape));
+  // The same elements in the same order. It has no blocks that would notice: folders have none.
+  weight.columns *= weight.rows / outputs;
+  weight.rows = outputs;
+  return {weight, vector(name + ".bias", outputs)};
+}
+
 std::optional<stored_tensor> tensor_lookup::find_vector(const published_name& name, uint64_t length) {
   auto found = find(name, 1, length, {length});
   if (found && traits_of(found->type).block_elements != 1) {

@@ -66,6 +66,8 @@ public:
 
   /// [rows, columns]. Throws input_error when it is missing or has another shape.
   stored_tensor matrix(const published_name& name, uint64_t rows, uint64_t columns);
+  /// A tensor of more dimensions, all but the innermost of which are the rows here.
+  stored_tensor matrix(const published_name& name, std::vector<uint64_t> shape);
   std::optional<stored_tensor> find_matrix(const published_name& name, uint64_t rows, uint64_t columns);
   /// [1, length], not quantised: norms, biases.
   stored_tensor vector(const published_name& name, uint64_t length);
@@ -81,6 +83,8 @@ public:
   /// The same, for a weight that Hugging Face stores as [columns, rows], as its class Conv1D does: then it
   /// is in a transposed copy.
   projection_tensors conv1d(const published_name& name, uint64_t rows, uint64_t columns, bias with);
+  /// "<name>.weight" [outputs, channels, height, width] and "<name>.bias" [outputs], a convolution's: as [outputs, the rest].
+  projection_tensors convolution(const published_name& name, std::vector<uint64_t> shape);
   norm_tensors norm(const published_name& name, uint64_t width, bias with);
 
   bool is_hugging_face() const { return source_.published_as() == publication::hugging_face; }

@@ -44,6 +44,24 @@ void write_config(const std::filesystem::path& folder, const model_file& like, t
   write_json(folder / "config.json", config);
 }
 
+/// As read_image_preparation reads it.
+void write_preparation(const std::filesystem::path& path, const image_preparation& how) {
+  using target = image_preparation::target;
+  json config{{"image_processor_type", "ViTImageProcessor"},
+              {"do_resize", how.resizes_to != target::none},
+              {"resample", how.how == resampling::bilinear ? 2 : how.how == resampling::bicubic ? 3 : 4},
+              {"do_center_crop", how.crops},
+              {"do_rescale", how.factor != 1},
+              {"rescale_factor", how.factor},
+              {"do_normalize", true},
+              {"image_mean", how.mean},
+              {"image_std", how.deviation}};
+  if (how.resizes_to == target::exact) config["size"] = {{"height", how.height}, {"width", how.width}};
+  if (how.resizes_to == target::shortest_side) config["size"] = {{"shortest_edge", how.height}};
+  if (how.crops) config["crop_size"] = {{"height", how.crop_height}, {"width", how.crop_width}};
+  write_json(path, config);
+}
+
 /// A published tensor with the model's tensors that it consists of.
 struct saved_tensor {
   const published_tensor* published;
@@ -185,6 +203,7 @@ void save_folder(const std::filesystem::path& folder, const model_file& like, co
   try {
     write_config(folder, like, type);
     write_words(folder, like);
+    if (like.images) write_preparation(folder / "preprocessor_config.json", *like.images);
     write_weights(folder / "model.safetensors", like, values, type);
     sync_to_disk(folder);
   } catch (...) {

@@ -87,6 +87,13 @@ void check_embedding(const checker& check, const model_spec& model, const stack_
   check.require((spec.positions == position_kind::learned) == tensors.positions.has_value(), "model",
                 tensors.positions ? "positions that are not learned have a table" : "the learned positions are missing");
   if (tensors.positions) check.shape(*tensors.positions, uint64_t(spec.position_offset) + stack.context_length, model.width);
+  check.require(spec.image.has_value() == tensors.patches.has_value(), "model", "the weights of patches are missing or unused");
+  if (spec.image) {
+    const image_spec& image = *spec.image;
+    check.require(image.patch_height > 0 && image.patch_width > 0 && image.patches() > 0, "model", "an image has no patch");
+    check.require(image.rows() == stack.context_length, "model", "an image has other than " + std::to_string(stack.context_length) + " rows");
+    check.product(*tensors.patches, model.width, image.patch_elements());
+  }
   check.require((spec.segments > 0) == tensors.segments.has_value(), "model", "the table of segments is missing, or has no segments");
   if (tensors.segments) check.shape(*tensors.segments, spec.segments, model.width);
   check.require(spec.norm.has_value() == tensors.embedding_norm.has_value(), "model", "the norm of the embedding is missing or unused");

@@ -39,17 +39,11 @@ public:
   packing(const partition& cut, const progress_callback& progress) : keep_(cut.keep), as_q8_0_(cut.as_q8_0), progress_(progress) {}
 
   void add(projection& into, const projection_tensors& source, range rows) {
-    if (rows.count == 0) return;
-    into.bias = slice_of(source.bias, rows);
-    const stored_tensor weight = as_q8_0_ ? as_q8_0(source.weight) : source.weight;
-    const stored_tensor slice = into.source = weight.row_slice(rows.first, rows.count);
-    bytes_total_ += slice.bytes();
-    const uint64_t offset = weight_bytes_;
-    weight_bytes_ += packed_matrix::packed_bytes(slice, keep_);
-    jobs_.push_back([this, &into, slice, offset] {
-      into.matrix = packed_matrix::pack(slice, cut(memory_, offset), keep_, keep_ == kept_sums::none ? nullptr : &into.content);
-      note_done(slice.bytes());
-    });
+    add(into, source, rows, as_q8_0_ ? as_q8_0(source.weight) : source.weight, keep_);
+  }
+  /// As it is in the file, without sums.
+  void add_plain(projection& into, const projection_tensors& source) {
+    add(into, source, whole(source.weight.rows), source.weight, kept_sums::none);
   }
 
   /// A table that is used as it is in the file. into: in memory of its own.
@@ -72,6 +66,19 @@ public:
   }
 
 private:
+  void add(projection& into, const projection_tensors& source, range rows, const stored_tensor& weight, kept_sums keep) {
+    if (rows.count == 0) return;
+    into.bias = slice_of(source.bias, rows);
+    const stored_tensor slice = into.source = weight.row_slice(rows.first, rows.count);
+    bytes_total_ += slice.bytes();
+    const uint64_t offset = weight_bytes_;
+    weight_bytes_ += packed_matrix::packed_bytes(slice, keep);
+    jobs_.push_back([this, &into, slice, offset, keep] {
+      into.matrix = packed_matrix::pack(slice, cut(memory_, offset), keep, keep == kept_sums::none ? nullptr : &into.content);
+      note_done(slice.bytes());
+    });
+  }
+
   void note_done(uint64_t bytes) {
     const uint64_t done = bytes_done_ += bytes;
     if (progress_) progress_(double(done) / double(bytes_total_));
@@ -204,6 +211,7 @@ void read_embedding(packing& work, embedding_part& into, const embedding_spec& s
   if (tables[1] != nullptr) work.add(into.positions.emplace(), *tables[1], cut(into.memory, bytes_of(tables[0])));
   if (tables[2] != nullptr)
     work.add(into.segments.emplace(), *tables[2], cut(into.memory, bytes_of(tables[0]) + bytes_of(tables[1])));
+  if (spec.image) work.add_plain(into.patches, *tensors.patches);
   into.sinusoids = make_sinusoids(spec.positions, positions, uint32_t(tensors.embedding.columns));
   into.norm = norm_of(spec.norm, tensors.embedding_norm);
 }

@@ -3,7 +3,7 @@
 // Packed weights are immutable and are not repaired in place, because other threads may be reading them: a part with a wrong
 // matrix is replaced by one whose matrix was packed anew, in memory of its own. All of it needs a model whose matrices keep sums
 // (partition::keep). Sums are kept for each strip, which is 64 rows of a matrix. Not covered: biases, norms and the embedding,
-// which are not packed.
+// of which only the patches' weights are packed.
 #include "model/parts.hpp"
 
 namespace troupe {

@@ -43,7 +43,14 @@ json t5_config(std::string_view model_class) {
           {"relative_attention_num_buckets", 8}, {"relative_attention_max_distance", 20}};
 }
 
+json vit_config(std::string_view model_class) {
+  return {{"model_type", "vit"},    {"architectures", {model_class}}, {"hidden_size", 32},       {"num_hidden_layers", 2},
+          {"num_attention_heads", 4}, {"intermediate_size", 48},      {"hidden_act", "gelu"},    {"layer_norm_eps", 1e-12},
+          {"image_size", 14},       {"patch_size", 4},                {"num_channels", 3},       {"num_labels", 5}};
+}
+
 json config_of(std::string_view model_class) {
+  if (model_class.starts_with("ViT")) return vit_config(model_class);
   if (model_class.starts_with("Bert")) return bert_config(model_class);
   if (model_class.starts_with("DistilBert")) return distilbert_config(model_class);
   if (model_class == "MarianMTModel") return bart_config(model_class, "marian", true);

@@ -31,6 +31,7 @@ const char* name_of(tensor_role role) {
   case tensor_role::output_transform: return "output transform";
   case tensor_role::output_transform_norm: return "output transform norm";
   case tensor_role::output: return "output";
+  case tensor_role::patches: return "patches";
   }
   return "";
 }
@@ -81,6 +82,7 @@ struct key_list {
 
   void push_stack(const stack_tensors& stack, bool has_own_embedding) {
     if (has_own_embedding) push(0, tensor_role::token_embedding, stack.embedding);
+    push(0, tensor_role::patches, stack.patches);
     if (stack.positions) push(0, tensor_role::position_embedding, *stack.positions, {});
     if (stack.segments) push(0, tensor_role::segment_embedding, *stack.segments, {});
     push(0, tensor_role::embedding_norm, stack.embedding_norm);

@@ -34,6 +34,7 @@ enum class tensor_role : uint8_t {
   cross_attention_output,
   output_transform,
   output_transform_norm,
+  patches, // Of images.
 };
 
 /// A tensor of a model. Ordered: by layer, then by role.

@@ -7,6 +7,7 @@
 #include "model/testing/tiny_model.hpp"
 #include "support/catch.hpp"
 
+#include <cmath>
 #include <cstring>
 #include <map>
 
@@ -65,7 +66,11 @@ generate_request request_for(const model_spec& spec, uint64_t seed) {
   generate_request request;
   request.want_logits = request.want_hidden_states = true;
   request.ignore_end_of_generation = true;
-  if (spec.encoder) {
+  if (const auto& image = spec.embedding.image) {
+    testing::raw_bits bits{seed};
+    for (uint64_t i = 0; i < image->elements(); ++i) request.pixels.push_back(bits.uniform(-1, 1));
+    request.tokens_max = 0;
+  } else if (spec.encoder) {
     request.source = tokens_of(1 + 7 * seed % 41, seed);
     request.prompt = tokens_of(1 + seed % 6, seed + 100);
     request.tokens_max = 7;
@@ -92,7 +97,8 @@ outcome by_reference(const std::shared_ptr<const model_parts>& parts, const gene
     reference.encode(request.source, &states);
     take_hidden(out, true, states);
   }
-  out.results = reference.forward(request.prompt, &states, request.segments);
+  out.results = request.pixels.empty() ? reference.forward(request.prompt, &states, request.segments)
+                                       : reference.forward_image(request.pixels, &states);
   take_hidden(out, false, states);
   auto log = request.prompt;
   std::vector<float> last(out.results.end() - ptrdiff_t(parts->spec.output.columns), out.results.end());
@@ -119,7 +125,7 @@ void check_equal(const outcome& out, const outcome& wanted) {
 /// Of each family, and of bert with every result.
 std::vector<testing::tiny_family> families_and_results() {
   std::vector<testing::tiny_family> all(std::begin(testing::encoder_families), std::end(testing::encoder_families));
-  for (const char* model_class : {"BertModel", "BertForMaskedLM", "BertForQuestionAnswering"}) all.push_back({model_class, model_class});
+  for (const char* model_class : {"BertModel", "BertForMaskedLM", "BertForQuestionAnswering", "ViTModel"}) all.push_back({model_class, model_class});
   return all;
 }
 
@@ -243,6 +249,19 @@ TEST_CASE("requests that a model cannot serve are refused with a reason") {
   CHECK(refused("BertModel", request) == "there is a segment 2, but the model's end at 1");
   request.segments = {0, 0};
   CHECK(refused("BertModel", request).starts_with("there are segments of 2 tokens"));
+  generate_request image;
+  image.tokens_max = 0;
+  image.pixels.assign(3 * 14 * 14, 0.5f);
+  CHECK(refused("ViTModel", image) == "");
+  CHECK(refused("BertModel", image) == "the prompt is empty: at least one token is needed");
+  image.prompt = {0};
+  CHECK(refused("BertModel", image) == "there are pixels, but the model takes no images");
+  CHECK(refused("ViTModel", image) == "there are tokens, but the model takes images");
+  image.prompt.clear();
+  image.pixels.back() = std::nanf("");
+  CHECK(refused("ViTModel", image) == "a pixel's value is not a finite number");
+  image.pixels.pop_back();
+  CHECK(refused("ViTModel", image) == "there are 587 pixels' values, but the model takes 3 x 14 x 14");
 }
 
 } // namespace troupe

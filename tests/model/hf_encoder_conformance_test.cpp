@@ -105,6 +105,31 @@ TEST_CASE("encoders give the recorded logits and hidden states", "[conformance]"
     }
 }
 
+TEST_CASE("a model of images gives the recorded logits and hidden states", "[conformance]") {
+  const auto folder = testing::references() / "hf";
+  if (!std::filesystem::exists(folder)) TROUPE_SKIP("no " + folder.string());
+  golden_model model(folder / "vit");
+  reference_model vision(model.parts);
+  const auto all = model.tensors.floats("a.pixel_values");
+  const size_t images = model.tensors.get("a.pixel_values").shape.at(0), elements = all.size() / images;
+  CHECK(images == 2);
+  for (size_t i = 0; i < images; ++i) {
+    const std::span<const float> pixels = std::span(all).subspan(i * elements, elements);
+    reference_model::hidden_states states;
+    const auto logits = vision.forward_image(pixels, &states);
+    REQUIRE(logits.size() == 10);
+    model.compare_logits("a.logits", i, logits);
+    model.compare_hidden("a.", i, states, model.parts->layers.size());
+    CHECK(int(std::ranges::max_element(logits) - logits.begin()) == model.facts.at("predicted")[i].get<int>());
+    // What enters the class head is the final norm of the last layer.
+    std::vector<float> normed(states.back().size());
+    const uint32_t width = model.parts->spec.width, rows = uint32_t(normed.size() / width);
+    model.parts->output.final_norm->apply({states.back().data(), rows, width, width}, {normed.data(), rows, width, width});
+    model.compare("a.last_hidden_state", i, normed, model.hidden_allowed, model.hidden_worst);
+  }
+  model.report("vit");
+}
+
 TEST_CASE("encoder-decoders give the recorded logits and hidden states, and continue greedily as recorded", "[conformance]") {
   const auto folder = testing::references() / "hf";
   if (!std::filesystem::exists(folder)) TROUPE_SKIP("no " + folder.string());

@@ -13,7 +13,8 @@ void canary::ask(std::function<void(const std::string&)> tell) {
   const auto& spec = model_.file().spec;
   generate_request request;
   const uint32_t token = model_.file().words.bos.value_or(0);
-  if (spec.encoder) request.source = {token};
+  if (const auto& image = spec.embedding.image) request.pixels.resize(image->elements());
+  else if (spec.encoder) request.source = {token};
   else request.prompt = {token};
   const bool generates = spec.output.kind == output_spec::result::tokens && !spec.needs_whole_sequences();
   request.tokens_max = generates ? 1 : 0;

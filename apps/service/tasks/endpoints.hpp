@@ -6,7 +6,7 @@ namespace troupe::service {
 
 /// OpenAI's /v1/embeddings.
 void embeddings(call& of, const json_node& body);
-/// vLLM's /classify: {"input": ...} -> {"data": [{"index", "label", "probs", "num_classes"}]}.
+/// vLLM's /classify: {"input": ...} -> {"data": [{"index", "label", "probs", "num_classes"}]}. The input of a model of images: data URLs.
 void classify(call& of, const json_node& body);
 /// LibreTranslate's /translate: {"q": ...} -> {"translatedText": ...}.
 void translate(call& of, const json_node& body);

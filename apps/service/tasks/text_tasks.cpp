@@ -70,10 +70,15 @@ void run_tasks(call& of, served_model& model, const char* prefix, std::vector<ge
   });
 }
 
-std::vector<generate_request> result_requests(call& of, const served_model& model, const json_node& body) {
+generate_request result_request(call& of, const served_model& model, const json_node& body) {
   auto common = read_generation_fields(body, of.who, model.file(), 0, of.drawn.seed).request;
   common.tokens_max = 0;
   common.want_logits = true;
+  return common;
+}
+
+std::vector<generate_request> result_requests(call& of, const served_model& model, const json_node& body) {
+  const auto common = result_request(of, model, body);
   std::vector<generate_request> requests;
   for (const auto& text : encode_inputs(model, body.get("input"))) {
     auto& request = requests.emplace_back(common);

@@ -17,7 +17,9 @@ std::vector<encoding> encode_inputs(const served_model& model, const json_node& 
 using task_answer = std::function<json(const std::string& id, const std::vector<choice>&)>;
 void run_tasks(call& of, served_model& model, const char* prefix, std::vector<generate_request> requests, task_answer answer);
 
-/// Requests for the results of a model that does not generate: one for each text of `input`, with the body's priority and deadlines.
+/// What requests for the results of a model that does not generate have in common: the body's priority and deadlines.
+generate_request result_request(call& of, const served_model& model, const json_node& body);
+/// Such requests: one for each text of `input`, with the body's priority and deadlines.
 std::vector<generate_request> result_requests(call& of, const served_model& model, const json_node& body);
 
 } // namespace troupe::service

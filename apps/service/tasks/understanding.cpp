@@ -3,7 +3,11 @@
 
 #include "apps/service/serving/start.hpp"
 #include "apps/service/tasks/endpoints.hpp"
+#include "apps/service/tasks/images.hpp"
 #include "apps/service/tasks/text_tasks.hpp"
+#include "model/error.hpp"
+#include "model/images/preparation.hpp"
+#include "model/images/read_image.hpp"
 #include "model/outputs/label_scores.hpp"
 #include "model/outputs/pooling.hpp"
 
@@ -65,22 +69,55 @@ void embeddings(call& of, const json_node& body) {
   });
 }
 
+namespace {
+
+task_answer answer_of_labels(const served_model& model) {
+  return [name = model.name(), how = scoring_of(model.file()), labels = labels_of(model.file().spec.output)](
+           const std::string& id, const std::vector<choice>& all) {
+    json data = json::array();
+    for (const auto& one : all) {
+      const auto scores = scores_of(one.rows, how);
+      const auto best = size_t(std::ranges::max_element(scores) - scores.begin());
+      data.push_back({{"index", data.size()}, {"label", labels[best]}, {"probs", scores}, {"num_classes", scores.size()}});
+    }
+    const auto tokens = tokens_of(all);
+    return json{{"id", id}, {"object", "list"}, {"created", unix_time()}, {"model", name}, {"data", std::move(data)},
+                {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}, {"completion_tokens", 0}}}};
+  };
+}
+
+/// Decoding takes its time: not in the server's thread.
+void classify_images(call& of, served_model& model, const json_node& body) {
+  const auto& file = model.file();
+  auto common = result_request(of, model, body);
+  run_in_background(of, [of, &model, &file, common, files = read_images(body.get("input"))]() -> std::function<void()> {
+    std::vector<generate_request> requests;
+    std::string reason;
+    try {
+      for (size_t i = 0; i < files.size(); ++i) {
+        const std::string place = files.size() == 1 ? "input" : "input[" + std::to_string(i) + "]";
+        requests.push_back(common);
+        requests.back().pixels = prepare_image(read_image(files[i], place, request_image_limits), *file.images, *file.spec.embedding.image);
+      }
+    } catch (const input_error& error) {
+      reason = error.what();
+    }
+    return [of, &model, requests = std::move(requests), reason]() mutable {
+      guarded(of, [&] {
+        if (!reason.empty()) throw api_error(400, "invalid_image", reason, "input");
+        run_tasks(of, model, "classify-", std::move(requests), answer_of_labels(model));
+      });
+    };
+  });
+}
+
+} // namespace
+
 void classify(call& of, const json_node& body) {
   auto& model = find_model(of, body);
   require(model, output_spec::result::labels, "give labels");
-  run_tasks(of, model, "classify-", result_requests(of, model, body),
-            [name = model.name(), how = scoring_of(model.file()), labels = labels_of(model.file().spec.output)](
-              const std::string& id, const std::vector<choice>& all) {
-              json data = json::array();
-              for (const auto& one : all) {
-                const auto scores = scores_of(one.rows, how);
-                const auto best = size_t(std::ranges::max_element(scores) - scores.begin());
-                data.push_back({{"index", data.size()}, {"label", labels[best]}, {"probs", scores}, {"num_classes", scores.size()}});
-              }
-              const auto tokens = tokens_of(all);
-              return json{{"id", id}, {"object", "list"}, {"created", unix_time()}, {"model", name}, {"data", std::move(data)},
-                          {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}, {"completion_tokens", 0}}}};
-            });
+  if (model.file().spec.embedding.image) return classify_images(of, model, body);
+  run_tasks(of, model, "classify-", result_requests(of, model, body), answer_of_labels(model));
 }
 
 } // namespace troupe::service

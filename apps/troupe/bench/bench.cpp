@@ -8,7 +8,7 @@
 // when all of them have their first token, takes --generate-tokens of each, and ends before any of them has ended (they are cancelled
 // then): every step of it is one row of each. Its rate is compared with that of prefill, which computes the same rows but for their logits.
 // A model with an encoder reads the prompt as its source, and decodes with --beams. A model that generates nothing only encodes: one
-// text of --prompt-tokens, and --clients of them at once.
+// text of --prompt-tokens, and --clients of them at once; a model of images one image, whose rows count as tokens.
 // Limits: what the machine can do at best is measured before and after each repetition; the better of both is its limit.
 // Compare: in each repetition the other command runs once, after ours; ratios are taken pair by pair.
 #include "actors/threads/processors.hpp"
@@ -64,7 +64,7 @@ void declare_options(CLI::App& app, bench_options& options) {
   const auto count = [&](const char* name, uint32_t& value, const char* help) {
     return app.add_option(name, value, help)->check(CLI::Range(1u, 1u << 20))->type_name("N");
   };
-  count("--prompt-tokens", options.prompt_tokens, "Length of the prompt, of the source, of the text")->capture_default_str();
+  count("--prompt-tokens", options.prompt_tokens, "Length of the prompt, of the source, of the text; not of images")->capture_default_str();
   count("--generate-tokens", options.generate_tokens, "Tokens to generate")->capture_default_str();
   count("--repetitions", options.repetitions, "Measured runs of each kind")->capture_default_str();
   count("--clients", options.clients, "Also measure this many generations (or texts) at once");
@@ -121,12 +121,22 @@ generate_request make_request(const bench& run, std::vector<uint32_t> tokens, ui
   return request;
 }
 
+/// Pixels of an image that repeat from run to run, and differ from client to client.
+std::vector<float> make_pixels(const image_spec& image, uint32_t client_index) {
+  std::vector<float> pixels(image.elements());
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = float(2 * counter_uniform(client_index, i) - 1);
+  return pixels;
+}
+
 /// Serves `count` requests at once from submit to the last `finished`.
 void run_once(const bench& run, uint32_t count, uint32_t prompt_tokens, uint32_t generate_tokens, measurement& into) {
   const engine_statistics before = run.troupe_engine.statistics();
   const auto started = steady::now();
   for (uint32_t index = 0; index < count; ++index) {
-    run.requests.submit(make_request(run, make_prompt(run, prompt_tokens, index), generate_tokens));
+    const auto& image = run.troupe_engine.model().spec.embedding.image;
+    auto request = make_request(run, image ? std::vector<uint32_t>() : make_prompt(run, prompt_tokens, index), generate_tokens);
+    if (image) request.pixels = make_pixels(*image, index);
+    run.requests.submit(std::move(request));
   }
   const int signal = take_events(run.requests, [](const generation_event& event) {
     if (is_failure(event.reason)) throw run_error("a request failed: " + event.error);
@@ -458,8 +468,9 @@ void check_sequences(const bench& run) {
   }
 }
 
-int run_bench(const bench_options& options) {
+int run_bench(bench_options options) {
   auto model = open_model(options.run);
+  if (const auto& image = model->spec.embedding.image) options.prompt_tokens = image->rows();
   check_lengths(options, *model);
   auto with = options.run;
   with.prefix_reuse = false; // The same prompts come again and again.

@@ -5,10 +5,10 @@
 
 namespace troupe {
 
-/// "generate", "translate", "classify", "fill-mask", "answer" or "embed".
+/// "generate", "translate", "classify", "fill-mask", "answer", "embed" or "see".
 const char* command_for(const model_spec& spec);
 
-/// Throws input_error naming the right command when the model is for another one. Models without a decoder also embed.
+/// Throws input_error naming the right command when the model is for another one. Models of texts without a decoder also embed.
 void require_command(const model_file& model, std::string_view command);
 
 } // namespace troupe

@@ -45,13 +45,22 @@ void declare_texts(CLI::App& app, prompt_options& options, bool takes_ids) {
       ->allow_extra_args(false)->type_name("IDS");
 }
 
+void declare_image_files(CLI::App& app, prompt_options& options) {
+  options.lines = true;
+  options.file_option = "--file";
+  options.what = "image";
+  app.add_option("image", options.words, "Images (PNG, JPEG); without any, every line of stdin names one")->type_name("FILE");
+  app.add_option("-f,--file", options.files, "Every line of a file names an image, - for stdin; may be repeated")
+    ->allow_extra_args(false)->type_name("FILE");
+}
+
 void check(const prompt_options& options) {
   for (const std::string& ids : options.ids) parse_ids(ids, options.ids_option);
   if (std::count(options.files.begin(), options.files.end(), "-") > 1) {
     throw usage_error(std::string(options.file_option) + ": stdin can be read only once");
   }
   if (none_given(options) && ::isatty(STDIN_FILENO) == 1) {
-    throw usage_error("no text: give one as an argument, with " + std::string(options.file_option) + ", or on stdin");
+    throw usage_error("no " + std::string(options.what) + ": give one as an argument, with " + std::string(options.file_option) + ", or on stdin");
   }
 }
 

@@ -21,12 +21,15 @@ struct prompt_options {
   // What they are called in errors.
   const char* file_option = "--prompt-file";
   const char* ids_option = "--prompt-ids";
+  const char* what = "text";
 };
 
 void declare_prompts(CLI::App& app, prompt_options& options);
 /// The same for commands with one answer to each text: texts as arguments, lines of files (--file) or of stdin, and with `takes_ids`
 /// also token ids (--input-ids).
 void declare_texts(CLI::App& app, prompt_options& options, bool takes_ids);
+/// Names of images instead of texts.
+void declare_image_files(CLI::App& app, prompt_options& options);
 /// Throws usage_error for what can be seen without reading anything.
 void check(const prompt_options& options);
 

@@ -18,7 +18,7 @@ class task_run {
 public:
   task_run(engine& on, client& to, const run_options& run, const task_options& options, const prompt_source& texts, const task_maker& make)
     : client_(to), options_(options), texts_(texts), make_(make),
-      kept_max_(std::max<size_t>(64, 4 * size_t{on.options().sequences_max})), bar_(options.command, !run.quiet) {}
+      kept_max_(std::min(options.kept_max, std::max<size_t>(64, 4 * size_t{on.options().sequences_max}))), bar_(options.command, !run.quiet) {}
 
   /// A text that cannot be served fails alone.
   void submit(const prompt& text) {
@@ -96,7 +96,7 @@ private:
     if (options_.failure == failure_form::empty_line) print("\n");
     if (one.cancelled) return;
     good_ = false;
-    const std::string place = texts_.count() == 1 ? "" : "text " + std::to_string(printed_ + 1) + ": ";
+    const std::string place = texts_.count() == 1 ? "" : options_.input + " " + std::to_string(printed_ + 1) + ": ";
     note(options_.command + ": " + place + one.error);
   }
 

@@ -3,6 +3,7 @@
 #include "actors/engine.hpp"
 #include "apps/troupe/cli/options.hpp"
 #include "apps/troupe/cli/prompts.hpp"
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
@@ -34,6 +35,8 @@ inline failure_form failures_in(bool json) { return json ? failure_form::json : 
 struct task_options {
   std::string command; // For messages.
   failure_form failure = failure_form::empty_line;
+  std::string input = "text"; // What there is an answer to each of; for messages.
+  size_t kept_max = SIZE_MAX; // How many are under way at once, at most: fewer than usual where each takes much memory.
 };
 
 /// Runs all of them and prints their answers in the order of the texts, each as soon as those before it are printed. `first`: the

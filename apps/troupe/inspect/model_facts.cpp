@@ -41,6 +41,15 @@ const char* name_of(position_kind kind) {
   return "?";
 }
 
+const char* name_of(resampling how) {
+  switch (how) {
+    case resampling::box: return "box";
+    case resampling::bilinear: return "bilinear";
+    case resampling::bicubic: return "bicubic";
+  }
+  return "?";
+}
+
 const char* name_of(tokenizer_kind kind) {
   switch (kind) {
     case tokenizer_kind::none: return "none";
@@ -155,6 +164,23 @@ json decoding_facts(const model_file& model) {
   return facts;
 }
 
+/// What a model of images takes, and how `troupe see` makes it of a file.
+json image_facts(const image_spec& image, const image_preparation& how) {
+  json facts{{"channels", image.channels}, {"height", image.height}, {"width", image.width},
+             {"patch_height", image.patch_height}, {"patch_width", image.patch_width}, {"patches", image.patches()}};
+  using target = image_preparation::target;
+  if (how.resizes_to == target::exact) facts["resized_to"] = {how.height, how.width};
+  else if (how.resizes_to == target::shortest_side) facts["shortest_side"] = how.height;
+  if (how.resizes_to != target::none) facts["resampling"] = name_of(how.how);
+  if (how.crops) facts["cropped_to"] = {how.crop_height, how.crop_width};
+  facts["factor"] = how.factor;
+  facts["mean"] = json::array();
+  for (const float x : how.mean) facts["mean"].push_back(plain(x));
+  facts["deviation"] = json::array();
+  for (const float x : how.deviation) facts["deviation"].push_back(plain(x));
+  return facts;
+}
+
 json token_fact(const vocabulary& words, std::optional<uint32_t> id) {
   if (!id) return nullptr;
   return {{"id", *id}, {"piece", *id < words.pieces.size() ? words.pieces[*id] : ""}};
@@ -220,6 +246,7 @@ json model_facts(const model_file& model) {
     {"width", model.spec.width},
     {"vocabulary", model.spec.vocabulary},
   };
+  if (model.images) facts["image"] = image_facts(*model.spec.embedding.image, *model.images);
   if (model.spec.encoder) add_stack_facts(*model.spec.encoder, facts["encoder"]);
   add_stack_facts(model.spec, facts);
   facts["output"] = output_facts(model.spec.output);

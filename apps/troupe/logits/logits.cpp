@@ -30,7 +30,8 @@ constexpr const char* examples =
 
 Input:   input_ids [batch, length] or [length], any integer type; optional attention_mask of the same shape,
          1 or 0, padding at either end of a row; token_type_ids. For a model with an encoder these are the source,
-         and decoder_input_ids (decoder_attention_mask) the target.
+         and decoder_input_ids (decoder_attention_mask) the target. A model of images takes pixel_values
+         [batch, channels, height, width] instead, F32, F16, BF16 or F64, prepared as it wants them.
 Output:  F32, by Hugging Face's names; padding gets zeros. logits [batch, length, vocabulary] or [batch, labels];
          start_logits and end_logits [batch, length]; last_hidden_state [batch, length, width] of a model without a
          head; encoder_last_hidden_state. With --hidden-states also hidden_states.0 (after the embedding),
@@ -39,7 +40,7 @@ Output:  F32, by Hugging Face's names; padding gets zeros. logits [batch, length
 
 void declare_options(CLI::App& app, logits_options& options) {
   declare_model(app, options.run);
-  app.add_option("-i,--input", options.input, "Tokens (safetensors)")->required()->type_name("FILE");
+  app.add_option("-i,--input", options.input, "Tokens, or pixels (safetensors)")->required()->type_name("FILE");
   app.add_option("-o,--output", options.output, "Where the logits go (safetensors)")->required()->type_name("FILE");
   app.add_flag("--hidden-states", options.hidden_states, "Also write the hidden states at every layer boundary");
   app.add_flag("--reference", options.reference, "Run in one thread without actors: the same bytes, by the oracle");
@@ -140,8 +141,9 @@ std::vector<uint32_t> segments_of(const token_row& row, const model_spec& spec) 
 generate_request scoring_request(const model_input& input, size_t row, const model_spec& spec, bool hidden_states) {
   const token_row& target = target_of(input).rows[row];
   generate_request request;
+  if (!input.pixels.empty()) request.pixels = input.pixels[row];
   if (input.decoder) request.source = input.tokens.rows[row].tokens;
-  request.prompt = target.tokens;
+  if (input.pixels.empty()) request.prompt = target.tokens;
   request.segments = segments_of(target, spec);
   request.tokens_max = 0;
   request.want_logits = true;
@@ -208,6 +210,13 @@ int run_reference(const logits_options& options, std::shared_ptr<const model_fil
       place_all(into, true, row, 0, states);
     }
     const token_row& target = target_of(input).rows[row];
+    if (!input.pixels.empty()) {
+      into.rows.place(row, 0, oracle.forward_image(input.pixels[row], &states));
+      place_all(into, false, row, 0, states);
+      bar.advance(share_done(row + 1, input.pixels.size()));
+      if (interrupt_guard::signal() != 0) return interrupt_guard::signal();
+      continue;
+    }
     const std::span<const uint32_t> tokens = target.tokens;
     const auto segments = segments_of(target, model->spec);
     // Where rows see later rows, all of them come together.
@@ -290,8 +299,9 @@ void check_output(const std::string& path) {
 
 int run_logits(const logits_options& options) {
   check_output(options.output);
-  const model_input input = read_model_input(options.input);
   auto model = open_model(options.run);
+  const auto& image = model->spec.embedding.image;
+  const model_input input = image ? read_images(options.input, *image) : read_model_input(options.input);
   check(input, model->spec, options.input);
   results all{input, model->spec, options.hidden_states};
   const auto run = options.reference ? run_reference : run_actors;

@@ -1,5 +1,6 @@
 #pragma once
-// The input of `troupe logits`: token ids in a safetensors file, as Hugging Face's tokenizers pad them.
+// The input of `troupe logits`: token ids in a safetensors file, as Hugging Face's tokenizers pad them, or pixels.
+#include "model/spec.hpp"
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -23,7 +24,13 @@ struct token_batch {
 struct model_input {
   token_batch tokens;                 // input_ids: of the source, where the model has an encoder.
   std::optional<token_batch> decoder; // decoder_input_ids: as many rows.
+  // pixel_values, in place of tokens: of each row an image, [channels, height, width], whose rows stand for tokens.
+  std::vector<std::vector<float>> pixels;
 };
+
+/// Reads `pixel_values`, [batch, channels, height, width] or one image without the batch, of the size that the model takes; of a type that
+/// holds real numbers. Throws input_error naming file, tensor and reason.
+model_input read_images(const std::filesystem::path& path, const image_spec& image);
 
 /// Reads `input_ids`, [batch, length] or [length] (a batch of one), of any integer type, and where there are such
 /// `attention_mask` of the same shape: 1 takes part, 0 is padding, on either side but not in between; `token_type_ids` of the same

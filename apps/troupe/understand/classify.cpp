@@ -1,9 +1,7 @@
 // troupe classify: the labels of texts, with probabilities, or with values where the model was trained for regression.
 #include "apps/troupe/cli/command.hpp"
 #include "apps/troupe/understand/understand.hpp"
-#include "model/outputs/label_scores.hpp"
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 namespace troupe {
 namespace {
@@ -17,30 +15,12 @@ constexpr const char* classify_examples =
   troupe classify -m support-topics < messages.txt --json --top 3
   troupe classify -m bert-nli "A man sleeps." --pair "Nobody is awake.")";
 
-std::string answer_text(std::span<const std::string> names, std::span<const double> scores, std::span<const size_t> best) {
-  std::string line;
-  for (const size_t index : best)
-    line += (line.empty() ? "" : "\t") + names[index] + " " + probability_text(scores[index]);
-  return line + "\n";
-}
-
-std::string answer_json(std::span<const std::string> names, scoring how, std::span<const double> scores, std::span<const size_t> best) {
-  nlohmann::ordered_json labels = nlohmann::ordered_json::array();
-  const bool are_values = how == scoring::values;
-  for (const size_t index : best)
-    labels.push_back({{"label", names[index]},
-                      {are_values ? "value" : "probability", are_values ? plain(float(scores[index])) : scores[index]}});
-  return json_line({{"labels", labels}});
-}
-
 task_maker make_classifier(const classify_options& options, const engine& on) {
   const auto& model = on.model();
   return [&options, &model, words = on.words(), names = labels_of(model.spec.output), how = scoring_of(model)](const prompt& text) {
     const auto encoded = encode(words.get(), text, model.spec.context_length, options.encoding);
     return task{{make_request(encoded, model.spec)}, [&options, &names, how](const std::vector<task_result>& results) {
-      const auto scores = scores_of(results.front().rows, how);
-      const auto best = largest(scores, options.top > 0 ? options.top : scores.size());
-      return options.json ? answer_json(names, how, scores, best) : answer_text(names, scores, best);
+      return labels_text(names, how, results.front().rows, options.top, options.json);
     }};
   };
 }

@@ -28,15 +28,6 @@ double cosine(std::span<const float> a, std::span<const float> b) {
   return lengths > 0 ? sum / lengths : 0;
 }
 
-std::string vector_text(std::span<const float> vector, bool as_json) {
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const float x : vector) list.push_back(plain(x));
-  if (as_json) return json_line({{"embedding", list}});
-  std::string line;
-  for (const auto& x : list) line += (line.empty() ? "" : " ") + x.dump();
-  return line + "\n";
-}
-
 std::string cosine_text(double value, bool as_json) {
   return as_json ? json_line({{"cosine", value}}) : probability_text(value) + "\n";
 }

@@ -1,6 +1,7 @@
 #pragma once
-// What the commands share that run an encoder on texts: classify, fill-mask, answer, embed.
+// What the commands share that run an encoder on texts or images: classify, fill-mask, answer, embed, see.
 #include "apps/troupe/cli/tasks.hpp"
+#include "model/outputs/label_scores.hpp"
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -31,5 +32,9 @@ int run_understanding(const understanding_options& options, const char* command,
 std::vector<size_t> largest(std::span<const double> values, size_t k);
 /// As people read it: "0.457930".
 std::string probability_text(double probability);
+/// What a classifier says, the likeliest first, `top` labels or all (0). A line.
+std::string labels_text(std::span<const std::string> names, scoring how, std::span<const float> logits, uint32_t top, bool as_json);
+/// A line.
+std::string vector_text(std::span<const float> vector, bool as_json);
 
 } // namespace troupe
