@@ -1,5 +1,6 @@
-// What the forms of a call cost: 32 streams at once, each as long as TOKENS, by troupe::client, which waits in the
-// thread of the caller and has no other, and by each form of event_client. Rounds of all are done in turn; medians of tokens per second.
+// What the forms of a call cost: 32 streams at once, each as long as TOKENS, by troupe::client, which waits in the thread of the
+// caller and has no other, and by each form of event_client. Rounds of all are done in turn; medians of tokens per
+// second, and of the process's CPU time, which other programs on the machine disturb less.
 //
 //   library_benchmarks MODEL [ROUNDS [TOKENS]]
 #include "actors/engine.hpp"
@@ -9,6 +10,7 @@
 #include <coroutine>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <latch>
 #include <thread>
@@ -92,6 +94,12 @@ uint64_t by_coroutine(engine& on, uint32_t tokens) {
   return received;
 }
 
+double cpu_seconds() {
+  timespec time;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return double(time.tv_sec) + 1e-9 * double(time.tv_nsec);
+}
+
 size_t running_threads() {
   size_t count = 0;
   for ([[maybe_unused]] const auto& one : std::filesystem::directory_iterator("/proc/self/task")) ++count;
@@ -109,16 +117,19 @@ int run(const char* path, uint32_t rounds, uint32_t tokens) {
   struct form {
     const char* name;
     uint64_t (*run)(engine&, uint32_t);
-    std::vector<double> rates = {}, times_bare = {};
+    std::vector<double> rates = {}, times = {}, cpu = {}, cpu_times = {}; // times: of the bare client's in the same round.
   };
   form all[] = {{"bare client", bare}, {"function", by_function}, {"range", by_range}, {"future", by_future}, {"coroutine", by_coroutine}};
   for (auto& one : all) one.run(on, tokens); // Warm.
   for (uint32_t i = 0; i < rounds; ++i)
     for (auto& one : all) {
       const auto start = clock::now();
+      const double cpu_start = cpu_seconds();
       const uint64_t received = one.run(on, tokens);
       one.rates.push_back(double(received) / std::chrono::duration<double>(clock::now() - start).count());
-      one.times_bare.push_back(all[0].rates.back() / one.rates.back());
+      one.cpu.push_back((cpu_seconds() - cpu_start) / double(received));
+      one.times.push_back(all[0].rates.back() / one.rates.back());
+      one.cpu_times.push_back(one.cpu.back() / all[0].cpu.back());
     }
   {
     auto client = on.connect_async();
@@ -127,7 +138,8 @@ int run(const char* path, uint32_t rounds, uint32_t tokens) {
     std::printf("threads: %zu of the engine, %zu with %u streams\n", before, running_threads(), streams);
   }
   for (const auto& one : all)
-    std::printf("%-12s %9.0f tokens/s, time of the bare client's x %.4f\n", one.name, median(one.rates), median(one.times_bare));
+    std::printf("%-12s %9.0f tokens/s (time x %.3f), CPU time %7.1f us/token (x %.3f)\n", one.name, median(one.rates), median(one.times),
+                1e6 * median(one.cpu), median(one.cpu_times));
   return 0;
 }
 
@@ -140,7 +152,8 @@ int main(int count, char** arguments) {
     return 2;
   }
   try {
-    return troupe::run(arguments[1], count > 2 ? uint32_t(std::atoi(arguments[2])) : 9, count > 3 ? uint32_t(std::atoi(arguments[3])) : 200);
+    const int rounds = count > 2 ? std::atoi(arguments[2]) : 9, tokens = count > 3 ? std::atoi(arguments[3]) : 200;
+    return troupe::run(arguments[1], uint32_t(rounds), uint32_t(tokens));
   } catch (const troupe::input_error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

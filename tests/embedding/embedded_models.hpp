@@ -37,6 +37,11 @@ inline std::vector<std::vector<uint32_t>> undisturbed_answers(uint32_t count, ui
   return answers;
 }
 
+/// What becomes of a request that is cancelled: unless the machine was so busy that it was done before.
+inline bool was_cancelled_or_done(const expected<answer>& found, size_t tokens) {
+  return found && (found->reason == finish_reason::cancelled || found->tokens.size() == tokens);
+}
+
 /// How often what is repeated is repeated: by default for as long as a test may take, more with TROUPE_EMBEDDING_ROUNDS.
 inline uint32_t rounds(uint32_t usual) {
   const char* more = std::getenv("TROUPE_EMBEDDING_ROUNDS");

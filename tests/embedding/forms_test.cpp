@@ -177,12 +177,12 @@ TEST_CASE("destroying a client ends every request of it with one last event") {
       if (round % 2 == 0) REQUIRE(stream->next() != nullptr);
     }
     CHECK(last_events == 1);
-    for (auto& one : asked) CHECK(one.get().value().reason == finish_reason::cancelled);
-    CHECK(awaited.get_future().get().value().reason == finish_reason::cancelled);
-    const generation_event* last = nullptr;
-    finish_reason reason = finish_reason::length;
-    while ((last = stream->next())) reason = last->reason;
-    CHECK(reason == finish_reason::cancelled);
+    for (auto& one : asked) CHECK(testing::was_cancelled_or_done(one.get(), 500));
+    CHECK(testing::was_cancelled_or_done(awaited.get_future().get(), 500));
+    answer_builder streamed; // The first event may have been read.
+    while (const auto* event = stream->next()) streamed.add(*event);
+    const auto rest = streamed.take();
+    CHECK((rest->reason == finish_reason::cancelled || rest->tokens.size() >= 499));
   }
 }
 

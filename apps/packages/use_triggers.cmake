@@ -1,0 +1,11 @@
+# CPack lets a package with a library call ldconfig in its scripts. Debian wants it to activate ldconfig's trigger instead.
+foreach(package ${CPACK_PACKAGE_FILES})
+  set(folder ${package}.d)
+  execute_process(COMMAND dpkg-deb --raw-extract ${package} ${folder} COMMAND_ERROR_IS_FATAL ANY)
+  if(EXISTS ${folder}/DEBIAN/shlibs)
+    file(REMOVE ${folder}/DEBIAN/postinst ${folder}/DEBIAN/postrm)
+    file(WRITE ${folder}/DEBIAN/triggers "activate-noawait ldconfig\n")
+    execute_process(COMMAND dpkg-deb --root-owner-group -Zxz --build ${folder} ${package} OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+  endif()
+  file(REMOVE_RECURSE ${folder})
+endforeach()
