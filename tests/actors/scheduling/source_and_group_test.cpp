@@ -116,6 +116,31 @@ TEST_CASE("a whole sequence that is asked for again is computed as a whole again
   CHECK_FALSE(policy.plan());
 }
 
+TEST_CASE("an image's pixels come with its rows in every step that computes them", "[batch_policy]") {
+  auto limits = roomy;
+  limits.whole_sequences = true;
+  limits.prefix_block = 2;
+  batch_policy policy(limits);
+  const std::vector<uint32_t> rows(5); // All the same token: nothing tells images apart but their pixels.
+  policy.join({.id = 1, .tokens = rows, .pixels = {1, 2, 3}, .logits_from = 4});
+  policy.join({.id = 2, .tokens = rows, .pixels = {4, 5, 6}, .logits_from = 4});
+  auto step = *policy.plan();
+  REQUIRE(step.slices.size() == 2);
+  CHECK(step.pixels == std::vector<float>{1, 2, 3, 4, 5, 6});
+  CHECK(step.reused.empty());
+  policy.failed(step);
+  CHECK(policy.plan()->pixels.size() == 6); // Once more, however the two come.
+  policy.leave(1);
+  step = *policy.plan();
+  CHECK(step.pixels == std::vector<float>{4, 5, 6});
+  policy.succeeded(step);
+  policy.leave(2);
+  policy.join({.id = 3, .tokens = rows, .pixels = {7, 8, 9}, .logits_from = 4}); // Nothing of the one before is reused.
+  step = *policy.plan();
+  CHECK(fields(step) == std::vector<uint64_t>{3, 0, 5, 1, 0});
+  CHECK(step.pixels == std::vector<float>{7, 8, 9});
+}
+
 TEST_CASE("members of a group owe their tokens when all have their logits, until none does", "[batch_policy]") {
   auto limits = roomy;
   limits.logits_rows_max = 1; // So that they get them one after the other.
