@@ -26,6 +26,7 @@ public:
   }
 
   void write(const std::filesystem::path& path) {
+    if (spec_.embedding.image) fail("models of images have no form in GGUF files: --folder writes one");
     std::vector<gguf_plan> plan;
     const bool adds_factors = !rope().factors.empty() && !model_.config.empty();
     if (adds_factors) plan.push_back({factors_name, tensor_type::f32, {rope().factors.size()}});

@@ -15,7 +15,7 @@ namespace troupe {
 /// the products of a query and a key in another order, and logits may differ in the last bits; otherwise an exported
 /// F32 model gives the bits of the original.
 ///
-/// Throws input_error, naming the model: for another type, values that are not finite, a vocabulary that cannot be
+/// Throws input_error, naming the model: for a model of images, another type, values that are not finite, a vocabulary that cannot be
 /// written (add_vocabulary), rotary positions that llama.cpp does not read for the family, what the system cannot
 /// write.
 void export_gguf(const std::filesystem::path& path, const model_file& model, tensor_type type);

@@ -143,11 +143,11 @@ answer read_answer_from(byte_stream& stream, std::string& received, milliseconds
 }
 
 std::string get(const std::string& path, const std::string& headers) {
-  return "GET " + path + " HTTP/1.1\r\nHost: test\r\n" + headers + "\r\n";
+  return "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n";
 }
 
 std::string post(const std::string& path, const std::string& body, const std::string& headers) {
-  return "POST " + path + " HTTP/1.1\r\nHost: test\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + headers + "\r\n" + body;
+  return "POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + headers + "\r\n" + body;
 }
 
 http::server_options running_server::quick_options() {

@@ -6,7 +6,7 @@
 #include "support/catch.hpp"
 
 #include <chrono>
-#include <map>
+#include <functional>
 #include <vector>
 
 namespace troupe {
@@ -15,36 +15,31 @@ namespace {
 using namespace testing;
 using namespace std::chrono_literals;
 
-using texts = std::map<uint64_t, std::vector<uint32_t>>; // Tokens by request.
+using texts = std::vector<std::vector<uint32_t>>; // Tokens by request.
 
 std::shared_ptr<const v1::FaultPlan> plan_of(const std::string& faults) {
   return std::make_shared<const v1::FaultPlan>(parse_fault_plan("{\"faults\": [" + faults + "]}"));
 }
 
-void submit_all(client& from) {
+/// Six requests; what `meanwhile` does happens when they have just been sent.
+texts run(client& from, const std::function<void()>& meanwhile = [] {}) {
+  std::vector<uint64_t> sent;
   for (uint32_t i = 0; i < 6; ++i) {
     generate_request request;
     request.prompt = {1, 2 + i, 3};
-    request.tokens_max = 50;
+    request.tokens_max = 400;
     request.sampling.seed = i;
     request.sampling.temperature = 1;
     request.ignore_end_of_generation = true;
-    from.submit(std::move(request));
+    sent.push_back(from.submit(std::move(request)));
   }
-}
-
-/// Takes events until all requests have finished, or `tokens_max` tokens have come.
-void take(client& from, texts& into, size_t tokens_max = size_t(-1)) {
-  for (size_t tokens = 0; tokens < tokens_max;) {
-    const auto event = from.next(60s);
-    if (!event) return;
-    if (event->kind == event_kind::finished) {
-      CHECK(event->reason == finish_reason::length);
-      continue;
-    }
-    into[event->request].push_back(event->token);
-    ++tokens;
+  meanwhile();
+  texts all(sent.size());
+  while (const auto event = from.next(60s)) {
+    if (event->kind == event_kind::finished) CHECK(event->reason == finish_reason::length);
+    else all[event->request - sent.front()].push_back(event->token);
   }
+  return all;
 }
 
 constexpr const char* often = R"({"name": "often", "selector": {"path": "/replica/0/**"}, "effect": {"kill": {}},
@@ -55,43 +50,28 @@ constexpr const char* later = R"({"name": "later", "selector": {"path": "/replic
 } // namespace
 
 TEST_CASE("a fault plan that comes while requests run, another and none after it: the requests have the same tokens", "[faults]") {
-  engine one{open_model(write_tiny_model({})), {.threads = 2}};
-  texts expected;
-  {
-    auto undisturbed = one.connect();
-    submit_all(undisturbed);
-    take(undisturbed, expected);
-  }
-  REQUIRE(expected.size() == 6);
-  texts found;
-  {
-    auto from = one.connect();
-    submit_all(from);
-    take(from, found, 20);
-    one.use_faults(plan_of(often));
-    take(from, found, 100);
-    CHECK(one.fault_log().injections_total() > 0);
-    one.use_faults(plan_of(later));
-    take(from, found, 60);
-    CHECK(one.fault_log().injections_total() == 1);
-    CHECK(one.fault_log().injections(0).fault() == "later");
-    one.use_faults(nullptr);
-    CHECK(one.fault_log().messages() == 0);
-    take(from, found);
-  }
-  CHECK(found == expected);
-  CHECK(one.stop() == 0);
+  engine one{open_model(write_tiny_model({.context = 512})), {.threads = 2}};
+  auto from = one.connect();
+  const auto expected = run(from);
+  CHECK(run(from, [&] { one.use_faults(plan_of(often)); }) == expected);
+  CHECK(run(from) == expected);
+  CHECK(one.fault_log().injections_total() > 0);
+  CHECK(run(from, [&] { one.use_faults(plan_of(later)); }) == expected);
+  CHECK(run(from) == expected);
+  const auto log = one.fault_log();
+  REQUIRE(log.injections_size() == 1);
+  CHECK(log.injections(0).fault() == "later");
+  CHECK(run(from, [&] { one.use_faults(nullptr); }) == expected);
+  CHECK(one.fault_log().messages() == 0);
 }
 
 TEST_CASE("a plan that cannot be carried out is refused, and the one before it stays", "[faults]") {
-  engine one{open_model(write_tiny_model({})), {.threads = 2}};
+  engine one{open_model(write_tiny_model({.context = 512})), {.threads = 2}};
   one.use_faults(plan_of(later));
   CHECK_THROWS_AS(one.use_faults(plan_of(R"({"selector": {"path": "/nowhere"}, "effect": {"kill": {}}})")), input_error);
   CHECK_THROWS_AS(one.use_faults(plan_of(R"({"selector": {"path": "/scheduler"}, "effect": {"clock_jump": {"ms": 5}}})")), input_error);
   auto from = one.connect();
-  submit_all(from);
-  texts found;
-  take(from, found);
+  run(from);
   CHECK(one.fault_log().injections_total() == 1);
 }
 
