@@ -27,7 +27,8 @@ export function file(name, content) {
 
 /// A plan under which a token takes some milliseconds more: the storyteller is faster than anyone reads, or kills.
 const slowly = (added_ms) => JSON.stringify({ faults: [
-  { name: "reading speed", selector: { path: "/replica/0/output" }, effect: { slow_down: { added_ms } } }] });
+  { name: "reading speed", selector: { path: "/replica/0/output" }, trigger: { every_ms: 50, repeat: 1_000_000_000 }, // Its successors, too.
+    effect: { slow_down: { added_ms } } }] });
 
 /// `troupe serve` at any free port, unless the options say which, and what ends it.
 export async function start_service(...options) {
