@@ -1,7 +1,7 @@
 // Pictures of the dashboard in FOLDER, while many texts are generated and actors are killed: pictures.mjs FOLDER
 import { join } from "node:path";
-import { admin_key, administered, colours, is_live, open, sizes, sleep,
-         start_browser, start_service, type_key, wait_for_text } from "./support.mjs";
+import { admin_key, administered, colours, is_live, open, sizes, sleep, start_browser,
+         start_service, type_key, wait_for_text } from "./support.mjs";
 
 const others = 40; // Clients beside the visitor.
 const [folder] = process.argv.slice(2);
