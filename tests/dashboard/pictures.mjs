@@ -1,8 +1,9 @@
 // Pictures of the dashboard in FOLDER, while many texts are generated and actors are killed: pictures.mjs FOLDER
 import { join } from "node:path";
-import { admin_key, administered, colours, is_live, open, sizes, sleep, start_browser, start_service, type_key } from "./support.mjs";
+import { admin_key, administered, colours, is_live, open, sizes, sleep, start_browser,
+         start_service, type_key, wait_for_text } from "./support.mjs";
 
-const others = 60; // Clients beside the visitor.
+const others = 40; // Clients beside the visitor.
 const [folder] = process.argv.slice(2);
 const service = await start_service(...administered(), "--cache-memory", "64MB");
 const browser = await start_browser();
@@ -32,8 +33,10 @@ for (const size of Object.keys(sizes))
     await sleep(6000);
     await page.click("#killing");
     await page.click("#send");
-    await sleep(5500);
+    await page.waitForSelector("#again:not([hidden])", { timeout: 60_000 });
+    await page.click("#again");
     if (size === "desktop") await page.click(".group:nth-child(4) .cell.head");
+    await wait_for_text(page, "#verdict", /Identical/, 90_000);
     await sleep(600);
     await page.screenshot({ path: join(folder, `${size}-${colour}.png`) });
     await page.screenshot({ path: join(folder, `${size}-${colour}-whole.png`), fullPage: true });

@@ -22,6 +22,16 @@ using testing::raw_client;
 using namespace std::chrono_literals;
 using kind = supervisor_decision::kind;
 
+/// By a name of this machine, as is needed without keys.
+std::string get(const std::string& path, const std::string& headers = "") {
+  return "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n";
+}
+
+std::string post(const std::string& path, const std::string& body, const std::string& headers = "") {
+  const std::string length = "Content-Length: " + std::to_string(body.size()) + "\r\n";
+  return "POST " + path + " HTTP/1.1\r\nHost: localhost\r\n" + length + headers + "\r\n" + body;
+}
+
 class key_file {
 public:
   explicit key_file(const std::string& key) : path(std::filesystem::temp_directory_path() / ("troupe_" + key + std::to_string(getpid()))) {
@@ -52,7 +62,7 @@ public:
     return result_;
   }
   double metric(const std::string& name) const {
-    const auto page = ask(testing::get("/metrics")).body;
+    const auto page = ask(get("/metrics")).body;
     const auto at = page.find("\n" + name + " ");
     REQUIRE(at != std::string::npos);
     return std::stod(page.substr(at + name.size() + 2));
@@ -78,7 +88,7 @@ private:
 class watcher {
 public:
   explicit watcher(const running_service& of, const std::string& headers = "") : client(of.connect()) {
-    REQUIRE(client.send(testing::get("/dashboard/events", headers)));
+    REQUIRE(client.send(get("/dashboard/events", headers)));
   }
   /// The data of the next event of this name; null if none comes in time.
   json next(const std::string& name, std::chrono::milliseconds timeout = 10s) {
@@ -157,7 +167,7 @@ TEST_CASE("the page refers to its own files only, and all of them are served", "
 TEST_CASE("the page comes by GET and HEAD with headers that let it load nothing from elsewhere", "[dashboard]") {
   const running_service serves;
   for (const auto& file : page_files()) {
-    const auto got = serves.ask(testing::get(std::string(file.path)));
+    const auto got = serves.ask(get(std::string(file.path)));
     INFO(file.path);
     CHECK(got.status == 200);
     CHECK(got.body == file.body);
@@ -170,11 +180,11 @@ TEST_CASE("the page comes by GET and HEAD with headers that let it load nothing 
   const auto head = serves.ask("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n", true);
   CHECK(head.status == 200);
   CHECK(head.headers.at("content-length") == std::to_string(find_page_file("/")->body.size()));
-  const auto posted = serves.ask(testing::post("/", "{}"));
+  const auto posted = serves.ask(post("/", "{}"));
   CHECK(posted.status == 405);
   CHECK_THAT(posted.headers.at("allow"), ContainsSubstring("GET"));
   CHECK(serves.ask("HEAD /dashboard/events HTTP/1.1\r\nHost: localhost\r\n\r\n", true).status == 405);
-  CHECK(serves.ask(testing::get("/dashboard/nothing.js")).status == 404);
+  CHECK(serves.ask(get("/dashboard/nothing.js")).status == 404);
   CHECK(serves.ask("GET / HTTP/1.1\r\nHost: example.org\r\n\r\n").status == 403); // A name that leads here.
 }
 
@@ -184,14 +194,14 @@ TEST_CASE("with keys, whoever has one of either kind may watch; to kill takes an
   options.api_key_file = apis.path;
   options.admin_key_file = admins.path;
   const running_service serves(std::move(options));
-  CHECK(serves.ask(testing::get("/")).status == 200); // There is no secret in it.
-  CHECK(serves.ask(testing::get("/dashboard/events")).status == 401);
-  CHECK(serves.ask(testing::get("/dashboard/events", "Authorization: Bearer wrong-key\r\n")).status == 401);
+  CHECK(serves.ask(get("/")).status == 200); // There is no secret in it.
+  CHECK(serves.ask(get("/dashboard/events")).status == 401);
+  CHECK(serves.ask(get("/dashboard/events", "Authorization: Bearer wrong-key\r\n")).status == 401);
   for (const std::string key : {"key-of-a-client", "key-of-an-admin"}) {
     const std::string headers = "Authorization: Bearer " + key + "\r\n";
     watcher watches(serves, headers);
     CHECK(watches.next("snapshot")["administration"] == true);
-    CHECK(serves.ask(testing::post("/admin/kill", R"({"path": "/scheduler"})", headers)).status == (key == "key-of-an-admin" ? 202 : 401));
+    CHECK(serves.ask(post("/admin/kill", R"({"path": "/scheduler"})", headers)).status == (key == "key-of-an-admin" ? 202 : 401));
   }
 }
 
@@ -217,7 +227,7 @@ TEST_CASE("a watcher gets all actors first, then what changes: a replacement, wh
   const auto id = id_in(model["actors"]);
   CHECK(id > 0);
   CHECK(first.next("change")["models"][0]["started"].empty());
-  REQUIRE(serves.ask(testing::post("/admin/kill", json{{"path", path}}.dump(), "Authorization: Bearer key-of-an-admin\r\n")).status == 202);
+  REQUIRE(serves.ask(post("/admin/kill", json{{"path", path}}.dump(), "Authorization: Bearer key-of-an-admin\r\n")).status == 202);
   second.next("snapshot");
   for (auto* one : {&first, &second}) {
     uint64_t now = 0;
@@ -234,7 +244,7 @@ TEST_CASE("a watcher gets all actors first, then what changes: a replacement, wh
   }
   const uint64_t before = first.next("change")["models"][0]["numbers"]["tokens"];
   const std::string asked = R"({"prompt": "Once", "max_tokens": 400, "ignore_eos": true, "n": 8})";
-  REQUIRE(serves.ask(testing::post("/v1/completions", asked)).status == 200);
+  REQUIRE(serves.ask(post("/v1/completions", asked)).status == 200);
   double busiest = 0;
   uint64_t after = before;
   for (int i = 0; i < 6 && (after < before + 3200 || busiest == 0); ++i) {
