@@ -3,9 +3,31 @@
 #include "model/kernels/kernel_table.hpp"
 #include <atomic>
 #include <cstdlib>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace troupe {
 namespace {
+
+#if defined(__x86_64__)
+/// Whether the processor has tile registers for int8, and the system lets this process use them.
+bool may_use_amx() {
+#if defined(__linux__)
+  constexpr unsigned has_tiles = 1u << 24, has_int8 = 1u << 25;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & has_tiles) == 0 || (d & has_int8) == 0) return false;
+  constexpr long request_permission = 0x1023, tile_data = 18; // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA: for all threads.
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return false;
+#endif
+}
+#endif
 
 std::vector<const kernel_table*> available_tables() {
   std::vector<const kernel_table*> tables;
@@ -16,6 +38,7 @@ std::vector<const kernel_table*> available_tables() {
   const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") &&
                           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+  if (has_avx512 && may_use_amx()) tables.push_back(&amx_kernels());
   if (has_avx512) tables.push_back(&avx512_kernels);
   if (has_avx2) tables.push_back(&avx2_kernels);
 #endif

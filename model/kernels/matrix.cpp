@@ -3,6 +3,7 @@
 #include "model/error.hpp"
 #include "model/kernels/kernel_table.hpp"
 #include <algorithm>
+#include <cstring>
 
 namespace troupe {
 namespace {
@@ -37,6 +38,7 @@ void operand::assign(const_rows rows, operand_kind kind) {
   columns_ = rows.columns;
   floats_ = {};
   row_blocks_ = 0;
+  tiles_.clear();
   if (kind == operand_kind::float32) {
     floats_ = are_crowded(rows) ? spread(rows) : rows;
     return;
@@ -47,6 +49,19 @@ void operand::assign(const_rows rows, operand_kind kind) {
   for (uint32_t row = 0; row < rows_; ++row)
     kernels.quantize_row(rows.data + row * rows.stride, columns_,
                          blocks_.data() + uint64_t(row) * row_blocks_);
+  if (kernels.has_tile_registers) make_tiles();
+}
+
+void operand::make_tiles() {
+  tiles_.resize(uint64_t(rows_ / int8_tile::rows) * row_blocks_);
+  for (uint32_t row = 0; row < rows_ / int8_tile::rows * int8_tile::rows; ++row) {
+    const int8_block* from = blocks(row);
+    int8_tile* to = tiles_.data() + uint64_t(row / int8_tile::rows) * row_blocks_;
+    for (uint32_t block = 0; block < row_blocks_; ++block) {
+      std::memcpy(to[block].codes[row % int8_tile::rows], from[block].codes, sizeof from[block].codes);
+      to[block].scales[row % int8_tile::rows] = from[block].scale;
+    }
+  }
 }
 
 void multiply(const packed_matrix& w, const operand& x, std::span<const float> bias, mutable_rows out) {

@@ -285,10 +285,12 @@ void choose_ahead(const product& task, uint32_t index, uint32_t tiles, uint32_t 
   if (begin >= bytes) t.ahead_lines = 0;
 }
 
-/// Some groups of the weights, and what tiles add the dots of each activation row to: null unless they are checked.
+/// Some groups of the weights, and what tiles add the dots of each activation row to: null unless they are checked. Of some
+/// activation rows.
 struct group_range {
   uint32_t first, last;
   uint32_t* dot_totals;
+  uint32_t first_row = 0, last_row = ~uint32_t(0);
 };
 
 /// Weights that need no preparation: a tile reads them where they are.
@@ -303,13 +305,13 @@ template <int Groups, class Activation, fetch Fetch, int... RowSizes, class Prep
 void multiply_all(const product& task, group_range groups, uint32_t length, uint32_t panel,
                   std::integer_sequence<int, RowSizes...>, Prepare prepare, Kernel kernel) {
   constexpr uint32_t rows_most = std::max({RowSizes...});
-  const uint32_t rows = task.x.rows();
-  if (std::is_same_v<Prepare, as_they_are> && rows <= rows_most) panel = length; // Prepared ones have room for a panel only.
+  const uint32_t begin = groups.first_row, rows = std::min(groups.last_row, task.x.rows());
+  if (std::is_same_v<Prepare, as_they_are> && rows - begin <= rows_most) panel = length; // Prepared ones have room for a panel only.
   for (uint32_t group = groups.first; group < groups.last; group += Groups)
     for (uint32_t first = 0; first < length; first += panel) {
       const uint32_t last = first + std::min(panel, length - first);
       bool is_prepared = false;
-      for (uint32_t row = 0; row < rows; row += rows_most)
+      for (uint32_t row = begin; row < rows; row += rows_most)
         with_size<RowSizes...>(rows - row, [&](auto size) {
           tile<Groups, size, Activation> t;
           choose_groups(task, group, t);
@@ -322,7 +324,7 @@ void multiply_all(const product& task, group_range groups, uint32_t length, uint
           t.new_rows = rows - row;
           t.dot_totals = groups.dot_totals == nullptr ? nullptr : groups.dot_totals + row;
           if constexpr (Fetch == fetch::share)
-            choose_ahead(task, row / rows_most, (rows + rows_most - 1) / rows_most, length, t);
+            choose_ahead(task, (row - begin) / rows_most, (rows - begin + rows_most - 1) / rows_most, length, t);
           prepare(t, !std::exchange(is_prepared, true));
           kernel(t, std::integral_constant<fetch, Fetch>{});
         });
@@ -335,26 +337,24 @@ constexpr uint32_t panel_blocks = 64;
 constexpr uint32_t panel_blocks_unpacked = 32;
 
 /// Unpacks a panel's weights once for all tiles of rows.
-template <class Format, class Check>
-void multiply_unpacked(const product& task, group_range groups, uint32_t blocks) {
+template <int Groups, class Format, bool WithoutOffset, class RowSizes, class Kernel>
+void multiply_unpacked(const product& task, group_range groups, uint32_t blocks, RowSizes row_sizes, Kernel kernel) {
   using weights = unpacked_blocks<Format>;
   struct alignas(64) panel {
-    uint8_t codes[int8_groups][panel_blocks_unpacked * weights::code_bytes];
-    uint8_t scales[int8_groups][panel_blocks_unpacked * weights::scale_bytes];
+    uint8_t codes[Groups][panel_blocks_unpacked * weights::code_bytes];
+    uint8_t scales[Groups][panel_blocks_unpacked * weights::scale_bytes];
   } unpacked;
   const auto unpack = [&](auto& t, bool is_first_tile) {
-    for (int g = 0; g < int8_groups; ++g) {
+    for (int g = 0; g < Groups; ++g) {
       if (is_first_tile)
-        unpack_blocks<Format>(t.codes[g], t.scales[g], t.first, t.last, unpacked.codes[g], unpacked.scales[g]);
+        unpack_blocks<Format, WithoutOffset>(t.codes[g], t.scales[g], t.first, t.last, unpacked.codes[g], unpacked.scales[g]);
       t.codes[g] = unpacked.codes[g];
       t.scales[g] = unpacked.scales[g];
     }
     for (auto& x : t.x) x += t.first;
     t.last -= std::exchange(t.first, 0);
   };
-  multiply_all<int8_groups, int8_block, fetch::share>(
-      task, groups, blocks, panel_blocks_unpacked, int8_row_sizes{}, unpack,
-      [](const auto& t, auto how) { multiply_int8_tile<weights, Check, how>(t); });
+  multiply_all<Groups, int8_block, fetch::share>(task, groups, blocks, panel_blocks_unpacked, row_sizes, unpack, kernel);
 }
 
 /// Whether weights of a format are unpacked once for many tiles of rows. 4 and 5 bits come out of their vectors so fast that
@@ -362,9 +362,15 @@ void multiply_unpacked(const product& task, group_range groups, uint32_t blocks)
 template <class Format>
 constexpr bool unpacks_once = has_table<Format> || (Format::code_bits & 2) != 0;
 
+/// Of instruction sets with tile registers, the products of as many activation rows as fill tiles. Returns how many.
+template <class Format, class Check>
+uint32_t multiply_in_tile_registers(const product& task, group_range groups);
+
 template <class Format, class Check>
 void multiply_int8(const product& task, group_range groups) {
-  const uint32_t blocks = task.w.columns() / 32, rows = task.x.rows();
+  if constexpr (has_tile_registers) groups.first_row = multiply_in_tile_registers<Format, Check>(task, groups);
+  const uint32_t blocks = task.w.columns() / 32, rows = task.x.rows() - groups.first_row;
+  if (rows == 0) return;
   using weights = packed_blocks<Format>;
   if (rows <= int8_rows_few) // Bound by memory.
     multiply_all<int8_groups_few, int8_block, fetch::stream>(
@@ -375,7 +381,9 @@ void multiply_int8(const product& task, group_range groups) {
         task, groups, blocks, panel_blocks, int8_row_sizes{}, as_they_are{},
         [](const auto& t, auto how) { multiply_int8_tile<weights, Check, how>(t); });
   else
-    multiply_unpacked<Format, Check>(task, groups, blocks);
+    multiply_unpacked<int8_groups, Format, false>(
+        task, groups, blocks, int8_row_sizes{},
+        [](const auto& t, auto how) { multiply_int8_tile<unpacked_blocks<Format>, Check, how>(t); });
 }
 
 constexpr uint32_t panel_columns = 256; // Two groups of float32 take 32 KiB.

@@ -235,4 +235,6 @@ TROUPE_INLINE i32x16 dot_words(i32x16 sum, const int16_t* w, const int8_t* x) {
   return {dot_words_half(sum.a, w, x), dot_words_half(sum.b, w + 16, x + 16)};
 }
 
+constexpr bool has_tile_registers = false;
+
 } // namespace troupe::TROUPE_ISA

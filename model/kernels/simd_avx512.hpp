@@ -155,4 +155,15 @@ TROUPE_INLINE i32x16 dot_words(i32x16 sum, const int16_t* w, const int8_t* x) {
   return {_mm512_dpwssd_epi32(sum.v, _mm512_loadu_si512(w), wide)};
 }
 
+template <int Bytes>
+TROUPE_INLINE u8x64 subtract_bytes(u8x64 x) {
+  return {_mm512_sub_epi8(x.v, _mm512_set1_epi8(char(Bytes)))};
+}
+
+#ifdef TROUPE_TILE_REGISTERS
+constexpr bool has_tile_registers = true; // amx_products.hpp.
+#else
+constexpr bool has_tile_registers = false;
+#endif
+
 } // namespace troupe::TROUPE_ISA

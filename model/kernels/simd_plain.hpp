@@ -246,4 +246,6 @@ TROUPE_INLINE i32x16 dot_words(i32x16 sum, const int16_t* w, const int8_t* x) {
   });
 }
 
+constexpr bool has_tile_registers = false;
+
 } // namespace troupe::TROUPE_ISA

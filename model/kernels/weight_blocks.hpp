@@ -116,15 +116,18 @@ struct unpacked_blocks {
   }
 };
 
-/// Blocks [first, last) of a group. Every value is the one that packed_blocks gives.
-template <class Format>
+/// Blocks [first, last) of a group. Every value is the one that packed_blocks gives; WithoutOffset: codes as signed bytes, less
+/// Format::offset.
+template <class Format, bool WithoutOffset>
 void unpack_blocks(const uint8_t* codes, const uint8_t* scales, uint32_t first, uint32_t last, uint8_t* codes_out,
                    uint8_t* scales_out) {
   using packed = packed_blocks<Format>;
   using unpacked = unpacked_blocks<Format>;
   for (uint32_t block = first; block < last; ++block) {
     repeat<8>([&](auto word) TROUPE_LAMBDA {
-      store_codes(codes_out + word * 64, packed::template codes<word>(codes, block));
+      const u8x64 code = packed::template codes<word>(codes, block);
+      if constexpr (WithoutOffset) store_codes(codes_out + word * 64, subtract_bytes<Format::offset>(code));
+      else store_codes(codes_out + word * 64, code);
     });
     auto* floats = reinterpret_cast<float*>(scales_out);
     constexpr int parts = unpacked::parts;

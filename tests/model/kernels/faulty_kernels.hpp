@@ -15,6 +15,9 @@ using float_row_sizes = std::integer_sequence<int, 2>;
 
 #include "model/kernels/unroll.hpp"
 #include "model/kernels/matrix_kernels.hpp"
+#ifdef TROUPE_TILE_REGISTERS
+#include "model/kernels/amx_products.hpp"
+#endif
 #include "model/kernels/check_kernels.hpp"
 
 namespace troupe::TROUPE_ISA {

@@ -1,0 +1,47 @@
+// The kernels for AVX-512 with AMX: those for AVX-512, but for products of int8.
+#if defined(__x86_64__)
+// What comes before the pragma is compiled for the baseline, see kernels_avx512.cpp.
+#include "model/kernels/kernel_arguments.hpp"
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include <immintrin.h>
+
+// GCC 12 warns about its own _mm512_undefined_epi32() and the like.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+
+#define TROUPE_ISA amx
+#define TROUPE_TILE_REGISTERS
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,amx-tile,amx-int8")
+#include "model/kernels/simd_avx512.hpp"
+#include "model/kernels/tile_sizes_avx512.hpp"
+#include "model/kernels/unroll.hpp"
+// unroll.hpp first.
+#include "model/kernels/matrix_kernels.hpp"
+// These need matrix_kernels.hpp.
+#include "model/kernels/amx_products.hpp"
+#include "model/kernels/check_kernels.hpp"
+// product_kernels.hpp needs all of them.
+#include "model/kernels/product_kernels.hpp"
+#pragma GCC pop_options
+
+namespace troupe {
+const kernel_table& amx_kernels() {
+  static const kernel_table table = [] {
+    kernel_table made = avx512_kernels;
+    made.name = "amx";
+    made.multiply = amx::multiply_any;
+    made.multiply_checked = amx::multiply_checked;
+    made.multiply_int8_only = amx::multiply_int8_only_in_registers;
+    made.has_tile_registers = true;
+    return made;
+  }();
+  return table;
+}
+} // namespace troupe
+#endif
