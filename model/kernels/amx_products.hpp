@@ -1,16 +1,19 @@
-// Products of int8 with the tile registers of AMX: 16 rows of activations with 16 rows of weights at a time. matrix_kernels.hpp comes
-// first.
+// Products of int8 with the tile registers of AMX: 16 or 32 rows of activations with 32 rows of weights at a time. matrix_kernels.hpp
+// comes first.
 //
-// A tile register holds 16 rows of 64 bytes. For a block of 32 columns one instruction makes all 256 dots: exact sums of products, as
-// those of VNNI are. They go through memory to the vectors, where scales are applied as in multiply_int8_tile: each sum sees the
-// same operations in the same order, so the results are the same bits.
+// A tile register holds 16 rows of 64 bytes. For a block of 32 columns one instruction makes 256 dots: exact sums of products, as those
+// of VNNI are. They go through memory to the vectors, where scales are applied as in multiply_int8_tile: each sum sees the same
+// operations in the same order, so the results are the same bits.
+//
+// What takes time: while tile registers are in use, only one of the two units that multiply vectors works (Sapphire Rapids), so of Q8_0
+// a multiplication and a multiplication with addition for each 16 dots take 32 cycles per 16 x 16 x 32 products, and loads and stores
+// nearly as long. So operands in registers are used for two products each; sums, too many for registers, are loaded and stored once
+// for a batch; and while the vectors work on the dots of one batch, the registers make those of the next.
 #pragma once
 #include "model/kernels/kernel_arguments.hpp"
 #include "model/kernels/weight_blocks.hpp"
 
 namespace troupe::TROUPE_ISA {
-
-constexpr int rows_in_registers = int8_tile::rows;
 
 /// What LDTILECFG reads.
 struct alignas(64) tile_shapes {
@@ -20,10 +23,9 @@ struct alignas(64) tile_shapes {
   uint8_t rows[16] = {};   // and how many.
 };
 
-/// A unit: what has one scale, a block of 32 columns or a part of it. Four are on their way at once, because the dots of one take
-/// long: registers 0 to 3 are their dots, [16 activation rows][16 weight rows]; 4 and 5 in turn the activations' codes,
-/// [16 rows][columns]; 6 and 7 the weights', [columns / 4][16 rows][4 columns], as layout.hpp has them.
-constexpr int units_of_registers = 4;
+/// Registers 0 to 3 are dots, [16 activation rows][16 weight rows], see number_of_product; 4 and 5 the codes of 16 activation rows
+/// each, [16 rows][columns]; 6 and 7 those of 16 weight rows each, [columns / 4][16 rows][4 columns], as layout.hpp has them.
+constexpr int register_rows = int8_tile::rows, register_groups = 2;
 
 template <int Parts>
 constexpr tile_shapes shapes_of_product() {
@@ -34,111 +36,183 @@ constexpr tile_shapes shapes_of_product() {
   return shapes;
 }
 
-/// x: codes of the activations, 32 bytes from row to row. The numbers of registers must be written out.
-template <int Unit>
-TROUPE_INLINE void multiply_unit(const int8_t* x, const uint8_t* w) {
-  if constexpr (Unit % 2 == 0) {
+/// A unit: what has one scale, a block of 32 columns or a part of it. So many of them make a batch.
+constexpr int units_of_batch = 2;
+
+/// Dots are added to this number, the bits of 1.5 * 2^23 as float32: less than 2^22 of either sign, they are its last bits then, so
+/// that what makes an integer a float is a subtraction: the processor has a second unit for those, none for conversions, while tile
+/// registers are in use. The dots of a batch are added up, and each is the difference of two: exact, as it all stays in 24 bits.
+constexpr int32_t bits_of_start = 0x4b400000;
+static_assert(units_of_batch * 32 * 127 * 128 < 1 << 22);
+alignas(64) constexpr int32_t start_of_sums[group_rows] = {
+    bits_of_start, bits_of_start, bits_of_start, bits_of_start, bits_of_start, bits_of_start, bits_of_start, bits_of_start,
+    bits_of_start, bits_of_start, bits_of_start, bits_of_start, bits_of_start, bits_of_start, bits_of_start, bits_of_start};
+
+/// The sums of dots of a batch. Product p: of 16 activation rows, p / 2, with 16 weight rows, p % 2. In this order, because what is
+/// written is then never 4096 bytes from what is read just after it, which the processor would take for the same place.
+template <int Products>
+struct alignas(4096) batch_of_dots {
+  int32_t v[units_of_batch][Products][register_rows][group_rows];
+};
+
+/// Product `Product` of a unit. x, w: codes of its operands, not yet in registers where it is the first to need them. The numbers of
+/// registers must be written out.
+template <int Product>
+TROUPE_INLINE void multiply_unit(bool is_first, const int8_t* x, const uint8_t* w) {
+  if constexpr (Product == 0) {
+    if (is_first) _tile_loadd(0, start_of_sums, 0);
     _tile_loadd(4, x, 32);
     _tile_loadd(6, w, 64);
-  } else {
-    _tile_loadd(5, x, 32);
-    _tile_loadd(7, w, 64);
-  }
-  if constexpr (Unit == 0) {
-    _tile_zero(0);
     _tile_dpbssd(0, 4, 6);
-  } else if constexpr (Unit == 1) {
-    _tile_zero(1);
-    _tile_dpbssd(1, 5, 7);
-  } else if constexpr (Unit == 2) {
-    _tile_zero(2);
-    _tile_dpbssd(2, 4, 6);
+  } else if constexpr (Product == 1) {
+    if (is_first) _tile_loadd(1, start_of_sums, 0);
+    _tile_loadd(7, w, 64);
+    _tile_dpbssd(1, 4, 7);
+  } else if constexpr (Product == 2) {
+    if (is_first) _tile_loadd(2, start_of_sums, 0);
+    _tile_loadd(5, x, 32);
+    _tile_dpbssd(2, 5, 6);
   } else {
-    _tile_zero(3);
+    if (is_first) _tile_loadd(3, start_of_sums, 0);
     _tile_dpbssd(3, 5, 7);
   }
 }
 
-template <int Unit>
+template <int Product>
 TROUPE_INLINE void store_dots(int32_t* to) {
-  if constexpr (Unit == 0) _tile_stored(0, to, 64);
-  else if constexpr (Unit == 1) _tile_stored(1, to, 64);
-  else if constexpr (Unit == 2) _tile_stored(2, to, 64);
+  if constexpr (Product == 0) _tile_stored(0, to, 64);
+  else if constexpr (Product == 1) _tile_stored(1, to, 64);
+  else if constexpr (Product == 2) _tile_stored(2, to, 64);
   else _tile_stored(3, to, 64);
 }
 
-/// The weights are unpacked, without the offset. x: the tiles of the rows, from block `t.first` on.
-template <class Format, class Check>
-void multiply_int8_registers(const tile<1, rows_in_registers, int8_block>& task, const int8_tile* x_tiles) {
+/// The weights are unpacked, without the offset. x_tiles: of the first 16 rows, from block `t.first` on; of the next, `row_blocks` later.
+template <class Format, class Check, int Rows>
+void multiply_int8_registers(const tile<register_groups, Rows, int8_block>& task, const int8_tile* x_tiles, uint32_t row_blocks) {
   using weights = unpacked_blocks<Format>;
-  const tile<1, rows_in_registers, int8_block> t = task;
-  constexpr int parts = parts_of<Format>;
-  constexpr uint32_t blocks_at_once = units_of_registers / parts;
-  alignas(64) int32_t dots[2][units_of_registers][rows_in_registers * group_rows]; // In turn: some are written while others are read.
-  alignas(64) int32_t totals[rows_in_registers * group_rows];
+  const tile<register_groups, Rows, int8_block> t = task;
+  constexpr int parts = parts_of<Format>, products = Rows / register_rows * register_groups;
+  constexpr uint32_t batch_blocks = units_of_batch / parts;
+  constexpr int sums_at_once = register_rows / units_of_batch;
+  batch_of_dots<products> dots[2]; // In turn: one is written while the other is read.
+  alignas(4096) float sums[products][register_rows][group_rows];
+  [[maybe_unused]] alignas(64) int32_t totals[Rows][group_rows];
   if constexpr (Check::is_on) std::memset(totals, 0, sizeof totals);
-  tile_sums<1, rows_in_registers> sums;
-  load_sums(t, sums);
-  const uint8_t* ahead = t.ahead;
-  const auto multiply = [&](uint32_t first, auto& to) TROUPE_LAMBDA {
-    repeat<units_of_registers>([&](auto unit) TROUPE_LAMBDA {
-      constexpr int part = unit % parts, columns = 32 / parts;
-      const uint32_t block = first + unit / parts;
-      if (block >= t.last) return;
-      const uint8_t* w = t.codes[0] + block * weights::code_bytes + part * columns / 4 * 64;
-      multiply_unit<unit>(x_tiles[block].codes[0] + part * columns, w);
-    });
-    repeat<units_of_registers>([&](auto unit) TROUPE_LAMBDA {
-      if (first + unit / parts < t.last) store_dots<unit>(to[unit]);
-    });
+  const auto out = [&](int p, int r) TROUPE_LAMBDA {
+    return t.out[p / register_groups * register_rows + r] + t.column[p % register_groups];
   };
-  const auto scale = [&](uint32_t block, const int32_t (*from)[rows_in_registers * group_rows]) TROUPE_LAMBDA {
-    f32x16 scales[parts];
-    [[maybe_unused]] f32x16 minimums[parts];
-    repeat<parts>([&](auto part) TROUPE_LAMBDA {
-      scales[part] = weights::template scales<part>(t.scales[0], block);
-      if constexpr (has_minimum(Format::scaling)) minimums[part] = weights::template minimums<part>(t.scales[0], block);
+  for (int p = 0; p < products; ++p)
+    for (int r = 0; r < register_rows; ++r)
+      store(sums[p][r], t.starts ? zero_floats() : load_first(out(p, r), t.lanes[p % register_groups]));
+
+  const auto multiply = [&](auto p, uint32_t first, uint32_t unit) TROUPE_LAMBDA {
+    const uint32_t block = first + unit / parts, columns = unit % parts * (32 / parts);
+    const int8_tile& x = x_tiles[block + p / register_groups * row_blocks];
+    const uint8_t* w = t.codes[p % register_groups] + block * weights::code_bytes;
+    multiply_unit<p>(unit == 0, x.codes[0] + columns, w + columns / 4 * 64);
+    // What the next batch reads: loads of registers wait for the second cache else.
+    if (unit % parts != 0) return;
+    if constexpr (p % register_groups == 0)
+      for (uint32_t byte = 0; byte < sizeof x; byte += 64)
+        __builtin_prefetch(reinterpret_cast<const uint8_t*>(&x + batch_blocks) + byte, 0, 3);
+    if constexpr (p < register_groups)
+      for (uint32_t byte = 0; byte < weights::code_bytes; byte += 64)
+        __builtin_prefetch(w + batch_blocks * weights::code_bytes + byte, 0, 3);
+  };
+  // The dots of a batch of `blocks` blocks in the sums of product p from `first_row` on.
+  const auto scale = [&](auto p, uint32_t first, uint32_t blocks, uint32_t first_row, const batch_of_dots<products>& from) TROUPE_LAMBDA {
+    constexpr int g = p % register_groups;
+    const int8_tile* x = x_tiles + first + p / register_groups * row_blocks;
+    f32x16 scales[units_of_batch];
+    [[maybe_unused]] f32x16 minimums[units_of_batch];
+    repeat<units_of_batch>([&](auto unit) TROUPE_LAMBDA {
+      if (unit / parts >= blocks) return;
+      scales[unit] = weights::template scales<unit % parts>(t.scales[g], first + unit / parts);
+      if constexpr (has_minimum(Format::scaling))
+        minimums[unit] = weights::template minimums<unit % parts>(t.scales[g], first + unit / parts);
     });
-    repeat<rows_in_registers>([&](auto r) TROUPE_LAMBDA {
-      const f32x16 x_scale = all_lanes(x_tiles[block].scales[r]);
-      f32x16 dot[parts];
-      repeat<parts>([&](auto part) TROUPE_LAMBDA {
-        i32x16 exact = bits_of(load(reinterpret_cast<const float*>(from[part] + r * group_rows)));
-        if constexpr (Check::is_on) {
-          Check::see(exact, t.column[0], uint32_t(r), block);
-          auto* total = reinterpret_cast<float*>(totals + r * group_rows); // Only carried.
-          store(total, float_of_bits(bits_of(load(total)) + exact));
+    repeat<sums_at_once>([&](auto i) TROUPE_LAMBDA {
+      const uint32_t r = first_row + i, row = p / register_groups * register_rows + r;
+      f32x16 sum = load(sums[p][r]), before = float_of_bits(all_lanes(bits_of_start));
+      repeat<int(batch_blocks)>([&](auto b) TROUPE_LAMBDA {
+        if (b >= blocks) return;
+        f32x16 dot[parts];
+        repeat<parts>([&](auto part) TROUPE_LAMBDA {
+          const f32x16 with_start = load(reinterpret_cast<const float*>(from.v[b * parts + part][p][r]));
+          dot[part] = with_start - before;
+          if constexpr (Check::is_on) {
+            i32x16 exact = bits_of(with_start) - bits_of(before);
+            if (uint32_t(g) < t.new_groups) {
+              Check::see(exact, t.column[g], row, first + b);
+              auto* total = reinterpret_cast<float*>(totals[row]); // Only carried.
+              store(total, float_of_bits(bits_of(load(total)) + exact));
+            }
+            dot[part] = to_float(exact);
+          }
+          before = with_start;
+        });
+        const f32x16 x_scale = all_lanes(x[b].scales[r]);
+        if constexpr (parts == 1) {
+          sum = fma(dot[0], scales[b] * x_scale, sum);
+          if constexpr (has_minimum(Format::scaling)) sum = fma(minimums[b], all_lanes(t.x[row][first + b].scaled_sum), sum);
+        } else if constexpr (has_minimum(Format::scaling)) {
+          const int8_block& block = t.x[row][first + b];
+          f32x16 both = fma(minimums[2 * b], to_float(negative_sum<Format, 0>(block)), dot[0] * scales[2 * b]);
+          both = fma(minimums[2 * b + 1], to_float(negative_sum<Format, 1>(block)), fma(dot[1], scales[2 * b + 1], both));
+          sum = fma(both, x_scale, sum);
+        } else {
+          sum = fma(fma(dot[1], scales[2 * b + 1], dot[0] * scales[2 * b]), x_scale, sum);
         }
-        dot[part] = to_float(exact);
       });
-      f32x16& sum = sums.v[0][r];
-      if constexpr (parts == 1) {
-        sum = fma(dot[0], scales[0] * x_scale, sum);
-        if constexpr (has_minimum(Format::scaling)) sum = fma(minimums[0], all_lanes(t.x[r][block].scaled_sum), sum);
-      } else if constexpr (has_minimum(Format::scaling)) {
-        f32x16 both = fma(minimums[0], to_float(negative_sum<Format, 0>(t.x[r][block])), dot[0] * scales[0]);
-        both = fma(minimums[1], to_float(negative_sum<Format, 1>(t.x[r][block])), fma(dot[1], scales[1], both));
-        sum = fma(both, x_scale, sum);
-      } else {
-        sum = fma(fma(dot[1], scales[1], dot[0] * scales[0]), x_scale, sum);
-      }
+      store(sums[p][r], sum);
     });
   };
+  // The products of the batch from `next` on, and between them `between(product, unit)`. Dots are stored one product later, when they
+  // are complete.
+  const auto multiply_batch = [&](uint32_t next, uint32_t units, batch_of_dots<products>& to, auto between) TROUPE_LAMBDA {
+    for (uint32_t unit = 0; unit < uint32_t(units_of_batch); ++unit) {
+      repeat<products>([&](auto p) TROUPE_LAMBDA {
+        if (unit < units) multiply(p, next, unit);
+        between(p, unit);
+        if constexpr (p > 0)
+          if (unit < units) store_dots<p - 1>(to.v[unit][p - 1][0]);
+      });
+      if (unit < units) store_dots<products - 1>(to.v[unit][products - 1][0]);
+    }
+  };
+
   asm volatile("" : : : "memory"); // The compiler does not know that tile registers read memory.
-  multiply(t.first, dots[0]);
+  const auto units_from = [&](uint32_t first) TROUPE_LAMBDA {
+    return first < t.last ? std::min(uint32_t(units_of_batch), (t.last - first) * parts) : 0;
+  };
+  multiply_batch(t.first, units_from(t.first), dots[0], [](auto, uint32_t) TROUPE_LAMBDA {});
+  const uint8_t* ahead = t.ahead;
   bool turn = false;
-  for (uint32_t first = t.first; first < t.last; first += blocks_at_once, turn = !turn) {
-    if (first + blocks_at_once < t.last) multiply(first + blocks_at_once, dots[!turn]);
-    for (uint32_t i = 0; i < blocks_at_once && first + i < t.last; ++i) {
-      fetch_share(ahead, t.ahead_lines);
-      scale(first + i, dots[turn] + i * parts);
+  uint32_t first = t.first;
+  for (; first + 2 * batch_blocks <= t.last; first += batch_blocks, turn = !turn) {
+    for (uint32_t block = 0; block < batch_blocks; ++block) fetch_share(ahead, t.ahead_lines);
+    multiply_batch(first + batch_blocks, units_of_batch, dots[!turn], [&](auto p, uint32_t unit) TROUPE_LAMBDA {
+      scale(p, first, batch_blocks, unit * sums_at_once, dots[turn]);
+    });
+  }
+  for (; first < t.last; first += batch_blocks, turn = !turn)
+    multiply_batch(first + batch_blocks, units_from(first + batch_blocks), dots[!turn], [&](auto p, uint32_t unit) TROUPE_LAMBDA {
+      scale(p, first, t.last - first, unit * sums_at_once, dots[turn]);
+    });
+
+  if constexpr (Check::is_on)
+    for (uint32_t r = 0; r < uint32_t(Rows) && r < t.new_rows; ++r)
+      t.dot_totals[r] += uint32_t(sum_of_lanes(bits_of(load(reinterpret_cast<const float*>(totals[r])))));
+  for (uint32_t p = 0; p < uint32_t(products); ++p) {
+    const uint32_t g = p % register_groups;
+    if (Check::is_on && g >= t.new_groups) continue;
+    const bool has_bias = t.ends && t.bias != nullptr;
+    const f32x16 bias = has_bias ? load_first(t.bias + t.column[g], t.lanes[g]) : zero_floats();
+    for (int r = 0; r < register_rows; ++r) {
+      const f32x16 sum = load(sums[p][r]);
+      store_first(out(int(p), r), has_bias ? sum + bias : sum, t.lanes[g]);
     }
   }
-  if constexpr (Check::is_on)
-    repeat<rows_in_registers>([&](auto r) TROUPE_LAMBDA {
-      t.dot_totals[r] += uint32_t(sum_of_lanes(bits_of(load(reinterpret_cast<const float*>(totals + r * group_rows)))));
-    });
-  store_sums(t, sums);
 }
 
 template <class Format, class Check>
@@ -147,12 +221,12 @@ uint32_t multiply_in_tile_registers(const product& task, group_range groups) {
   if (task.x.tiles().empty()) return 0;
   static constexpr tile_shapes shapes = shapes_of_product<parts_of<Format>>();
   _tile_loadconfig(&shapes);
-  groups.last_row = task.x.rows() / rows_in_registers * rows_in_registers;
-  multiply_unpacked<1, Format, true>(
-      task, groups, row_blocks, std::integer_sequence<int, rows_in_registers>{}, [&](const auto& t, auto) {
+  groups.last_row = task.x.rows() / register_rows * register_rows;
+  multiply_unpacked<register_groups, Format, true>(
+      task, groups, row_blocks, std::integer_sequence<int, register_rows, 2 * register_rows>{}, [&](const auto& t, auto) {
         const auto at = uint64_t(t.x[0] - task.x.blocks(0)); // The panel's first block of the first row.
-        const uint64_t tile_of_rows = at / row_blocks / rows_in_registers;
-        multiply_int8_registers<Format, Check>(t, task.x.tiles().data() + tile_of_rows * row_blocks + at % row_blocks);
+        const uint64_t tile_of_rows = at / row_blocks / register_rows;
+        multiply_int8_registers<Format, Check>(t, task.x.tiles().data() + tile_of_rows * row_blocks + at % row_blocks, row_blocks);
       });
   _tile_release(); // Else each change of threads would save the registers.
   return groups.last_row;
