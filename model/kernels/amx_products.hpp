@@ -86,7 +86,8 @@ TROUPE_INLINE void store_dots(int32_t* to) {
   else _tile_stored(3, to, 64);
 }
 
-/// The weights are unpacked, without the offset. x_tiles: of the first 16 rows, from block `t.first` on; of the next, `row_blocks` later.
+/// The weights are unpacked, without the offset; `t.first` is 0. x_tiles: of the first 16 rows, from that block on; of the next 16,
+/// `row_blocks` later.
 template <class Format, class Check, int Rows>
 void multiply_int8_registers(const tile<register_groups, Rows, int8_block>& task, const int8_tile* x_tiles, uint32_t row_blocks) {
   using weights = unpacked_blocks<Format>;
@@ -105,37 +106,49 @@ void multiply_int8_registers(const tile<register_groups, Rows, int8_block>& task
     for (int r = 0; r < register_rows; ++r)
       store(sums[p][r], t.starts ? zero_floats() : load_first(out(p, r), t.lanes[p % register_groups]));
 
-  const auto multiply = [&](auto p, uint32_t first, uint32_t unit) TROUPE_LAMBDA {
-    const uint32_t block = first + unit / parts, columns = unit % parts * (32 / parts);
-    const int8_tile& x = x_tiles[block + p / register_groups * row_blocks];
-    const uint8_t* w = t.codes[p % register_groups] + block * weights::code_bytes;
-    multiply_unit<p>(unit == 0, x.codes[0] + columns, w + columns / 4 * 64);
-    // What the next batch reads: loads of registers wait for the second cache else.
-    if (unit % parts != 0) return;
-    if constexpr (p % register_groups == 0)
-      for (uint32_t byte = 0; byte < sizeof x; byte += 64)
-        __builtin_prefetch(reinterpret_cast<const uint8_t*>(&x + batch_blocks) + byte, 0, 3);
-    if constexpr (p < register_groups)
-      for (uint32_t byte = 0; byte < weights::code_bytes; byte += 64)
-        __builtin_prefetch(w + batch_blocks * weights::code_bytes + byte, 0, 3);
+  // Where the batch is whose dots are scaled.
+  struct {
+    const int8_tile* x[Rows / register_rows];
+    const uint8_t *codes[register_groups], *scales[register_groups];
+  } at;
+  for (int i = 0; i < Rows / register_rows; ++i) at.x[i] = x_tiles + i * row_blocks;
+  for (int g = 0; g < register_groups; ++g) at.codes[g] = t.codes[g], at.scales[g] = t.scales[g];
+  const auto advance = [&]() TROUPE_LAMBDA {
+    for (auto& x : at.x) x += batch_blocks;
+    for (auto& codes : at.codes) codes += batch_blocks * weights::code_bytes;
+    for (auto& scales : at.scales) scales += batch_blocks * weights::scale_bytes;
   };
-  // The dots of a batch of `blocks` blocks in the sums of product p from `first_row` on.
+  // Product p of unit `unit` after the first of the batch.
+  const auto multiply = [&](auto p, auto unit) TROUPE_LAMBDA {
+    constexpr uint32_t block = unit / parts, columns = unit % parts * (32 / parts);
+    const int8_tile* x = at.x[p / register_groups] + block;
+    const uint8_t* w = at.codes[p % register_groups] + block * weights::code_bytes;
+    multiply_unit<p>(unit % units_of_batch == 0, x->codes[0] + columns, w + columns / 4 * 64);
+    // What the next batch reads: loads of registers wait for the second cache else.
+    if constexpr (columns == 0 && p % register_groups == 0)
+      repeat<sizeof *x / 64>([&](auto line) TROUPE_LAMBDA { __builtin_prefetch(x[batch_blocks].codes[line * 2], 0, 3); });
+    if constexpr (columns == 0 && p < register_groups)
+      repeat<weights::code_bytes / 64>([&](auto line) TROUPE_LAMBDA {
+        __builtin_prefetch(w + batch_blocks * weights::code_bytes + line * 64, 0, 3);
+      });
+  };
+  // The dots of the batch's `blocks` blocks from `first` on, in the sums of product p from `first_row` on.
   const auto scale = [&](auto p, uint32_t first, uint32_t blocks, uint32_t first_row, const batch_of_dots<products>& from) TROUPE_LAMBDA {
     constexpr int g = p % register_groups;
-    const int8_tile* x = x_tiles + first + p / register_groups * row_blocks;
+    const int8_tile* x = at.x[p / register_groups];
     f32x16 scales[units_of_batch];
     [[maybe_unused]] f32x16 minimums[units_of_batch];
     repeat<units_of_batch>([&](auto unit) TROUPE_LAMBDA {
-      if (unit / parts >= blocks) return;
-      scales[unit] = weights::template scales<unit % parts>(t.scales[g], first + unit / parts);
+      if (uint32_t(unit / parts) >= blocks) return;
+      scales[unit] = weights::template scales<unit % parts>(at.scales[g], unit / parts);
       if constexpr (has_minimum(Format::scaling))
-        minimums[unit] = weights::template minimums<unit % parts>(t.scales[g], first + unit / parts);
+        minimums[unit] = weights::template minimums<unit % parts>(at.scales[g], unit / parts);
     });
     repeat<sums_at_once>([&](auto i) TROUPE_LAMBDA {
       const uint32_t r = first_row + i, row = p / register_groups * register_rows + r;
       f32x16 sum = load(sums[p][r]), before = float_of_bits(all_lanes(bits_of_start));
       repeat<int(batch_blocks)>([&](auto b) TROUPE_LAMBDA {
-        if (b >= blocks) return;
+        if (uint32_t(b) >= blocks) return;
         f32x16 dot[parts];
         repeat<parts>([&](auto part) TROUPE_LAMBDA {
           const f32x16 with_start = load(reinterpret_cast<const float*>(from.v[b * parts + part][p][r]));
@@ -167,37 +180,39 @@ void multiply_int8_registers(const tile<register_groups, Rows, int8_block>& task
       store(sums[p][r], sum);
     });
   };
-  // The products of the batch from `next` on, and between them `between(product, unit)`. Dots are stored one product later, when they
-  // are complete.
-  const auto multiply_batch = [&](uint32_t next, uint32_t units, batch_of_dots<products>& to, auto between) TROUPE_LAMBDA {
-    for (uint32_t unit = 0; unit < uint32_t(units_of_batch); ++unit) {
+  // The products of `units` units, `after` units after the batch, and between them `between(product, unit)`. Dots are stored one product
+  // later, when they are complete.
+  const auto multiply_batch = [&](auto after, uint32_t units, batch_of_dots<products>& to, auto between) TROUPE_LAMBDA {
+    repeat<units_of_batch>([&](auto unit) TROUPE_LAMBDA {
+      const bool is_there = uint32_t(unit) < units;
       repeat<products>([&](auto p) TROUPE_LAMBDA {
-        if (unit < units) multiply(p, next, unit);
+        if (is_there) multiply(p, std::integral_constant<uint32_t, unit + after>{});
         between(p, unit);
         if constexpr (p > 0)
-          if (unit < units) store_dots<p - 1>(to.v[unit][p - 1][0]);
+          if (is_there) store_dots<p - 1>(to.v[unit][p - 1][0]);
       });
-      if (unit < units) store_dots<products - 1>(to.v[unit][products - 1][0]);
-    }
+      if (is_there) store_dots<products - 1>(to.v[unit][products - 1][0]);
+    });
   };
 
   asm volatile("" : : : "memory"); // The compiler does not know that tile registers read memory.
   const auto units_from = [&](uint32_t first) TROUPE_LAMBDA {
     return first < t.last ? std::min(uint32_t(units_of_batch), (t.last - first) * parts) : 0;
   };
-  multiply_batch(t.first, units_from(t.first), dots[0], [](auto, uint32_t) TROUPE_LAMBDA {});
+  batch_of_dots<products>*from = &dots[0], *to = &dots[1];
+  multiply_batch(std::integral_constant<int, 0>{}, units_from(t.first), *from, [](auto, uint32_t) TROUPE_LAMBDA {});
+  const std::integral_constant<int, units_of_batch> next;
   const uint8_t* ahead = t.ahead;
-  bool turn = false;
   uint32_t first = t.first;
-  for (; first + 2 * batch_blocks <= t.last; first += batch_blocks, turn = !turn) {
+  for (; first + 2 * batch_blocks <= t.last; first += batch_blocks, std::swap(from, to), advance()) {
     for (uint32_t block = 0; block < batch_blocks; ++block) fetch_share(ahead, t.ahead_lines);
-    multiply_batch(first + batch_blocks, units_of_batch, dots[!turn], [&](auto p, uint32_t unit) TROUPE_LAMBDA {
-      scale(p, first, batch_blocks, unit * sums_at_once, dots[turn]);
+    multiply_batch(next, units_of_batch, *to, [&](auto p, uint32_t unit) TROUPE_LAMBDA {
+      scale(p, first, batch_blocks, unit * sums_at_once, *from);
     });
   }
-  for (; first < t.last; first += batch_blocks, turn = !turn)
-    multiply_batch(first + batch_blocks, units_from(first + batch_blocks), dots[!turn], [&](auto p, uint32_t unit) TROUPE_LAMBDA {
-      scale(p, first, t.last - first, unit * sums_at_once, dots[turn]);
+  for (; first < t.last; first += batch_blocks, std::swap(from, to), advance())
+    multiply_batch(next, units_from(first + batch_blocks), *to, [&](auto p, uint32_t unit) TROUPE_LAMBDA {
+      scale(p, first, t.last - first, unit * sums_at_once, *from);
     });
 
   if constexpr (Check::is_on)
@@ -215,6 +230,9 @@ void multiply_int8_registers(const tile<register_groups, Rows, int8_block>& task
   }
 }
 
+/// Of panels half as long, sums to and from the output take a tenth of the time.
+constexpr uint32_t panel_blocks_registers = 64;
+
 template <class Format, class Check>
 uint32_t multiply_in_tile_registers(const product& task, group_range groups) {
   const uint32_t row_blocks = task.x.row_blocks();
@@ -222,7 +240,7 @@ uint32_t multiply_in_tile_registers(const product& task, group_range groups) {
   static constexpr tile_shapes shapes = shapes_of_product<parts_of<Format>>();
   _tile_loadconfig(&shapes);
   groups.last_row = task.x.rows() / register_rows * register_rows;
-  multiply_unpacked<register_groups, Format, true>(
+  multiply_unpacked<register_groups, Format, true, panel_blocks_registers>(
       task, groups, row_blocks, std::integer_sequence<int, register_rows, 2 * register_rows>{}, [&](const auto& t, auto) {
         const auto at = uint64_t(t.x[0] - task.x.blocks(0)); // The panel's first block of the first row.
         const uint64_t tile_of_rows = at / row_blocks / register_rows;

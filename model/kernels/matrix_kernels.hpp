@@ -337,12 +337,12 @@ constexpr uint32_t panel_blocks = 64;
 constexpr uint32_t panel_blocks_unpacked = 32;
 
 /// Unpacks a panel's weights once for all tiles of rows.
-template <int Groups, class Format, bool WithoutOffset, class RowSizes, class Kernel>
+template <int Groups, class Format, bool WithoutOffset, uint32_t PanelBlocks, class RowSizes, class Kernel>
 void multiply_unpacked(const product& task, group_range groups, uint32_t blocks, RowSizes row_sizes, Kernel kernel) {
   using weights = unpacked_blocks<Format>;
   struct alignas(64) panel {
-    uint8_t codes[Groups][panel_blocks_unpacked * weights::code_bytes];
-    uint8_t scales[Groups][panel_blocks_unpacked * weights::scale_bytes];
+    uint8_t codes[Groups][PanelBlocks * weights::code_bytes];
+    uint8_t scales[Groups][PanelBlocks * weights::scale_bytes];
   } unpacked;
   const auto unpack = [&](auto& t, bool is_first_tile) {
     for (int g = 0; g < Groups; ++g) {
@@ -354,7 +354,7 @@ void multiply_unpacked(const product& task, group_range groups, uint32_t blocks,
     for (auto& x : t.x) x += t.first;
     t.last -= std::exchange(t.first, 0);
   };
-  multiply_all<Groups, int8_block, fetch::share>(task, groups, blocks, panel_blocks_unpacked, row_sizes, unpack, kernel);
+  multiply_all<Groups, int8_block, fetch::share>(task, groups, blocks, PanelBlocks, row_sizes, unpack, kernel);
 }
 
 /// Whether weights of a format are unpacked once for many tiles of rows. 4 and 5 bits come out of their vectors so fast that
@@ -381,7 +381,7 @@ void multiply_int8(const product& task, group_range groups) {
         task, groups, blocks, panel_blocks, int8_row_sizes{}, as_they_are{},
         [](const auto& t, auto how) { multiply_int8_tile<weights, Check, how>(t); });
   else
-    multiply_unpacked<int8_groups, Format, false>(
+    multiply_unpacked<int8_groups, Format, false, panel_blocks_unpacked>(
         task, groups, blocks, int8_row_sizes{},
         [](const auto& t, auto how) { multiply_int8_tile<unpacked_blocks<Format>, Check, how>(t); });
 }
