@@ -3,16 +3,19 @@
 #include "actors/requests/waiting_time.hpp"
 #include <algorithm>
 #include <cstdint>
+#include <map>
+#include <string>
 
 namespace troupe::service {
 
 struct admission_limits {
-  uint32_t running_max = 256;         // Sequences that run at once; others wait.
-  uint32_t waiting_max = 4096;        // That may wait, however quickly they go.
+  uint32_t waiting_max = 4096;           // Sequences that may wait, however quickly they go.
   uint64_t waiting_bytes_max = 64 << 20; // Of the texts of all that are under way.
 };
 
-/// Counts what is under way with one model, and predicts how long one more would wait: from the times between ends while others waited.
+/// Counts what waits for its first token with one model, by tenant, and predicts how long one more would wait for it: from the times
+/// between first tokens while others waited. Tenants share by their weights, so one that has few sequences waits for its share only, however many
+/// the others have.
 class admission {
 public:
   explicit admission(admission_limits limits) : limits_(limits) {}
@@ -21,30 +24,59 @@ public:
     bool is_admitted = true;
     uint32_t retry_after_ms = 0; // Else: when there will probably be room.
   };
-  /// For a request of so many sequences and bytes, that will not wait longer than queue_ms_max.
-  verdict ask(uint32_t sequences, uint64_t bytes, double queue_ms_max) const {
-    const uint64_t ahead = running_ + sequences > limits_.running_max ? running_ + sequences - limits_.running_max : 0;
-    if (ahead == 0 && bytes_ + bytes <= limits_.waiting_bytes_max) return {};
-    const double wait_ms = ends_.predicted_ns(ahead).value_or(0) / 1e6;
-    const bool has_room = ahead <= limits_.waiting_max && bytes_ + bytes <= limits_.waiting_bytes_max;
+  /// For a request of so many sequences and bytes, whose first token must not take longer than queue_ms_max.
+  verdict ask(const std::string& tenant, double weight, uint32_t sequences, uint64_t bytes, double queue_ms_max) const {
+    const bool has_room = waiting_ + sequences <= limits_.waiting_max && bytes_ + bytes <= limits_.waiting_bytes_max;
+    if (has_room && waiting_ == 0) return {};
+    const double wait_ms = starts_.predicted_ns(ahead(tenant, weight)).value_or(0) / 1e6;
     if (has_room && wait_ms <= queue_ms_max) return {};
-    const double later = has_room ? wait_ms - queue_ms_max : ends_.predicted_ns(0).value_or(1e9) / 1e6;
+    const double later = has_room ? wait_ms - queue_ms_max : starts_.predicted_ns(0).value_or(1e9) / 1e6;
     return {false, uint32_t(std::clamp(later, 10.0, 60e3))};
   }
-  void begun(uint32_t sequences, uint64_t bytes) {
-    running_ += sequences;
+  void begun(const std::string& tenant, double weight, uint32_t sequences, uint64_t bytes) {
+    waiting_ += sequences;
     bytes_ += bytes;
+    auto& own = tenants_[tenant];
+    own.waiting += sequences;
+    own.weight = weight;
   }
-  void ended(uint32_t sequences, uint64_t bytes, int64_t now_ns) {
-    for (uint32_t i = 0; i < sequences; ++i) ends_.started(now_ns, running_ - i > limits_.running_max);
-    running_ -= sequences;
+  /// A sequence has its first token.
+  void started(const std::string& tenant, int64_t now_ns) {
+    starts_.started(now_ns, waiting_ > 1);
+    waits_no_more(tenant, 1);
+  }
+  /// A request has ended, so many of whose sequences without any token: whatever ended these, it does not say how quickly others go.
+  void ended(const std::string& tenant, uint32_t not_started, uint64_t bytes) {
+    waits_no_more(tenant, not_started);
     bytes_ -= bytes;
   }
 
 private:
+  struct tenant_waiting {
+    uint64_t waiting = 0;
+    double weight = 1;
+  };
+
+  /// How many first tokens of others come before that of one more sequence of this tenant.
+  uint64_t ahead(const std::string& tenant, double weight) const {
+    double weights = weight, own = 0;
+    for (const auto& [name, one] : tenants_)
+      if (name == tenant) own = double(one.waiting);
+      else weights += one.weight;
+    return uint64_t(std::min(double(waiting_), (own + 1) * weights / weight));
+  }
+  void waits_no_more(const std::string& tenant, uint32_t sequences) {
+    if (sequences == 0) return;
+    waiting_ -= sequences;
+    const auto own = tenants_.find(tenant);
+    own->second.waiting -= sequences;
+    if (own->second.waiting == 0) tenants_.erase(own);
+  }
+
   admission_limits limits_;
-  waiting_time ends_;
-  uint64_t running_ = 0, bytes_ = 0;
+  waiting_time starts_;
+  uint64_t waiting_ = 0, bytes_ = 0;
+  std::map<std::string, tenant_waiting> tenants_; // Those that have sequences without a token.
 };
 
 } // namespace troupe::service

@@ -67,6 +67,10 @@ uint64_t generation::tokens() const {
   return sum;
 }
 
+uint32_t generation::not_started() const {
+  return uint32_t(std::ranges::count_if(choices_, [](const choice& one) { return one.tokens.empty(); }));
+}
+
 void generation::receive(size_t index, generation_event& event) {
   if (keep_) keep_(shared_from_this(), index, std::move(event));
   else take(index, event, unix_time());
@@ -80,6 +84,7 @@ void generation::take(size_t index, generation_event& event, int64_t time) {
     if (times_.first_token == std::chrono::steady_clock::time_point()) times_.first_token = times_.last_token;
     one.places.push_back(one.text.size());
     one.tokens.push_back(event.token);
+    if (one.tokens.size() == 1 && on_first_token) on_first_token();
     if (!event.logprobs.empty()) one.logprobs.push_back(std::move(event.logprobs));
     one.text += event.text;
     return tell([&](generation_form& form) { form.added(index); });

@@ -62,11 +62,14 @@ public:
   /// Ends it early. The form hears of it as of any other end: each choice has finished as cancelled.
   void cancel();
   uint64_t tokens() const; // Generated, of all choices.
+  uint32_t not_started() const; // Choices without a token.
   const generation_times& times() const { return times_; }
   int64_t ended() const { return ended_; } // Unix time, seconds, of the last choice that has ended.
   /// For the keeper: one event, and its time. What the form throws does not come out of it.
   void take(size_t index, generation_event& event, int64_t time);
 
+  /// Called for each choice with its first token.
+  std::function<void()> on_first_token;
   /// Called once, when it is over.
   std::function<void(const generation&, const api_error* failure)> on_end;
 

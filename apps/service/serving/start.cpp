@@ -53,7 +53,8 @@ void admit(call& of, served_model& model, size_t sequences, const generate_reque
   double patience_ms = wish.priority > 0 ? std::numeric_limits<double>::infinity() : double(in.queue_time_max.count());
   for (const auto& limit : {wish.start_deadline, wish.deadline})
     if (limit) patience_ms = std::min(patience_ms, double(limit->count()));
-  const auto verdict = model.load().ask(uint32_t(std::min<size_t>(sequences, UINT32_MAX)), of.body_bytes, patience_ms);
+  const auto count = uint32_t(std::min<size_t>(sequences, UINT32_MAX));
+  const auto verdict = model.load().ask(of.who.tenant, of.who.weight, count, of.body_bytes, patience_ms);
   if (verdict.is_admitted) return;
   const std::string later = std::to_string(verdict.retry_after_ms);
   throw refusal(in, "overloaded", "too many requests are waiting; try again in " + later + " ms", verdict.retry_after_ms);
@@ -65,7 +66,6 @@ std::shared_ptr<generation> start(call& of, served_model& model, const std::stri
   const auto own = in.requests_of.find(of.who.tenant);
   if (!is_restored(of) && of.who.requests_max > 0 && own != in.requests_of.end() && own->second >= of.who.requests_max)
     throw refusal(in, "too_many_requests", "this key may have " + std::to_string(of.who.requests_max) + " requests under way", 1000);
-  const auto sequences = uint32_t(requests.size());
   // Where it was predicted wrongly that a request will not wait long. Starting takes some time on a busy machine, too.
   const auto room = std::max(2 * in.queue_time_max, std::chrono::milliseconds(1000));
   bool has_deadline = false;
@@ -79,13 +79,14 @@ std::shared_ptr<generation> start(call& of, served_model& model, const std::stri
   if (of.kept) in.kept->started(of.kept, made);
   if (made->is_over()) return made; // All of it was in the journal.
   ++in.requests_of[of.who.tenant];
-  model.load().begun(sequences, of.body_bytes);
+  model.load().begun(of.who.tenant, of.who.weight, made->not_started(), of.body_bytes);
+  made->on_first_token = [&model, tenant = of.who.tenant] { model.load().started(tenant, steady_ns()); };
   const std::pair<std::string, std::string> names[] = {{of.who.tenant, name}, {of.who.tenant, of.exchange->asked().id}};
   std::vector<decltype(in.under_way)::iterator> places;
   for (const auto& one : names) places.push_back(in.under_way.emplace(one, made));
-  made->on_end = [&in, &model, tenant = of.who.tenant, name, id = of.exchange->asked().id, places, sequences, bytes = of.body_bytes,
+  made->on_end = [&in, &model, tenant = of.who.tenant, name, id = of.exchange->asked().id, places, bytes = of.body_bytes,
                   kept = of.kept](const generation& ended, const api_error* failure) {
-    model.load().ended(sequences, bytes, steady_ns());
+    model.load().ended(tenant, ended.not_started(), bytes);
     for (const auto& place : places) in.under_way.erase(place);
     if (--in.requests_of.at(tenant) == 0) in.requests_of.erase(tenant);
     in.metrics.ended(ended, failure);
