@@ -125,6 +125,7 @@ service::state::state(service_options given, std::vector<model_to_serve> models)
   in->responses = std::make_shared<response_store>();
   for (auto& one : models) {
     admission_limits limits;
+    limits.running_max = one.runs->options().sequences_max;
     limits.waiting_max = options.waiting_max;
     in->models.push_back(std::make_unique<served_model>(one.name, std::move(one.runs), limits,
                                                         [this](std::function<void()> run) { server->post(std::move(run)); }));

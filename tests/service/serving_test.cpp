@@ -62,9 +62,10 @@ TEST_CASE("a key file that cannot be meant is refused with its line", "[tenants]
 
 TEST_CASE("a request is admitted while its first token is expected soon enough", "[admission]") {
   constexpr int64_t second = 1'000'000'000;
-  admission counts({.waiting_max = 5, .waiting_bytes_max = 1000});
+  admission counts({.running_max = 2, .waiting_max = 3, .waiting_bytes_max = 1000});
   CHECK(counts.ask("a", 1, 2, 10, 0).is_admitted); // Nobody waits.
-  counts.begun("a", 1, 4, 20);
+  CHECK_FALSE(counts.ask("a", 1, 6, 10, 1e9).is_admitted); // Nobody waits, but it would be too many itself.
+  counts.begun("a", 1, 4, 4, 20);
   CHECK(counts.ask("a", 1, 1, 10, 100).is_admitted); // It is not known yet how long it will wait.
   CHECK_FALSE(counts.ask("a", 1, 2, 10, 1e9).is_admitted); // Too many would wait.
   counts.started("a", second);
@@ -74,23 +75,23 @@ TEST_CASE("a request is admitted while its first token is expected soon enough",
   CHECK_FALSE(refused.is_admitted);
   CHECK(refused.retry_after_ms == 100);
   CHECK_FALSE(counts.ask("a", 1, 1, 2000, 1e9).is_admitted); // Too many bytes.
-  counts.ended("a", 2, 20); // Those that waited gave up: that nothing waits does not mean that it goes quicker.
+  counts.ended("a", 4, 2, 20); // Those that waited gave up: that nothing waits does not mean that it goes quicker.
   CHECK(counts.ask("a", 1, 1, 10, 0).is_admitted);
-  counts.begun("a", 1, 3, 20);
+  counts.begun("a", 1, 3, 3, 20);
   CHECK_FALSE(counts.ask("a", 1, 1, 10, 1900).is_admitted);
 }
 
 TEST_CASE("a tenant with few sequences waits for its share only", "[admission]") {
   constexpr int64_t second = 1'000'000'000;
-  admission counts({.waiting_max = 1000, .waiting_bytes_max = 1000});
-  counts.begun("many", 1, 102, 0);
+  admission counts({.running_max = 10, .waiting_max = 1000, .waiting_bytes_max = 1000});
+  counts.begun("many", 1, 102, 102, 0);
   counts.started("many", second);
   counts.started("many", 2 * second);
   CHECK_FALSE(counts.ask("many", 1, 1, 0, 50e3).is_admitted);
   CHECK(counts.ask("few", 1, 1, 0, 3000).is_admitted); // Every second one is its own.
   CHECK_FALSE(counts.ask("few", 1, 1, 0, 2900).is_admitted);
   CHECK(counts.ask("few", 3, 1, 0, 2000).is_admitted); // Three of four.
-  counts.begun("few", 1, 4, 0);
+  counts.begun("few", 1, 4, 4, 0);
   CHECK_FALSE(counts.ask("few", 1, 1, 0, 10e3).is_admitted);
   CHECK(counts.ask("few", 1, 1, 0, 11e3).is_admitted);
 }

@@ -9,7 +9,8 @@
 namespace troupe::service {
 
 struct admission_limits {
-  uint32_t waiting_max = 4096;           // Sequences that may wait, however quickly they go.
+  uint32_t running_max = 256;            // Sequences that run at once.
+  uint32_t waiting_max = 4096;           // That may be under way beside them, however quickly they go.
   uint64_t waiting_bytes_max = 64 << 20; // Of the texts of all that are under way.
 };
 
@@ -26,18 +27,22 @@ public:
   };
   /// For a request of so many sequences and bytes, whose first token must not take longer than queue_ms_max.
   verdict ask(const std::string& tenant, double weight, uint32_t sequences, uint64_t bytes, double queue_ms_max) const {
-    const bool has_room = waiting_ + sequences <= limits_.waiting_max && bytes_ + bytes <= limits_.waiting_bytes_max;
+    const bool has_room =
+      running_ + sequences <= uint64_t(limits_.running_max) + limits_.waiting_max && bytes_ + bytes <= limits_.waiting_bytes_max;
     if (has_room && waiting_ == 0) return {};
     const double wait_ms = starts_.predicted_ns(ahead(tenant, weight)).value_or(0) / 1e6;
     if (has_room && wait_ms <= queue_ms_max) return {};
     const double later = has_room ? wait_ms - queue_ms_max : starts_.predicted_ns(0).value_or(1e9) / 1e6;
     return {false, uint32_t(std::clamp(later, 10.0, 60e3))};
   }
-  void begun(const std::string& tenant, double weight, uint32_t sequences, uint64_t bytes) {
-    waiting_ += sequences;
+  /// not_started: those without a token. A request that was restored may have had some in an earlier process.
+  void begun(const std::string& tenant, double weight, uint32_t sequences, uint32_t not_started, uint64_t bytes) {
+    running_ += sequences;
     bytes_ += bytes;
+    if (not_started == 0) return;
+    waiting_ += not_started;
     auto& own = tenants_[tenant];
-    own.waiting += sequences;
+    own.waiting += not_started;
     own.weight = weight;
   }
   /// A sequence has its first token.
@@ -46,8 +51,9 @@ public:
     waits_no_more(tenant, 1);
   }
   /// A request has ended, so many of whose sequences without any token: whatever ended these, it does not say how quickly others go.
-  void ended(const std::string& tenant, uint32_t not_started, uint64_t bytes) {
+  void ended(const std::string& tenant, uint32_t sequences, uint32_t not_started, uint64_t bytes) {
     waits_no_more(tenant, not_started);
+    running_ -= sequences;
     bytes_ -= bytes;
   }
 
@@ -75,7 +81,7 @@ private:
 
   admission_limits limits_;
   waiting_time starts_;
-  uint64_t waiting_ = 0, bytes_ = 0;
+  uint64_t running_ = 0, waiting_ = 0, bytes_ = 0;
   std::map<std::string, tenant_waiting> tenants_; // Those that have sequences without a token.
 };
 

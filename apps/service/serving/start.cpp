@@ -79,14 +79,14 @@ std::shared_ptr<generation> start(call& of, served_model& model, const std::stri
   if (of.kept) in.kept->started(of.kept, made);
   if (made->is_over()) return made; // All of it was in the journal.
   ++in.requests_of[of.who.tenant];
-  model.load().begun(of.who.tenant, of.who.weight, made->not_started(), of.body_bytes);
+  model.load().begun(of.who.tenant, of.who.weight, uint32_t(made->choices().size()), made->not_started(), of.body_bytes);
   made->on_first_token = [&model, tenant = of.who.tenant] { model.load().started(tenant, steady_ns()); };
   const std::pair<std::string, std::string> names[] = {{of.who.tenant, name}, {of.who.tenant, of.exchange->asked().id}};
   std::vector<decltype(in.under_way)::iterator> places;
   for (const auto& one : names) places.push_back(in.under_way.emplace(one, made));
   made->on_end = [&in, &model, tenant = of.who.tenant, name, id = of.exchange->asked().id, places, bytes = of.body_bytes,
                   kept = of.kept](const generation& ended, const api_error* failure) {
-    model.load().ended(tenant, ended.not_started(), bytes);
+    model.load().ended(tenant, uint32_t(ended.choices().size()), ended.not_started(), bytes);
     for (const auto& place : places) in.under_way.erase(place);
     if (--in.requests_of.at(tenant) == 0) in.requests_of.erase(tenant);
     in.metrics.ended(ended, failure);
