@@ -23,6 +23,8 @@ template <class Rows> Rows to_rows(const generation_event& event) {
   return rows;
 }
 
+} // namespace
+
 v1::FinishReason to_message(finish_reason reason) {
   switch (reason) {
   case finish_reason::length: return v1::FINISH_REASON_LENGTH;
@@ -35,11 +37,36 @@ v1::FinishReason to_message(finish_reason reason) {
   return v1::FINISH_REASON_ERROR;
 }
 
-} // namespace
+finish_reason to_reason(v1::FinishReason reason) {
+  switch (reason) {
+  case v1::FINISH_REASON_LENGTH: return finish_reason::length;
+  case v1::FINISH_REASON_STOP: return finish_reason::stop;
+  case v1::FINISH_REASON_CANCELLED: return finish_reason::cancelled;
+  case v1::FINISH_REASON_DEADLINE: return finish_reason::deadline;
+  case v1::FINISH_REASON_OVERLOADED: return finish_reason::overloaded;
+  default: return finish_reason::error;
+  }
+}
+
+void add_logprobs(google::protobuf::RepeatedPtrField<v1::TokenLogprob>& to, const std::vector<token_logprob>& logprobs) {
+  for (const auto& one : logprobs) {
+    auto& added = *to.Add();
+    added.set_token(one.token);
+    added.set_logprob(one.logprob);
+  }
+}
+
+std::vector<token_logprob> to_logprobs(const google::protobuf::RepeatedPtrField<v1::TokenLogprob>& messages) {
+  std::vector<token_logprob> logprobs;
+  for (const auto& one : messages) logprobs.push_back({one.token(), one.logprob()});
+  return logprobs;
+}
 
 generate_request to_request(const v1::GenerateRequest& m, caf::actor_clock::time_point now) {
   generate_request r;
   r.prompt.assign(m.prompt_tokens().begin(), m.prompt_tokens().end());
+  r.pixels.assign(m.pixels().begin(), m.pixels().end());
+  if (!r.pixels.empty()) r.prompt.clear(); // They stand for the rows of the image.
   r.source.assign(m.source_tokens().begin(), m.source_tokens().end());
   r.segments.assign(m.segments().begin(), m.segments().end());
   r.generated.assign(m.generated_tokens().begin(), m.generated_tokens().end());
@@ -73,11 +100,7 @@ v1::TokenEvent to_token(const generation_event& event) {
   token.set_index(event.index);
   token.set_token(event.token);
   token.set_text(event.text);
-  for (const auto& one : event.logprobs) {
-    auto& to = *token.add_logprobs();
-    to.set_token(one.token);
-    to.set_logprob(one.logprob);
-  }
+  add_logprobs(*token.mutable_logprobs(), event.logprobs);
   return token;
 }
 

@@ -4,6 +4,7 @@
 #include "actors/interfaces/tenant_weight.hpp"
 #include "actors/requests/deadlines.hpp"
 #include "actors/requests/decoding_messages.hpp"
+#include "actors/requests/event_messages.hpp"
 #include "actors/supervision/failure.hpp"
 #include "actors/supervision/restart_window.hpp"
 #include "model/error.hpp"
@@ -394,14 +395,11 @@ void request_tracker::on_token(v1::TokenEvent& token) {
   event.index = token.index();
   event.token = token.token();
   event.text = std::move(*token.mutable_text());
-  for (const auto& one : token.logprobs()) event.logprobs.push_back({one.token(), one.logprob()});
+  event.logprobs = to_logprobs(token.logprobs());
   events_.push_back(std::move(event));
 }
 
 void request_tracker::on_end(v1::GenerateEnd& end) {
-  static constexpr finish_reason reasons[] = {finish_reason::error, finish_reason::length, finish_reason::stop,
-                                              finish_reason::cancelled, finish_reason::error, finish_reason::deadline,
-                                              finish_reason::overloaded};
   const auto it = requests_.find(end.request_id());
   if (it == requests_.end()) return;
   // Accepted from the sequence that serves the request, or from the supervisor of sequences, which refuses to start one. From no
@@ -421,7 +419,7 @@ void request_tracker::on_end(v1::GenerateEnd& end) {
   for (const auto& one : end.hypotheses()) hypotheses.push_back({{one.tokens().begin(), one.tokens().end()}, one.score()});
   const auto cached = end.prompt_tokens_cached();
   const std::chrono::milliseconds retry_after(end.retry_after_ms());
-  finish(end.request_id(), reasons[end.finish_reason()], end.error(), std::move(*end.mutable_text()), std::move(hypotheses));
+  finish(end.request_id(), to_reason(end.finish_reason()), end.error(), std::move(*end.mutable_text()), std::move(hypotheses));
   events_.back().prompt_tokens_cached = cached;
   events_.back().retry_after = retry_after;
 }

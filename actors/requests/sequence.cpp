@@ -3,6 +3,7 @@
 #include "actors/interfaces/paths.hpp"
 #include "actors/requests/deadlines.hpp"
 #include "actors/requests/decoding_messages.hpp"
+#include "actors/requests/event_messages.hpp"
 #include "actors/requests/logits_slice.hpp"
 #include "actors/supervision/failure.hpp"
 #include "actors/supervision/liveness.hpp"
@@ -147,12 +148,7 @@ void sample_next(sequence_pointer self, std::span<const float> logits) {
   event.set_text(std::move(text));
   // First what the next step waits for: waking a client's thread takes tens of microseconds.
   if (!end) reply_token(self, uint32_t(st.log.size()) - 1);
-  if (st.request.want_logprobs())
-    for (const auto& one : logprobs(unruled, event.token(), st.request.top_logprobs())) {
-      auto* sent = event.add_logprobs();
-      sent->set_token(one.token);
-      sent->set_logprob(one.logprob);
-    }
+  if (st.request.want_logprobs()) add_logprobs(*event.mutable_logprobs(), logprobs(unruled, event.token(), st.request.top_logprobs()));
   tell_client(self, std::move(event));
   if (end) finish(self, *end, st.error);
 }

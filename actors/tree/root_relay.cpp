@@ -27,8 +27,9 @@ using relay_pointer = root_relay_actor::stateful_pointer<relay_state>;
 
 constexpr caf::timespan remembered = std::chrono::seconds(1);
 
-template <class Message> void pass_to_root(relay_pointer self, const Message& message) {
-  if (self->state.root) self->state.root->enqueue(self->current_sender(), caf::make_message_id(), caf::make_message(message), self->context());
+template <class... Parts> void pass_to_root(relay_pointer self, const Parts&... parts) {
+  const auto& root = self->state.root;
+  if (root) root->enqueue(self->current_sender(), caf::make_message_id(), caf::make_message(parts...), self->context());
 }
 
 void ask_root(relay_pointer self, const caf::strong_actor_ptr& asker) {
@@ -72,10 +73,7 @@ root_relay_actor::behavior_type root_relay(relay_pointer self, const root_actor&
   return {[self](const v1::AbandonActor& order) { pass_to_root(self, order); }, [](const v1::SupervisorTick&) {},
           [self](const v1::CheckLiveness& check) { pass_to_root(self, check); }, [](const v1::LivenessReply&) {},
           [self](const v1::FindDirectory&) { on_question(self); },
-          [self](const v1::UseFaultInjector& order, const caf::strong_actor_ptr& injector) {
-            auto& root = self->state.root;
-            if (root) root->enqueue(self->current_sender(), caf::make_message_id(), caf::make_message(order, injector), self->context());
-          },
+          [self](const v1::UseFaultInjector& order, const caf::strong_actor_ptr& injector) { pass_to_root(self, order, injector); },
           [self](const v1::ActorStarted&, const caf::strong_actor_ptr& root) { on_root(self, root); }};
 }
 

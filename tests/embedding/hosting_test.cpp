@@ -5,6 +5,7 @@
 #include "actors/requests/request_tracker.hpp"
 #include "embedding/embedded_models.hpp"
 #include "model/reference.hpp"
+#include "model/testing/tiny_encoder.hpp"
 #include "support/catch.hpp"
 
 #include <atomic>
@@ -155,6 +156,15 @@ TEST_CASE("a request that became a message comes back as the same request") {
   const auto parts = make_parts(small_model(), {});
   const auto message = to_message(request, *parts, now);
   CHECK(to_message(to_request(message, now), *parts, now).SerializeAsString() == message.SerializeAsString());
+
+  const auto sees = make_parts(testing::tiny_encoder("ViTForImageClassification"), {});
+  generate_request image;
+  image.pixels.assign(sees->spec.embedding.image->elements(), 0.25f);
+  image.tokens_max = 0;
+  image.want_logits = true;
+  const auto seen = to_message(image, *sees, now);
+  CHECK(seen.pixels_size() == int(image.pixels.size()));
+  CHECK(to_message(to_request(seen, now), *sees, now).SerializeAsString() == seen.SerializeAsString());
 }
 
 } // namespace troupe

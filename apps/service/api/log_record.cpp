@@ -20,7 +20,14 @@ bool is_plain(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, fits);
 }
 
-const char* name_of(log_level level) { return level == log_level::warning ? "warning" : "info"; }
+const char* name_of(log_level level) {
+  switch (level) {
+  case log_level::info: return "info";
+  case log_level::warning: return "warning";
+  case log_level::error: return "error";
+  }
+  return "?";
+}
 
 std::string utc(int64_t time_ms) {
   const std::time_t seconds = time_ms / 1000;

@@ -1,5 +1,6 @@
 #pragma once
 // What the service writes in its log: events with named values, for people and for programs.
+#include "actors/interfaces/log.hpp"
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -9,14 +10,11 @@
 
 namespace troupe::service {
 
-/// A warning is for whoever runs the service, whether or not there is a log.
-enum class log_level : uint8_t { info, warning };
-
 struct log_record {
   using value = std::variant<std::string, int64_t, double, bool>;
 
   std::string_view event; // What happened: "request", "generation", "journal", "stopping", "exception".
-  log_level level = log_level::info;
+  log_level level = log_level::info; // What is more is for whoever runs the service, whether or not there is a log.
   std::vector<std::pair<std::string_view, value>> fields = {};
 
   log_record& add(std::string_view name, value of) {
@@ -25,9 +23,10 @@ struct log_record {
   }
 };
 
-/// One line without its end, as logfmt has it: level=info event=request status=200 path="/a b". What is no plain word stands in quotes, as in JSON.
+/// One line without its end, as logfmt has it: level=info event=request status=200 path="/a b". What is no plain word stands in quotes, as
+/// in JSON.
 std::string to_line(const log_record& record);
-/// One line without its end: {"time": "2026-11-30T15:07:12.345Z", "level": "info", "event": "request", "status": 200, ...}. time_ms: Unix time.
+/// The same as an object: {"time": "2026-11-30T15:07:12.345Z", "level": "info", "event": "request", "status": 200, ...}. time_ms: Unix time.
 std::string to_json_line(const log_record& record, int64_t time_ms);
 
 } // namespace troupe::service

@@ -69,7 +69,9 @@ void with_plan(call& of, served_model& model, std::function<Result()> work, std:
 
 json plan_and_log(const served_model& model, const v1::FaultLog& log) {
   const auto parsed = [](const std::string& text) { return json::parse(text); };
-  return {{"model", model.name()}, {"plan", model.plan ? parsed(troupe::to_json(*model.plan)) : json()}, {"log", parsed(troupe::to_json(log))}};
+  return {{"model", model.name()},
+          {"plan", model.plan ? parsed(troupe::to_json(*model.plan)) : json()},
+          {"log", parsed(troupe::to_json(log))}};
 }
 
 } // namespace

@@ -15,8 +15,8 @@ struct admission_limits {
 };
 
 /// Counts what waits for its first token with one model, by tenant, and predicts how long one more would wait for it: from the times
-/// between first tokens while others waited. Tenants share by their weights, so one that has few sequences waits for its share only, however many
-/// the others have.
+/// between first tokens while others waited. Tenants share by their weights, so one that has few sequences waits for its share only,
+/// however many the others have.
 class admission {
 public:
   explicit admission(admission_limits limits) : limits_(limits) {}

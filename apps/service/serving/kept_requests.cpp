@@ -1,5 +1,6 @@
 #include "apps/service/serving/kept_requests.hpp"
 
+#include "actors/requests/event_messages.hpp"
 #include "apps/service/api/json_text.hpp"
 #include "apps/service/serving/model_identity.hpp"
 #include "model/error.hpp"
@@ -11,10 +12,10 @@
 namespace troupe::service {
 namespace {
 
-// As many answers that have ended are kept in memory; with a journal others are read back when they are asked for.
 /// A request that so many processes have begun and not brought one event further has probably ended them.
 constexpr uint32_t starts_max = 10;
 
+/// As many answers that have ended are kept in memory; with a journal others are read back when they are asked for.
 constexpr size_t ended_max = 4096;
 constexpr uint64_t ended_bytes_max = 256 << 20;
 
@@ -52,39 +53,12 @@ api_error is_ending() {
   return error;
 }
 
-v1::FinishReason to_message(finish_reason reason) {
-  switch (reason) {
-  case finish_reason::length: return v1::FINISH_REASON_LENGTH;
-  case finish_reason::stop: return v1::FINISH_REASON_STOP;
-  case finish_reason::cancelled: return v1::FINISH_REASON_CANCELLED;
-  case finish_reason::deadline: return v1::FINISH_REASON_DEADLINE;
-  case finish_reason::overloaded: return v1::FINISH_REASON_OVERLOADED;
-  case finish_reason::error: break;
-  }
-  return v1::FINISH_REASON_ERROR;
-}
-
-finish_reason to_reason(v1::FinishReason reason) {
-  switch (reason) {
-  case v1::FINISH_REASON_LENGTH: return finish_reason::length;
-  case v1::FINISH_REASON_STOP: return finish_reason::stop;
-  case v1::FINISH_REASON_CANCELLED: return finish_reason::cancelled;
-  case v1::FINISH_REASON_DEADLINE: return finish_reason::deadline;
-  case v1::FINISH_REASON_OVERLOADED: return finish_reason::overloaded;
-  default: return finish_reason::error;
-  }
-}
-
 void fill(v1::JournalEvent& to, const generation_event& event, int64_t time) {
   if (event.kind == event_kind::token) {
     auto& token = *to.mutable_token();
     token.set_token(event.token);
     token.set_text(event.text);
-    for (const auto& one : event.logprobs) {
-      auto* added = token.add_logprobs();
-      added->set_token(one.token);
-      added->set_logprob(one.logprob);
-    }
+    add_logprobs(*token.mutable_logprobs(), event.logprobs);
     return;
   }
   auto& end = *to.mutable_end();
@@ -102,7 +76,7 @@ event_keeper::kept_event read(const v1::JournalEvent& from) {
   if (from.has_token()) {
     event.token = from.token().token();
     event.text = from.token().text();
-    for (const auto& one : from.token().logprobs()) event.logprobs.push_back({one.token(), one.logprob()});
+    event.logprobs = to_logprobs(from.token().logprobs());
     return kept;
   }
   const auto& end = from.end();

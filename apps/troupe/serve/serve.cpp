@@ -129,7 +129,7 @@ int run_serve(serve_options& options) {
     journal.bytes_max = options.journal_mebibytes << 20;
   }
   served.log = [logs = options.logs, as_json = options.log_format == "json"](const service::log_record& record) {
-    if (!logs && record.level == service::log_level::info) return;
+    if (!logs && record.level == log_level::info) return;
     if (!as_json) return note(service::to_line(record));
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     print_error(service::to_json_line(record, std::chrono::duration_cast<std::chrono::milliseconds>(now).count()) + "\n");
