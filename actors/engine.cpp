@@ -272,14 +272,13 @@ step_totals to_totals(const v1::StepTotals& m) {
           std::chrono::nanoseconds(m.compute_ns())};
 }
 
-/// stages: of a step.
-std::vector<engine_statistics::service_times> to_service_times(const v1::SchedulerStats& stats, uint64_t stages) {
+std::vector<engine_statistics::service_times> to_service_times(const v1::StepTimes& times) {
   using std::chrono::nanoseconds;
-  const auto& times = stats.times();
-  const uint64_t steps = stats.prefill().steps() + stats.decode().steps();
+  // Two messages for each head and shard; the others went from stage to stage.
+  const uint64_t stages = times.messages() - 2 * (times.heads() + times.shards());
   return {{"attention_head", times.heads(), nanoseconds(times.head_ns())},
           {"projection_shard", times.shards(), nanoseconds(times.shard_ns())},
-          {"stage", steps * stages, nanoseconds(times.compute_ns() - times.head_ns() - times.shard_ns())}};
+          {"stage", stages, nanoseconds(times.compute_ns() - times.head_ns() - times.shard_ns())}};
 }
 
 } // namespace
@@ -301,7 +300,7 @@ engine_statistics engine::statistics() const {
           statistics.cache_positions = stats.cache_positions();
           statistics.cache_positions_max = stats.cache_positions_max();
           statistics.faults = stats.faults();
-          statistics.service = to_service_times(stats, state_->model->layers.size() + 2);
+          statistics.service = to_service_times(stats.times());
           statistics.queue_times.assign(stats.queue_times().counts().begin(), stats.queue_times().counts().end());
           statistics.queue_time = std::chrono::nanoseconds(stats.queue_times().sum_ns());
         },

@@ -59,8 +59,8 @@ struct engine_options {
   double slowdown_by_tenants = 1.3;    // How many times as long steps may take because of tenants that were served more, and
   double slowdown_by_priorities = 1.1; // because of lower priorities.
   std::chrono::milliseconds step_time_max{100}; // What a step takes at most, or twice its decoding rows' time, for the sake of prefill.
-  uint64_t cache_positions_max = 0; // Budget of all key/value caches, in positions, of which each replica has its part; 0: 16 sequences of full context, bounded
-                                  // by a quarter of the machine's memory. Beyond it sequences are preempted.
+  uint64_t cache_positions_max = 0; // Budget of all key/value caches, in positions, of which each replica has its part; 0: 16 sequences of
+                                  // full context, bounded by a quarter of the machine's memory. Beyond it sequences are preempted.
   uint64_t cache_bytes_max = 0;   // The same budget in bytes; 0: no other. A position takes cached_position_bytes() (model/parts.hpp), and
                                   // each sequence up to 63 positions more than it has, because caches grow by pages of 64.
   // What key/value caches keep; nothing: usual_cache_type(). f16 takes half the memory and half the time to read, and changes logits

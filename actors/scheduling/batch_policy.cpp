@@ -220,9 +220,9 @@ std::optional<joining_sequence> batch_policy::take_movable() {
   for (const auto& [place, e] : ready_[waiting]) {
     if (++looked_at > looked_at_max) break;
     if (e->group != 0 || e->forked_from != 0 || e->failures > 0 || e->poisonings > 0) continue;
-    joining_sequence moved{.id = e->id, .tokens = e->tokens, .segments = e->segments, .source = e->source, .pixels = e->pixels, .logits_from = e->logits_from,
-                           .wants_hidden_states = e->wants_hidden_states, .priority = e->priority, .tenant = e->tenant,
-                           .tenant_weight = e->account->weight};
+    joining_sequence moved{.id = e->id, .tokens = e->tokens, .segments = e->segments, .source = e->source, .pixels = e->pixels,
+                           .logits_from = e->logits_from, .wants_hidden_states = e->wants_hidden_states, .priority = e->priority,
+                           .tenant = e->tenant, .tenant_weight = e->account->weight};
     remove(moved.id);
     return moved;
   }

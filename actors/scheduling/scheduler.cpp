@@ -65,10 +65,10 @@ const std::string& entry_of(const replica& on, const planned_step& step) {
 
 /// How long those had to wait that begin in this step.
 void note_queue_times(scheduler_state& st, const scheduler_state::step_under_way& step) {
-  for (const auto& slice : step.plan.slices) {
-    const auto known = st.sequences.find(slice.sequence);
-    if (known == st.sequences.end() || !known->second.waits_since) continue;
-    const auto waited = step.started - *std::exchange(known->second.waits_since, std::nullopt);
+  for (size_t i = 0; i < step.plan.slices.size() && !st.waiting_since.empty(); ++i) {
+    const auto known = st.waiting_since.extract(step.plan.slices[i].sequence);
+    if (known.empty()) continue;
+    const caf::timespan waited = step.started - known.mapped();
     auto& times = *st.stats.mutable_queue_times();
     if (times.counts_size() == 0) times.mutable_counts()->Resize(queue_time_buckets, 0);
     int bucket = 0;
@@ -117,6 +117,7 @@ void pump(scheduler_pointer self, replica& on) {
 sequence_actor forget(scheduler_state& st, uint64_t sequence) {
   const auto known = st.sequences.extract(sequence);
   if (known.empty()) return {};
+  st.waiting_since.erase(sequence);
   const auto actor = st.by_handle.find(known.mapped().actor->id());
   actor->second.erase(sequence);
   if (actor->second.empty()) st.by_handle.erase(actor);
@@ -141,6 +142,14 @@ void replace(scheduler_pointer self, const actor_name& who, const std::string& r
   message.set_actor_id(who.id);
   message.set_reason(reason);
   self->send(self->state.config.directory, std::move(message));
+  self->state.replaced_after[who.path] = self->state.steps;
+}
+
+/// Whether a step can have been lost because the scheduler had this actor replaced: the next one, or that after it, may have been on its way
+/// to it when it ended.
+bool was_replaced_by_order(const scheduler_state& st, const std::string& path, step_id lost) {
+  const auto ordered = st.replaced_after.find(path);
+  return ordered != st.replaced_after.end() && lost.step <= ordered->second + 2;
 }
 
 /// The step will not be finished, and no request in it can be to blame.
@@ -274,7 +283,10 @@ void on_step_fault(scheduler_pointer self, const v1::StepFault& fault) {
     return pump(self, *on);
   }
   case v1::FAULT_KIND_BAD_SHAPE: replace(self, culprit(self, fault), "its answer had a wrong shape"); return step_failed(self, *on);
-  case v1::FAULT_KIND_OUT_OF_MEMORY: return step_failed(self, *on, batch_policy::failure::out_of_memory, ": out of memory in " + fault.path());
+  case v1::FAULT_KIND_OUT_OF_MEMORY:
+    return step_failed(self, *on, batch_policy::failure::out_of_memory, ": out of memory in " + fault.path());
+  case v1::FAULT_KIND_LOST:
+    return was_replaced_by_order(st, fault.path(), on->step->id) ? step_lost(self, *on) : step_failed(self, *on);
   default: return step_failed(self, *on);
   }
 }
@@ -413,7 +425,7 @@ void on_join(scheduler_pointer self, const v1::JoinBatch& join) {
   grow(self, join.sequence_id(), [&, is_new = is_new] {
     auto joining = to_joining(join);
     if (is_new) member.replica = choose_replica(st, joining, join.replica(), of_actor);
-    if (is_new && joining.cached == 0) member.waits_since = self->clock().now();
+    if (is_new && joining.cached == 0) st.waiting_since.emplace(joining.id, self->clock().now());
     st.replicas[member.replica].policy.join(std::move(joining));
   });
 }
@@ -434,8 +446,10 @@ void on_actor_started(scheduler_pointer self, const v1::ActorStarted& started, c
     const bool was_known = known != nullptr;
     known = handle;
     // The scheduler sends a step to the embedding, so it is the one that knows that the step may have been lost there.
-    if (was_known && on.step && started.path() == entry_of(on, on.step->plan)) step_failed(self, on);
-    else pump(self, on);
+    const bool is_lost = was_known && on.step && started.path() == entry_of(on, on.step->plan);
+    if (!is_lost) pump(self, on);
+    else if (was_replaced_by_order(self->state, started.path(), on.step->id)) step_lost(self, on);
+    else step_failed(self, on);
   }
 }
 

@@ -50,7 +50,8 @@ struct scheduler_config {
 ///   NON_FINITE   the actor it came from is replaced the first time; a sequence to which it happens again and again
 ///                (batch_policy: poisoned) ends with an error.
 ///   BAD_SHAPE    the actor it came from is replaced.
-///   LOST         nothing.
+///   LOST         nothing. It counts as a failure of the requests in the step, unless the actor with which it was lost has just been
+///                replaced by order of the scheduler: that is no request's fault.
 ///   OUT_OF_MEMORY  nothing; it counts as a failure of the requests in the step, as LOST and BAD_SHAPE do, and is named in the error of
 ///                one that failed too often.
 ///   deadline     all stages are asked where the step is; at the next tick the actors that hold it up, or the stages that do
@@ -92,14 +93,15 @@ struct scheduler_state {
   struct member {
     sequence_actor actor;
     size_t replica = 0; // In which it runs.
-    std::optional<caf::actor_clock::time_point> waits_since; // For its first step.
   };
 
   scheduler_config config;
   std::vector<replica> replicas; // As many as there will ever be.
   std::map<uint64_t, member> sequences;
   std::map<caf::actor_id, std::set<uint64_t>> by_handle; // The same: which sequences a handle is of.
+  std::map<uint64_t, caf::actor_clock::time_point> waiting_since; // Those of them without a first step.
   uint64_t steps = 0; // Of all replicas.
+  std::map<std::string, uint64_t> replaced_after; // Actors that were last replaced by order of this one: how many steps there were then.
   running_time ran; // From tick to tick.
   bool ticking = false;
   v1::SchedulerStats stats;

@@ -49,6 +49,10 @@ TEST_CASE("with random faults nothing wrong comes out, and after them everything
   check_trials(tiny_setup(), 2000);
 }
 
+TEST_CASE("steps that are lost because the scheduler itself has had actors replaced count against no request", "[trial]") {
+  CHECK(run_trial(tiny_setup(), 8370).problem == ""); // Four late steps in a row, and with each two actors that are replaced.
+}
+
 TEST_CASE("with random faults a training run gets the reference's weights, and after them it finishes", "[trial][training]") {
   check_trials(tiny_training(), 1000);
 }
