@@ -380,6 +380,13 @@ TEST_CASE("train --lines learns from the lines of a text file, by a configuratio
   CHECK(run_troupe({"train", output + "/config.json", "--resume", "--quiet"}).exit_code == 0);
   CHECK(run_troupe({"train", "--lines", lines, output + "/config.json"}).exit_code == 2);
   CHECK(run_troupe({"train", "--epochs", "2"}).exit_code == 2);
+  { // So few words that there are fewer pieces than one would like.
+    std::ofstream text(folder / "few.txt");
+    for (int i = 0; i < 300; ++i) text << "the cat saw the dog and the dog saw the cat\n";
+  }
+  const outcome few = run_troupe({"train", "--lines", folder / "few.txt", "--output", output + "_few", "--epochs", "1", "--threads", "2"});
+  INFO(few.err);
+  CHECK(few.exit_code == 0);
   const outcome missing = run_troupe({"train", "--lines", "/nowhere/lines.txt", "--output", output + "2"});
   CHECK(missing.exit_code == 3);
   CHECK_THAT(missing.err, ContainsSubstring("/nowhere/lines.txt: cannot be read"));

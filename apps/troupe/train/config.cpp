@@ -107,6 +107,7 @@ vocabulary_options read_vocabulary_options(const json_node& node) {
   in.choice("method", options.method, {{"bpe", vocabulary_method::byte_pair}, {"unigram", vocabulary_method::unigram}});
   in.natural("size", options.size, 8, 1 << 24);
   in.number("character_coverage", options.character_coverage, 0.98, 1);
+  in.flag("at_most", options.at_most);
   in.flag("byte_fallback", options.byte_fallback);
   in.flag("split_digits", options.split_digits);
   in.flag("add_bos", options.add_bos);
@@ -294,8 +295,8 @@ std::string_view train_config_template() {
     "hidden_act": "silu", "tie_word_embeddings": true
   },
 
-  // Made from the training data. method: bpe or unigram. In place of it: "tokenizer": "FOLDER" with a tokenizer.json. To find masked
-  // tokens it needs a piece for them: "user_defined": ["[MASK]"].
+  // Made from the training data. method: bpe or unigram. "at_most": true: a text of few words may give fewer pieces. In place of it:
+  // "tokenizer": "FOLDER" with a tokenizer.json. To find masked tokens it needs a piece for them: "user_defined": ["[MASK]"].
   "vocabulary": {"method": "bpe", "size": 4096, "character_coverage": 0.9995, "byte_fallback": true},
 
   // kind: text (documents end at blank lines, or at lines equal to "separator"; "whole_files": true makes each file one), lines (each is a

@@ -38,7 +38,7 @@ fs::path write_line_config(const line_options& options) {
       {"num_hidden_layers", 4}, {"num_attention_heads", 4}, {"num_key_value_heads", 4}, {"head_dim", 32},
       {"max_position_embeddings", 256}, {"rms_norm_eps", 1e-5}, {"rope_theta", 10000.0}, {"hidden_act", "silu"},
       {"tie_word_embeddings", true}}},
-    {"vocabulary", {{"method", "bpe"}, {"size", vocabulary_size(bytes)}, {"byte_fallback", true}}},
+    {"vocabulary", {{"method", "bpe"}, {"size", vocabulary_size(bytes)}, {"at_most", true}, {"byte_fallback", true}}},
     {"data", {{"kind", "lines"}, {"paths", std::move(paths)}, {"validation_share", 0.2}}},
     {"batches", {{"mode", "packed"}, {"sequence_length", 64}, {"tokens", 64 * 64}, {"micro_batch_tokens", 1024}}},
     {"optimizer", {{"beta1", 0.9}, {"beta2", 0.999}}},

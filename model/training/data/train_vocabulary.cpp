@@ -115,6 +115,7 @@ std::unordered_map<std::string, std::string> arguments(const vocabulary_options&
   const auto flag = [](bool value) { return std::string(value ? "true" : "false"); };
   return {{"model_type", options.method == vocabulary_method::unigram ? "unigram" : "bpe"},
           {"vocab_size", std::to_string(options.size)},
+          {"hard_vocab_limit", flag(!options.at_most)},
           {"character_coverage", decimal(options.character_coverage)},
           {"byte_fallback", flag(options.byte_fallback)},
           {"split_digits", flag(options.split_digits)},

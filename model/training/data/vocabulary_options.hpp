@@ -15,6 +15,7 @@ enum class vocabulary_method : uint8_t {
 struct vocabulary_options {
   vocabulary_method method = vocabulary_method::byte_pair;
   uint32_t size = 8192;               // Pieces, special ones and bytes included.
+  bool at_most = false;               // A text of few words may give fewer pieces than `size`; else it is refused.
   double character_coverage = 0.9995; // Of the text's characters; the rarest get no piece. In [0.98, 1].
   bool byte_fallback = true;          // 256 pieces for bytes, so that nothing is unknown: line feeds have no other piece.
   bool split_digits = false;          // A digit is never part of a longer piece.

@@ -309,6 +309,7 @@ TEST_CASE("what no vocabulary can be made from is refused with a reason, and not
   using vo = vocabulary_options;
   const auto too_large = reason({"a b c"}, vo{.size = 5000});
   const auto too_large_unigram = reason({"a b c"}, vo{.method = vocabulary_method::unigram, .size = 5000});
+  const auto large_at_most = reason({"a b c"}, vo{.size = 5000, .at_most = true});
   const auto too_small = reason(stories(50), vo{.size = 265});
   const auto tiny = reason(stories(50), vo{.size = 100});
   const auto twice = reason({"a"}, vo{.bos = "<unk>"});
@@ -321,6 +322,7 @@ TEST_CASE("what no vocabulary can be made from is refused with a reason, and not
   ::close(kept);
   CHECK_THAT(too_large, ContainsSubstring("cannot make the vocabulary: Vocabulary size too high (5000)"));
   CHECK_THAT(too_large_unigram, ContainsSubstring("cannot make the vocabulary: Vocabulary size too high (5000)"));
+  CHECK(large_at_most == "made");
   CHECK_THAT(too_small, ContainsSubstring("cannot make the vocabulary: Vocabulary size is smaller than required_chars"));
   CHECK_THAT(tiny, ContainsSubstring("a vocabulary of 100 pieces is too small: special ones and bytes alone are 259"));
   CHECK_THAT(twice, ContainsSubstring("two special pieces are called \"<unk>\""));
