@@ -132,7 +132,7 @@ service::state::state(service_options given, std::vector<model_to_serve> models)
     canaries.push_back(std::make_unique<canary>(*server, *in->models.back()));
   }
   keep_requests();
-  board.emplace(*in, !admin_keys.empty());
+  board.emplace(*in, !admin_keys.empty(), options.training_run);
   server->on_signal([this](int number) { on_signal(number); });
 }
 

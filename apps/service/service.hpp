@@ -23,6 +23,7 @@ struct service_options {
   uint32_t waiting_max = 4096;                            // Requests that may wait.
   std::chrono::milliseconds shutdown_time{30'000};        // How long requests may go on after SIGTERM.
   std::optional<journal_options> journal;                 // Kept requests go on after a restart; without it they end with the process.
+  std::filesystem::path training_run;                     // The folder of a run whose loss the dashboard shows; empty: none.
   std::string version;
   std::function<void(const log_record&)> log;             // Gets what happens, on the thread of run(); or null.
 };

@@ -286,4 +286,35 @@ TEST_CASE("a service that is stopped ends the streams of watchers, and does not 
   CHECK(watches.received.ends_with("\r\n0\r\n\r\n")); // Complete: a client can tell that from a connection that broke.
 }
 
+TEST_CASE("watchers are told the loss of a training run: all of it first, then what is new", "[dashboard]") {
+  const auto folder = std::filesystem::temp_directory_path() / ("troupe_watched_run_" + std::to_string(getpid()));
+  std::filesystem::create_directories(folder);
+  const auto add = [&](const std::string& line) { std::ofstream(folder / "metrics.jsonl", std::ios::app) << line << "\n"; };
+  add(R"({"update":1,"loss":4.5,"accuracy":0.1,"tokens":10,"seconds":2})");
+  service_options options;
+  options.training_run = folder;
+  {
+    const running_service served(std::move(options));
+    watcher first(served);
+    const auto all = first.next("snapshot")["training"];
+    CHECK(all["name"] == folder.filename().string());
+    CHECK(all["points"] == json::parse("[[1,4.5]]"));
+    CHECK(all["validation"] == json::array());
+    CHECK(all["tokens_per_second"] == 5);
+    CHECK(!first.next("change").contains("training")); // There is no news.
+    add(R"({"update":2,"loss":4,"accuracy":0.2,"tokens":10,"seconds":2})");
+    add(R"({"update":2,"val_loss":4.25})");
+    json news;
+    for (int i = 0; i < 4 && news.is_null(); ++i)
+      if (const auto change = first.next("change"); change.contains("training")) news = change["training"];
+    CHECK(news["anew"] == false);
+    CHECK(news["points"] == json::parse("[[2,4]]"));
+    CHECK(news["validation"] == json::parse("[[2,4.25]]"));
+    CHECK(news["loss"] == 4);
+    watcher second(served);
+    CHECK(second.next("snapshot")["training"]["points"] == json::parse("[[1,4.5],[2,4]]"));
+  }
+  std::filesystem::remove_all(folder);
+}
+
 } // namespace troupe::service

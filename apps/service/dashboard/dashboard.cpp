@@ -16,6 +16,7 @@ struct dashboard::question {
     samples running;
   };
   std::vector<of_model> models;
+  std::shared_ptr<training_run> run;
   std::shared_ptr<const reading> before;
   bool wants_snapshot = false, is_draining = false;
 };
@@ -56,7 +57,29 @@ json load_of(const std::vector<actor_facts>& actors, const std::unordered_map<ui
   return load;
 }
 
+/// Null: there is nothing to say. `before`: what watchers know, or null.
+json training_news(const training_run& run, const training_facts& now, const training_facts* before) {
+  if (before && *before == now) return nullptr;
+  const bool is_anew = !before || before->edition != now.edition;
+  const auto points_from = [](const std::vector<loss_point>& points, size_t first) {
+    json list = json::array();
+    for (size_t i = first; i < points.size(); ++i) list.push_back(json::array({points[i].update, points[i].loss}));
+    return list;
+  };
+  return {{"name", run.name()},
+          {"anew", is_anew},
+          {"points", points_from(now.training, is_anew ? 0 : before->training.size())},
+          {"validation", points_from(now.validation, is_anew ? 0 : before->validation.size())},
+          {"update", now.update},
+          {"loss", now.loss},
+          {"accuracy", now.accuracy},
+          {"tokens_per_second", now.tokens_per_second}};
+}
+
 } // namespace
+
+dashboard::dashboard(context& in, bool has_administration, const std::filesystem::path& run)
+  : in_(in), has_administration_(has_administration), run_(run.empty() ? nullptr : std::make_shared<training_run>(run)) {}
 
 void dashboard::watch(call& of) {
   if (is_over_) throw api_error(503, "draining", "this server is being stopped");
@@ -99,6 +122,7 @@ void dashboard::look_again(std::chrono::milliseconds delay) {
 
 void dashboard::look() {
   question asked;
+  asked.run = run_;
   asked.before = last_;
   asked.is_draining = in_.is_draining;
   asked.wants_snapshot = std::ranges::any_of(watchers_, [](const watcher& one) { return !one.is_current; });
@@ -117,8 +141,8 @@ void dashboard::look() {
     for (size_t i = 0; i < asked.models.size(); ++i) {
       const auto& [runs, facts, tokens, under_way, samples_of] = asked.models[i];
       const auto statistics = runs->statistics();
-      now->push_back(runs->supervision());
-      const auto& actors = now->back().actors;
+      now->models.push_back(runs->supervision());
+      const auto& actors = now->models.back().actors;
       const json numbers{{"time_ms", in_milliseconds(std::chrono::steady_clock::now().time_since_epoch())},
                          {"tokens", tokens},
                          {"running", statistics.sequences_running},
@@ -129,7 +153,7 @@ void dashboard::look() {
                          {"rows_replayed", statistics.rows_replayed}};
       const json load = load_of(actors, samples_of.seen, samples_of.count);
       if (asked.before) {
-        const auto changes = changes_between(asked.before->at(i), now->back());
+        const auto changes = changes_between(asked.before->models.at(i), now->models.back());
         change["models"].push_back({{"numbers", numbers}, {"load", load}, {"started", rows_of(changes.started)}, {"gone", changes.gone},
                                     {"recoveries", recoveries_of(changes.recoveries)}});
       }
@@ -140,6 +164,12 @@ void dashboard::look() {
         model["actors"] = rows_of(actors);
         snapshot["models"].push_back(std::move(model));
       }
+    }
+    if (asked.run) {
+      now->training = asked.run->read();
+      if (asked.wants_snapshot) snapshot["training"] = training_news(*asked.run, now->training, nullptr);
+      if (asked.before)
+        if (auto news = training_news(*asked.run, now->training, &asked.before->training); !news.is_null()) change["training"] = std::move(news);
     }
     return [this, now, change = asked.before ? to_text(change) : "", snapshot = asked.wants_snapshot ? to_text(snapshot) : ""] {
       looked(now, change, snapshot);

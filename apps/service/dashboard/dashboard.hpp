@@ -1,10 +1,12 @@
 #pragma once
 // What the dashboard shows, while somebody looks.
 #include "apps/service/dashboard/actor_changes.hpp"
+#include "apps/service/dashboard/training_run.hpp"
 #include "apps/service/serving/context.hpp"
 #include "apps/service/serving/event_stream.hpp"
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <list>
 #include <memory>
 #include <string>
@@ -15,10 +17,12 @@ namespace troupe::service {
 
 /// The events of GET /dashboard/events, the same for all watchers:
 ///   snapshot   {"version", "administration", "draining", "interval_ms",
-///              "models": [{"name", "prompt", "threads", "numbers", "load", "actors"}]}
+///              "models": [{"name", "prompt", "threads", "numbers", "load", "actors"}], "training"}
 ///              actors: [[path, kind, restarts, id]...]; prompt: "chat", "text", or "none" for a model that does not go on with a text
 ///   change     {"draining", "models": [{"numbers", "load", "started": [[path, kind, restarts, id]...], "gone": [path...],
-///              "recoveries": [{"path", "reason", "escalates"}]}]}, models in the order of the snapshot
+///              "recoveries": [{"path", "reason", "escalates"}]}], "training"}, models in the order of the snapshot
+/// training, where a run is watched: {"name", "anew", "points": [[update, loss]...], "validation": [[update, loss]...], "update", "loss",
+/// "accuracy", "tokens_per_second"}; of a change, only if there is news: what is new, or with "anew" all points.
 /// numbers: {"time_ms", "tokens", "running", "waiting", "cache_used", "cache_max", "busy_ms", "rows_replayed"}; time_ms on a clock that
 /// only grows, tokens and busy_ms since the start, rows_replayed since the scheduler's. load: {path: share of one thread's time, 0 to 1} of
 /// those that were seen running in looks at all threads every 10 ms.
@@ -29,7 +33,8 @@ class dashboard {
 public:
   static constexpr std::chrono::milliseconds interval{500}, sampling_interval{10};
 
-  dashboard(context& in, bool has_administration) : in_(in), has_administration_(has_administration) {}
+  /// run: the folder of a training run whose loss is shown; empty: none.
+  dashboard(context& in, bool has_administration, const std::filesystem::path& run);
   dashboard(const dashboard&) = delete;
   dashboard& operator=(const dashboard&) = delete;
 
@@ -49,7 +54,10 @@ private:
     uint32_t count = 0;
   };
   struct question;
-  using reading = std::vector<supervision_facts>; // By model.
+  struct reading {
+    std::vector<supervision_facts> models;
+    training_facts training;
+  };
 
   void look();
   void looked(std::shared_ptr<const reading> now, const std::string& change, const std::string& snapshot);
@@ -59,6 +67,7 @@ private:
 
   context& in_;
   bool has_administration_, is_looking_ = false, is_over_ = false;
+  std::shared_ptr<training_run> run_; // Or null. Of the look that is under way.
   std::list<watcher> watchers_;
   std::shared_ptr<const reading> last_; // What watchers know; null while there are none.
   std::vector<samples> samples_;        // By model.

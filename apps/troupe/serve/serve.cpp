@@ -20,7 +20,7 @@ struct serve_options {
   run_options run;
   std::vector<std::string> models; // FILE or NAME=FILE
   service::service_options service;
-  std::string api_key_file, admin_key_file, plan;
+  std::string api_key_file, admin_key_file, plan, training_run;
   double queue_seconds = 10, shutdown_seconds = 30;
   uint64_t body_mebibytes = 16;
   bool logs = false;
@@ -66,6 +66,8 @@ void declare_options(CLI::App& app, serve_options& options) {
     ->check(CLI::Range(0.0, 1e6))->capture_default_str()->type_name("HOURS");
   app.add_option("--journal-size", options.journal_mebibytes, "Beyond it the oldest answers leave the journal")
     ->check(CLI::Range(1, 1 << 20))->capture_default_str()->type_name("MIB");
+  app.add_option("--training", options.training_run, "The output of a run of troupe train: the dashboard shows its loss as it grows")
+    ->type_name("FOLDER");
   app.add_option("--plan", options.plan, "Inject the faults of a plan (docs/faults.md) while serving")->type_name("FILE");
   app.add_flag("--log", options.logs, "A line on stderr for each request and each generation; else for warnings only");
   app.add_option("--log-format", options.log_format, "How lines on stderr look: text: name=value; json: an object each")
@@ -128,6 +130,7 @@ int run_serve(serve_options& options) {
     journal.retention = std::chrono::seconds(int64_t(options.journal_hours * 3600));
     journal.bytes_max = options.journal_mebibytes << 20;
   }
+  served.training_run = options.training_run;
   served.log = [logs = options.logs, as_json = options.log_format == "json"](const service::log_record& record) {
     if (!logs && record.level == log_level::info) return;
     if (!as_json) return note(service::to_line(record));

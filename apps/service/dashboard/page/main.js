@@ -5,6 +5,7 @@ import { admin_headers, key, set_key, watch_headers } from "./keys.js";
 import { numbers_view } from "./numbers.js";
 import { prompt_box } from "./prompt.js";
 import { log_recoveries } from "./recoveries.js";
+import { training_view } from "./training.js";
 import { tree_view } from "./tree.js";
 
 const of = (id) => document.getElementById(id);
@@ -14,6 +15,7 @@ let models = [], shown = 0; // As the snapshot has them, each with its actor_lis
 let may_kill = false;       // The service has an administrator.
 let chosen = null;          // {actor, cell}
 const numbers = new numbers_view();
+const training = new training_view();
 const tree = new tree_view(of("groups"), choose);
 const box = new prompt_box({ begin: begin_killing, end: end_killing });
 
@@ -38,6 +40,7 @@ function take_snapshot(all) {
   of("model").replaceChildren(...models.map((one) => new Option(one.name)));
   of("model-choice").hidden = models.length < 2;
   show_model();
+  training.show(all.training);
   show_keys();
   show_connection(all.draining ? "draining" : "live", all.draining ? "is being stopped" : "live");
 }
@@ -72,6 +75,7 @@ function take_change(change) {
     tree.update(model.list, touched, now);
     if (news.recoveries.length) log_recoveries(news.recoveries, (path) => kinds.get(path) ?? model.list.actors.get(path)?.kind ?? "actor");
   });
+  training.show(change.training);
   show_count();
   show_chosen();
   show_connection(change.draining ? "draining" : "live", change.draining ? "is being stopped" : "live");
