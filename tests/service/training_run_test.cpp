@@ -51,7 +51,9 @@ TEST_CASE("a run is read as it grows, a line when it has its end", "[dashboard][
   CHECK(first.accuracy == 0.25);
   CHECK(first.tokens_per_second == 1000);
   CHECK(run.read() == first);
-  folder.append("ss\":3}\n" + step(4, 2));
+  folder.append("ss\":3}");
+  CHECK(run.read() == first);
+  folder.append("\n" + step(4, 2));
   const auto second = run.read();
   CHECK(second.training == points{{1, 4}, {2, 3.5}, {3, 3}, {4, 2}});
   CHECK(second.update == 4);
@@ -79,7 +81,7 @@ TEST_CASE("lines that are no figures of a run are passed over", "[dashboard][tra
   training_run run(folder.path);
   folder.append("\n\n[1]\nnull\nno JSON\n{\"update\":1}\n{\"loss\":2}\n{\"update\":\"1\",\"loss\":2}\n{\"update\":-1,\"loss\":2}\n"
                 "{\"update\":1e300,\"loss\":2}\n{\"update\":1,\"loss\":1e999}\n{\"update\":1,\"loss\":null}\n" +
-                std::string(100, '[') + "\n\xff\xfe\n" + std::string(3 * training_run::line_bytes_max, 'x') + "\n" + step(5, 2));
+                std::string(100, '[') + "\n\xff\xfe\n" + R"({"update":4,"loss":1)" + std::string(3 * training_run::line_bytes_max, ' ') + "}\n" + step(5, 2));
   const auto facts = run.read();
   CHECK(facts.training == points{{5, 2}});
   CHECK(facts.validation.empty());
