@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { all_of, openai_versions, serve, storyteller, tale, temporary_folder } from "./support.mjs";
+import { all_of, openai_versions, serve, server, storyteller, tale, temporary_folder } from "./support.mjs";
 
 const admins = join(temporary_folder(), "admins");
 writeFileSync(admins, "key-of-the-test\n");
@@ -53,4 +53,19 @@ test("a plan is of administrators, and one that cannot be carried out is refused
   assert.equal((await faults("GET")).body.plan, null);
   const elsewhere = await one.fetch("/admin/faults?model=none", { method: "GET", headers: key });
   assert.equal(elsewhere.status, 404);
+});
+
+test("the log says which actor ended, and that it is restarted", async () => {
+  for (const format of ["text", "json"]) {
+    const logs = await server.start("-m", `tales=${storyteller}`, "--admin-key-file", admins, "--log-format", format);
+    const killed = await logs.post("/admin/kill", { path: "/replica/0/layer/1/head/0" }, key);
+    assert.equal(killed.status, 202);
+    await logs.post("/v1/completions", { prompt: "Once", max_tokens: 20 });
+    const expected = format === "text"
+      ? /level=warning event=engine model=tales message="\/replica\/0\/layer\/1\/head\/0 ended: kill(ed)?; it is restarted"/
+      : /"level":"warning","event":"engine","model":"tales","message":"\/replica\/0\/layer\/1\/head\/0 ended: kill(ed)?; it is restarted"/;
+    for (let i = 0; i < 100 && !logs.said.some((line) => expected.test(line)); ++i) await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.ok(logs.said.some((line) => expected.test(line)), logs.said.join("\n"));
+    await logs.stop();
+  }
 });

@@ -20,13 +20,19 @@ export const date_reader = join(apps, "date_reader/model");
 export class server {
   static async start(...options) {
     const made = new server();
-    made.process = spawn(program, ["serve", "--port", "0", ...options], { stdio: ["ignore", "pipe", "inherit"] });
+    made.process = spawn(program, ["serve", "--port", "0", ...options], { stdio: ["ignore", "pipe", "pipe"] });
+    made.said = []; // Lines on stderr. What actors are restarted for is no news in a test.
+    createInterface({ input: made.process.stderr }).on("line", (line) => {
+      made.said.push(line);
+      if (!/event"?[=:]"?engine/.test(line)) console.error(line);
+    });
     process.on("exit", () => made.process.kill("SIGKILL")); // Whatever becomes of the tests.
     for await (const line of createInterface({ input: made.process.stdout })) {
       made.url = line.split(" ").at(-1);
       // A test that fails and does not stop it must not wait for it.
       made.process.unref();
       made.process.stdout.unref();
+      made.process.stderr.unref();
       return made;
     }
     throw new Error("troupe serve did not start");

@@ -13,7 +13,7 @@ namespace troupe::service {
 struct log_record {
   using value = std::variant<std::string, int64_t, double, bool>;
 
-  std::string_view event; // What happened: "request", "generation", "journal", "stopping", "exception".
+  std::string_view event; // What happened: "request", "generation", "engine", "journal", "stopping", "exception".
   log_level level = log_level::info; // What is more is for whoever runs the service, whether or not there is a log.
   std::vector<std::pair<std::string_view, value>> fields = {};
 

@@ -15,8 +15,9 @@ std::shared_ptr<const model_file> open_model(const run_options& options) {
 }
 
 std::unique_ptr<engine> start_engine(std::shared_ptr<const model_file> model, const run_options& options,
-                                     std::shared_ptr<const v1::FaultPlan> plan) {
+                                     std::shared_ptr<const v1::FaultPlan> plan, log_function log) {
   engine_options chosen;
+  chosen.log = std::move(log);
   chosen.fault_plan = std::move(plan);
   chosen.threads = options.threads;
   chosen.shards = options.shards;

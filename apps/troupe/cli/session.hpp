@@ -12,9 +12,10 @@ namespace troupe {
 /// Opens the model. What had to be assumed about it is told on stderr, unless the options say quiet. Throws input_error.
 std::shared_ptr<const model_file> open_model(const run_options& options);
 
-/// Starts an engine for the model, with a progress bar. With a plan its faults are injected. Throws input_error.
+/// Starts an engine for the model, with a progress bar. With a plan its faults are injected. `log`: what it says of itself goes there.
+/// Throws input_error.
 std::unique_ptr<engine> start_engine(std::shared_ptr<const model_file> model, const run_options& options,
-                                     std::shared_ptr<const v1::FaultPlan> plan = nullptr);
+                                     std::shared_ptr<const v1::FaultPlan> plan = nullptr, log_function log = {});
 
 /// How long a command waits for something before it looks whether a signal has come: signals do not wake a client.
 constexpr std::chrono::milliseconds signal_poll_interval{50};

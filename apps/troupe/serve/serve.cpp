@@ -99,7 +99,11 @@ std::vector<service::model_to_serve> start_models(serve_options& options) {
     auto [name, path] = name_of(text);
     if (!names.insert(name).second) throw usage_error("--model: two models are named \"" + name + "\": say NAME=MODEL");
     options.run.model = path;
-    models.push_back({std::move(name), start_engine(open_model(options.run), options.run, plan)});
+    auto log = [to = options.service.log, name](log_level level, std::string_view what) {
+      to(service::log_record{"engine", level}.add("model", name).add("message", std::string(what)));
+    };
+    auto runs = start_engine(open_model(options.run), options.run, plan, std::move(log));
+    models.push_back({std::move(name), std::move(runs)});
   }
   return models;
 }
