@@ -36,6 +36,13 @@ std::vector<micro_batch> made_up_batches::get(const v1::BatchName& name) const {
   std::vector<micro_batch> batch(micro_batches);
   for (auto& one : batch)
     for (uint64_t sequences = 1 + bits.below(3); sequences > 0; --sequences) {
+      if (image) {
+        one.lengths.push_back(image->rows());
+        one.tokens.resize(one.tokens.size() + image->rows());
+        one.targets.push_back(int32_t(bits.below(targets)));
+        for (uint64_t i = 0; i < image->elements(); ++i) one.pixels.push_back(bits.uniform(-1, 1));
+        continue;
+      }
       if (has_source) draw_tokens(one.source_lengths, one.source);
       one.lengths.push_back(uint32_t(2 + bits.below(longest - 2)));
       for (uint32_t i = 0; i < one.lengths.back(); ++i) {
@@ -53,6 +60,7 @@ training_job::training_job(std::shared_ptr<const model_file> of, uint32_t shards
   batches.has_source = file->spec.encoder.has_value();
   batches.of_first_row = file->spec.output.of_first_row;
   batches.segments = file->spec.embedding.segments;
+  batches.image = file->spec.embedding.image;
 }
 
 training_tree_config training_job::tree() const {
@@ -138,6 +146,13 @@ training_job make_tiny_classification_job(uint32_t shards) {
   return new_job(R"({"model_type": "bert", "architectures": ["BertForSequenceClassification"], "vocab_size": 48, "hidden_size": 16,
     "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24, "hidden_act": "gelu", "type_vocab_size": 2,
     "layer_norm_eps": 1e-5, "num_labels": 6, "initializer_range": 0.2, "max_position_embeddings": 16})",
+                 shards);
+}
+
+training_job make_tiny_image_job(uint32_t shards) {
+  return new_job(R"({"model_type": "vit", "architectures": ["ViTForImageClassification"], "hidden_size": 16, "num_hidden_layers": 2,
+    "num_attention_heads": 2, "intermediate_size": 24, "hidden_act": "gelu", "layer_norm_eps": 1e-5, "image_size": 6, "patch_size": 3,
+    "num_labels": 6, "initializer_range": 0.2})",
                  shards);
 }
 

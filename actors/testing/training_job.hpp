@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct made_up_batches {
   uint32_t targets = 0;         // They are below this.
   bool has_source = false, of_first_row = false;
   uint32_t segments = 0; // How many there are.
+  std::optional<image_spec> image = std::nullopt; // Then images, in place of tokens.
   uint32_t micro_batches = 3;
   float dropped = 0;
 
@@ -58,6 +60,9 @@ training_job make_tiny_training_job(uint32_t shards = 2);
 training_job make_tiny_translation_job(uint32_t shards = 2);
 /// An encoder that gives a sequence one of six labels.
 training_job make_tiny_classification_job(uint32_t shards = 2);
+
+/// An encoder that gives an image one of six labels.
+training_job make_tiny_image_job(uint32_t shards = 2);
 
 /// Which tensor differs in any bit, and where, as in "tensor layer 1 query (of /replica/0/layer/1/head/0)"; empty if none does.
 std::string difference(const model_state& got, const kept_parameters& wanted);

@@ -120,4 +120,6 @@ std::vector<trial_setup> make_tiny_training_setups(uint32_t updates) {
           setup_of_job(make_tiny_classification_job(), updates)};
 }
 
+trial_setup make_image_training_setup(uint32_t updates) { return setup_of_job(make_tiny_image_job(), updates); }
+
 } // namespace troupe::testing

@@ -62,6 +62,8 @@ trial_setup make_training_setup(std::shared_ptr<const model_file> model, uint32_
 trial_setup make_tiny_training_setup(uint32_t updates = 4);
 /// Of three tiny models: that one, which has a decoder alone, an encoder-decoder, and an encoder that classifies.
 std::vector<trial_setup> make_tiny_training_setups(uint32_t updates = 4);
+/// Of a tiny model of images.
+trial_setup make_image_training_setup(uint32_t updates = 4);
 
 struct trial_bounds {
   uint64_t steps = 300'000; // Of each phase.

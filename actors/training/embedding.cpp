@@ -16,7 +16,7 @@ using token_field = google::protobuf::RepeatedField<uint32_t>;
 
 batch_state begin_batch(embedding_pointer self, const v1::MicroBatch& batch, const token_field& tokens) {
   const bool of_encoder = self->state.config.of_encoder;
-  batch_state kept{{tokens.begin(), tokens.end()}, positions_of(lengths_of(batch, of_encoder)), {}, dropout_of(batch, of_encoder), {}};
+  batch_state kept{{tokens.begin(), tokens.end()}, positions_of(lengths_of(batch, of_encoder)), {}, dropout_of(batch, of_encoder), {}, {}};
   TROUPE_ASSERT(kept.tokens.size() == kept.positions.size());
   TROUPE_ASSERT(batch.source_lengths_size() == 0 || batch.source_lengths_size() == batch.lengths_size());
   return kept;
@@ -30,7 +30,7 @@ void send_rows(embedding_pointer self, batch_state kept, v1::ForwardStates state
   states.set_width(width);
   allocate(*states.mutable_values(), uint64_t(rows) * width);
   const mutable_rows out = rows_of(*states.mutable_values(), rows, width);
-  st.config.part.forward(kept.tokens, kept.positions, kept.segments, out);
+  st.config.part.forward(kept.input(), out, training_scratch_of_this_thread());
   apply(kept.drops, st.config.first_layer, dropout_site::embedding, out);
   if (!states.batch().evaluate()) st.kept[states.batch().index()] = std::move(kept);
   self->send(st.owner.peer<forward_stage_actor>(st.config.next), std::move(states));
@@ -49,6 +49,7 @@ void go_forward(embedding_pointer self, const v1::ForwardBatch& batch) {
   *states.mutable_targets() = batch.targets();
   if (st.config.of_encoder) *states.mutable_tokens() = batch.tokens();
   else kept.segments.assign(batch.segments().begin(), batch.segments().end());
+  kept.pixels.assign(batch.pixels().begin(), batch.pixels().end());
   send_rows(self, std::move(kept), std::move(states));
 }
 
@@ -109,7 +110,7 @@ void go_backward(embedding_pointer self, v1::BackwardStates& states) {
   TROUPE_ASSERT(uint64_t(states.values_size()) == uint64_t(rows) * states.width());
   const mutable_rows gradient = rows_of(*states.mutable_values(), rows, states.width());
   apply(kept.drops, st.config.first_layer, dropout_site::embedding, gradient);
-  st.config.part.backward(kept.tokens, kept.positions, kept.segments, gradient);
+  st.config.part.backward(kept.input(), gradient, training_scratch_of_this_thread());
   if (!st.config.previous.empty()) return send_back(self, states, kept, std::move(*states.mutable_source()));
   v1::BatchDone done;
   done.set_epoch(states.epoch());
@@ -134,7 +135,7 @@ training_embedding_actor::behavior_type training_embedding(embedding_pointer sel
                     self->state.kept.clear();
                     self->state.forward = self->state.backward = {};
                   },
-                  [] {}});
+                  [self] { self->state.config.part.prepare(); }});
   return make_owner_behavior<training_embedding_actor::behavior_type>(
     self, [self](const v1::ForwardBatch& batch) { go_forward(self, batch); },
     [self](v1::ForwardStates& states) { go_on_forward(self, states); },

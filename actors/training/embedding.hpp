@@ -30,6 +30,8 @@ struct training_embedding_state {
     std::vector<uint32_t> tokens, positions, segments;
     dropout drops;
     float_field source; // What the encoder gave, before its final norm, where it has one.
+    std::vector<float> pixels;
+    embedding_input input() const { return {tokens, positions, segments, pixels}; }
   };
   training_embedding_config config;
   parameter_owner owner;

@@ -56,6 +56,7 @@ v1::TrainingBatch make_training_batch(std::span<const micro_batch> batch, bool e
     part.mutable_targets()->Add(one.targets.begin(), one.targets.end());
     part.mutable_segments()->Add(one.segments.begin(), one.segments.end());
     part.mutable_source()->Add(one.source.begin(), one.source.end());
+    part.mutable_pixels()->Add(one.pixels.begin(), one.pixels.end());
   }
   return message;
 }

@@ -111,6 +111,8 @@ rgb_image cropped(const rgb_image& image, uint32_t width, uint32_t height) {
   return result;
 }
 
+constexpr uint32_t channels = 3;
+
 void require_model_size(uint32_t width, uint32_t height, const image_spec& model) {
   if (width != model.width || height != model.height)
     throw input_error("the image comes out as " + size_text(width, height) + " pixels, and the model takes " +
@@ -141,19 +143,28 @@ image_preparation read_image_preparation(const std::filesystem::path& folder, co
   return result;
 }
 
-std::vector<float> prepare_image(const rgb_image& image, const image_preparation& how, const image_spec& model) {
-  constexpr uint32_t channels = 3;
+rgb_image fit_image(const rgb_image& image, const image_preparation& how, const image_spec& model) {
   if (model.channels != channels)
     throw input_error("the model takes images of " + std::to_string(model.channels) + " channels, and not of red, green and blue");
   rgb_image shaped = resized(image, how);
   if (how.crops) shaped = cropped(shaped, how.crop_width, how.crop_height);
   require_model_size(shaped.width, shaped.height, model);
+  return shaped;
+}
+
+void write_pixels(std::span<const uint8_t> fitted, const image_preparation& how, std::span<float> out) {
+  TROUPE_ASSERT(fitted.size() == out.size());
   // As transformers computes it: the product in float64, what follows in float32.
-  const size_t plane = size_t(model.height) * model.width;
-  std::vector<float> values(channels * plane);
+  const size_t plane = fitted.size() / channels;
   for (uint32_t c = 0; c < channels; ++c)
     for (size_t i = 0; i < plane; ++i)
-      values[c * plane + i] = (float(shaped.pixels[i * channels + c] * how.factor) - how.mean[c]) / how.deviation[c];
+      out[c * plane + i] = (float(fitted[i * channels + c] * how.factor) - how.mean[c]) / how.deviation[c];
+}
+
+std::vector<float> prepare_image(const rgb_image& image, const image_preparation& how, const image_spec& model) {
+  const rgb_image fitted = fit_image(image, how, model);
+  std::vector<float> values(fitted.pixels.size());
+  write_pixels(fitted.pixels, how, values);
   return values;
 }
 

@@ -29,7 +29,13 @@ image_preparation read_image_preparation(const std::filesystem::path& folder, co
 /// What a model without a folder gets.
 image_preparation usual_preparation(const image_spec& model);
 
-/// [3, height, width] of the model. Throws input_error for an image that does not come out at the model's size, as where it is not resized.
+/// Of the model's size, before its values become numbers: resized and cut out. Throws input_error for an image that does not come out at
+/// the model's size, as where it is not resized, and for a model without three channels.
+rgb_image fit_image(const rgb_image& image, const image_preparation& how, const image_spec& model);
+/// [3, height, width]: what prepare_image makes of an image that fits. fitted: [height, width, 3].
+void write_pixels(std::span<const uint8_t> fitted, const image_preparation& how, std::span<float> out);
+
+/// Both: [3, height, width] of the model. Throws input_error as fit_image does.
 std::vector<float> prepare_image(const rgb_image& image, const image_preparation& how, const image_spec& model);
 
 } // namespace troupe

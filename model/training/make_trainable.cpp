@@ -34,6 +34,7 @@ void push(std::vector<parameter*>& all, trainable_stack& stack) {
 }
 
 void prepare(trainable_stack& stack) {
+  stack.embedding.prepare();
   for (auto* heads : {&stack.heads, &stack.cross_heads})
     for (auto& of_layer : *heads)
       for (auto& head : of_layer) head.prepare();
@@ -46,7 +47,6 @@ void require_trainable(const model_spec& spec) {
     throw input_error((spec.name.empty() ? spec.architecture : spec.name) + ": training does not support " + why);
   };
   if (spec.output.kind == output_spec::result::hidden_states) fail("a model that ends in hidden states: there is nothing to learn");
-  if (spec.embedding.image) fail("models of images");
   if (spec.output.kind == output_spec::result::spans) fail("models that answer by spans of a text");
   for (const stack_spec* stack : {static_cast<const stack_spec*>(&spec), spec.encoder ? &*spec.encoder : nullptr})
     if (stack != nullptr)
@@ -90,6 +90,7 @@ std::vector<parameter*> parameters_of(std::optional<trainable_norm>& query_norm,
 std::vector<parameter*> trainable_embedding::parameters() {
   std::vector<parameter*> all;
   if (!is_tied) push(all, table);
+  push(all, patches);
   push(all, positions);
   push(all, segments);
   push(all, norm);
@@ -244,6 +245,9 @@ trainable_embedding trainable_builder::embedding(bool of_encoder) const {
   part.spec = one.embedding;
   part.is_tied = of_encoder ? shares_embedding() : is_tied();
   part.table = make_table({0, tensor_role::token_embedding, false, of_encoder && !part.is_tied}, of.embedding);
+  if (of.patches)
+    part.patches = trainable_projection({0, tensor_role::patches, false, of_encoder}, range{0, spec_.width},
+                                        one.embedding.image->patch_elements(), of.patches->bias.has_value());
   if (of.positions) part.positions = make_table({0, tensor_role::position_embedding, false, of_encoder}, *of.positions);
   if (of.segments) part.segments = make_table({0, tensor_role::segment_embedding, false, of_encoder}, *of.segments);
   part.sinusoids = make_sinusoids(one.embedding.positions, one.context_length, spec_.width);

@@ -16,6 +16,7 @@ struct micro_batch {
   std::vector<uint32_t> lengths; // Of the sequences; they sum up to rows.
   std::vector<uint32_t> segments = {};               // [rows], or empty: all of segment 0.
   std::vector<uint32_t> source = {}, source_lengths = {}; // The encoder's tokens, [source rows].
+  std::vector<float> pixels = {};                    // Of images: [sequences, channels, height, width].
   uint32_t rows() const { return uint32_t(tokens.size()); }
   uint32_t source_rows() const { return uint32_t(source.size()); }
   uint64_t target_count() const;

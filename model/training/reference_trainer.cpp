@@ -97,6 +97,7 @@ struct stack_pass {
   trainable_stack& parts;
   uint32_t width, first_layer; // The number of the first layer in the whole model.
   std::span<const uint32_t> tokens, lengths, segments;
+  std::span<const float> pixels;
   dropout drops;
   training_scratch& scratch;
   std::vector<uint32_t> positions = positions_of(lengths);
@@ -208,14 +209,14 @@ struct stack_pass {
   /// source: what the encoder gave, dsource: its gradient, which is added to; null: there is no encoder.
   void forward(const sequence_rows* source) {
     TROUPE_ASSERT(positions.size() == tokens.size());
-    parts.embedding.forward(tokens, positions, segments, x.all());
+    parts.embedding.forward({tokens, positions, segments, pixels}, x.all(), scratch);
     apply(drops, first_layer, dropout_site::embedding, x.all());
     for (uint32_t l = 0; l < parts.layers.size(); ++l) run_layer(l, source);
   }
   void backward(activations gradient, const sequence_rows* source, activations* dsource) {
     for (uint32_t l = uint32_t(parts.layers.size()); l-- > 0;) run_layer_backward(l, gradient, source, dsource);
     apply(drops, first_layer, dropout_site::embedding, gradient.all());
-    parts.embedding.backward(tokens, positions, segments, gradient.all());
+    parts.embedding.backward({tokens, positions, segments, pixels}, gradient.all(), scratch);
   }
 };
 
@@ -231,7 +232,7 @@ struct reference_trainer::pass {
   std::optional<stack_pass> encoder = {};
   stack_pass decoder = {model,          width, uint32_t(model.encoder ? model.encoder->layers.size() : 0),
                         batch.tokens,   batch.lengths,
-                        batch.segments, drops, scratch};
+                        batch.segments, batch.pixels, drops, scratch};
   uint32_t results = model.output.rows_of_results(batch.lengths);
   activations source_in{batch.source_rows(), width}, source{batch.source_rows(), width}; // Before and after the encoder's final norm.
   sequence_rows source_rows{source.all(), batch.source_lengths};
@@ -244,7 +245,7 @@ struct reference_trainer::pass {
 
   loss_sums forward(float smoothing) {
     if (model.encoder) {
-      encoder.emplace(stack_pass{*model.encoder, width, 0, batch.source, batch.source_lengths, {}, drops.of_source(), scratch});
+      encoder.emplace(stack_pass{*model.encoder, width, 0, batch.source, batch.source_lengths, {}, {}, drops.of_source(), scratch});
       encoder->forward(nullptr);
       source_in.values = source.values = encoder->x.values;
       if (const auto& norm = model.embedding.source_norm) norm->forward(source_in.all(), source.all());

@@ -32,6 +32,7 @@ struct training_scratch {
   row_buffer queries, keys, turned_keys, values, turned_values, output_gradients; // Of a head and a sequence, in panels.
   row_buffer scores, score_gradients;
   row_buffer query_gradient, key_gradient, value_gradient;
+  row_buffer patches, embedded, embedding_gradient; // Of an embedding: of an image, and before its norm.
   std::vector<row_buffer> sums; // By depth of a sum tree.
 };
 
@@ -161,23 +162,30 @@ struct trainable_layer {
   std::vector<parameter*> parameters();
 };
 
+/// What enters the embedding. Of each row: segments may be empty: all of segment 0.
+struct embedding_input {
+  std::span<const uint32_t> tokens, positions, segments = {};
+  std::span<const float> pixels = {}; // Of images, [images, channels, height, width]: what follows their class tokens.
+};
+
 /// What a token's row begins with, see embedding_spec.
 struct trainable_embedding {
   embedding_spec spec;
   bool is_tied = false; // Then others own the table, and this is a copy of it: its gradient is for them.
   parameter table, positions, segments;
+  trainable_projection patches; // Of images: [width, patch elements].
   std::vector<float> sinusoids; // [positions, width], where positions are sinusoidal.
   std::optional<trainable_norm> norm;
   std::optional<trainable_norm> source_norm; // A decoder's: the encoder's final norm, which is applied where its result enters.
-  /// out: [rows, width]; segments_of: [rows], or empty: all of segment 0.
-  void forward(std::span<const uint32_t> tokens, std::span<const uint32_t> positions_of, std::span<const uint32_t> segments_of,
-               mutable_rows out) const;
-  void backward(std::span<const uint32_t> tokens, std::span<const uint32_t> positions_of, std::span<const uint32_t> segments_of,
-                const_rows dout);
+  /// out: [rows, width]
+  void forward(const embedding_input& in, mutable_rows out, training_scratch& scratch) const;
+  void backward(const embedding_input& in, const_rows dout, training_scratch& scratch);
   std::vector<parameter*> parameters(); // Those that it owns.
+  void prepare();
 
 private:
-  void sum(uint32_t token, uint32_t position, uint32_t segment, std::span<float> out) const; // Before the norm.
+  void sum(const embedding_input& in, mutable_rows out, training_scratch& scratch) const; // Before the norm.
+  bool is_patch(uint32_t row) const { return spec.image && row % spec.image->rows() > 0; }
 };
 
 /// The loss of some rows: cross-entropy with label smoothing (§5.4): of a row with logits x and target t among n classes

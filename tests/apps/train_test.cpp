@@ -1,6 +1,7 @@
 // `troupe train` as its users run it: a tiny model, a few steps.
 #include "apps/process.hpp"
 #include "apps/run_folder.hpp"
+#include "model/testing/image_files.hpp"
 #include "model/testing/tiny_model.hpp"
 #include "support/catch.hpp"
 #include "support/file_limit.hpp"
@@ -310,6 +311,81 @@ TEST_CASE("train teaches a classifier labels by their names, which its folder ke
   const outcome refused = folder.train();
   CHECK(refused.exit_code != 0);
   CHECK(refused.err.find("the label \"undecided\" is not one of the 2 that were given") != std::string::npos);
+}
+
+/// Folders "bright" and "dark" of images of 12 x 12 pixels.
+run_folder run_on_images() {
+  run_folder folder(30);
+  for (int i = 0; i < 60; ++i) {
+    troupe::rgb_image image = made_up_image(12, 12, uint64_t(i + 1));
+    for (auto& colour : image.pixels) colour = uint8_t(i % 2 == 0 ? 128 + colour / 2 : colour / 2);
+    const auto bytes = png_file(image);
+    const auto to = folder.path / "images" / (i % 2 == 0 ? "bright" : "dark");
+    fs::create_directories(to);
+    std::ofstream(to / (std::to_string(i) + ".png"), std::ios::binary) << std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+  folder.config["model"] = {{"model_type", "vit"}, {"architectures", {"ViTForImageClassification"}}, {"hidden_size", 16},
+                            {"num_hidden_layers", 2}, {"num_attention_heads", 2}, {"intermediate_size", 32}, {"hidden_act", "gelu"},
+                            {"image_size", 12}, {"patch_size", 4}};
+  folder.config.erase("vocabulary");
+  folder.config["data"] = {{"kind", "images"}, {"paths", {"images"}}, {"validation_share", 0.2}};
+  folder.config["batches"] = {{"sequence_length", 10}, {"tokens", 160}, {"micro_batch_tokens", 40}};
+  folder.config["schedule"] = {{"kind", "constant"}, {"peak", 0.003}};
+  folder.config["validate_every"] = 10;
+  return folder;
+}
+
+TEST_CASE("train teaches a model of images the labels of their folders, and `see` reads what it has saved") {
+  auto folder = run_on_images();
+  const outcome result = folder.train();
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  CHECK_THAT(result.err, ContainsSubstring("training: 60 images with 2 labels"));
+  CHECK_THAT(result.err, ContainsSubstring("try: troupe see -m " + (folder.path / "run" / "best").string() + " IMAGE"));
+  CHECK(metrics_of(folder).second.back()["val_accuracy"] == 1.0);
+  const json saved = json::parse(text_of(folder.last() / "config.json"));
+  CHECK(saved["id2label"] == json{{"0", "bright"}, {"1", "dark"}});
+  CHECK(fs::exists(folder.last() / "preprocessor_config.json"));
+  for (const std::string label : {"bright", "dark"}) {
+    const auto image = fs::directory_iterator(folder.path / "images" / label)->path().string();
+    const outcome seen = run_troupe({"see", "-m", folder.last().string(), image, "--top", "1", "--json", "--quiet"});
+    CHECK_THAT(seen.out, ContainsSubstring("\"" + label + "\""));
+  }
+}
+
+TEST_CASE("a run on images goes on byte for byte, with other threads and shards") {
+  auto folder = run_on_images();
+  folder.config["steps"] = 8;
+  folder.config["validate_every"] = 4;
+  REQUIRE(folder.train().exit_code == 0);
+  auto resumed = run_on_images();
+  resumed.config["validate_every"] = 4;
+  resumed.config["steps"] = 4;
+  REQUIRE(resumed.train({"--threads", "1"}).exit_code == 0);
+  resumed.config["steps"] = 8;
+  REQUIRE(resumed.train({"--resume", "--shards", "3"}).exit_code == 0);
+  CHECK(resumed.weights() == folder.weights());
+}
+
+TEST_CASE("images that a model cannot learn from are refused") {
+  auto folder = run_on_images();
+  auto refused = [&](const std::string& message) {
+    const outcome result = folder.train();
+    CHECK(result.exit_code == 3);
+    CHECK_THAT(result.err, ContainsSubstring(message));
+    fs::remove_all(folder.path / "run");
+  };
+  folder.config["vocabulary"] = {{"size", 300}};
+  refused("a model of images has no vocabulary");
+  folder.config.erase("vocabulary");
+  std::ofstream(folder.path / "images" / "dark" / "broken.png") << "no image";
+  refused("broken.png");
+  fs::remove(folder.path / "images" / "dark" / "broken.png");
+  folder.config["data"]["labels"] = {"bright"};
+  refused("\"dark\" is not one of the 1 labels");
+  folder.config["data"] = {{"kind", "text"}, {"paths", {"train.txt"}}};
+  folder.config["vocabulary"] = {{"method", "bpe"}, {"size", 300}};
+  refused("a model of images learns from images with labels");
 }
 
 TEST_CASE("train teaches a model to find masked tokens") {

@@ -115,16 +115,34 @@ float64_matrix feed_forward(const feed_forward_spec& spec, const feed_forward_te
   return product(tensors.down, product(*tensors.gate, x).unaryExpr(act).cwiseProduct(up));
 }
 
+/// Pixel by pixel, as the formula of a convolution has them.
+void enter_patches(const image_spec& image, const projection_tensors& tensors, std::span<const float> pixels, float64_matrix& x) {
+  const float64_matrix weight = matrix_of(tensors.weight), bias = matrix_of(*tensors.bias);
+  const uint32_t across = image.width / image.patch_width;
+  for (uint32_t patch = 0; patch < image.patches(); ++patch) {
+    auto row = x.row(patch + 1);
+    row = bias.row(0);
+    for (uint32_t channel = 0; channel < image.channels; ++channel)
+      for (uint32_t i = 0; i < image.patch_height; ++i)
+        for (uint32_t j = 0; j < image.patch_width; ++j) {
+          const uint32_t y = patch / across * image.patch_height + i, column = patch % across * image.patch_width + j;
+          row += double(pixels[(size_t(channel) * image.height + y) * image.width + column]) *
+                 weight.col((channel * image.patch_height + i) * image.patch_width + j).transpose();
+        }
+  }
+}
+
 float64_matrix embed(const stack_spec& stack, const stack_tensors& tensors, std::span<const uint32_t> tokens,
-                     std::span<const uint32_t> segments) {
+                     std::span<const uint32_t> segments, std::span<const float> pixels) {
   const embedding_spec& spec = stack.embedding;
   const float64_matrix table = matrix_of(tensors.embedding);
   const float64_matrix position_table = tensors.positions ? matrix_of(*tensors.positions) : float64_matrix();
   const float64_matrix segment_table = tensors.segments ? matrix_of(*tensors.segments) : float64_matrix();
   const Eigen::Index width = table.cols();
   float64_matrix x(tokens.size(), width);
+  if (spec.image) enter_patches(*spec.image, *tensors.patches, pixels, x);
   for (Eigen::Index i = 0; i < x.rows(); ++i) {
-    x.row(i) = double(spec.scale) * table.row(tokens[size_t(i)]);
+    if (!spec.image || i == 0) x.row(i) = double(spec.scale) * table.row(tokens[size_t(i)]);
     if (tensors.positions) x.row(i) += position_table.row(i + spec.position_offset);
     if (tensors.segments) x.row(i) += segment_table.row(segments.empty() ? 0 : segments[size_t(i)]);
     const bool in_halves = spec.positions == position_kind::sinusoidal_halves;
@@ -144,8 +162,8 @@ template <class Block> void add_block(const layer_spec& layer, const norm_tensor
 }
 
 float64_matrix run_stack(const stack_spec& spec, const stack_tensors& tensors, std::span<const uint32_t> tokens,
-                         std::span<const uint32_t> segments, const float64_matrix& source) {
-  float64_matrix x = embed(spec, tensors, tokens, segments);
+                         std::span<const uint32_t> segments, std::span<const float> pixels, const float64_matrix& source) {
+  float64_matrix x = embed(spec, tensors, tokens, segments, pixels);
   for (size_t i = 0; i < spec.layers.size(); ++i) {
     const layer_spec& layer = spec.layers[i];
     const layer_tensors& parts = tensors.layers[i];
@@ -163,12 +181,12 @@ float64_matrix run_stack(const stack_spec& spec, const stack_tensors& tensors, s
 } // namespace
 
 float64_matrix float64_logits(const model_file& file, std::span<const uint32_t> tokens, std::span<const uint32_t> segments,
-                              std::span<const uint32_t> source) {
+                              std::span<const uint32_t> source, std::span<const float> pixels) {
   const model_spec& spec = file.spec;
   const model_tensors& tensors = file.tensors;
   float64_matrix encoded;
-  if (spec.encoder) encoded = run_stack(*spec.encoder, *tensors.encoder, source, {}, {});
-  float64_matrix x = run_stack(spec, tensors, tokens, segments, encoded);
+  if (spec.encoder) encoded = run_stack(*spec.encoder, *tensors.encoder, source, {}, {}, {});
+  float64_matrix x = run_stack(spec, tensors, tokens, segments, pixels, encoded);
   if (spec.output.of_first_row) x = float64_matrix(x.topRows(1));
   x *= double(spec.output.scale);
   if (const auto& transform = spec.output.transform) {

@@ -2,8 +2,9 @@
 //
 //   tests/service_clients/run TROUPE BUILD_DIRECTORY survival.mjs [--minutes N]     else it takes about 20 seconds
 //
-// First with free texts, then with a JSON schema: each seed once undisturbed, then over and over while every 200 ms an actor of the next
-// kind is killed; the root is the only one that is spared. Prints the longest pause of a stream; exit code 1 if one failed or had other text.
+// First with free texts, then with a JSON schema, then with room for the caches of a few streams only, so that they preempt each other: each
+// seed once undisturbed, then over and over while every 200 ms an actor of the next kind is killed; the root is the only one that is
+// spared. Prints the longest pause of a stream; exit code 1 if one failed or had other text.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,35 +12,44 @@ import { parseArgs } from "node:util";
 import OpenAI from "openai7";
 import { server, sleep, storyteller, tale } from "./support.mjs";
 
+const cache_of_few = "4MB";
 const clients = 16, kill_every_ms = 200, silence_max_ms = 60_000;
 const { values } = parseArgs({ options: { minutes: { type: "string" } } });
-const phase_ms = values.minutes ? Number(values.minutes) * 30_000 : 8_000;
+const phase_ms = values.minutes ? Number(values.minutes) * 20_000 : 8_000;
 
 const scene = { type: "object", properties: { who: { type: "string", maxLength: 30 }, says: { type: "string", maxLength: 60 }, mood: { enum: ["glad", "sad"] } },
                 required: ["who", "says", "mood"], additionalProperties: false };
 const scenes = { type: "array", items: scene, minItems: 4, maxItems: 8 };
+const free_text = { max_tokens: 400, ignore_eos: true };
 const kinds_of_text = {
-  "free text": { max_tokens: 400, ignore_eos: true },
+  "free text": free_text,
   "JSON schema": { max_tokens: 400, response_format: { type: "json_schema", json_schema: { name: "scenes", schema: scenes, strict: true } } },
 };
 
 const folder = mkdtempSync(join(tmpdir(), "troupe-survival-"));
 writeFileSync(join(folder, "admins"), "key-of-the-test\n");
-const one = await server.start("-m", storyteller, "--admin-key-file", join(folder, "admins"));
-const client = one.openai(OpenAI);
+const start = (...options) => server.start("-m", storyteller, "--admin-key-file", join(folder, "admins"), ...options);
+let one, client; // Of the phase.
 const admin = { authorization: "Bearer key-of-the-test" };
 const actors = async () => (await one.get("/admin/actors", { headers: admin })).actors;
 
 /// The text of one stream, and its longest pause in milliseconds.
 async function read(more, seed) {
-  const signal = AbortSignal.timeout(silence_max_ms);
+  const silence = new AbortController();
+  const end = () => silence.abort();
+  let timer = setTimeout(end, silence_max_ms);
   let text = "", reason = null, longest_ms = 0, last = Date.now();
-  for await (const chunk of await client.chat.completions.create({ model: "storyteller", messages: tale, stream: true, seed, ...more }, { signal })) {
+  const asked = { model: "storyteller", messages: tale, stream: true, seed, ...more };
+  for await (const chunk of await client.chat.completions.create(asked, { signal: silence.signal })) {
+    clearTimeout(timer);
+    timer = setTimeout(end, silence_max_ms);
     longest_ms = Math.max(longest_ms, Date.now() - last);
     last = Date.now();
     text += chunk.choices[0].delta.content ?? "";
     reason = chunk.choices[0].finish_reason ?? reason;
   }
+  clearTimeout(timer);
+  if (silence.signal.aborted) throw new Error(`nothing came for ${silence_max_ms} ms`); // Else the client just ends the stream.
   return { said: `${text} [${reason}]`, longest_ms };
 }
 
@@ -96,10 +106,23 @@ async function survives(name, more) {
 }
 
 let is_good = true;
+async function phase(options, names) {
+  one = await start(...options);
+  client = one.openai(OpenAI);
+  try {
+    for (const name of names) is_good = (await survives(name, kinds_of_text[name] ?? free_text)) && is_good;
+    return await one.metric("troupe_preemptions_total");
+  } finally {
+    is_good = (await one.stop()) === 128 + 15 && is_good;
+  }
+}
+
 try {
-  for (const [name, more] of Object.entries(kinds_of_text)) is_good = (await survives(name, more)) && is_good;
+  await phase([], Object.keys(kinds_of_text));
+  const preemptions = await phase(["--cache-memory", cache_of_few], ["free text, with preemption"]);
+  console.log(`${preemptions} preemptions in the end`); // Of the last scheduler.
+  is_good &&= preemptions > 0;
 } finally {
-  is_good = (await one.stop()) === 128 + 15 && is_good;
   rmSync(folder, { recursive: true });
 }
 process.exitCode = is_good ? 0 : 1;

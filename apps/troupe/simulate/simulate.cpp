@@ -98,7 +98,7 @@ trial_setups make_setups(const simulate_options& options) {
                           : testing::make_setup(make_parts(model, {.shards = shards}), options.requests, options.run.replicas)};
   }
   if (options.kind == "images") {
-    if (options.train) throw usage_error("--kind images: models of images are not trained");
+    if (options.train) return {testing::make_image_training_setup(options.updates)};
     return {testing::make_tiny_setup(options.requests, testing::tiny_kind::images, options.run.replicas)};
   }
   auto all = options.train ? testing::make_tiny_training_setups(options.updates)

@@ -86,7 +86,8 @@ data_source_options read_source(const json_node& node, const std::filesystem::pa
              {"lines", source_kind::lines},
              {"json_lines", source_kind::json_lines},
              {"pairs", source_kind::pairs},
-             {"labels", source_kind::labels}});
+             {"labels", source_kind::labels},
+             {"images", source_kind::images}});
   for (const auto& path : in.get("paths").elements()) source.paths.push_back(resolve(folder, path.text()).string());
   if (const auto separator = in.find("separator")) source.separator = separator->text();
   bool whole_files = false;
@@ -200,6 +201,11 @@ void read_model(section& in, const json_node& root, const std::filesystem::path&
     return;
   }
   config.model = read_description(*model, file, text);
+  if (config.data.kind == source_kind::images) {
+    for (const auto& one : {words, tokenizer})
+      if (one) one->fail("a model of images has no vocabulary");
+    return;
+  }
   if (words.has_value() == tokenizer.has_value())
     root.fail("wanted either \"vocabulary\" (to be made from the data) or \"tokenizer\" (a folder with a tokenizer.json)");
   if (words) config.vocabulary = read_vocabulary_options(*words);
@@ -218,8 +224,8 @@ train_config read_train_config(const std::filesystem::path& file) {
   config.file = file;
   config.output = resolve(folder, in.get("output").text());
   if (config.output.empty()) in.get("output").fail("wanted a folder");
-  read_model(in, root, file, text, config);
   config.data = read_source(in.get("data"), folder, &config.validation_share);
+  read_model(in, root, file, text, config);
   if (const auto validation = in.find("validation_data")) {
     if (config.validation_share > 0) validation->fail("there is a validation_share of the data already");
     config.validation_data = read_source(*validation, folder, nullptr);
@@ -257,8 +263,8 @@ std::string complete_model(const std::string& model, const vocabulary& words, co
     if (token) set(key, *token);
   };
   const auto pieces = uint32_t(words.pieces.size());
-  set("vocab_size", pieces);
-  const auto& size = json["vocab_size"];
+  if (words.kind != tokenizer_kind::none) set("vocab_size", pieces); // Else it is a model of images.
+  const auto size = json.value("vocab_size", nlohmann::ordered_json());
   if (size.is_number_unsigned() && size.get<uint64_t>() < pieces)
     throw input_error("model.vocab_size is " + size.dump() + ", but the vocabulary has " + std::to_string(pieces) + " pieces");
   if (json.contains("decoder_layers")) {
@@ -285,7 +291,8 @@ std::string_view train_config_template() {
 
   // The model, as Hugging Face's config.json describes it; vocab_size comes from the vocabulary. Or the path of such a file. Its
   // "architectures" say what is learned: to continue texts (llama, qwen2, qwen3, gpt2), to turn a source into a target (bart, marian),
-  // to find masked tokens (BertForMaskedLM), or the label of a text (BertForSequenceClassification).
+  // to find masked tokens (BertForMaskedLM), the label of a text (BertForSequenceClassification) or of an image
+  // (ViTForImageClassification, which needs no vocabulary).
   // To go on from weights that exist, write "checkpoint": "FOLDER" in place of "model" and "vocabulary".
   "model": {
     "model_type": "llama", "architectures": ["LlamaForCausalLM"],
@@ -300,8 +307,8 @@ std::string_view train_config_template() {
   "vocabulary": {"method": "bpe", "size": 4096, "character_coverage": 0.9995, "byte_fallback": true},
 
   // kind: text (documents end at blank lines, or at lines equal to "separator"; "whole_files": true makes each file one), lines (each is a
-  // document), json_lines (the string in "field"), pairs (source, tab, target: a line each) or labels (text, tab, label: a line each;
-  // "labels": [...] names them in order). paths: files, folders, patterns. validation_share: of the documents, kept to see how well it
+  // document), json_lines (the string in "field"), pairs (source, tab, target: a line each), labels (text, tab, label: a line each;
+  // "labels": [...] names them in order) or images (PNGs and JPEGs in folders that are called as their labels). paths: files, folders, patterns. validation_share: of the documents, kept to see how well it
   // goes; "validation_data": {"kind": ..., "paths": [...]} beside "data" names files of their own.
   "data": {"kind": "text", "paths": ["train.txt"], "validation_share": 0.01},
 

@@ -24,10 +24,11 @@ namespace {
 namespace fs = std::filesystem;
 
 /// What a model learns.
-enum class task_kind : uint8_t { continuations, translations, labels, masked_tokens };
+enum class task_kind : uint8_t { continuations, translations, labels, images, masked_tokens };
 
 task_kind task_of(const model_spec& spec) {
   if (spec.encoder) return task_kind::translations;
+  if (spec.embedding.image) return task_kind::images;
   if (spec.output.kind == output_spec::result::labels) return task_kind::labels;
   return spec.needs_whole_sequences() ? task_kind::masked_tokens : task_kind::continuations;
 }
@@ -40,6 +41,9 @@ void require_fitting(task_kind task, source_kind kind) {
     throw input_error("a model that classifies texts learns from texts with labels: data.kind must be \"labels\"");
   if (task != task_kind::translations && kind == source_kind::pairs)
     throw input_error("data.kind is \"pairs\", but the model has no encoder for their sources");
+  if (task == task_kind::images && kind != source_kind::images)
+    throw input_error("a model of images learns from images with labels: data.kind must be \"images\"");
+  if (task != task_kind::images && kind == source_kind::images) throw input_error("data.kind is \"images\", but the model takes texts");
   if (task != task_kind::labels && kind == source_kind::labels)
     throw input_error("data.kind is \"labels\", but the model gives none");
 }
@@ -203,17 +207,21 @@ private:
   }
 
   void prepare_model() {
+    const bool has_images = data_source_.kind == source_kind::images;
     if (!config_.checkpoint.empty()) {
       model_ = open_model(config_.checkpoint);
       words_ = model_->words;
     } else {
-      words_ = make_words();
+      if (!has_images) words_ = make_words();
       if (data_source_.kind == source_kind::labels) data_source_.labels = data_source(data_source_).labels();
+      if (has_images) data_source_.labels = labelled_images(data_source_).names;
       model_ = new_model(complete_model(config_.model, words_, data_source_.labels), {}, config_.seed);
     }
     // The model's own numbers, where it has names for them.
-    if (!model_->spec.output.labels.empty() && data_source_.kind == source_kind::labels) data_source_.labels = model_->spec.output.labels;
+    if (!model_->spec.output.labels.empty() && (data_source_.kind == source_kind::labels || has_images))
+      data_source_.labels = model_->spec.output.labels;
     require_fitting(task_of(model_->spec), data_source_.kind);
+    if (has_images) return;
     if (words_.kind == tokenizer_kind::none)
       throw input_error(config_.checkpoint.string() + ": there is no tokenizer, which turns the data into tokens");
     if (config_.batches.sequence_length > model_->spec.context_length)
@@ -234,10 +242,31 @@ private:
 
   split_options split() const { return {config_.validation_share, config_.seed}; }
 
+  /// Null: it was stopped.
+  std::shared_ptr<const example_data> images_of(runtime& workers, const std::string& name, const data_source_options& source) {
+    const labelled_images images(source);
+    if (images.names.size() > model_->spec.output.columns)
+      throw input_error("the data has " + std::to_string(images.names.size()) + " labels, but the model knows only " +
+                        std::to_string(model_->spec.output.columns));
+    preparation lent;
+    lent.run = [&](std::vector<std::function<void()>> jobs) { workers.run_jobs(std::move(jobs)); };
+    lent.progress = [&](double share) { listener_.preparing(name, share * 0.999); };
+    lent.stop = [&] { return listener_.stop(); };
+    listener_.preparing(name, 0);
+    auto examples = std::make_shared<example_data>();
+    examples->images = read_images(images.files, *model_->images, *model_->spec.embedding.image, lent);
+    listener_.preparing(name, 1);
+    if (!examples->images) return nullptr;
+    listener_.note(name + ": " + std::to_string(images.files.size()) + " images with " + std::to_string(images.names.size()) + " labels");
+    examples->labels = images.labels;
+    return examples;
+  }
+
   /// False: it was stopped.
   bool prepare_data() {
-    const auto words = make_tokenizer(words_);
     runtime workers({.threads = options_.threads}, nullptr);
+    const bool has_images = task_of(model_->spec) == task_kind::images;
+    const auto words = has_images ? nullptr : make_tokenizer(words_);
     const auto tokens_of = [&](const std::string& name, const data_source_options& source, pair_side side) {
       fs::create_directories(config_.output / "data");
       preparation lent;
@@ -263,6 +292,7 @@ private:
     auto data = std::make_shared<prepared_data>();
     data->task = task_of(model_->spec);
     const auto examples_of = [&](const std::string& name, const data_source_options& source) -> std::shared_ptr<const example_data> {
+      if (has_images) return images_of(workers, name, source);
       auto examples = std::make_shared<example_data>();
       examples->text = tokens_of(name, source, pair_side::source);
       if (!examples->text) return nullptr;
@@ -276,7 +306,7 @@ private:
     };
     data->training.examples = examples_of("training", data_source_);
     if (!data->training.examples) return false;
-    auto both = split_documents(data->training.examples->text->documents(), split());
+    auto both = split_documents(data->training.examples->examples(), split());
     data->training.documents = std::move(both.training);
     data->validation = {data->training.examples, std::move(both.validation), {}};
     if (config_.validation_data) {
@@ -285,7 +315,7 @@ private:
       source.labels = data_source_.labels;
       data->validation.examples = examples_of("validation", source);
       if (!data->validation.examples) return false;
-      data->validation.documents.resize(data->validation.examples->text->documents());
+      data->validation.documents.resize(data->validation.examples->examples());
       std::iota(data->validation.documents.begin(), data->validation.documents.end(), 0u);
     }
     data->training.options = data->validation.options = config_.batches;

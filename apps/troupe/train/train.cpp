@@ -162,7 +162,7 @@ void show_model(const train_options& options, const train_config& config, const 
     }
     else note(std::to_string(evaluation.documents.size()) + " texts of the validation: " + summary(result.figures));
   }
-  if (!options.as_json) note("try: troupe " + command + " -m " + evaluation.run.model + (command == "generate" ? " -p TEXT" : " TEXT"));
+  if (!options.as_json) note("try: troupe " + command + " -m " + evaluation.run.model + (command == "generate" ? " -p TEXT" : command == "see" ? " IMAGE" : " TEXT"));
 }
 
 int run_train(train_options options) {

@@ -111,6 +111,7 @@ data_source::data_source(data_source_options options) : data_source(options, ope
 
 data_source::data_source(data_source_options options, std::vector<std::shared_ptr<const input_file>> files)
     : options_(std::move(options)), files_(std::move(files)), labels_(options_.labels) {
+  TROUPE_ASSERT(options_.kind != source_kind::images);
   require_valid(options_);
   for (uint32_t i = 0; i < labels_.size(); ++i) label_index_.emplace_back(labels_[i], i);
   std::sort(label_index_.begin(), label_index_.end());
@@ -269,6 +270,7 @@ std::string_view data_source::text(uint64_t document, std::string& buffer) const
       return bytes;
     case source_kind::pairs:
     case source_kind::labels:
+    case source_kind::images:
       break;
   }
   return bytes.substr(0, bytes.find('\t'));

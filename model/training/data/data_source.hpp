@@ -16,6 +16,7 @@ enum class source_kind : uint8_t {
   json_lines, // One JSON object a line; a document is the string in one of its fields.
   pairs,      // source <tab> target, one pair a line.
   labels,     // text <tab> label, one a line.
+  images,     // PNGs and JPEGs in folders that are called as their labels: labelled_images, not data_source.
 };
 
 struct data_source_options {
@@ -25,7 +26,7 @@ struct data_source_options {
   /// file is a document.
   std::optional<std::string> separator = "";
   std::string field = "text"; // json_lines: of the object itself, not of one within.
-  /// labels: their names; the number of a label is its place here. Empty: whatever occurs, sorted by bytes.
+  /// labels, images: their names; the number of a label is its place here. Empty: whatever occurs, sorted by bytes.
   std::vector<std::string> labels = {};
 };
 

@@ -14,7 +14,7 @@ const batch_options& checked(const batch_options& options) {
 }
 
 std::shared_ptr<const example_data> checked(std::shared_ptr<const example_data> data) {
-  TROUPE_ASSERT(data->labels.empty() || data->labels.size() == data->text->documents());
+  TROUPE_ASSERT(data->labels.empty() || data->labels.size() == data->examples());
   TROUPE_ASSERT(!data->targets || data->targets->documents() == data->text->documents());
   return data;
 }
@@ -24,10 +24,12 @@ std::shared_ptr<const example_data> checked(std::shared_ptr<const example_data> 
 example_batches::example_batches(std::shared_ptr<const example_data> data, std::vector<uint32_t> documents, const batch_options& options)
     : data_(checked(std::move(data))), options_(checked(options)),
       groups_(usable(std::move(documents)), [this](uint32_t document) { return example_length(document); }, options) {
-  if (groups_.examples() == 0) throw input_error(data_->text->path().string() + ": the documents chosen have no tokens");
+  if (groups_.examples() == 0)
+    throw input_error(data_->images ? std::string("there are no images") : data_->text->path().string() + ": the documents chosen have no tokens");
 }
 
 std::vector<uint32_t> example_batches::usable(std::vector<uint32_t> documents) const {
+  if (data_->images) return documents;
   std::erase_if(documents, [&](uint32_t document) {
     return data_->text->length(document) == 0 || (data_->targets && data_->targets->length(document) == 0);
   });
@@ -39,6 +41,7 @@ uint32_t example_batches::length(const token_file& of, uint32_t document) const 
 }
 
 uint32_t example_batches::example_length(uint32_t document) const {
+  if (data_->images) return data_->images->rows();
   return length(*data_->text, document) + (data_->targets ? length(*data_->targets, document) : 0);
 }
 
@@ -48,7 +51,17 @@ std::vector<uint32_t> example_batches::read(const token_file& from, uint32_t doc
   return tokens;
 }
 
+void example_batches::add_image(uint32_t image, micro_batch& to) const {
+  const auto& images = *data_->images;
+  to.lengths.push_back(images.rows());
+  to.tokens.resize(to.tokens.size() + images.rows()); // Their class token is token 0; what the others are does not matter.
+  to.pixels.resize(to.pixels.size() + images.elements());
+  images.read(image, std::span(to.pixels).last(images.elements()));
+  to.targets.push_back(static_cast<int32_t>(data_->labels[image]));
+}
+
 void example_batches::add(uint32_t document, micro_batch& to) const {
+  if (data_->images) return add_image(document, to);
   const auto text = read(*data_->text, document);
   if (!data_->targets) {
     to.lengths.push_back(static_cast<uint32_t>(text.size()));

@@ -63,10 +63,12 @@ TEST_CASE("weights trained by actors equal those of the sequential reference, bi
 }
 
 TEST_CASE("weights of models with an encoder equal those of the sequential reference, bit for bit") {
-  const bool translates = GENERATE(true, false);
+  const auto [what, make_job] = GENERATE(table<const char*, training_job (*)(uint32_t)>({{"encoder-decoder", make_tiny_translation_job},
+                                                                                        {"classifier", make_tiny_classification_job},
+                                                                                        {"images", make_tiny_image_job}}));
   const uint32_t shards = GENERATE(1u, 2u, 3u);
-  INFO((translates ? "encoder-decoder" : "classifier") << ", " << shards << " shards");
-  const training_job job = translates ? make_tiny_translation_job(shards) : make_tiny_classification_job(shards);
+  INFO(what << ", " << shards << " shards");
+  const training_job job = make_job(shards);
   const auto wanted = job.by_reference(3);
   auto config = job.tree();
   config.trainer.in_flight_max = shards;

@@ -62,6 +62,7 @@ std::vector<kind_of_model> all_kinds() {
       {{"qwen3", sized("qwen3", 2, true, false)}},
       {{"bert that finds masked tokens", folder, "BertForMaskedLM"}},
       {{"bert that classifies", folder, "BertForSequenceClassification"}},
+      {{"vit", folder, "ViTForImageClassification"}},
       {{"bart", folder, "BartForConditionalGeneration"}},
       {{"marian", folder, "MarianMTModel"}},
       {{"marian, norms before blocks, sines beside cosines, a scaled output", folder, "MarianMTModel"},
@@ -78,6 +79,7 @@ std::vector<kind_of_model> all_kinds() {
 /// The mean loss of a batch in float64, by its formula.
 double loss_of(const model_file& file, const micro_batch& batch, double smoothing) {
   double loss = 0;
+  const size_t image_elements = file.spec.embedding.image ? file.spec.embedding.image->elements() : 0;
   size_t first = 0, source_first = 0, sequence = 0, result = 0;
   for (const uint32_t length : batch.lengths) {
     const auto some = [](const std::vector<uint32_t>& all, size_t begin, size_t count) {
@@ -85,7 +87,8 @@ double loss_of(const model_file& file, const micro_batch& batch, double smoothin
     };
     const uint32_t source_length = batch.source.empty() ? 0 : batch.source_lengths[sequence];
     const float64_matrix logits = float64_logits(file, some(batch.tokens, first, length), some(batch.segments, first, length),
-                                                 some(batch.source, source_first, source_length));
+                                                 some(batch.source, source_first, source_length),
+                                                 std::span(batch.pixels).subspan(sequence * image_elements, image_elements));
     source_first += source_length;
     ++sequence;
     for (Eigen::Index i = 0; i < logits.rows(); ++i) {

@@ -32,7 +32,8 @@ std::vector<model_kind> all_models() {
                               {"llama", options_of("llama", false)},
                               {"qwen2", options_of("qwen2", false)},
                               {"qwen3", options_of("qwen3", true)}};
-  for (const char* architecture : {"BertForMaskedLM", "BertForSequenceClassification", "BartForConditionalGeneration", "MarianMTModel"})
+  for (const char* architecture : {"BertForMaskedLM", "BertForSequenceClassification", "ViTForImageClassification",
+                                   "BartForConditionalGeneration", "MarianMTModel"})
     all.push_back({architecture, options_of("", true), architecture});
   return all;
 }
@@ -126,7 +127,7 @@ TEST_CASE("the logits of training are those of inference, bit for bit", "[traini
       for (const micro_batch& one : cut(batch, {1})) {
         reference_model reference(parts);
         if (model.file.spec.encoder) reference.encode(one.source);
-        const auto logits = reference.forward(one.tokens, nullptr, one.segments);
+        const auto logits = one.pixels.empty() ? reference.forward(one.tokens, nullptr, one.segments) : reference.forward_image(one.pixels);
         expected.insert(expected.end(), logits.begin(), logits.end());
       }
       for (const uint32_t shards : {1u, 3u}) {
@@ -221,6 +222,7 @@ TEST_CASE("rows without a target give neither loss nor gradient", "[training]") 
     append(both.segments, ignored.segments);
     append(both.source, ignored.source);
     append(both.source_lengths, ignored.source_lengths);
+    append(both.pixels, ignored.pixels);
     INFO(kind.name);
     REQUIRE(some.accumulate(counted, 0.1f, 0.1f).loss == more.accumulate(both, 0.1f, 0.1f).loss);
     REQUIRE(gather(some.model(), &parameter::gradient) == gather(more.model(), &parameter::gradient));
@@ -325,6 +327,7 @@ TEST_CASE("a batch that does not fit the model is refused", "[training]") {
 TEST_CASE("a sequence longer than the context is refused", "[training]") {
   for (const auto& kind : all_models()) {
     const small_model model(kind);
+    if (model.file.spec.embedding.image) continue; // All are as long as the context.
     reference_trainer trainer(model.trainable(1, 4));
     REQUIRE_NOTHROW(trainer.evaluate(random_batch(model.file.spec, {kind.options.context}, 0, 53)));
     REQUIRE_THROWS_AS(trainer.evaluate(random_batch(model.file.spec, {3, kind.options.context + 1}, 0, 53)), broken_invariant);

@@ -44,6 +44,11 @@ inline std::string config_of(const model_kind& kind) {
            number("num_attention_heads", options.heads) + number("intermediate_size", options.feed_forward) +
            R"("model_type": "bert", "hidden_act": "gelu", "type_vocab_size": 2, "layer_norm_eps": 1e-5,
               "id2label": {"0": "bad", "1": "so so", "2": "good"}})";
+  if (architecture.starts_with("ViT")) // 6 patches of 2 x 2, and a line that belongs to none.
+    return "{\"architectures\": [\"" + architecture + "\"], " + number("hidden_size", options.width) +
+           number("num_hidden_layers", options.layers) + number("num_attention_heads", options.heads) +
+           number("intermediate_size", options.feed_forward) + R"("model_type": "vit", "hidden_act": "gelu", "layer_norm_eps": 1e-5,
+              "image_size": 5, "patch_size": 2, "num_channels": 3, "id2label": {"0": "bad", "1": "so so", "2": "good"}})";
   for (const std::string side : {"encoder", "decoder"})
     text += number((side + "_layers").c_str(), options.layers) + number((side + "_attention_heads").c_str(), options.heads) +
             number((side + "_ffn_dim").c_str(), options.feed_forward);
@@ -85,12 +90,17 @@ struct small_model {
   std::map<tensor_key, std::vector<float>> values;
 };
 
-/// Random tokens and targets, and what else the model takes; every `ignored`-th row has no target, or every `ignored`-th sequence where
+/// Random tokens and targets (of images pixels, and as many rows as each has), and what else the model takes; every `ignored`-th row has no target, or every `ignored`-th sequence where
 /// the output is of first rows.
 inline micro_batch random_batch(const model_spec& spec, std::vector<uint32_t> lengths, uint32_t ignored, uint64_t seed) {
   raw_bits bits{seed};
   micro_batch batch;
   batch.lengths = std::move(lengths);
+  if (const auto& image = spec.embedding.image) {
+    std::ranges::fill(batch.lengths, image->rows());
+    batch.pixels.resize(batch.lengths.size() * image->elements());
+    for (float& pixel : batch.pixels) pixel = bits.uniform(-1, 1);
+  }
   for (const uint32_t length : batch.lengths)
     for (uint32_t i = 0; i < length; ++i) {
       batch.tokens.push_back(uint32_t(bits.below(spec.vocabulary)));
@@ -111,7 +121,7 @@ inline micro_batch random_batch(const model_spec& spec, std::vector<uint32_t> le
 /// The sequences in order, cut into pieces of so many; where there are more sequences, it begins with the first count again.
 inline std::vector<micro_batch> cut(const micro_batch& whole, const std::vector<uint32_t>& counts) {
   std::vector<micro_batch> pieces;
-  size_t row = 0, source_row = 0, target = 0;
+  size_t row = 0, source_row = 0, target = 0, pixel = 0;
   uint32_t left = 0;
   const auto move_rows = [](const auto& from, auto& to, size_t& first, size_t count) {
     if (from.empty()) return;
@@ -132,6 +142,7 @@ inline std::vector<micro_batch> cut(const micro_batch& whole, const std::vector<
     move_rows(whole.segments, piece.segments, segment_row, length);
     move_rows(whole.tokens, piece.tokens, row, length);
     move_rows(whole.targets, piece.targets, target, has_target_of_each_row ? length : 1);
+    move_rows(whole.pixels, piece.pixels, pixel, whole.pixels.size() / whole.lengths.size());
     if (whole.source_lengths.empty()) continue;
     piece.source_lengths.push_back(whole.source_lengths[i]);
     move_rows(whole.source, piece.source, source_row, whole.source_lengths[i]);
