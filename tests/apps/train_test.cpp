@@ -322,7 +322,8 @@ run_folder run_on_images() {
     const auto bytes = png_file(image);
     const auto to = folder.path / "images" / (i % 2 == 0 ? "bright" : "dark");
     fs::create_directories(to);
-    std::ofstream(to / (std::to_string(i) + ".png"), std::ios::binary) << std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const std::string_view content(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    std::ofstream(to / (std::to_string(i) + ".png"), std::ios::binary) << content;
   }
   folder.config["model"] = {{"model_type", "vit"}, {"architectures", {"ViTForImageClassification"}}, {"hidden_size", 16},
                             {"num_hidden_layers", 2}, {"num_attention_heads", 2}, {"intermediate_size", 32}, {"hidden_act", "gelu"},
@@ -341,6 +342,7 @@ TEST_CASE("train teaches a model of images the labels of their folders, and `see
   INFO(result.err);
   REQUIRE(result.exit_code == 0);
   CHECK_THAT(result.err, ContainsSubstring("training: 60 images with 2 labels"));
+  CHECK_THAT(result.err, ContainsSubstring("12 images of the validation: accuracy 100.00 %"));
   CHECK_THAT(result.err, ContainsSubstring("try: troupe see -m " + (folder.path / "run" / "best").string() + " IMAGE"));
   CHECK(metrics_of(folder).second.back()["val_accuracy"] == 1.0);
   const json saved = json::parse(text_of(folder.last() / "config.json"));

@@ -22,9 +22,11 @@ constexpr const char* examples =
   R"(  troupe evaluate -m run/best --data held_out.tsv
   troupe evaluate -m opus-mt-en-de --data newstest.tsv --beams 4 --json
   troupe evaluate -m spam-filter --data mails.tsv --truncate --errors
+  troupe evaluate -m digit_reader/model --data held_out
 
 A line of data is a text, a tab and what is right: the target text, for a model with an encoder and a decoder, or the label, for a
-classifier. Figures: exact match, BLEU and chrF (as sacrebleu gives them); or accuracy and, of each label and as their mean, F1.)";
+classifier; of a model of images data are folders of images, called as their labels. Figures: exact match, BLEU and chrF (as sacrebleu
+gives them); or accuracy and, of each label and as their mean, F1.)";
 
 void declare_options(CLI::App& app, evaluate_options& options) {
   declare_model(app, options.evaluation.run);
@@ -46,13 +48,14 @@ int run_evaluate(evaluate_options& options) {
   data_source_options data;
   data.kind = source_kind_for(*model);
   data.paths = options.data;
-  if (data.kind == source_kind::labels) data.labels = labels_of(model->spec.output);
+  if (data.kind != source_kind::pairs) data.labels = labels_of(model->spec.output);
   if (options.errors)
     evaluation.wrong = [&options](std::string_view text, std::string_view right, std::string_view given) {
       if (options.json) return json_line({{"text", text}, {"right", right}, {"given", given}});
       return on_one_line(std::string(text) + "\t" + std::string(right) + "\t" + std::string(given)) + "\n";
     };
-  const auto result = evaluate(model, data_source(data), evaluation);
+  const auto result = data.kind == source_kind::images ? evaluate(model, labelled_images(data), evaluation)
+                                                       : evaluate(model, data_source(data), evaluation);
   if (result.exit_code >= 128) return result.exit_code; // Figures of a part would be taken for those of the whole.
   print(options.json ? json_line(to_json(result.figures)) : to_text(result.figures));
   return result.exit_code;

@@ -21,19 +21,27 @@ std::string printed(const char* format, Numbers... numbers) {
   return text;
 }
 
-/// Makes the requests for texts, and counts what comes of them.
+/// What a model is asked, by number, and what is right: texts, or the names of image files.
+struct questions {
+  std::function<std::string(uint32_t)> text, target = {};
+  std::function<uint32_t(uint32_t)> label = {};
+};
+
+/// Makes the requests for texts or images, and counts what comes of them.
 class evaluator {
 public:
-  evaluator(const engine& on, const data_source& source, const evaluation_options& options, evaluation_figures& figures)
+  evaluator(const engine& on, const questions& source, const evaluation_options& options, evaluation_figures& figures)
     : model_(on.model()), words_(on.words()), source_(source), options_(options), figures_(figures) {
     if (figures_.translations) request_ = make_request(options_.decoding, model_);
   }
 
   task make_task(const std::string& text, uint32_t document) const {
+    const auto is_labelled = [this, document](const auto& results) { return take_label(document, results); };
+    if (model_.images) return {{image_request(model_, text)}, is_labelled};
     const uint32_t positions = model_.spec.encoder ? model_.spec.encoder->context_length : model_.spec.context_length;
     const auto encoded = encode(words_.get(), {text, {}}, positions, options_.encoding);
     if (figures_.labels)
-      return {{make_request(encoded, model_.spec)}, [this, document](const auto& results) { return take_label(document, results); }};
+      return {{make_request(encoded, model_.spec)}, is_labelled};
     generate_request request = request_;
     request.source = encoded.ids;
     return {{std::move(request)}, [this, document](const auto& results) { return take_translation(document, results); }};
@@ -53,8 +61,7 @@ private:
     const auto& result = results.front();
     const auto& tokens = options_.decoding.samples ? result.tokens : result.hypotheses.front().tokens;
     const std::string given = words_->decode(tokens);
-    std::string buffer;
-    const std::string right(source_.target(document, buffer));
+    const std::string right = source_.target(document);
     auto& figures = *figures_.translations;
     figures.exact.add(given, right);
     figures.words.add(given, right);
@@ -63,13 +70,12 @@ private:
   }
 
   std::string wrong_answer(uint32_t document, std::string_view right, std::string_view given) const {
-    std::string buffer;
-    return options_.wrong ? options_.wrong(source_.text(document, buffer), right, given) : "";
+    return options_.wrong ? options_.wrong(source_.text(document), right, given) : "";
   }
 
   const model_file& model_;
   std::shared_ptr<const tokenizer> words_;
-  const data_source& source_;
+  const questions& source_;
   const evaluation_options& options_;
   evaluation_figures& figures_;
   generate_request request_;
@@ -124,22 +130,24 @@ source_kind source_kind_for(const model_file& model) {
   const std::string_view command = command_for(model.spec);
   if (command == "translate") return source_kind::pairs;
   if (command == "classify") return source_kind::labels;
+  if (command == "see" && model.spec.output.kind == output_spec::result::labels) return source_kind::images;
   throw input_error(model.path.string() + ": only models that translate or classify can be evaluated; this one is for `troupe " +
                     std::string(command) + "`");
 }
 
-evaluation evaluate(std::shared_ptr<const model_file> model, const data_source& source, const evaluation_options& options) {
-  evaluation result;
-  if (source_kind_for(*model) == source_kind::pairs) result.figures.translations.emplace();
-  else result.figures.labels = {source.labels(), confusion_matrix(source.labels().size())};
+namespace {
+
+/// Asks questions [0, count), or those that the options name.
+evaluation ask(std::shared_ptr<const model_file> model, const questions& source, uint64_t count, evaluation_figures figures,
+               const evaluation_options& options) {
+  evaluation result{std::move(figures), 0};
   auto documents = options.documents;
   if (documents.empty()) {
-    documents.resize(source.documents());
+    documents.resize(count);
     std::iota(documents.begin(), documents.end(), 0u);
   }
   prompt_options prompts;
-  std::string buffer;
-  for (const uint32_t document : documents) prompts.texts.emplace_back(source.text(document, buffer));
+  for (const uint32_t document : documents) prompts.texts.push_back(source.text(document));
   prompt_source texts{prompts};
   const prompt first = first_prompt(texts);
   const auto on = start_engine(std::move(model), options.run);
@@ -148,6 +156,27 @@ evaluation evaluate(std::shared_ptr<const model_file> model, const data_source& 
   result.exit_code = run_tasks(*on, options.run, {"evaluate", failure_form::nothing}, texts, first,
                                [&](const prompt& text) { return answers.make_task(text.text, *next++); });
   return result;
+}
+
+} // namespace
+
+evaluation evaluate(std::shared_ptr<const model_file> model, const data_source& source, const evaluation_options& options) {
+  evaluation_figures figures;
+  if (source_kind_for(*model) == source_kind::pairs) figures.translations.emplace();
+  else figures.labels = {source.labels(), confusion_matrix(source.labels().size())};
+  std::string buffer;
+  questions texts{[&](uint32_t document) { return std::string(source.text(document, buffer)); },
+                  [&](uint32_t document) { return std::string(source.target(document, buffer)); },
+                  [&](uint32_t document) { return source.label(document); }};
+  return ask(std::move(model), texts, source.documents(), std::move(figures), options);
+}
+
+evaluation evaluate(std::shared_ptr<const model_file> model, const labelled_images& images, const evaluation_options& options) {
+  evaluation_figures figures;
+  figures.labels = {images.names, confusion_matrix(images.names.size())};
+  const questions files{[&](uint32_t image) { return images.files[image].string(); }, {},
+                        [&](uint32_t image) { return images.labels[image]; }};
+  return ask(std::move(model), files, images.files.size(), std::move(figures), options);
 }
 
 } // namespace troupe

@@ -7,6 +7,7 @@
 #include "model/metrics/classification.hpp"
 #include "model/metrics/exact_match.hpp"
 #include "model/training/data/data_source.hpp"
+#include "model/training/data/image_data.hpp"
 #include <functional>
 #include <optional>
 #include <string>
@@ -41,7 +42,8 @@ std::string to_text(const evaluation_figures& figures);
 /// "labels": [{"label", "texts", "precision", "recall", "f1"}]}.
 nlohmann::ordered_json to_json(const evaluation_figures& figures);
 
-/// What the model learned from, or input_error where its answers cannot be judged by this: pairs with an encoder, labels for a classifier.
+/// What the model learned from, or input_error where its answers cannot be judged by this: pairs with an encoder, labels for a classifier,
+/// images for one of images.
 source_kind source_kind_for(const model_file& model);
 
 struct evaluation_options {
@@ -59,5 +61,7 @@ struct evaluation {
   int exit_code = 0;
 };
 evaluation evaluate(std::shared_ptr<const model_file> model, const data_source& source, const evaluation_options& options);
+/// The same for images: they are called by their files.
+evaluation evaluate(std::shared_ptr<const model_file> model, const labelled_images& images, const evaluation_options& options);
 
 } // namespace troupe

@@ -308,7 +308,8 @@ std::string_view train_config_template() {
 
   // kind: text (documents end at blank lines, or at lines equal to "separator"; "whole_files": true makes each file one), lines (each is a
   // document), json_lines (the string in "field"), pairs (source, tab, target: a line each), labels (text, tab, label: a line each;
-  // "labels": [...] names them in order) or images (PNGs and JPEGs in folders that are called as their labels). paths: files, folders, patterns. validation_share: of the documents, kept to see how well it
+  // "labels": [...] names them in order) or images (PNGs and JPEGs in folders that are called as their labels). paths: files, folders,
+  // patterns. validation_share: of the documents, kept to see how well it
   // goes; "validation_data": {"kind": ..., "paths": [...]} beside "data" names files of their own.
   "data": {"kind": "text", "paths": ["train.txt"], "validation_share": 0.01},
 

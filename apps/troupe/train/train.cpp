@@ -148,21 +148,28 @@ void show_model(const train_options& options, const train_config& config, const 
   const auto model = open_model(evaluation.run);
   const std::string command = command_for(model->spec);
   const source_kind kind = outcome.held_out.source.kind;
-  if ((kind == source_kind::pairs || kind == source_kind::labels) && !outcome.held_out.documents.empty()) {
+  const bool is_judged = kind == source_kind::pairs || kind == source_kind::labels || kind == source_kind::images;
+  if (is_judged && !outcome.held_out.documents.empty()) {
     const auto& all = outcome.held_out.documents;
     evaluation.documents.assign(all.begin(), all.begin() + ptrdiff_t(std::min(all.size(), documents_max)));
     evaluation.encoding.truncates = true;
     evaluation.encoding.tokens_max = uint32_t(config.batches.sequence_length); // As in training.
-    const auto result = evaluate(model, data_source(outcome.held_out.source), evaluation);
+    const auto& held_out = outcome.held_out.source;
+    const auto result = kind == source_kind::images ? evaluate(model, labelled_images(held_out), evaluation)
+                                                    : evaluate(model, data_source(held_out), evaluation);
     if (result.exit_code >= 128) return;
     if (options.as_json) {
       auto line = to_json(result.figures);
       line["event"] = "evaluation";
       print(json_line(line));
     }
-    else note(std::to_string(evaluation.documents.size()) + " texts of the validation: " + summary(result.figures));
+    else {
+      const char* what = kind == source_kind::images ? " images" : " texts";
+      note(std::to_string(evaluation.documents.size()) + what + " of the validation: " + summary(result.figures));
+    }
   }
-  if (!options.as_json) note("try: troupe " + command + " -m " + evaluation.run.model + (command == "generate" ? " -p TEXT" : command == "see" ? " IMAGE" : " TEXT"));
+  const char* input = command == "generate" ? " -p TEXT" : command == "see" ? " IMAGE" : " TEXT";
+  if (!options.as_json) note("try: troupe " + command + " -m " + evaluation.run.model + input);
 }
 
 int run_train(train_options options) {

@@ -28,15 +28,7 @@ task_maker make_seer(const see_options& options, const engine& on) {
   const auto& model = on.model();
   const bool has_labels = model.spec.output.kind == output_spec::result::labels;
   return [&options, &model, has_labels, names = labels_of(model.spec.output), how = scoring_of(model)](const prompt& file) {
-    generate_request request;
-    try {
-      request.pixels = prepare_image(read_image(std::filesystem::path(file.text)), *model.images, *model.spec.embedding.image);
-    } catch (const std::bad_alloc&) {
-      throw input_error(file.text + ": out of memory: the image is too large");
-    }
-    request.tokens_max = 0;
-    request.want_logits = true;
-    return task{{std::move(request)}, [&options, &model, &names, has_labels, how](const std::vector<task_result>& results) {
+    return task{{image_request(model, file.text)}, [&options, &model, &names, has_labels, how](const std::vector<task_result>& results) {
       const auto& rows = results.front().rows;
       if (has_labels) return labels_text(names, how, rows, options.top, options.json);
       auto vector = pool(rows, model.spec.width, options.how);
@@ -47,6 +39,18 @@ task_maker make_seer(const see_options& options, const engine& on) {
 }
 
 } // namespace
+
+generate_request image_request(const model_file& model, const std::string& file) {
+  generate_request request;
+  try {
+    request.pixels = prepare_image(read_image(std::filesystem::path(file)), *model.images, *model.spec.embedding.image);
+  } catch (const std::bad_alloc&) {
+    throw input_error(file + ": out of memory: the image is too large");
+  }
+  request.tokens_max = 0;
+  request.want_logits = true;
+  return request;
+}
 
 command_run declare_see(CLI::App& app) {
   const auto options = std::make_shared<see_options>();

@@ -20,6 +20,8 @@ void declare_understanding(CLI::App& app, understanding_options& options);
 
 /// A request for the results of these tokens.
 generate_request make_request(const encoding& text, const model_spec& spec);
+/// The same for a PNG or JPEG, for a model of images. Throws input_error with the file's name.
+generate_request image_request(const model_file& model, const std::string& file);
 
 /// Opens the model, which must be for `command`, and answers all texts. make: for a model and its vocabulary, which may be null.
 using understanding = std::function<task_maker(const engine& on)>;

@@ -24,8 +24,8 @@ labelled_images::labelled_images(const data_source_options& options) : files(fin
   for (const auto& file : files) {
     const auto found = std::ranges::find(names, label_of(file));
     if (found == names.end())
-      throw input_error(file.string() + ": an image's label is the name of its folder, and " + in_quotes(label_of(file)) + " is not one of the " +
-                        std::to_string(names.size()) + " labels");
+      throw input_error(file.string() + ": an image's label is the name of its folder, and " + in_quotes(label_of(file)) +
+                        " is not one of the " + std::to_string(names.size()) + " labels");
     labels.push_back(uint32_t(found - names.begin()));
   }
 }

@@ -55,7 +55,8 @@ TEST_CASE("an image's label is the name of its folder", "[training][images]") {
   const labelled_images given(folder.source({"dog", "bird", "cat"}));
   CHECK(given.names == std::vector<std::string>{"dog", "bird", "cat"});
   CHECK(given.labels == std::vector<uint32_t>{2, 2, 2, 0, 0});
-  CHECK_THROWS_WITH(labelled_images(folder.source({"dog"})), ContainsSubstring("cat/0.png") && ContainsSubstring("\"cat\" is not one of the 1 labels"));
+  CHECK_THROWS_WITH(labelled_images(folder.source({"dog"})),
+                    ContainsSubstring("cat/0.png") && ContainsSubstring("\"cat\" is not one of the 1 labels"));
 }
 
 TEST_CASE("images to train on are what inference makes of them", "[training][images]") {
