@@ -12,13 +12,13 @@ using generators::choice;
 /// One in four images is what comes of a scan of 8 x 8 pixels with 17 shades, as old collections of digits have them: of a digit that fills
 /// their height.
 grey_image low_resolution(choice& draws, std::vector<line> lines, uint32_t size) {
-  const double thicker = uniform(draws, 0, 0.03);
+  const double thicker = uniform(draws, 0, 0.06);
   for (line& one : lines) {
     for (mark& at : one) at.radius += thicker;
   }
   grey_image fine(48);
   draw(lines, 1, fine);
-  const double widest = uniform(draws, 5, 8), stretch = uniform(draws, 1, 1.4);
+  const double widest = uniform(draws, 4.5, 7), stretch = uniform(draws, 1, 1.5);
   grey_image coarse = fit_ink(fine, 8, widest, stretch);
   for (double& pixel : coarse.pixels) pixel = std::floor(16 * pixel + 0.5) / 16;
   return enlarge(coarse, size);
