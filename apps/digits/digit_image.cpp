@@ -69,7 +69,7 @@ digit_image make_digit_image(uint64_t seed, uint64_t index, uint32_t size) {
     if (draws.chance(1, 5)) draw_dirt(draws, image);
     for (uint32_t times = draws.below(3); times > 0; --times) blur(image, uniform(draws, 0.05, 0.25));
   }
-  // A scanner adjusts itself to the darkest ink. Then contrast: how strong the ink is, and where between paper and ink a pixel counts as one or the other.
+  // A scanner adjusts itself to the darkest ink. Then contrast: how strong the ink is, and how soon what is half of each counts as one.
   const double darkest = *std::max_element(image.pixels.begin(), image.pixels.end());
   const double ink = draws.chance(1, 2) ? 1 : uniform(draws, 0.6, 1), hardness = uniform(draws, 0, 0.7);
   for (double& pixel : image.pixels) {
