@@ -66,7 +66,7 @@ TEST_CASE("digits: Ctrl-C ends the program with 130 and leaves nothing") {
 TEST_CASE("digits: a wrong command line ends with 2, a folder that cannot be made with 1, and the help has examples") {
   const temporary_folder within;
   const std::string output = " --output " + (within.path / "made").string();
-  for (const std::string wrong : {"--count 0" + output, "--count some" + output, "--size 7" + output, "--size 1025" + output,
+  for (const std::string& wrong : {"--count 0" + output, "--count some" + output, "--size 7" + output, "--size 1025" + output,
          "--seed -1" + output, "--digits 3" + output, std::string("--count 3")}) {
     INFO(wrong);
     CHECK(run(wrong).exit_code == 2);
