@@ -1,10 +1,10 @@
 #include "apps/generators/program.hpp"
+#include "apps/generators/progress.hpp"
 #include "model/error.hpp"
 #include "model/formats/atomic_file.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cinttypes>
 #include <csignal>
 #include <cstdio>
@@ -12,18 +12,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
-#include <unistd.h>
 
 namespace troupe::generators {
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
-
-/// The first signal ends the program in order, without a partial file; a second one ends it at once.
-void on_interrupt(int signal) {
-  interrupted = 1;
-  std::signal(signal, SIG_DFL);
-}
 
 struct options {
   uint64_t count = 1, seed = 1, first = 0;
@@ -53,27 +44,6 @@ private:
   std::optional<atomic_file> file_;
 };
 
-/// A percentage on stderr, if that is a terminal that the output does not go to, and the work takes longer than a moment.
-class progress {
-public:
-  progress(const char* name, const options& asked)
-      : name_(name), count_(asked.count), enabled_(::isatty(STDERR_FILENO) == 1 && (::isatty(STDOUT_FILENO) == 0 || !asked.out.empty())) {}
-  ~progress() {
-    if (drawn_) std::fputs("\r\x1b[K", stderr);
-  }
-  void advance(uint64_t done) {
-    if (!enabled_ || done % 1024 != 0 || std::chrono::steady_clock::now() - started_ < std::chrono::milliseconds(500)) return;
-    std::fprintf(stderr, "\r%s: %d %%", name_, static_cast<int>(100.0 * static_cast<double>(done) / static_cast<double>(count_)));
-    drawn_ = true;
-  }
-
-private:
-  const char* name_;
-  uint64_t count_;
-  bool enabled_, drawn_ = false;
-  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
-};
-
 /// The exit code of a stdout that failed.
 int failed_output(const generator& made) {
   if (errno == EPIPE) return 141;
@@ -94,10 +64,10 @@ std::string line_of(const generator& made, const record& one, bool as_json) {
 
 int print_records(const generator& made, const options& asked) {
   output to(asked.out);
-  progress bar(made.name, asked);
+  progress bar(made.name, asked.count, asked.out.empty());
   std::string text;
   for (uint64_t i = 0; i < asked.count; ++i) {
-    if (interrupted != 0) return 130;
+    if (is_interrupted()) return 130;
     if (i > 0 && !asked.as_json) text += made.between;
     text += line_of(made, made.make(asked.seed, asked.first + i, asked.held_out ? part::held_out : part::training), asked.as_json);
     bar.advance(i + 1);
@@ -109,11 +79,11 @@ int print_records(const generator& made, const options& asked) {
 }
 
 int print_entropy(const generator& made, const options& asked) {
-  progress bar(made.name, asked);
+  progress bar(made.name, asked.count, asked.out.empty());
   double bits = 0;
   uint64_t words = 0, characters = 0;
   for (uint64_t i = 0; i < asked.count; ++i) {
-    if (interrupted != 0) return 130;
+    if (is_interrupted()) return 130;
     const record one = made.make(asked.seed, asked.first + i, part::training);
     const std::string& text = one.values[0];
     bits += one.bits;
@@ -145,7 +115,7 @@ closed it)";
 
 int run(const generator& made, int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
-  for (const int ended_by : {SIGINT, SIGTERM}) std::signal(ended_by, on_interrupt);
+  watch_interrupts();
   options asked;
   CLI::App app{made.description, made.name};
   const std::string noun = made.noun;
