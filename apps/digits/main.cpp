@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
     ->type_name("N")
     ->check(CLI::Range(uint64_t(1), uint64_t(1) << 32))
     ->capture_default_str();
-  app.add_option("--seed", asked.seed, "Another seed, other images")->type_name("N")->capture_default_str();
+  app.add_option("--seed", asked.seed, "Another seed, other images")->type_name("N")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--size", asked.size, "Width and height in pixels")->type_name("N")->check(CLI::Range(8, 1024))->capture_default_str();
   app.footer(footer);
   try {

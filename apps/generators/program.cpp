@@ -123,7 +123,7 @@ int run(const generator& made, int argc, char** argv) {
     ->type_name("N")
     ->check(CLI::Range(uint64_t(1), uint64_t(1) << 40))
     ->capture_default_str();
-  app.add_option("--seed", asked.seed, "Another seed, other " + noun)->type_name("N")->capture_default_str();
+  app.add_option("--seed", asked.seed, "Another seed, other " + noun)->type_name("N")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--first", asked.first, "Begin with this index, counted from 0")->type_name("N")->capture_default_str();
   app.add_option("--out", asked.out, "Write to this file, which appears when it is whole, instead of stdout")->type_name("FILE");
   app.add_flag("--json", asked.as_json, "A JSON object in a line for each");

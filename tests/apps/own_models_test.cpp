@@ -1,5 +1,7 @@
-// apps/date_reader/model and apps/message_classifier/model: have they learned what their generators make up?
+// The models of apps/date_reader, message_classifier and digit_reader: have they learned what their generators make up?
 #include "apps/dates/date_text.hpp"
+#include "apps/digits/digit_image.hpp"
+#include "apps/digits/image_folder.hpp"
 #include "apps/encoder_models.hpp"
 #include "apps/support_messages/message.hpp"
 #include "support/catch.hpp"
@@ -13,17 +15,21 @@ namespace {
 
 constexpr uint64_t texts = 400, seed = 3; // Of a seed that nothing was measured with before.
 
-/// line: one of the data, by its number.
-json evaluate(const std::string& name, const std::function<std::string(uint64_t index)>& line) {
-  std::string lines;
-  for (uint64_t i = 0; i < texts; ++i) lines += line(i) + "\n";
+json evaluate(const std::string& name, const std::string& data) {
   const std::string model = TROUPE_SOURCE_DIR "/apps/" + name + "/model";
-  const auto result = run_troupe({"evaluate", "-m", model, "--data", write_temporary(lines, ".tsv"), "--json", "--threads", "2"});
+  const auto result = run_troupe({"evaluate", "-m", model, "--data", data, "--json", "--threads", "2"});
   INFO(result.err);
   REQUIRE(result.exit_code == 0);
   const json figures = json::parse(result.out);
   CHECK(figures.at("texts") == texts);
   return figures;
+}
+
+/// line: one of the data, by its number.
+json evaluate(const std::string& name, const std::function<std::string(uint64_t index)>& line) {
+  std::string lines;
+  for (uint64_t i = 0; i < texts; ++i) lines += line(i) + "\n";
+  return evaluate(name, write_temporary(lines, ".tsv"));
 }
 
 } // namespace
@@ -43,4 +49,18 @@ TEST_CASE("the message classifier gives nearly all messages that it has never se
   });
   CHECK(figures.at("accuracy") >= 0.96); // 99.8 % of ten thousand.
   CHECK(figures.at("labels").size() == 12);
+}
+
+TEST_CASE("the digit reader reads nearly all digits that it has never seen") {
+  const auto folder = temporary_folder() / "digits";
+  digits::image_folder images(folder);
+  constexpr uint32_t size = 28;
+  for (uint64_t i = 0; i < texts; ++i) {
+    const auto made = digits::make_digit_image(seed, i, size);
+    images.write(made.digit, i, digits::grey_png(made.pixels, size));
+  }
+  images.commit();
+  const auto figures = evaluate("digit_reader", folder);
+  CHECK(figures.at("accuracy") >= 0.96); // ACCURACY of ten thousand.
+  CHECK(figures.at("labels").size() == 10);
 }
