@@ -49,7 +49,8 @@ TEST_CASE("Ctrl-C ends the program with 130 and leaves no file") {
   const auto folder = std::filesystem::temp_directory_path() / ("dates-" + std::to_string(::getpid()));
   std::filesystem::create_directory(folder);
   const auto file = (folder / "endless.tsv").string();
-  const auto told = run_program("timeout --foreground --preserve-status -s INT 0.3 " TROUPE_DATES_PROGRAM, "--count 1000000000000 --out " + file);
+  const auto told = run_program("timeout --foreground --preserve-status -s INT 0.3 " TROUPE_DATES_PROGRAM,
+    "--count 1000000000000 --out " + file);
   CHECK(told.exit_code == 130);
   CHECK(std::filesystem::is_empty(folder));
   std::filesystem::remove_all(folder);

@@ -57,8 +57,8 @@ TEST_CASE("the program writes images of another size, into an empty folder too, 
 
 TEST_CASE("digits: Ctrl-C ends the program with 130 and leaves nothing") {
   const temporary_folder within;
-  const auto told = run_program(
-    "timeout --foreground --preserve-status -s INT 0.3 " TROUPE_DIGITS_PROGRAM, "--count 4000000000 --output " + (within.path / "endless").string());
+  const auto told = run_program("timeout --foreground --preserve-status -s INT 0.3 " TROUPE_DIGITS_PROGRAM,
+    "--count 4000000000 --output " + (within.path / "endless").string());
   CHECK(told.exit_code == 130);
   CHECK(fs::is_empty(within.path));
 }
