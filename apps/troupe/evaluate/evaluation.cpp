@@ -100,9 +100,9 @@ std::string to_text(const evaluation_figures& figures) {
                    static_cast<unsigned long long>(all.exact.total()), 100 * all.exact.result(), all.words.result().score,
                    all.characters.result());
   }
-  const auto& [names, counts] = *figures.labels;
-  std::string text = printed("texts     %llu\naccuracy  %.2f %%\nmacro-F1  %.4f\n\nprecision  recall      F1    texts  label\n",
-                             static_cast<unsigned long long>(counts.total()), 100 * counts.accuracy(), counts.macro_f1());
+  const auto& [names, counts, of] = *figures.labels;
+  std::string text = printed("%-8s  %llu\naccuracy  %.2f %%\nmacro-F1  %.4f\n\nprecision  recall      F1  %7s  label\n", of,
+                             static_cast<unsigned long long>(counts.total()), 100 * counts.accuracy(), counts.macro_f1(), of);
   for (size_t i = 0; i < names.size(); ++i)
     text += printed("%9.4f  %6.4f  %6.4f  %7llu  ", counts.precision(i), counts.recall(i), counts.f1(i),
                     static_cast<unsigned long long>(counts.truths(i))) +
@@ -118,10 +118,10 @@ json to_json(const evaluation_figures& figures) {
             {"bleu", all.words.result().score},
             {"chrf", all.characters.result()}};
   }
-  const auto& [names, counts] = *figures.labels;
-  json object{{"texts", counts.total()}, {"accuracy", counts.accuracy()}, {"macro_f1", counts.macro_f1()}, {"labels", json::array()}};
+  const auto& [names, counts, of] = *figures.labels;
+  json object{{of, counts.total()}, {"accuracy", counts.accuracy()}, {"macro_f1", counts.macro_f1()}, {"labels", json::array()}};
   for (size_t i = 0; i < names.size(); ++i)
-    object["labels"].push_back({{"label", names[i]}, {"texts", counts.truths(i)}, {"precision", counts.precision(i)},
+    object["labels"].push_back({{"label", names[i]}, {of, counts.truths(i)}, {"precision", counts.precision(i)},
                                 {"recall", counts.recall(i)}, {"f1", counts.f1(i)}});
   return object;
 }
@@ -163,7 +163,7 @@ evaluation ask(std::shared_ptr<const model_file> model, const questions& source,
 evaluation evaluate(std::shared_ptr<const model_file> model, const data_source& source, const evaluation_options& options) {
   evaluation_figures figures;
   if (source_kind_for(*model) == source_kind::pairs) figures.translations.emplace();
-  else figures.labels = {source.labels(), confusion_matrix(source.labels().size())};
+  else figures.labels = {source.labels(), confusion_matrix(source.labels().size()), "texts"};
   std::string buffer;
   questions texts{[&](uint32_t document) { return std::string(source.text(document, buffer)); },
                   [&](uint32_t document) { return std::string(source.target(document, buffer)); },
@@ -173,7 +173,7 @@ evaluation evaluate(std::shared_ptr<const model_file> model, const data_source& 
 
 evaluation evaluate(std::shared_ptr<const model_file> model, const labelled_images& images, const evaluation_options& options) {
   evaluation_figures figures;
-  figures.labels = {images.names, confusion_matrix(images.names.size())};
+  figures.labels = {images.names, confusion_matrix(images.names.size()), "images"};
   const questions files{[&](uint32_t image) { return images.files[image].string(); }, {},
                         [&](uint32_t image) { return images.labels[image]; }};
   return ask(std::move(model), files, images.files.size(), std::move(figures), options);

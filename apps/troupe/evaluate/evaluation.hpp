@@ -27,6 +27,7 @@ struct translation_figures {
 struct label_figures {
   std::vector<std::string> names;
   confusion_matrix counts;
+  const char* of = "texts"; // Or "images".
 };
 
 struct evaluation_figures {
@@ -39,7 +40,7 @@ std::string summary(const evaluation_figures& figures);
 /// The figures on lines of their own; of labels a table of precision, recall, F1 and number of texts.
 std::string to_text(const evaluation_figures& figures);
 /// {"texts": N, "exact_match": 0 ... 1, "bleu": 0 ... 100, "chrf": 0 ... 100} or {"texts": N, "accuracy": 0 ... 1, "macro_f1": 0 ... 1,
-/// "labels": [{"label", "texts", "precision", "recall", "f1"}]}.
+/// "labels": [{"label", "texts", "precision", "recall", "f1"}]}; with "images" in place of "texts" where they are.
 nlohmann::ordered_json to_json(const evaluation_figures& figures);
 
 /// What the model learned from, or input_error where its answers cannot be judged by this: pairs with an encoder, labels for a classifier,
