@@ -105,12 +105,49 @@ TEST_CASE("every single wrong bit of an int32 accumulator is found", "[kernels][
       }
 }
 
+TEST_CASE("every single wrong bit of a dot from tile registers is found", "[kernels][detection]") {
+  if (!is_available("amx")) TROUPE_SKIP("no tile registers here");
+  const isa_guard guard;
+  pin_isa("amx");
+  random_bits random(37);
+  for (const tensor_type type : {tensor_type::q8_0, tensor_type::q2_k, tensor_type::q4_k, tensor_type::q6_k})
+    for (const uint32_t rows : {16u, 29u}) { // A tile of 16 rows; one of 32 that lacks some.
+      const uint32_t outputs = 85, columns = type == tensor_type::q8_0 ? 96 : 256; // An odd number of groups, in two strips.
+      const owned_tensor w = random_tensor(type, outputs, columns, random);
+      const std::vector<float> x = random.units(rows * columns);
+      const auto matrix = packed_matrix::pack(w.view, kept_sums::columns);
+      operand input;
+      input.assign(rows_of(x, rows), matrix->wants());
+      std::vector<float> out(rows * outputs);
+      std::vector<uint32_t> totals(rows);
+      const product task{*matrix, input, nullptr, rows_of(out, rows)};
+      size_t injected = 0, found = 0, wanted = 0;
+      for (uint32_t column = 0; column < outputs; column += 16)
+        for (const uint32_t row : {0u, 7u, 15u, 16u, 28u}) {
+          if (row >= rows) continue;
+          for (uint32_t block = 0; block < columns / 32; ++block)
+            for (uint32_t lane = 0; lane < 16; ++lane)
+              for (uint32_t bit = lane % 3; bit < 32; bit += 3) {
+                accumulator_fault fault{column, row, block, lane, bit};
+                found += !faulty_product("amx", task, totals.data(), fault);
+                injected += fault.was_injected;
+                ++wanted;
+              }
+        }
+      INFO(traits_of(type).name << " " << rows << " rows: " << injected << " injected, " << found << " found");
+      REQUIRE(injected == wanted);
+      REQUIRE(found == injected);
+      accumulator_fault none{outputs + 16, 0, 0, 0, 0};
+      REQUIRE(faulty_product("amx", task, totals.data(), none));
+    }
+}
+
 TEST_CASE("every single wrong bit of packed weights is found by their sums, and by any product whose result it changes",
           "[kernels][detection]") {
   const isa_guard guard;
   random_bits random(34);
   for (const tensor_type type : all_types) {
-    const uint32_t outputs = 70, columns = traits_of(type).block_elements == 256 ? 256 : 64, rows = 3;
+    const uint32_t outputs = 70, columns = traits_of(type).block_elements == 256 ? 256 : 64, rows = 19;
     const owned_tensor w = random_tensor(type, outputs, columns, random);
     const std::vector<float> x = random.units(rows * columns);
     const auto matrix = packed_matrix::pack(w.view, kept_sums::columns);
