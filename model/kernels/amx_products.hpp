@@ -103,7 +103,7 @@ void multiply_in_registers(const tile<register_groups, Rows, int8_block>& task, 
   const tile<register_groups, Rows, int8_block> t = task;
   constexpr int parts = Weights::parts, products = Rows / register_rows * register_groups;
   constexpr uint32_t batch_blocks = units_of_batch / parts;
-  constexpr int sums_at_once = register_rows / units_of_batch;
+  constexpr uint32_t sums_at_once = register_rows / units_of_batch;
   batch_of_dots<products> dots[2]; // In turn: one is written while the other is read.
   alignas(4096) float sums[products][register_rows][group_rows];
   [[maybe_unused]] alignas(64) int32_t totals[Rows][group_rows];
@@ -158,8 +158,8 @@ void multiply_in_registers(const tile<register_groups, Rows, int8_block>& task, 
       scales[unit] = Weights::template scales<unit % parts>(at.scales[g], unit / parts);
       if constexpr (Weights::has_minimum) minimums[unit] = Weights::template minimums<unit % parts>(at.scales[g], unit / parts);
     });
-    repeat<sums_at_once>([&](auto i) TROUPE_LAMBDA {
-      const uint32_t r = first_row + i, row = p / register_groups * register_rows + r;
+    for (uint32_t r = first_row; r < first_row + sums_at_once; ++r) {
+      const uint32_t row = p / register_groups * register_rows + r;
       f32x16 sum = load(sums[p][r]);
       [[maybe_unused]] f32x16 before = float_of_bits(all_lanes(bits_of_start));
       [[maybe_unused]] i32x16 total = all_lanes(0);
@@ -197,7 +197,7 @@ void multiply_in_registers(const tile<register_groups, Rows, int8_block>& task, 
           auto* all = reinterpret_cast<float*>(totals[row]); // Only carried.
           store(all, float_of_bits(bits_of(load(all)) + total));
         }
-    });
+    }
   };
   // The products of `units` units, `after` units after the batch, and between them `between(product, unit)`. Dots are stored one product
   // later, when they are complete.
