@@ -21,7 +21,6 @@ constexpr kernel_table make_table(const char* name) {
   return {.name = name,
           .multiply = multiply_any,
           .multiply_checked = multiply_checked,
-          .multiply_range = multiply_range,
           .sum_words = sum_words,
           .quantize_row = quantize_row,
           .normalize = normalize,

@@ -146,7 +146,8 @@ void multiply_in_registers(const tile<register_groups, Rows, int8_block>& task, 
         __builtin_prefetch(w + batch_blocks * Weights::code_bytes + line * 64, 0, 3);
       });
   };
-  // The dots of the batch's `blocks` blocks from `first` on, in the sums of product p from `first_row` on.
+  // The dots of the batch's `blocks` blocks from `first` on, in the sums of product p from `first_row` on. The loop is not unrolled: it
+  // would be no faster, and take minutes to compile.
   const auto scale = [&](auto p, uint32_t first, uint32_t blocks, uint32_t first_row, const batch_of_dots<products>& from) TROUPE_LAMBDA {
     constexpr int g = p % register_groups;
     if (p / register_groups * register_rows + first_row >= t.new_rows) return;
@@ -159,7 +160,7 @@ void multiply_in_registers(const tile<register_groups, Rows, int8_block>& task, 
       if constexpr (Weights::has_minimum) minimums[unit] = Weights::template minimums<unit % parts>(at.scales[g], unit / parts);
     });
     for (uint32_t r = first_row; r < first_row + sums_at_once; ++r) {
-      const uint32_t row = p / register_groups * register_rows + r;
+      [[maybe_unused]] const uint32_t row = p / register_groups * register_rows + r;
       f32x16 sum = load(sums[p][r]);
       [[maybe_unused]] f32x16 before = float_of_bits(all_lanes(bits_of_start));
       [[maybe_unused]] i32x16 total = all_lanes(0);
@@ -182,12 +183,8 @@ void multiply_in_registers(const tile<register_groups, Rows, int8_block>& task, 
         if constexpr (parts == 1) {
           sum = fma(dot[0], scales[b] * x_scale, sum);
           if constexpr (Weights::has_minimum) sum = fma(minimums[b], all_lanes(x[b].scaled_sums[r]), sum);
-        } else if constexpr (Weights::has_minimum) {
-          const int8_block& block = t.x[row][first + b];
-          f32x16 both = fma(minimums[2 * b], to_float(negative_sum<parts, 0>(block)), dot[0] * scales[2 * b]);
-          both = fma(minimums[2 * b + 1], to_float(negative_sum<parts, 1>(block)), fma(dot[1], scales[2 * b + 1], both));
-          sum = fma(both, x_scale, sum);
         } else {
+          static_assert(!Weights::has_minimum);
           sum = fma(fma(dot[1], scales[2 * b + 1], dot[0] * scales[2 * b]), x_scale, sum);
         }
       });
@@ -252,9 +249,13 @@ void multiply_in_registers(const tile<register_groups, Rows, int8_block>& task, 
 /// Of panels half as long, sums to and from the output take a tenth of the time.
 constexpr uint32_t panel_blocks_registers = 64;
 
-/// Activation rows [0, task.x.rows_in_tiles()) of some groups.
+/// Not those of Q2_K, which are no faster.
+template <class Format>
+constexpr bool uses_tiles = parts_of<Format> == 1 || !has_minimum(Format::scaling);
+
+/// Some groups of a product, of an operand that has tiles.
 template <class Format, class Check>
-void multiply_in_tiles(const product& task, product_range range) {
+void multiply_in_tiles(const product& task, group_range groups) {
   using weights = unpacked_layout<parts_of<Format>, has_minimum(Format::scaling)>;
   struct alignas(64) panel {
     uint8_t codes[register_groups][panel_blocks_registers * weights::code_bytes];
@@ -271,32 +272,11 @@ void multiply_in_tiles(const product& task, product_range range) {
   };
   static constexpr tile_shapes shapes = shapes_of_product<weights::parts>();
   _tile_loadconfig(&shapes);
-  range.first_row = 0;
-  range.last_row = task.x.rows_in_tiles();
   const uint32_t row_blocks = task.x.row_blocks();
   multiply_all<register_groups, int8_block, fetch::share>(
-      task, range, row_blocks, panel_blocks_registers, std::integer_sequence<int, register_rows, 2 * register_rows>{}, unpack,
+      task, groups, row_blocks, panel_blocks_registers, std::integer_sequence<int, register_rows, 2 * register_rows>{}, unpack,
       [&](const auto& t, auto) { multiply_in_registers<weights, Check>(t, task.x.tiles(t.row) + t.first, row_blocks); });
   _tile_release(); // Else each change of threads would save the registers.
-}
-
-/// rest(task, range) multiplies the rows that are not in tiles: after each strip, while its weights are in a cache.
-template <class Format, class Check, class Rest>
-void multiply_with_tiles(const product& task, const product_range& range, Rest rest) {
-  const uint32_t in_tiles = task.x.rows_in_tiles();
-  if (in_tiles == 0) {
-    rest(task, range);
-    return;
-  }
-  const uint32_t step = in_tiles == task.x.rows() ? range.last - range.first : strip_groups;
-  for (uint32_t first = range.first; first < range.last; first += step) {
-    product_range strip = range;
-    strip.first = first;
-    strip.last = first + std::min(step, range.last - first);
-    multiply_in_tiles<Format, Check>(task, strip);
-    strip.first_row = in_tiles;
-    if (in_tiles < task.x.rows()) rest(task, strip);
-  }
 }
 
 /// As limits_kernels.hpp has it.

@@ -22,13 +22,6 @@ struct product {
   mutable_rows out;
 };
 
-/// A part of a product of quantised weights: groups [first, last) of 16 rows, activation rows [first_row, last_row), as far as they exist.
-struct product_range {
-  uint32_t first, last;
-  uint32_t* dot_totals; // [x.rows], what the dots of each row are added to; null unless they are checked.
-  uint32_t first_row = 0, last_row = ~uint32_t(0);
-};
-
 /// Arguments of `attend`, checked.
 struct attention_task {
   const kv_cache& cache;
@@ -57,8 +50,6 @@ struct kernel_table {
   void (*multiply)(const product& task);
   /// False: something is wrong, and the output with it. totals: scratch, [x.rows]. For matrices that keep column sums.
   bool (*multiply_checked)(const product& task, uint32_t* totals);
-  /// Of quantised weights; does nothing and returns false for other types.
-  bool (*multiply_range)(const product& task, const product_range& range);
   /// The sum of all 32-bit words, modulo 2^32. bytes: aligned to 4, a multiple of 4.
   uint32_t (*sum_words)(const uint8_t* bytes, uint64_t count);
   /// x: [columns], blocks: [(columns + 31) / 32].
@@ -91,7 +82,7 @@ struct kernel_table {
   void (*read_all)(const uint8_t* bytes, uint64_t count);
   uint64_t (*multiply_int8_only)(uint64_t operations);
   uint64_t (*multiply_float_only)(uint64_t operations);
-  bool has_tile_registers = false; // Operands are wanted in tiles as well.
+  bool has_tile_registers = false; // Operands of many rows are wanted in tiles as well.
 };
 
 extern const kernel_table plain_kernels;

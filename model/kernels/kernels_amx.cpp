@@ -28,22 +28,32 @@
 
 namespace troupe::amx {
 
-bool multiply_range(const product& task, const product_range& range) {
-  return with_block_format(task.w.get().type, [&](auto format) {
-    if (range.dot_totals == nullptr)
-      multiply_with_tiles<decltype(format), unchecked>(task, range, avx512_kernels.multiply_range);
-    else
-      multiply_with_tiles<decltype(format), checked>(task, range, avx512_kernels.multiply_range);
-  });
+/// Calls function(block_format<T>{}) for a product that tiles are used for.
+template <class Function>
+bool with_tiled_format(const product& task, Function function) {
+  bool is_tiled = false;
+  if (task.x.has_tiles())
+    with_block_format(task.w.get().type, [&](auto format) {
+      if constexpr (uses_tiles<decltype(format)>) {
+        function(format);
+        is_tiled = true;
+      }
+    });
+  return is_tiled;
 }
 
 void multiply_any(const product& task) {
-  if (!multiply_range(task, {0, task.w.get().groups, nullptr})) avx512_kernels.multiply(task);
+  const group_range all{0, task.w.get().groups, nullptr};
+  if (!with_tiled_format(task, [&](auto format) { multiply_in_tiles<decltype(format), unchecked>(task, all); }))
+    avx512_kernels.multiply(task);
 }
 
 bool multiply_checked(const product& task, uint32_t* totals) {
-  const bool has_blocks = with_block_format(task.w.get().type, [](auto) {});
-  return has_blocks ? multiply_int8_checked(task, totals, multiply_range) : avx512_kernels.multiply_checked(task, totals);
+  bool is_right = false;
+  const bool is_tiled = with_tiled_format(task, [&](auto format) {
+    is_right = multiply_int8_checked(task, totals, multiply_in_tiles<decltype(format), checked>);
+  });
+  return is_tiled ? is_right : avx512_kernels.multiply_checked(task, totals);
 }
 
 } // namespace troupe::amx
@@ -56,7 +66,6 @@ const kernel_table& amx_kernels() {
     made.name = "amx";
     made.multiply = amx::multiply_any;
     made.multiply_checked = amx::multiply_checked;
-    made.multiply_range = amx::multiply_range;
     made.multiply_int8_only = amx::multiply_int8_only_in_registers;
     made.has_tile_registers = true;
     return made;

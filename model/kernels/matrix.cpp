@@ -11,9 +11,6 @@ namespace {
 /// Whether the same column of a tile's rows falls into one or two sets of the nearest cache, which hold 8 lines each.
 bool are_crowded(const_rows rows) { return rows.rows > 4 && rows.stride * sizeof(float) % 2048 == 0; }
 
-/// With so few rows it takes less time to multiply them without tile registers. A last tile's: the weights are prepared anyway.
-constexpr uint32_t least_rows_alone = 12, least_rows_of_last_tile = 7;
-
 void check_shapes(const packed_matrix& w, const operand& x, std::span<const float> bias, const mutable_rows& out) {
   TROUPE_ASSERT(x.kind() == w.wants());
   TROUPE_ASSERT(x.columns() == w.columns());
@@ -34,17 +31,13 @@ const_rows operand::spread(const_rows rows) {
   return {copy_.data(), rows.rows, rows.columns, stride};
 }
 
-/// Rows that a last tile lacks are zeros.
 void operand::make_tiles() {
   constexpr uint32_t each = int8_tile::rows;
-  const uint32_t full = rows_ / each * each, rest = rows_ - full;
-  const uint32_t rows = rest >= (full == 0 ? least_rows_alone : least_rows_of_last_tile) ? rows_ : full;
-  const uint64_t count = uint64_t((rows + each - 1) / each) * row_blocks_;
+  const uint64_t count = uint64_t((rows_ + each - 1) / each) * row_blocks_;
   if (tiles_.size() < count) tiles_.resize(count);
-  rows_in_tiles_ = rows;
-  for (uint32_t first = 0; first < rows_in_tiles_; first += each) {
+  for (uint32_t first = 0; first < rows_; first += each) {
     int8_tile* tiles = tiles_.data() + uint64_t(first / each) * row_blocks_;
-    const uint32_t some = std::min(each, rows_in_tiles_ - first);
+    const uint32_t some = std::min(each, rows_ - first);
     if (some < each) std::fill_n(tiles, row_blocks_, int8_tile{});
     for (uint32_t r = 0; r < some; ++r) {
       const int8_block* from = blocks(first + r);
@@ -55,6 +48,7 @@ void operand::make_tiles() {
       }
     }
   }
+  has_tiles_ = true;
 }
 
 void operand::assign(const_rows rows, operand_kind kind) {
@@ -63,7 +57,8 @@ void operand::assign(const_rows rows, operand_kind kind) {
   rows_ = rows.rows;
   columns_ = rows.columns;
   floats_ = {};
-  row_blocks_ = rows_in_tiles_ = 0;
+  row_blocks_ = 0;
+  has_tiles_ = false;
   if (kind == operand_kind::float32) {
     floats_ = are_crowded(rows) ? spread(rows) : rows;
     return;
@@ -74,7 +69,7 @@ void operand::assign(const_rows rows, operand_kind kind) {
   for (uint32_t row = 0; row < rows_; ++row)
     kernels.quantize_row(rows.data + row * rows.stride, columns_,
                          blocks_.data() + uint64_t(row) * row_blocks_);
-  if (kernels.has_tile_registers) make_tiles();
+  if (kernels.has_tile_registers && rows_ >= int8_tile::worth_it) make_tiles();
 }
 
 void multiply(const packed_matrix& w, const operand& x, std::span<const float> bias, mutable_rows out) {

@@ -38,6 +38,7 @@ struct int8_block {
 /// The same of 16 rows, as tile registers read them.
 struct alignas(64) int8_tile {
   static constexpr uint32_t rows = 16;
+  static constexpr uint32_t worth_it = 64; // With fewer rows products of most formats take no less time.
   int8_t codes[rows][32];
   float scales[rows];
   float scaled_sums[rows];
@@ -62,14 +63,14 @@ public:
   const_rows floats() const { return floats_; } // float32.
   const int8_block* blocks(uint32_t row) const { return blocks_.data() + uint64_t(row) * row_blocks_; }
   uint32_t row_blocks() const { return row_blocks_; }
-  /// The first so many rows are in tiles as well, where the instruction set has tile registers: all that fill tiles, and those
-  /// of a last one if they are worth it.
-  uint32_t rows_in_tiles() const { return rows_in_tiles_; }
+  /// Where the instruction set has tile registers, and the rows are enough for them. Those that the last tile lacks are zeros.
+  bool has_tiles() const { return has_tiles_; }
   const int8_tile* tiles(uint32_t row) const { return tiles_.data() + uint64_t(row / int8_tile::rows) * row_blocks_; } // [row_blocks]
 
 private:
   operand_kind kind_ = operand_kind::float32;
-  uint32_t rows_ = 0, columns_ = 0, row_blocks_ = 0, rows_in_tiles_ = 0;
+  uint32_t rows_ = 0, columns_ = 0, row_blocks_ = 0;
+  bool has_tiles_ = false;
   void make_tiles();
   const_rows spread(const_rows rows);
   const_rows floats_;

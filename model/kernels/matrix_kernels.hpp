@@ -108,9 +108,9 @@ TROUPE_INLINE void fetch_share(const uint8_t*& ahead, uint32_t lines) {
 constexpr int log2_of(uint32_t x) { return x <= 1 ? 0 : 1 + log2_of(x / 2); }
 
 /// -(the sum of the activations' codes) in the columns of a part.
-template <int Parts, int Part>
+template <class Format, int Part>
 TROUPE_INLINE i32x16 negative_sum(const int8_block& x) {
-  if constexpr (Parts == 1)
+  if constexpr (parts_of<Format> == 1)
     return all_lanes(x.negative_sum);
   else if constexpr (Part == 0)
     return all_lanes(x.negative_first_half);
@@ -124,7 +124,7 @@ TROUPE_INLINE i32x16 start_of_dot(const int8_block& x) {
   if constexpr (Format::offset == 0 || (Format::offset == 128 && dot_removes_128))
     return all_lanes(0);
   else
-    return shift_left<log2_of(Format::offset)>(negative_sum<parts_of<Format>, Part>(x));
+    return shift_left<log2_of(Format::offset)>(negative_sum<Format, Part>(x));
 }
 
 /// Weights: packed_blocks or unpacked_blocks, as the tile's codes and scales are.
@@ -191,7 +191,7 @@ void multiply_int8_tile(const tile<Groups, Rows, int8_block>& task) {
             if constexpr (parts == 1) {
               sums.v[g][r] = fma(minimums, all_lanes(t.x[r][block].scaled_sum), sums.v[g][r]);
             } else {
-              both.v[g][r] = fma(minimums, to_float(negative_sum<parts, part>(t.x[r][block])), both.v[g][r]);
+              both.v[g][r] = fma(minimums, to_float(negative_sum<format, part>(t.x[r][block])), both.v[g][r]);
               if constexpr (part == 1) sums.v[g][r] = fma(both.v[g][r], all_lanes(t.x[r][block].scale), sums.v[g][r]);
             }
           });
@@ -287,6 +287,12 @@ void choose_ahead(const product& task, uint32_t index, uint32_t tiles, uint32_t 
   if (begin >= bytes) t.ahead_lines = 0;
 }
 
+/// Some groups of the weights, and what tiles add the dots of each activation row to: null unless they are checked.
+struct group_range {
+  uint32_t first, last;
+  uint32_t* dot_totals;
+};
+
 /// Weights that need no preparation: a tile reads them where they are.
 struct as_they_are {
   void operator()(auto&, bool) const {}
@@ -296,16 +302,16 @@ struct as_they_are {
 /// `panel` at a time. prepare(tile, is first of its panel) may put the panel's weights elsewhere; kernel(tile, Fetch) does
 /// one tile.
 template <int Groups, class Activation, fetch Fetch, int... RowSizes, class Prepare, class Kernel>
-void multiply_all(const product& task, const product_range& range, uint32_t length, uint32_t panel,
+void multiply_all(const product& task, group_range groups, uint32_t length, uint32_t panel,
                   std::integer_sequence<int, RowSizes...>, Prepare prepare, Kernel kernel) {
   constexpr uint32_t rows_most = std::max({RowSizes...});
-  const uint32_t begin = range.first_row, rows = std::min(range.last_row, task.x.rows());
-  if (std::is_same_v<Prepare, as_they_are> && rows - begin <= rows_most) panel = length; // Prepared ones have room for a panel only.
-  for (uint32_t group = range.first; group < range.last; group += Groups)
+  const uint32_t rows = task.x.rows();
+  if (std::is_same_v<Prepare, as_they_are> && rows <= rows_most) panel = length; // Prepared ones have room for a panel only.
+  for (uint32_t group = groups.first; group < groups.last; group += Groups)
     for (uint32_t first = 0; first < length; first += panel) {
       const uint32_t last = first + std::min(panel, length - first);
       bool is_prepared = false;
-      for (uint32_t row = begin; row < rows; row += rows_most)
+      for (uint32_t row = 0; row < rows; row += rows_most)
         with_size<RowSizes...>(rows - row, [&](auto size) {
           tile<Groups, size, Activation> t;
           choose_groups(task, group, t);
@@ -314,11 +320,11 @@ void multiply_all(const product& task, const product_range& range, uint32_t leng
           t.last = last;
           t.starts = first == 0;
           t.ends = last == length;
-          t.new_groups = range.last - group;
+          t.new_groups = groups.last - group;
           t.new_rows = rows - row;
-          t.dot_totals = range.dot_totals == nullptr ? nullptr : range.dot_totals + row;
+          t.dot_totals = groups.dot_totals == nullptr ? nullptr : groups.dot_totals + row;
           if constexpr (Fetch == fetch::share)
-            choose_ahead(task, (row - begin) / rows_most, (rows - begin + rows_most - 1) / rows_most, length, t);
+            choose_ahead(task, row / rows_most, (rows + rows_most - 1) / rows_most, length, t);
           prepare(t, !std::exchange(is_prepared, true));
           kernel(t, std::integral_constant<fetch, Fetch>{});
         });
@@ -332,7 +338,7 @@ constexpr uint32_t panel_blocks_unpacked = 32;
 
 /// Unpacks a panel's weights once for all tiles of rows.
 template <class Format, class Check>
-void multiply_unpacked(const product& task, const product_range& range, uint32_t blocks) {
+void multiply_unpacked(const product& task, group_range groups, uint32_t blocks) {
   using weights = unpacked_blocks<Format>;
   struct alignas(64) panel {
     uint8_t codes[int8_groups][panel_blocks_unpacked * weights::code_bytes];
@@ -350,7 +356,7 @@ void multiply_unpacked(const product& task, const product_range& range, uint32_t
     t.last -= std::exchange(t.first, 0);
   };
   multiply_all<int8_groups, int8_block, fetch::share>(
-      task, range, blocks, panel_blocks_unpacked, int8_row_sizes{}, unpack,
+      task, groups, blocks, panel_blocks_unpacked, int8_row_sizes{}, unpack,
       [](const auto& t, auto how) { multiply_int8_tile<weights, Check, how>(t); });
 }
 
@@ -360,26 +366,26 @@ template <class Format>
 constexpr bool unpacks_once = has_table<Format> || (Format::code_bits & 2) != 0;
 
 template <class Format, class Check>
-void multiply_int8(const product& task, const product_range& range) {
-  const uint32_t blocks = task.w.columns() / 32, rows = std::min(range.last_row, task.x.rows()) - range.first_row;
+void multiply_int8(const product& task, group_range groups) {
+  const uint32_t blocks = task.w.columns() / 32, rows = task.x.rows();
   using weights = packed_blocks<Format>;
   if (rows <= int8_rows_few) // Bound by memory.
     multiply_all<int8_groups_few, int8_block, fetch::stream>(
-        task, range, blocks, blocks, int8_row_sizes_few{}, as_they_are{},
+        task, groups, blocks, blocks, int8_row_sizes_few{}, as_they_are{},
         [](const auto& t, auto how) { multiply_int8_tile<weights, Check, how>(t); });
   else if (!unpacks_once<Format> || rows <= int8_rows_unpacked)
     multiply_all<int8_groups, int8_block, fetch::share>(
-        task, range, blocks, panel_blocks, int8_row_sizes{}, as_they_are{},
+        task, groups, blocks, panel_blocks, int8_row_sizes{}, as_they_are{},
         [](const auto& t, auto how) { multiply_int8_tile<weights, Check, how>(t); });
   else
-    multiply_unpacked<Format, Check>(task, range, blocks);
+    multiply_unpacked<Format, Check>(task, groups, blocks);
 }
 
 constexpr uint32_t panel_columns = 256; // Two groups of float32 take 32 KiB.
 
 /// 16-bit weights of a panel are widened once for all tiles of rows: widening competes with the sums for the same ports.
 template <tensor_type Type>
-void multiply_widened(const product& task, const product_range& range) {
+void multiply_widened(const product& task, group_range groups) {
   constexpr uint64_t panel_floats = uint64_t(panel_columns) * group_rows;
   alignas(64) float wide[float_groups][panel_floats];
   const auto widen = [&](auto& t, bool is_first_tile) {
@@ -394,23 +400,23 @@ void multiply_widened(const product& task, const product_range& range) {
     t.last -= std::exchange(t.first, 0);
   };
   multiply_all<float_groups, float, fetch::share>(
-      task, range, task.w.columns(), panel_columns, float_row_sizes{}, widen,
+      task, groups, task.w.columns(), panel_columns, float_row_sizes{}, widen,
       [](const auto& t, auto how) { multiply_float_tile<tensor_type::f32, how>(t); });
 }
 
 template <tensor_type Type>
-void multiply_float(const product& task, const product_range& range) {
+void multiply_float(const product& task, group_range groups) {
   const uint32_t columns = task.w.columns(), rows = task.x.rows();
   if (rows <= float_rows_few) // Bound by memory.
     multiply_all<float_groups_few, float, fetch::stream>(
-        task, range, columns, columns, float_row_sizes_few{}, as_they_are{},
+        task, groups, columns, columns, float_row_sizes_few{}, as_they_are{},
         [](const auto& t, auto how) { multiply_float_tile<Type, how>(t); });
   else if (Type == tensor_type::f32 || rows <= float_rows_widened)
     multiply_all<float_groups, float, fetch::share>(
-        task, range, columns, panel_columns, float_row_sizes{}, as_they_are{},
+        task, groups, columns, panel_columns, float_row_sizes{}, as_they_are{},
         [](const auto& t, auto how) { multiply_float_tile<Type, how>(t); });
   else if constexpr (Type != tensor_type::f32)
-    multiply_widened<Type>(task, range);
+    multiply_widened<Type>(task, groups);
 }
 
 void quantize_block(f32x16 a, f32x16 b, int8_block& out) {

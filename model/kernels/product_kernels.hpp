@@ -6,28 +6,20 @@
 
 namespace troupe::TROUPE_ISA {
 
-void multiply_any_float(const product& task, const product_range& range) {
+void multiply_any_float(const product& task, group_range groups) {
   if (task.w.get().type == tensor_type::f32)
-    multiply_float<tensor_type::f32>(task, range);
+    multiply_float<tensor_type::f32>(task, groups);
   else if (task.w.get().type == tensor_type::f16)
-    multiply_float<tensor_type::f16>(task, range);
+    multiply_float<tensor_type::f16>(task, groups);
   else
-    multiply_float<tensor_type::bf16>(task, range);
-}
-
-/// Returns false for a type without blocks.
-bool multiply_range(const product& task, const product_range& range) {
-  return with_block_format(task.w.get().type, [&](auto format) {
-    if (range.dot_totals == nullptr)
-      multiply_int8<decltype(format), unchecked>(task, range);
-    else
-      multiply_int8<decltype(format), checked>(task, range);
-  });
+    multiply_float<tensor_type::bf16>(task, groups);
 }
 
 void multiply_any(const product& task) {
-  const product_range all{0, task.w.get().groups, nullptr};
-  if (!multiply_range(task, all)) multiply_any_float(task, all);
+  const group_range all{0, task.w.get().groups, nullptr};
+  const bool has_blocks = with_block_format(
+      task.w.get().type, [&](auto format) { multiply_int8<decltype(format), unchecked>(task, all); });
+  if (!has_blocks) multiply_any_float(task, all);
 }
 
 /// Each strip while it is in a cache anyway.
@@ -42,8 +34,11 @@ bool multiply_float_checked(const product& task) {
 }
 
 bool multiply_checked(const product& task, uint32_t* totals) {
-  const bool has_blocks = with_block_format(task.w.get().type, [](auto) {});
-  return has_blocks ? multiply_int8_checked(task, totals, multiply_range) : multiply_float_checked(task);
+  bool is_right = false;
+  const bool has_blocks = with_block_format(task.w.get().type, [&](auto format) {
+    is_right = multiply_int8_checked(task, totals, multiply_int8<decltype(format), checked>);
+  });
+  return has_blocks ? is_right : multiply_float_checked(task);
 }
 
 } // namespace troupe::TROUPE_ISA

@@ -34,20 +34,16 @@ struct faulty {
 
 template <class Format>
 bool faulty_product_of(const product& task, uint32_t* totals) {
-  return multiply_int8_checked(task, totals, [](const product& whole, const product_range& range) {
 #ifdef TROUPE_TILE_REGISTERS
-    multiply_with_tiles<Format, faulty>(whole, range, multiply_int8<Format, faulty>);
-#else
-    multiply_int8<Format, faulty>(whole, range);
+  if (task.x.has_tiles()) return multiply_int8_checked(task, totals, multiply_in_tiles<Format, faulty>);
 #endif
-  });
+  return multiply_int8_checked(task, totals, multiply_int8<Format, faulty>);
 }
 
 inline bool faulty_product(const product& task, uint32_t* totals) {
   switch (task.w.get().type) {
   case tensor_type::q8_0: return faulty_product_of<block_format<tensor_type::q8_0>>(task, totals);
   case tensor_type::q4_k: return faulty_product_of<block_format<tensor_type::q4_k>>(task, totals);
-  case tensor_type::q2_k: return faulty_product_of<block_format<tensor_type::q2_k>>(task, totals);
   default: return faulty_product_of<block_format<tensor_type::q6_k>>(task, totals);
   }
 }
