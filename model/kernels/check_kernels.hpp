@@ -36,14 +36,15 @@ void expect_totals(const product& task, uint32_t strip, uint32_t* totals) {
   }
 }
 
-template <class Format, class Check>
-bool multiply_int8_checked(const product& task, uint32_t* totals) {
+/// multiply(task, groups): a strip of the product.
+template <class Multiply>
+bool multiply_int8_checked(const product& task, uint32_t* totals, Multiply multiply) {
   const packed_matrix::layout& w = task.w.get();
   for (uint32_t strip = 0; strip < w.strips.size(); ++strip) {
     const uint32_t first = strip * strip_groups, last = std::min(first + strip_groups, w.groups);
     if (sum_words(w.scales(first), (last - first) * w.scale_bytes) != w.strips[strip].scales) return false;
     expect_totals(task, strip, totals);
-    multiply_int8<Format, Check>(task, {first, last, totals});
+    multiply(task, group_range{first, last, totals});
     if (std::any_of(totals, totals + task.x.rows(), [](uint32_t total) { return total != 0; })) return false;
   }
   return true;

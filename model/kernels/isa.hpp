@@ -5,7 +5,8 @@
 
 namespace troupe {
 
-/// The instruction sets this CPU and this build offer, best first: "avx512" (with VNNI), "avx2", "plain".
+/// The instruction sets this CPU and this build offer, best first: "amx" (with AVX-512), "avx512" (with VNNI), "avx2",
+/// "plain".
 std::vector<std::string> available_isas();
 
 /// The one in use. By default the best; the environment variable TROUPE_ISA pins a lower one, read at the

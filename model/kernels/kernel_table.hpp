@@ -82,12 +82,14 @@ struct kernel_table {
   void (*read_all)(const uint8_t* bytes, uint64_t count);
   uint64_t (*multiply_int8_only)(uint64_t operations);
   uint64_t (*multiply_float_only)(uint64_t operations);
+  bool has_tile_registers = false; // Operands of many rows are wanted in tiles as well.
 };
 
 extern const kernel_table plain_kernels;
 #if defined(__x86_64__)
 extern const kernel_table avx2_kernels;
 extern const kernel_table avx512_kernels;
+const kernel_table& amx_kernels();
 #endif
 
 /// The table in use, see isa.hpp.

@@ -3,6 +3,7 @@
 #include "model/error.hpp"
 #include "model/kernels/kernel_table.hpp"
 #include <algorithm>
+#include <cstring>
 
 namespace troupe {
 namespace {
@@ -30,6 +31,26 @@ const_rows operand::spread(const_rows rows) {
   return {copy_.data(), rows.rows, rows.columns, stride};
 }
 
+void operand::make_tiles() {
+  constexpr uint32_t each = int8_tile::rows;
+  const uint64_t count = uint64_t((rows_ + each - 1) / each) * row_blocks_;
+  if (tiles_.size() < count) tiles_.resize(count);
+  for (uint32_t first = 0; first < rows_; first += each) {
+    int8_tile* tiles = tiles_.data() + uint64_t(first / each) * row_blocks_;
+    const uint32_t some = std::min(each, rows_ - first);
+    if (some < each) std::fill_n(tiles, row_blocks_, int8_tile{});
+    for (uint32_t r = 0; r < some; ++r) {
+      const int8_block* from = blocks(first + r);
+      for (uint32_t block = 0; block < row_blocks_; ++block) {
+        std::memcpy(tiles[block].codes[r], from[block].codes, sizeof from[block].codes);
+        tiles[block].scales[r] = from[block].scale;
+        tiles[block].scaled_sums[r] = from[block].scaled_sum;
+      }
+    }
+  }
+  has_tiles_ = true;
+}
+
 void operand::assign(const_rows rows, operand_kind kind) {
   TROUPE_ASSERT(rows.stride >= rows.columns);
   kind_ = kind;
@@ -37,6 +58,7 @@ void operand::assign(const_rows rows, operand_kind kind) {
   columns_ = rows.columns;
   floats_ = {};
   row_blocks_ = 0;
+  has_tiles_ = false;
   if (kind == operand_kind::float32) {
     floats_ = are_crowded(rows) ? spread(rows) : rows;
     return;
@@ -47,6 +69,7 @@ void operand::assign(const_rows rows, operand_kind kind) {
   for (uint32_t row = 0; row < rows_; ++row)
     kernels.quantize_row(rows.data + row * rows.stride, columns_,
                          blocks_.data() + uint64_t(row) * row_blocks_);
+  if (kernels.has_tile_registers && rows_ >= int8_tile::worth_it) make_tiles();
 }
 
 void multiply(const packed_matrix& w, const operand& x, std::span<const float> bias, mutable_rows out) {

@@ -35,6 +35,15 @@ struct int8_block {
   int8_t codes[32];
 };
 
+/// The same of 16 rows, as tile registers read them.
+struct alignas(64) int8_tile {
+  static constexpr uint32_t rows = 16;
+  static constexpr uint32_t worth_it = 64; // With fewer rows products of most formats take no less time.
+  int8_t codes[rows][32];
+  float scales[rows];
+  float scaled_sums[rows];
+};
+
 /// Activations in the form that products want, prepared once and used for every matrix with that
 /// operand_kind. Owns its buffers; `assign` reuses them. The quantisation of a block of 32, the same bits on
 /// every instruction set:
@@ -54,14 +63,20 @@ public:
   const_rows floats() const { return floats_; } // float32.
   const int8_block* blocks(uint32_t row) const { return blocks_.data() + uint64_t(row) * row_blocks_; }
   uint32_t row_blocks() const { return row_blocks_; }
+  /// Where the instruction set has tile registers, and the rows are enough for them. Those that the last tile lacks are zeros.
+  bool has_tiles() const { return has_tiles_; }
+  const int8_tile* tiles(uint32_t row) const { return tiles_.data() + uint64_t(row / int8_tile::rows) * row_blocks_; } // [row_blocks]
 
 private:
   operand_kind kind_ = operand_kind::float32;
   uint32_t rows_ = 0, columns_ = 0, row_blocks_ = 0;
+  bool has_tiles_ = false;
+  void make_tiles();
   const_rows spread(const_rows rows);
   const_rows floats_;
   std::vector<float> copy_; // Only ever grows.
   std::vector<int8_block> blocks_;
+  std::vector<int8_tile> tiles_; // Only ever grows.
 };
 
 /// Which sums a packed matrix keeps, so that a wrong bit can be noticed.

@@ -40,6 +40,7 @@ struct tile {
   const float* bias;    // Or null.
   uint32_t first, last; // Blocks of 32 columns, or columns.
   bool starts, ends;    // Whether the panel is the first, the last.
+  uint32_t row;         // The first of the activation rows.
   // fetch::share: from `ahead` on, `ahead_lines` cache lines with every block or column.
   const uint8_t* ahead = nullptr;
   uint32_t ahead_lines = 0;
@@ -253,6 +254,7 @@ TROUPE_INLINE const float* activations(const operand& x, uint32_t row, const flo
 
 template <int Groups, int Rows, class Activation>
 void choose_rows(const product& task, uint32_t first_row, tile<Groups, Rows, Activation>& t) {
+  t.row = first_row;
   for (int r = 0; r < Rows; ++r) {
     const uint32_t row = std::min(first_row + uint32_t(r), task.x.rows() - 1);
     t.x[r] = activations(task.x, row, static_cast<const Activation*>(nullptr));
@@ -345,7 +347,8 @@ void multiply_unpacked(const product& task, group_range groups, uint32_t blocks)
   const auto unpack = [&](auto& t, bool is_first_tile) {
     for (int g = 0; g < int8_groups; ++g) {
       if (is_first_tile)
-        unpack_blocks<Format>(t.codes[g], t.scales[g], t.first, t.last, unpacked.codes[g], unpacked.scales[g]);
+        unpack_blocks<Format>(t.codes[g], t.scales[g], t.first, t.last, unpacked.codes[g], unpacked.scales[g],
+                              [](u8x64 codes) TROUPE_LAMBDA { return codes; });
       t.codes[g] = unpacked.codes[g];
       t.scales[g] = unpacked.scales[g];
     }

@@ -36,7 +36,7 @@ bool multiply_float_checked(const product& task) {
 bool multiply_checked(const product& task, uint32_t* totals) {
   bool is_right = false;
   const bool has_blocks = with_block_format(task.w.get().type, [&](auto format) {
-    is_right = multiply_int8_checked<decltype(format), checked>(task, totals);
+    is_right = multiply_int8_checked(task, totals, multiply_int8<decltype(format), checked>);
   });
   return has_blocks ? is_right : multiply_float_checked(task);
 }

@@ -1,5 +1,5 @@
 // Vectors of 16 lanes on AVX-512 with VNNI. The same names and the same results, bit for bit, as
-// simd_plain.hpp, which explains them. Included by kernels_avx512.cpp alone, after the target pragma.
+// simd_plain.hpp, which explains them. Included after the target pragma.
 #pragma once
 #include <cstdint>
 #include <immintrin.h>
@@ -131,6 +131,11 @@ TROUPE_INLINE u8x64 shift_pairs(u8x64 x) {
     return {_mm512_slli_epi16(x.v, Bits)};
   else
     return {_mm512_srli_epi16(x.v, -Bits)};
+}
+
+template <int Bytes>
+TROUPE_INLINE u8x64 subtract_bytes(u8x64 x) {
+  return {_mm512_sub_epi8(x.v, _mm512_set1_epi8(char(Bytes)))};
 }
 
 TROUPE_INLINE u8x64 look_up(const uint8_t* table, u8x64 indices) {

@@ -96,12 +96,12 @@ struct packed_blocks {
 };
 
 /// Codes: [block][8 words][64]. Scales: [block][scales of the parts, then perhaps their minimums][16] float32.
-template <class Format>
-struct unpacked_blocks {
-  using format = Format;
-  static constexpr int parts = parts_of<Format>;
+template <int Parts, bool HasMinimum>
+struct unpacked_layout {
+  static constexpr int parts = Parts;
+  static constexpr bool has_minimum = HasMinimum;
   static constexpr uint32_t code_bytes = 8 * 64;
-  static constexpr uint32_t scale_bytes = parts * (1 + has_minimum(Format::scaling)) * 64;
+  static constexpr uint32_t scale_bytes = parts * (1 + HasMinimum) * 64;
   template <int Word>
   static TROUPE_INLINE u8x64 codes(const uint8_t* codes, uint32_t block) {
     return load_codes(codes + block * code_bytes + Word * 64);
@@ -115,16 +115,20 @@ struct unpacked_blocks {
     return load(reinterpret_cast<const float*>(scales + block * scale_bytes) + (parts + Part) * 16);
   }
 };
-
-/// Blocks [first, last) of a group. Every value is the one that packed_blocks gives.
 template <class Format>
+struct unpacked_blocks : unpacked_layout<parts_of<Format>, has_minimum(Format::scaling)> {
+  using format = Format;
+};
+
+/// Blocks [first, last) of a group. Every value is the one that packed_blocks gives, codes after `change`.
+template <class Format, class Change>
 void unpack_blocks(const uint8_t* codes, const uint8_t* scales, uint32_t first, uint32_t last, uint8_t* codes_out,
-                   uint8_t* scales_out) {
+                   uint8_t* scales_out, Change change) {
   using packed = packed_blocks<Format>;
   using unpacked = unpacked_blocks<Format>;
   for (uint32_t block = first; block < last; ++block) {
     repeat<8>([&](auto word) TROUPE_LAMBDA {
-      store_codes(codes_out + word * 64, packed::template codes<word>(codes, block));
+      store_codes(codes_out + word * 64, change(packed::template codes<word>(codes, block)));
     });
     auto* floats = reinterpret_cast<float*>(scales_out);
     constexpr int parts = unpacked::parts;

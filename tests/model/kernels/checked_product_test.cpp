@@ -38,7 +38,7 @@ TEST_CASE("a checked product has the bits of an unchecked one, and no false alar
     pin_isa(isa);
     for (const tensor_type type : all_types)
       for (int i = 0; i < 120; ++i) {
-        const uint32_t rows = 1 + random.below(i % 10 == 0 ? 40 : 9), outputs = 1 + random.below(150);
+        const uint32_t rows = 1 + random.below(i % 10 == 0 ? 40 : 9) + (i % 10 == 5) * 63, outputs = 1 + random.below(150);
         const uint32_t columns = is_quantized(type) ? some_columns(type, random) : 1 + random.below(200);
         // Also weights of any bit pattern: with scales that are not finite the result is not, and still no alarm.
         const owned_tensor w =
@@ -103,6 +103,42 @@ TEST_CASE("every single wrong bit of an int32 accumulator is found", "[kernels][
         REQUIRE(found + harmless == injected);
         if (rows == 1) REQUIRE(harmless == 0);
       }
+}
+
+TEST_CASE("every single wrong bit of a dot from tile registers is found", "[kernels][detection]") {
+  if (!is_available("amx")) TROUPE_SKIP("no tile registers here");
+  const isa_guard guard;
+  pin_isa("amx");
+  random_bits random(37);
+  for (const tensor_type type : {tensor_type::q8_0, tensor_type::q4_k, tensor_type::q6_k})
+    for (const uint32_t rows : {64u, 77u}) { // Tiles of 32 rows; then one of 16 that lacks some.
+      const uint32_t outputs = 85, columns = type == tensor_type::q8_0 ? 96 : 256; // An odd number of groups, in two strips.
+      const owned_tensor w = random_tensor(type, outputs, columns, random);
+      const std::vector<float> x = random.units(rows * columns);
+      const auto matrix = packed_matrix::pack(w.view, kept_sums::columns);
+      operand input;
+      input.assign(rows_of(x, rows), matrix->wants());
+      std::vector<float> out(rows * outputs);
+      std::vector<uint32_t> totals(rows);
+      const product task{*matrix, input, nullptr, rows_of(out, rows)};
+      size_t injected = 0, found = 0, wanted = 0;
+      for (uint32_t column = 0; column < outputs; column += 16)
+        for (const uint32_t row : {0u, 7u, 16u, 31u}) {
+          for (uint32_t block = 0; block < columns / 32; ++block)
+            for (uint32_t lane = 0; lane < 16; ++lane)
+              for (uint32_t bit = lane % 5; bit < 32; bit += 5) {
+                accumulator_fault fault{column, row, block, lane, bit};
+                found += !faulty_product("amx", task, totals.data(), fault);
+                injected += fault.was_injected;
+                ++wanted;
+              }
+        }
+      INFO(traits_of(type).name << " " << rows << " rows: " << injected << " injected, " << found << " found");
+      REQUIRE(injected == wanted);
+      REQUIRE(found == injected);
+      accumulator_fault none{outputs + 16, 0, 0, 0, 0};
+      REQUIRE(faulty_product("amx", task, totals.data(), none));
+    }
 }
 
 TEST_CASE("every single wrong bit of packed weights is found by their sums, and by any product whose result it changes",

@@ -15,6 +15,9 @@ using float_row_sizes = std::integer_sequence<int, 2>;
 
 #include "model/kernels/unroll.hpp"
 #include "model/kernels/matrix_kernels.hpp"
+#ifdef TROUPE_TILE_REGISTERS
+#include "model/kernels/amx_products.hpp"
+#endif
 #include "model/kernels/check_kernels.hpp"
 
 namespace troupe::TROUPE_ISA {
@@ -29,11 +32,19 @@ struct faulty {
   }
 };
 
+template <class Format>
+bool faulty_product_of(const product& task, uint32_t* totals) {
+#ifdef TROUPE_TILE_REGISTERS
+  if (task.x.has_tiles()) return multiply_int8_checked(task, totals, multiply_in_tiles<Format, faulty>);
+#endif
+  return multiply_int8_checked(task, totals, multiply_int8<Format, faulty>);
+}
+
 inline bool faulty_product(const product& task, uint32_t* totals) {
   switch (task.w.get().type) {
-  case tensor_type::q8_0: return multiply_int8_checked<block_format<tensor_type::q8_0>, faulty>(task, totals);
-  case tensor_type::q4_k: return multiply_int8_checked<block_format<tensor_type::q4_k>, faulty>(task, totals);
-  default: return multiply_int8_checked<block_format<tensor_type::q6_k>, faulty>(task, totals);
+  case tensor_type::q8_0: return faulty_product_of<block_format<tensor_type::q8_0>>(task, totals);
+  case tensor_type::q4_k: return faulty_product_of<block_format<tensor_type::q4_k>>(task, totals);
+  default: return faulty_product_of<block_format<tensor_type::q6_k>>(task, totals);
   }
 }
 

@@ -26,11 +26,13 @@ bool faulty_plain(const product& task, uint32_t* totals);
 #if defined(__x86_64__)
 bool faulty_avx2(const product& task, uint32_t* totals);
 bool faulty_avx512(const product& task, uint32_t* totals);
+bool faulty_amx(const product& task, uint32_t* totals);
 #endif
 
 inline bool faulty_product(const std::string& isa, const product& task, uint32_t* totals, accumulator_fault& fault) {
   current_fault = &fault;
 #if defined(__x86_64__)
+  if (isa == "amx") return faulty_amx(task, totals);
   if (isa == "avx512") return faulty_avx512(task, totals);
   if (isa == "avx2") return faulty_avx2(task, totals);
 #endif

@@ -3,6 +3,7 @@
 #include "model/kernels/isa.hpp"
 #include "model/kernels/matrix.hpp"
 #include "model/testing/tiny_model.hpp"
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -105,6 +106,11 @@ inline std::vector<float> product_of(const packed_matrix& w, const_rows x, std::
   std::vector<float> out(uint64_t(x.rows) * w.rows(), std::nanf(""));
   multiply(w, input, bias, {out.data(), x.rows, w.rows(), w.rows()});
   return out;
+}
+
+inline bool is_available(const std::string& isa) {
+  const auto isas = available_isas();
+  return std::ranges::find(isas, isa) != isas.end();
 }
 
 /// Back to the instruction set that was in use, at the end of a test.

@@ -13,8 +13,8 @@ namespace {
 
 /// Awkward widths a row of this type may have.
 std::vector<uint32_t> column_counts(tensor_type type) {
-  if (traits_of(type).block_elements == 256) return {256, 768}; // The second is more than a panel.
-  if (is_quantized(type)) return {32, 64, 768, 544};
+  if (traits_of(type).block_elements == 256) return {256, 2304}; // The second is more than a panel.
+  if (is_quantized(type)) return {32, 64, 2144, 544};
   return {1, 7, 172, 300, 512}; // Rows of 512 are so far apart that they are copied.
 }
 
@@ -35,7 +35,7 @@ TEST_CASE("a product of quantised weights equals its specification bit for bit o
     if (!is_quantized(type)) continue;
     for (const uint32_t columns : column_counts(type)) {
       random_bits random(seed + columns);
-      const uint32_t rows = 13, outputs = 37;
+      const uint32_t rows = 69, outputs = 37;
       const owned_tensor w = random_tensor(type, outputs, columns, random);
       const std::vector<float> x = random.units(rows * columns, 3.0f), bias = random.units(outputs);
       std::vector<float> expected(rows * outputs);
@@ -136,7 +136,7 @@ TEST_CASE("a slice of W gives the columns of the whole product, bit for bit", "[
   for (const std::string& isa : available_isas()) {
     pin_isa(isa);
     for (const tensor_type type : all_types) {
-      const uint32_t columns = column_counts(type).back(), outputs = 100, rows = 9;
+      const uint32_t columns = column_counts(type).back(), outputs = 100, rows = 65;
       const owned_tensor w = random_tensor(type, outputs, columns, random);
       const std::vector<float> x = random.units(rows * columns);
       const auto whole = product_of(*packed_matrix::pack(w.view), rows_of(x, rows));
@@ -159,7 +159,7 @@ TEST_CASE("a product writes its columns and nothing else", "[kernels]") {
     pin_isa(isa);
     for (const tensor_type type : {tensor_type::f16, tensor_type::q8_0})
       for (const uint32_t outputs : {1u, 15u, 17u, 33u}) {
-        const uint32_t columns = 1024, rows = 14, stride = 50;
+        const uint32_t columns = 1024, rows = 50 + outputs, stride = 50;
         const owned_tensor w = random_tensor(type, outputs, columns, random);
         const auto packed = packed_matrix::pack(w.view);
         const std::vector<float> x = random.units(rows * columns);
@@ -180,7 +180,7 @@ TEST_CASE("a non-finite activation makes all outputs of its row non-finite, and 
     pin_isa(isa);
     for (const tensor_type type : all_types)
       for (const float poison : {std::nanf(""), HUGE_VALF}) {
-        const uint32_t columns = 256, outputs = 20, rows = 8, poisoned = random.below(rows);
+        const uint32_t columns = 256, outputs = 20, rows = 68, poisoned = random.below(rows);
         const owned_tensor w = random_tensor(type, outputs, columns, random);
         const auto packed = packed_matrix::pack(w.view);
         std::vector<float> x = random.units(rows * columns);
@@ -203,7 +203,7 @@ TEST_CASE("any bytes can be packed and multiplied, with the same result on every
   const isa_guard guard;
   random_bits random(9);
   for (const tensor_type type : all_types) {
-    const uint32_t columns = 512, outputs = 40, rows = 7;
+    const uint32_t columns = 512, outputs = 40, rows = 77;
     const owned_tensor w = wild_tensor(type, outputs, columns, random);
     const std::vector<float> x = random.units(rows * columns);
     const auto packed = packed_matrix::pack(w.view);
