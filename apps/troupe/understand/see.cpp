@@ -30,7 +30,7 @@ task_maker make_seer(const see_options& options, const engine& on) {
   return [&options, &model, has_labels, names = labels_of(model.spec.output), how = scoring_of(model)](const prompt& file) {
     generate_request request;
     try {
-      request.pixels = prepare_image(read_image(std::filesystem::path(file.text)), *model.images, *model.spec.embedding.image);
+      request.features = prepare_image(read_image(std::filesystem::path(file.text)), *model.images, *model.spec.embedding.image);
     } catch (const std::bad_alloc&) {
       throw input_error(file.text + ": out of memory: the image is too large");
     }
