@@ -52,18 +52,11 @@ std::vector<candidate> all_tables() {
       {plain_kernels, always}};
 }
 
-std::vector<std::string> available_names() {
-  std::vector<std::string> names;
-  for (const auto& [table, is_available] : all_tables())
-    if (is_available()) names.emplace_back(table.name);
-  return names;
-}
-
 const kernel_table* find_table(const std::string& name, const std::string& origin) {
   for (const auto& [table, is_available] : all_tables())
     if (table.name == name && is_available()) return &table;
   std::string names;
-  for (const std::string& available : available_names()) names += (names.empty() ? "" : ", ") + available;
+  for (const std::string& available : available_isas()) names += (names.empty() ? "" : ", ") + available;
   throw input_error(origin + ": instruction set '" + name + "' is not available here; there are: " + names);
 }
 
@@ -84,7 +77,12 @@ std::atomic<const kernel_table*>& current_table() {
 
 const kernel_table& current_kernels() { return *current_table().load(std::memory_order_relaxed); }
 
-std::vector<std::string> available_isas() { return available_names(); }
+std::vector<std::string> available_isas() {
+  std::vector<std::string> names;
+  for (const auto& [table, is_available] : all_tables())
+    if (is_available()) names.emplace_back(table.name);
+  return names;
+}
 
 std::string current_isa() { return current_kernels().name; }
 

@@ -242,16 +242,19 @@ private:
 
   split_options split() const { return {config_.validation_share, config_.seed}; }
 
+  /// `workers` and `name` must live as long as it is used.
+  preparation lend(runtime& workers, const std::string& name) {
+    return {[&workers](std::vector<std::function<void()>> jobs) { workers.run_jobs(std::move(jobs)); },
+            [this, &name](double share) { listener_.preparing(name, share * 0.999); }, [this] { return listener_.stop(); }};
+  }
+
   /// Null: it was stopped.
   std::shared_ptr<const example_data> images_of(runtime& workers, const std::string& name, const data_source_options& source) {
     const labelled_images images(source);
     if (images.names.size() > model_->spec.output.columns)
       throw input_error("the data has " + std::to_string(images.names.size()) + " labels, but the model knows only " +
                         std::to_string(model_->spec.output.columns));
-    preparation lent;
-    lent.run = [&](std::vector<std::function<void()>> jobs) { workers.run_jobs(std::move(jobs)); };
-    lent.progress = [&](double share) { listener_.preparing(name, share * 0.999); };
-    lent.stop = [&] { return listener_.stop(); };
+    const auto lent = lend(workers, name);
     listener_.preparing(name, 0);
     auto examples = std::make_shared<example_data>();
     examples->images = read_images(images.files, *model_->images, *model_->spec.embedding.image, lent);
@@ -269,10 +272,7 @@ private:
     const auto words = has_images ? nullptr : make_tokenizer(words_);
     const auto tokens_of = [&](const std::string& name, const data_source_options& source, pair_side side) {
       fs::create_directories(config_.output / "data");
-      preparation lent;
-      lent.run = [&](std::vector<std::function<void()>> jobs) { workers.run_jobs(std::move(jobs)); };
-      lent.progress = [&](double share) { listener_.preparing(name, share * 0.999); };
-      lent.stop = [&] { return listener_.stop(); };
+      const auto lent = lend(workers, name);
       const bool continues = task_of(model_->spec) == task_kind::continuations;
       const auto tokens = continues ? config_.tokens : tokens_around(words_, side);
       auto file_name = name + ".tokens";

@@ -25,7 +25,8 @@ example_batches::example_batches(std::shared_ptr<const example_data> data, std::
     : data_(checked(std::move(data))), options_(checked(options)),
       groups_(usable(std::move(documents)), [this](uint32_t document) { return example_length(document); }, options) {
   if (groups_.examples() == 0)
-    throw input_error(data_->images ? std::string("there are no images") : data_->text->path().string() + ": the documents chosen have no tokens");
+    throw input_error(data_->images ? "there are no images among those chosen"
+                                    : data_->text->path().string() + ": the documents chosen have no tokens");
 }
 
 std::vector<uint32_t> example_batches::usable(std::vector<uint32_t> documents) const {

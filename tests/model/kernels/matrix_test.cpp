@@ -24,6 +24,9 @@ float exact_scale(std::span<const float> w, std::span<const float> x) {
   return float(sum);
 }
 
+/// Of activations: few enough for kernels that are bound by memory and a rest; enough for tile registers, where the last tile is not full.
+constexpr uint32_t few_rows = 13, many_rows = 69;
+
 } // namespace
 
 TEST_CASE("a product of quantised weights equals its specification bit for bit on every instruction set",
@@ -33,16 +36,16 @@ TEST_CASE("a product of quantised weights equals its specification bit for bit o
   INFO("seed " << seed);
   for (const tensor_type type : all_types) {
     if (!is_quantized(type)) continue;
-    for (const uint32_t columns : column_counts(type)) {
+    for (const uint32_t columns : column_counts(type)) for (const uint32_t rows : {few_rows, many_rows}) {
       random_bits random(seed + columns);
-      const uint32_t rows = 69, outputs = 37;
+      const uint32_t outputs = 37;
       const owned_tensor w = random_tensor(type, outputs, columns, random);
       const std::vector<float> x = random.units(rows * columns, 3.0f), bias = random.units(outputs);
       std::vector<float> expected(rows * outputs);
       multiply_reference(w.view, rows_of(x, rows), operand_kind::int8_blocks, bias, rows_of(expected, rows));
       for (const std::string& isa : available_isas()) {
         pin_isa(isa);
-        INFO(traits_of(type).name << " columns " << columns << " on " << isa);
+        INFO(traits_of(type).name << " columns " << columns << " rows " << rows << " on " << isa);
         const auto packed = packed_matrix::pack(w.view);
         REQUIRE(packed->wants() == operand_kind::int8_blocks);
         REQUIRE(same_bits(product_of(*packed, rows_of(x, rows), bias), expected));
@@ -135,8 +138,8 @@ TEST_CASE("a slice of W gives the columns of the whole product, bit for bit", "[
   random_bits random(3);
   for (const std::string& isa : available_isas()) {
     pin_isa(isa);
-    for (const tensor_type type : all_types) {
-      const uint32_t columns = column_counts(type).back(), outputs = 100, rows = 65;
+    for (const tensor_type type : all_types) for (const uint32_t rows : {few_rows, many_rows}) {
+      const uint32_t columns = column_counts(type).back(), outputs = 100;
       const owned_tensor w = random_tensor(type, outputs, columns, random);
       const std::vector<float> x = random.units(rows * columns);
       const auto whole = product_of(*packed_matrix::pack(w.view), rows_of(x, rows));
@@ -158,8 +161,8 @@ TEST_CASE("a product writes its columns and nothing else", "[kernels]") {
   for (const std::string& isa : available_isas()) {
     pin_isa(isa);
     for (const tensor_type type : {tensor_type::f16, tensor_type::q8_0})
-      for (const uint32_t outputs : {1u, 15u, 17u, 33u}) {
-        const uint32_t columns = 1024, rows = 50 + outputs, stride = 50;
+      for (const uint32_t outputs : {1u, 15u, 17u, 33u}) for (const uint32_t rows : {few_rows, many_rows + outputs}) {
+        const uint32_t columns = 1024, stride = 50;
         const owned_tensor w = random_tensor(type, outputs, columns, random);
         const auto packed = packed_matrix::pack(w.view);
         const std::vector<float> x = random.units(rows * columns);
@@ -179,8 +182,8 @@ TEST_CASE("a non-finite activation makes all outputs of its row non-finite, and 
   for (const std::string& isa : available_isas()) {
     pin_isa(isa);
     for (const tensor_type type : all_types)
-      for (const float poison : {std::nanf(""), HUGE_VALF}) {
-        const uint32_t columns = 256, outputs = 20, rows = 68, poisoned = random.below(rows);
+      for (const float poison : {std::nanf(""), HUGE_VALF}) for (const uint32_t rows : {8u, many_rows}) {
+        const uint32_t columns = 256, outputs = 20, poisoned = random.below(rows);
         const owned_tensor w = random_tensor(type, outputs, columns, random);
         const auto packed = packed_matrix::pack(w.view);
         std::vector<float> x = random.units(rows * columns);
@@ -202,8 +205,8 @@ TEST_CASE("any bytes can be packed and multiplied, with the same result on every
           "[kernels]") {
   const isa_guard guard;
   random_bits random(9);
-  for (const tensor_type type : all_types) {
-    const uint32_t columns = 512, outputs = 40, rows = 77;
+  for (const tensor_type type : all_types) for (const uint32_t rows : {7u, many_rows}) {
+    const uint32_t columns = 512, outputs = 40;
     const owned_tensor w = wild_tensor(type, outputs, columns, random);
     const std::vector<float> x = random.units(rows * columns);
     const auto packed = packed_matrix::pack(w.view);
