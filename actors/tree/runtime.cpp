@@ -2,6 +2,7 @@
 
 #include "actors/faults/injector.hpp"
 #include "messages/message_types.hpp"
+#include "model/kernels/isa.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -25,6 +26,7 @@ struct runtime::state {
     caf::actor_system system;
     explicit own_system(const workers_options& workers) : config(workers), system(config) {}
   };
+  std::string instruction_set = current_isa(); // One that cannot be had is refused here, not by every actor that computes.
   std::unique_ptr<own_system> own; // Null: in that of a host, where other actors run, too.
   caf::actor_system& system;
   size_t running_before;

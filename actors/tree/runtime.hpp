@@ -15,7 +15,7 @@ namespace troupe {
 class runtime {
 public:
   /// `plan` may be null: then there is no injector, and no proxy stands between actors. Throws input_error for a plan that cannot be
-  /// carried out.
+  /// carried out, and for an instruction set (TROUPE_ISA) that is not available.
   runtime(const workers_options& workers, std::shared_ptr<const v1::FaultPlan> plan);
   /// In an actor system of somebody else, which outlives this.
   runtime(caf::actor_system& host, std::shared_ptr<const v1::FaultPlan> plan);

@@ -89,6 +89,7 @@ int run_guarded(const command& chosen, const command_run& run) {
 int troupe_main(int argc, char** argv) {
   end_when_out_of_memory();
   std::signal(SIGPIPE, SIG_IGN); // A closed output is noticed at the write, so that the actors stop in order.
+  std::signal(SIGXFSZ, SIG_IGN); // So is a limit on the length of files.
   CLI::App app{"troupe runs transformers as supervised actors.", "troupe"};
   app.set_version_flag("--version", "troupe " + program_version());
   app.require_subcommand(1);

@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "model/testing/tiny_model.hpp"
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -33,6 +34,17 @@ std::string long_model() {
 }
 
 } // namespace
+
+TEST_CASE("an instruction set that is not available is refused with those that are") {
+  ::setenv("TROUPE_ISA", "mmx", 1); // Of this process and those it starts.
+  const outcome result = generate(write_tiny_model(), {"--prompt", "hello"});
+  ::unsetenv("TROUPE_ISA");
+  INFO(result.err);
+  REQUIRE(result.exit_code == 3);
+  REQUIRE(result.out.empty());
+  REQUIRE(result.err.find("environment variable TROUPE_ISA: instruction set 'mmx' is not available here; there are: ") != std::string::npos);
+  REQUIRE(result.err.find("plain") != std::string::npos);
+}
 
 TEST_CASE("generate --json prints one object with the documented fields") {
   const outcome result = generate(
