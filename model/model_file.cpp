@@ -47,6 +47,7 @@ std::shared_ptr<model_file> make_model_file(model_description description) {
   model->config = std::move(description.config);
   model->gguf_rope = description.gguf_rope;
   if (const auto& image = model->spec.embedding.image) model->images = usual_preparation(*image);
+  if (const auto& audio = model->spec.input().audio) model->audio = usual_preparation(*audio);
   return model;
 }
 
@@ -59,7 +60,10 @@ std::shared_ptr<const model_file> open_model(const std::filesystem::path& path) 
       return model;
     }
     model->words = read_vocabulary(*source, model->spec.vocabulary);
+    if (const auto& audio = model->spec.input().audio) model->audio = read_audio_preparation(*folder, *audio);
     if (model->spec.encoder) model->decoding = read_decoding_defaults(*folder, model->spec.vocabulary, model->words.end_of_generation);
+    if (model->audio)
+      model->decoding.speech = read_speech_tokens(*folder, model->words.pieces, model->spec.vocabulary, model->spec.start_token);
     return model;
   }
   const auto source = open_file(path);

@@ -1,5 +1,6 @@
 #pragma once
 // A model as it comes from a file or a folder: its spec, its tensors, its tokenizer's vocabulary, how it is to be decoded.
+#include "model/audio/log_mel.hpp"
 #include "model/decoding/decoding_defaults.hpp"
 #include "model/formats/input_file.hpp"
 #include "model/formats/model_source.hpp"
@@ -24,6 +25,7 @@ struct model_file {
   vocabulary words;
   decoding_defaults decoding; // Of a model with an encoder.
   std::optional<image_preparation> images; // Of a model of images.
+  std::optional<audio_preparation> audio;  // Of a model that listens.
   uint64_t file_bytes = 0; // Of all files with tensors together.
   uint64_t parameters = 0;
   std::vector<std::pair<std::string, uint64_t>> tensor_types; // "Q8_0" -> how many tensors.

@@ -82,7 +82,8 @@ struct part_scratch {
   std::vector<float> sums;    // Of the weights of each query: [rows * group]
   row_buffer up;              // The ungated half of a feed-forward: [rows, inner_range.count]
   row_buffer row;             // One learned position or segment: [width]
-  row_buffer patches;         // Of one image: [patches, patch_elements]
+  row_buffer patches;         // Of one image: [patches, patch_elements]; of sound: [frames, elements of a window]
+  row_buffer frames, channels; // What the first convolution makes of sound: [frames, width], and transposed.
   kv_cache cache;             // Of the sequence at hand, where a head keeps none.
 };
 
@@ -103,22 +104,23 @@ struct projection {
   void apply(product_input& input, mutable_rows out) const;
 };
 
-/// Looks up token embeddings, or convolves images to patches; scales them and adds positions and segments where a stack has them; see
-/// embedding_spec (§3.4 and §3.5 of "Attention Is All You Need") and image_spec. Stateless.
+/// Looks up token embeddings, or convolves images to patches or sound to rows; scales them and adds positions and segments where a stack
+/// has them; see embedding_spec (§3.4 and §3.5 of "Attention Is All You Need"), image_spec and audio_spec. Stateless.
 struct embedding_part {
   embedding_spec spec;
-  tensor_view table;                    // [vocabulary, width], of the file's type, in `memory`.
+  tensor_view table;                    // [vocabulary, width], of the file's type, in `memory`; empty where rows are of sound.
   std::optional<tensor_view> positions; // [position_offset + context_length, width]
   std::optional<tensor_view> segments;  // [spec.segments, width]
   weight_memory memory;
   std::vector<float> sinusoids;         // [positions_max, width], where positions are sinusoidal.
   std::optional<norm_weights> norm;
   projection patches; // [width, patch_elements], where the rows are of images. As in the file: neither made Q8_0 nor with sums.
+  std::vector<projection> convolutions; // [width, 3 * bins] and [width, 3 * width], where the rows are of sound. As in the file, too.
   /// out: [tokens.size(), width]; positions_of[i] < context_length, tokens[i] < vocabulary, segments_of[i] < spec.segments, all
-  /// asserted. segments_of: empty stands for segment 0 everywhere. pixels: where rows are of images, those of each image whose rows these
-  /// are, [images, elements], and the rows are all of each of them in order.
+  /// asserted. segments_of: empty stands for segment 0 everywhere. features: where rows are of images or sound, those of each one whose
+  /// rows these are, [images or sounds, elements], and the rows are all of each of them in order.
   void forward(std::span<const uint32_t> tokens, std::span<const uint32_t> positions_of, std::span<const uint32_t> segments_of,
-               mutable_rows out, part_scratch& scratch, std::span<const float> pixels = {}) const;
+               mutable_rows out, part_scratch& scratch, std::span<const float> features = {}) const;
 };
 
 /// Consecutive rows of a step that belong to one sequence: rows [.., ..+rows) continue it at

@@ -81,10 +81,11 @@ void run_layer(const layer_part& layer, layer_caches caches, uint32_t first_posi
   });
 }
 
-void check_pixels(const image_spec& image, std::span<const float> pixels) {
-  if (pixels.size() != image.elements())
-    throw input_error("an image of " + std::to_string(pixels.size()) + " elements, where the model takes " +
-                      std::to_string(image.elements()));
+/// what: "an image".
+void check_features(const char* what, std::span<const float> features, uint64_t elements) {
+  if (features.size() != elements)
+    throw input_error(std::string(what) + " of " + std::to_string(features.size()) + " elements, where the model takes " +
+                      std::to_string(elements));
 }
 
 void check_input(const model_spec& spec, uint32_t positions_max, std::span<const uint32_t> tokens, uint32_t length) {
@@ -107,11 +108,11 @@ std::vector<std::vector<kv_cache>> make_caches(const stack_part& stack, bool of_
 }
 
 activations embed(const stack_part& stack, uint32_t width, std::span<const uint32_t> tokens, uint32_t first_position,
-                  std::span<const uint32_t> segments, part_scratch& scratch, std::span<const float> pixels = {}) {
+                  std::span<const uint32_t> segments, part_scratch& scratch, std::span<const float> features = {}) {
   std::vector<uint32_t> positions(tokens.size());
   std::iota(positions.begin(), positions.end(), first_position);
   activations x{tokens.size(), width};
-  stack.embedding.forward(tokens, positions, segments, x.all(), scratch, pixels);
+  stack.embedding.forward(tokens, positions, segments, x.all(), scratch, features);
   return x;
 }
 
@@ -155,10 +156,21 @@ reference_model::reference_model(std::shared_ptr<const model_parts> parts) : par
 }
 
 void reference_model::encode(std::span<const uint32_t> source, hidden_states* states) {
-  TROUPE_ASSERT(parts_->encoder.has_value() && !source.empty());
+  TROUPE_ASSERT(parts_->encoder.has_value() && !source.empty() && !parts_->spec.input().audio);
+  encode_rows(source, {}, states);
+}
+
+void reference_model::encode_sound(std::span<const float> features, hidden_states* states) {
+  TROUPE_ASSERT(parts_->encoder.has_value() && parts_->spec.input().audio.has_value());
+  const audio_spec& audio = *parts_->spec.input().audio;
+  check_features("sound", features, audio.elements());
+  encode_rows(std::vector<uint32_t>(audio.rows()), features, states);
+}
+
+void reference_model::encode_rows(std::span<const uint32_t> source, std::span<const float> features, hidden_states* states) {
   const model_parts& parts = *parts_;
   check_input(parts.spec, parts.encoder->positions_max, source, 0);
-  activations x = embed(*parts.encoder, parts.spec.width, source, 0, {}, scratch_);
+  activations x = embed(*parts.encoder, parts.spec.width, source, 0, {}, scratch_, features);
   if (states != nullptr) states->assign(1, x.values);
   for (const auto& layer : parts.encoder->layers) {
     run_layer(*layer, {}, 0, x, scratch_);
@@ -190,7 +202,7 @@ std::vector<float> reference_model::forward(std::span<const uint32_t> tokens, hi
 std::vector<float> reference_model::forward_image(std::span<const float> pixels, hidden_states* states) {
   TROUPE_ASSERT(parts_->spec.embedding.image.has_value());
   const image_spec& image = *parts_->spec.embedding.image;
-  check_pixels(image, pixels);
+  check_features("an image", pixels, image.elements());
   const std::vector<uint32_t> tokens(image.rows());
   activations x = embed(*parts_, parts_->spec.width, tokens, 0, {}, scratch_, pixels);
   return results_of(*parts_, caches_, cross_caches_, 0, std::move(x), states, scratch_);

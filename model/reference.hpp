@@ -15,6 +15,8 @@ public:
   /// The source, for a model with an encoder: begins a new sequence, which must not be empty. `states` receives those of the encoder,
   /// and as the last one what its final norm makes of them. Throws input_error as forward does.
   void encode(std::span<const uint32_t> source, hidden_states* states = nullptr);
+  /// The same for a model that listens. features: as audio_spec has them.
+  void encode_sound(std::span<const float> features, hidden_states* states = nullptr);
   /// Continues the sequence by `tokens`. Returns the logits of each, [tokens.size() * output.columns], or only those of the sequence
   /// where the output is of its first row. How a sequence is cut into calls changes no bit; where rows see later rows it is a whole
   /// sequence each time. segments: of each token, or empty.
@@ -29,6 +31,8 @@ public:
   void rewind(uint32_t length);
 
 private:
+  void encode_rows(std::span<const uint32_t> source, std::span<const float> features, hidden_states* states);
+
   std::shared_ptr<const model_parts> parts_;
   std::vector<std::vector<kv_cache>> caches_, cross_caches_; // [layers][kv_heads]
   uint32_t length_ = 0;

@@ -119,14 +119,25 @@ struct image_spec {
   uint32_t rows() const { return 1 + patches(); }
 };
 
+/// Sound in place of tokens (Radford et al. 2022, §2.2): log-mel features [bins, frames] (model/audio/log_mel.hpp) enter by two
+/// convolutions over time, of three frames each, in which what lies beyond the ends is 0: x = gelu(W2 gelu(W1 features + bias1) + bias2). The second one
+/// has a stride of 2, so that two frames become one row.
+struct audio_spec {
+  uint32_t bins = 0, frames = 0;
+
+  uint64_t elements() const { return uint64_t(bins) * frames; }
+  uint32_t rows() const { return frames / 2 + frames % 2; }
+};
+
 /// x = norm(scale * table[token] + positions[position] + segments[segment]); of an image, table[0] is the class token, and for the other
-/// rows the patch is in the table's place.
+/// rows the patch is in the table's place; of sound there is no table.
 struct embedding_spec {
   float scale = 1; // sqrt(width) in §3.4.
   position_kind positions = position_kind::none;
   uint32_t position_offset = 0; // Rows of a table of learned positions before position 0's: bart.
   uint32_t segments = 0;        // Rows of the table of segments (bert's token types); 0: none.
   std::optional<image_spec> image; // Then the vocabulary is the class token.
+  std::optional<audio_spec> audio; // Of an encoder.
   std::optional<norm_spec> norm;
 };
 
@@ -171,6 +182,10 @@ struct model_spec : stack_spec {
   output_spec output;
   uint32_t start_token = 0; // With an encoder: what the decoder begins with.
 
+  /// Where what a request is about enters: text, or features in place of it.
+  const embedding_spec& input() const { return encoder ? encoder->embedding : embedding; }
+  /// How many numbers a request brings along in place of tokens; 0: none.
+  uint64_t feature_elements() const { return input().image ? input().image->elements() : input().audio ? input().audio->elements() : 0; }
   /// Whether a row sees later rows of its own stack, so that all rows of a sequence must be computed together.
   bool needs_whole_sequences() const { return !layers.empty() && !layers.front().attention.causal; }
 };
@@ -210,8 +225,9 @@ struct layer_tensors {
 };
 
 struct stack_tensors {
-  stored_tensor embedding;                // [vocabulary, width]
+  stored_tensor embedding;                // [vocabulary, width]; unused where the rows are of sound.
   std::optional<projection_tensors> patches; // [width, patch_elements] and a bias, where the rows are of an image.
+  std::vector<projection_tensors> convolutions; // [width, 3 * bins] and [width, 3 * width] with biases, where the rows are of sound.
   std::optional<stored_tensor> positions; // [position_offset + context_length, width], learned.
   std::optional<stored_tensor> segments;  // [segments, width]
   std::optional<norm_tensors> embedding_norm;

@@ -26,7 +26,7 @@ std::vector<uint32_t> positions_of(const v1::StepPlan& plan, bool of_sources) {
 }
 
 v1::HiddenStates make_states(const embedding_state& st, const v1::StepPlan& plan, const id_field& tokens, const id_field& segments,
-                             const float_field& pixels) {
+                             const float_field& features) {
   const uint32_t all_rows = checked_rows(plan), all_source_rows = source_rows(plan);
   const uint32_t rows = st.config.of_encoder ? all_source_rows : all_rows;
   TROUPE_ASSERT(uint32_t(tokens.size()) == rows);
@@ -37,7 +37,7 @@ v1::HiddenStates make_states(const embedding_state& st, const v1::StepPlan& plan
   allocate(*states.mutable_values(), uint64_t(rows) * states.width());
   st.stack().embedding.forward(all_of(tokens), positions_of(plan, st.config.of_encoder), all_of(segments),
                                rows_of(*states.mutable_values(), rows, states.width()), scratch_of_this_thread(),
-                               {pixels.data(), size_t(pixels.size())});
+                               {features.data(), size_t(features.size())});
   return states;
 }
 
@@ -68,7 +68,7 @@ template <class Message, class Work> void on_step(embedding_pointer self, Messag
 v1::HiddenStates embedding_state::begin(const v1::ForwardStep& step) {
   const stopwatch watch;
   TROUPE_ASSERT(config.of_encoder == (step.plan().source_rows_size() > 0));
-  auto states = make_states(*this, step.plan(), config.of_encoder ? step.source_tokens() : step.tokens(), step.segments(), step.pixels());
+  auto states = make_states(*this, step.plan(), config.of_encoder ? step.source_tokens() : step.tokens(), step.segments(), step.features());
   if (config.of_encoder) *states.mutable_tokens() = step.tokens();
   states.mutable_times()->set_compute_ns(watch.elapsed_ns());
   states.mutable_times()->set_messages(2); // ForwardStep and HiddenStates.

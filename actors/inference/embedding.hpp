@@ -16,13 +16,13 @@ struct embedding_config {
   directory_actor directory;
 };
 
-/// The first stage of a stack: turns the tokens of a step, or its images, into hidden states and sends them to layer 0. Behind an encoder it gets
-/// steps from the encoder's last layer, too: then what the encoder's final norm makes of the source rows goes along.
+/// The first stage of a stack: turns the tokens of a step, or its images or sounds, into hidden states and sends them to layer 0. Behind an
+/// encoder it gets steps from the encoder's last layer, too: then what the encoder's final norm makes of the source rows goes along.
 ///
 /// Retry     stateless but for the newest step it has seen; older ones are dropped.
 /// Restart   loses at most the step under way, whose rows the scheduler then plans again.
-/// Faults    reports NON_FINITE about itself when a row is not finite: the weights hold a NaN, memory is corrupt, or an image has pixels
-///           beyond all measure.
+/// Faults    reports NON_FINITE about itself when a row is not finite: the weights hold a NaN, memory is corrupt, or an image or a sound
+///           has features beyond all measure.
 struct embedding_state {
   static inline const char* name = "embedding";
   embedding_config config;

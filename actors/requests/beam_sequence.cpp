@@ -27,6 +27,7 @@ void join(beam_pointer self, size_t branch, uint32_t cached, uint64_t forked_fro
   message.set_sequence_id(st.branches[branch].id);
   message.mutable_tokens()->Add(log.begin(), log.end());
   *message.mutable_source_tokens() = st.request.source_tokens();
+  *message.mutable_features() = st.request.features();
   message.set_cached_positions(cached);
   message.set_replica(st.replica);
   message.set_logits_from(uint32_t(log.size()) - 1);

@@ -73,6 +73,12 @@ token_rules to_rules(const v1::TokenRules& m) {
     rules.forbidden.emplace_back(first, first + int(length));
     at += int(length);
   }
+  rules.suppressed.assign(m.suppressed().begin(), m.suppressed().end());
+  rules.suppressed_first.assign(m.suppressed_first().begin(), m.suppressed_first().end());
+  if (m.first_timestamp() > 0) {
+    auto& times = rules.timestamps.emplace(timestamp_rules{m.first_timestamp(), m.text_end(), {}});
+    if (m.initial_timestamp_max() > 0) times.initial_max = m.initial_timestamp_max() - 1;
+  }
   return rules;
 }
 
@@ -97,6 +103,13 @@ v1::TokenRules to_message(const token_rules& rules) {
   for (const auto& sequence : rules.forbidden) {
     m.mutable_forbidden()->Add(sequence.begin(), sequence.end());
     m.add_forbidden_lengths(uint32_t(sequence.size()));
+  }
+  m.mutable_suppressed()->Add(rules.suppressed.begin(), rules.suppressed.end());
+  m.mutable_suppressed_first()->Add(rules.suppressed_first.begin(), rules.suppressed_first.end());
+  if (rules.timestamps) {
+    m.set_first_timestamp(rules.timestamps->first);
+    m.set_text_end(rules.timestamps->text_end);
+    m.set_initial_timestamp_max(rules.timestamps->initial_max ? *rules.timestamps->initial_max + 1 : 0);
   }
   return m;
 }

@@ -65,9 +65,9 @@ std::vector<token_logprob> to_logprobs(const google::protobuf::RepeatedPtrField<
 generate_request to_request(const v1::GenerateRequest& m, caf::actor_clock::time_point now) {
   generate_request r;
   r.prompt.assign(m.prompt_tokens().begin(), m.prompt_tokens().end());
-  r.pixels.assign(m.pixels().begin(), m.pixels().end());
-  if (!r.pixels.empty()) r.prompt.clear(); // They stand for the rows of the image.
+  r.features.assign(m.features().begin(), m.features().end());
   r.source.assign(m.source_tokens().begin(), m.source_tokens().end());
+  if (!r.features.empty()) (r.source.empty() ? r.prompt : r.source).clear(); // They stand for the rows of the image, or the sound.
   r.segments.assign(m.segments().begin(), m.segments().end());
   r.generated.assign(m.generated_tokens().begin(), m.generated_tokens().end());
   r.was_admitted = m.was_admitted();

@@ -18,7 +18,9 @@ namespace troupe {
 struct generate_request {
   std::vector<uint32_t> prompt = {};       // Token ids, at least one. For a model with an encoder empty stands for its start token.
   std::vector<uint32_t> source = {};       // For a model with an encoder: what it reads, at least one token.
-  std::vector<float> pixels = {};          // For a model of images: one image, as image_spec has it; then prompt and source are empty.
+  // For a model of images: one image, as image_spec has it; then prompt and source are empty. For one that listens: what audio_spec has;
+  // then the source is empty.
+  std::vector<float> features = {};
   std::vector<uint32_t> segments = {};     // Of each token of the prompt, for a model that has segments; or empty: all 0.
   // Tokens that an earlier run of the program has generated for this very request: it goes on behind them, with the same bits, and they do
   // not come again. They count in tokens_max.

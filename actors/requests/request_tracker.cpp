@@ -48,24 +48,35 @@ void check_source(const generate_request& request, const model_parts& model) {
   if (!request.source.empty()) throw input_error("there is a source, but the model has no encoder");
 }
 
-/// The prompt is that of its rows already.
-void check_pixels(const generate_request& request, const model_parts& model) {
-  const auto& image = model.spec.embedding.image;
-  if (!image) {
-    if (!request.pixels.empty()) throw input_error("there are pixels, but the model takes no images");
-    return;
-  }
-  if (request.pixels.size() != image->elements())
-    throw input_error("there are " + std::to_string(request.pixels.size()) + " pixels' values, but the model takes " +
-                      std::to_string(image->channels) + " x " + std::to_string(image->height) + " x " + std::to_string(image->width));
-  if (!is_finite(request.pixels)) throw input_error("a pixel's value is not a finite number");
+/// "3 x 224 x 224"
+std::string feature_shape(const embedding_spec& input) {
+  if (input.audio) return std::to_string(input.audio->bins) + " x " + std::to_string(input.audio->frames);
+  return std::to_string(input.image->channels) + " x " + std::to_string(input.image->height) + " x " + std::to_string(input.image->width);
 }
 
-/// An image has a row for its class token and one for each patch, which stand for tokens.
-void add_rows_of_image(generate_request& request, const model_parts& model) {
-  if (!model.spec.embedding.image) return;
-  if (!request.prompt.empty()) throw input_error("there are tokens, but the model takes images");
-  request.prompt.resize(model.spec.embedding.image->rows());
+/// Prompt or source are those of their rows already.
+void check_features(const generate_request& request, const model_parts& model) {
+  const auto& input = model.spec.input();
+  if (!input.image && !input.audio) {
+    if (!request.features.empty()) throw input_error("there are features, but the model takes tokens alone");
+    return;
+  }
+  if (request.features.size() != model.spec.feature_elements())
+    throw input_error("there are " + std::to_string(request.features.size()) + " features, but the model takes " + feature_shape(input));
+  if (!is_finite(request.features)) throw input_error("a feature is not a finite number");
+}
+
+/// An image has a row for its class token and one for each patch, which stand for tokens; sound has rows that stand for a source.
+void add_rows_of_features(generate_request& request, const model_parts& model) {
+  const auto& input = model.spec.input();
+  if (input.image) {
+    if (!request.prompt.empty()) throw input_error("there are tokens, but the model takes images");
+    request.prompt.resize(input.image->rows());
+  }
+  if (input.audio) {
+    if (!request.source.empty()) throw input_error("there is a source of tokens, but the model listens");
+    request.source.resize(input.audio->rows());
+  }
 }
 
 void check_segments(const generate_request& request, const model_parts& model) {
@@ -85,7 +96,7 @@ void check(const generate_request& request, const model_parts& model) {
   if (model.spec.needs_whole_sequences())
     check_whole("prompt", request.prompt.size(), model.spec, std::max(model.spec.width, model.spec.output.columns));
   check_source(request, model);
-  check_pixels(request, model);
+  check_features(request, model);
   check_segments(request, model);
   if (!request.generated.empty()) {
     if (request.beams) throw input_error("a beam search does not go on from generated tokens");
@@ -133,12 +144,12 @@ void check(const generate_request& request, const model_parts& model) {
 
 v1::GenerateRequest to_message(generate_request request, const model_parts& model, caf::actor_clock::time_point now) {
   if (model.encoder && request.prompt.empty()) request.prompt = {model.spec.start_token};
-  add_rows_of_image(request, model);
+  add_rows_of_features(request, model);
   check(request, model);
   v1::GenerateRequest message;
   message.mutable_source_tokens()->Add(request.source.begin(), request.source.end());
   message.mutable_segments()->Add(request.segments.begin(), request.segments.end());
-  message.mutable_pixels()->Add(request.pixels.begin(), request.pixels.end());
+  message.mutable_features()->Add(request.features.begin(), request.features.end());
   if (request.beams) *message.mutable_beam_search() = to_message(*request.beams);
   if (!request.rules.empty() || !request.rules.end_tokens.empty()) *message.mutable_token_rules() = to_message(request.rules);
   if (request.constraint) *message.mutable_constraint() = to_message(*request.constraint);

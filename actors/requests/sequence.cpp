@@ -86,7 +86,7 @@ void join_batch(sequence_pointer self, uint32_t cached) {
   join.mutable_tokens()->Add(st.log.begin(), st.log.end());
   *join.mutable_segments() = st.request.segments();
   *join.mutable_source_tokens() = st.request.source_tokens();
-  *join.mutable_pixels() = st.request.pixels();
+  *join.mutable_features() = st.request.features();
   join.set_cached_positions(cached);
   join.set_replica(st.replica);
   join.set_logits_from(st.wants_all_logits() ? cached : uint32_t(st.log.size()) - 1);

@@ -143,7 +143,7 @@ void batch_policy::join(joining_sequence sequence) {
   e.segments = std::move(sequence.segments);
   if (!e.segments.empty()) e.segments.resize(e.tokens.size());
   e.source = std::move(sequence.source);
-  e.pixels = std::move(sequence.pixels);
+  e.features = std::move(sequence.features);
   if (is_new) e.lacks_source = !e.source.empty() && sequence.cached == 0;
   if (is_new && sequence.cached > 0) set_fork(e, sequence.forked_from);
   e.cached = limits_.whole_sequences ? 0 : std::min<uint32_t>(sequence.cached, uint32_t(e.tokens.size()) - 1);
@@ -220,7 +220,7 @@ std::optional<joining_sequence> batch_policy::take_movable() {
   for (const auto& [place, e] : ready_[waiting]) {
     if (++looked_at > looked_at_max) break;
     if (e->group != 0 || e->forked_from != 0 || e->failures > 0 || e->poisonings > 0) continue;
-    joining_sequence moved{.id = e->id, .tokens = e->tokens, .segments = e->segments, .source = e->source, .pixels = e->pixels,
+    joining_sequence moved{.id = e->id, .tokens = e->tokens, .segments = e->segments, .source = e->source, .features = e->features,
                            .logits_from = e->logits_from, .wants_hidden_states = e->wants_hidden_states, .priority = e->priority,
                            .tenant = e->tenant, .tenant_weight = e->account->weight};
     remove(moved.id);

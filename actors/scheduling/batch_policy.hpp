@@ -45,7 +45,7 @@ struct joining_sequence {
   std::vector<uint32_t> tokens; // Its token log, at least one.
   std::vector<uint32_t> segments = {}; // Of the tokens; or empty.
   std::vector<uint32_t> source = {};   // For an encoder; or empty.
-  std::vector<float> pixels = {};      // Of an image, of whose rows the tokens are; or empty.
+  std::vector<float> features = {};    // Of an image, of whose rows the tokens are; of a sound, of whose rows the source is; or empty.
   uint32_t cached = 0;          // Positions that the heads' key/value caches probably hold.
   uint32_t logits_from = 0;     // First position whose logits it wants.
   bool wants_hidden_states = false;
@@ -77,7 +77,7 @@ struct planned_step {
   std::vector<uint32_t> segments;     // [rows]; or empty
   std::vector<std::pair<uint64_t, uint32_t>> sources; // Sequences whose source passes the encoder, and how many rows it has.
   std::vector<uint32_t> source_tokens; // [rows of all sources]
-  std::vector<float> pixels;           // Of the slices' images, one after the other.
+  std::vector<float> features;         // Of the slices' images, or of the sources' sounds, one after the other.
   std::vector<uint64_t> released;     // Sequences whose caches are to be dropped.
   std::vector<prefix_reuse> reused;
   bool observe_hidden_states = false;
@@ -215,7 +215,7 @@ private:
 
   struct entry : cached_log {
     std::vector<uint32_t> segments, source;
-    std::vector<float> pixels;
+    std::vector<float> features;
     bool lacks_source = false; // It has one that the heads do not hold.
     uint64_t group = 0, forked_from = 0;
     bool reuses_prefix = false; // That is why it is forked.

@@ -128,7 +128,7 @@ batch_policy::addition batch_policy::add_slice(entry& e, forming_step& forming, 
   }
   step.tokens.insert(step.tokens.end(), e.tokens.begin() + e.cached, e.tokens.begin() + end);
   if (!step.segments.empty()) step.segments.resize(step.tokens.size());
-  step.pixels.insert(step.pixels.end(), e.pixels.begin(), e.pixels.end());
+  if (e.source.empty() || e.lacks_source) step.features.insert(step.features.end(), e.features.begin(), e.features.end());
   if (e.lacks_source) {
     step.sources.emplace_back(e.id, e.new_source_rows());
     step.source_tokens.insert(step.source_tokens.end(), e.source.begin(), e.source.end());

@@ -43,7 +43,7 @@ v1::ForwardStep make_forward_step(step_id id, uint32_t in_replica, const planned
   message.mutable_tokens()->Add(planned.tokens.begin(), planned.tokens.end());
   message.mutable_segments()->Add(planned.segments.begin(), planned.segments.end());
   message.mutable_source_tokens()->Add(planned.source_tokens.begin(), planned.source_tokens.end());
-  message.mutable_pixels()->Add(planned.pixels.begin(), planned.pixels.end());
+  message.mutable_features()->Add(planned.features.begin(), planned.features.end());
   return message;
 }
 
@@ -400,7 +400,7 @@ joining_sequence to_joining(const v1::JoinBatch& join) {
           .tokens = {join.tokens().begin(), join.tokens().end()},
           .segments = {join.segments().begin(), join.segments().end()},
           .source = {join.source_tokens().begin(), join.source_tokens().end()},
-          .pixels = {join.pixels().begin(), join.pixels().end()},
+          .features = {join.features().begin(), join.features().end()},
           .cached = join.cached_positions(),
           .logits_from = join.logits_from(),
           .wants_hidden_states = join.want_hidden_states(),

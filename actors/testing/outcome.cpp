@@ -79,8 +79,10 @@ request_outcome by_reference(const std::shared_ptr<const model_parts>& model, co
   reference_model reference(model);
   request_outcome result;
   hidden_states states;
+  const std::span<const float> features{request.features().data(), size_t(request.features().size())};
   if (request.source_tokens_size() > 0) {
-    reference.encode(ids_of(request.source_tokens()), &states);
+    if (features.empty()) reference.encode(ids_of(request.source_tokens()), &states);
+    else reference.encode_sound(features, &states);
     if (request.want_hidden_states()) take_hidden(result, true, states, model->spec.width);
   }
   if (request.has_beam_search()) {
@@ -89,9 +91,8 @@ request_outcome by_reference(const std::shared_ptr<const model_parts>& model, co
     return result;
   }
   auto log = ids_of(request.prompt_tokens());
-  const auto& pixels = request.pixels();
-  auto logits = pixels.empty() ? reference.forward(log, &states, ids_of(request.segments()))
-                               : reference.forward_image({pixels.data(), size_t(pixels.size())}, &states);
+  auto logits = model->spec.input().image ? reference.forward_image(features, &states)
+                                          : reference.forward(log, &states, ids_of(request.segments()));
   const size_t columns = model->spec.output.columns;
   for (uint32_t p = 0; p * columns < logits.size() && request.want_logits(); ++p)
     result.logits[p].assign(logits.begin() + int64_t(p * columns), logits.begin() + int64_t((p + 1) * columns));

@@ -37,7 +37,7 @@ v1::GenerateRequest draw_request(const model_parts& model, raw_bits& bits, uint3
   v1::GenerateRequest request;
   if (const auto& image = model.spec.embedding.image) {
     request.mutable_prompt_tokens()->Resize(int(image->rows()), 0);
-    for (uint64_t i = 0; i < image->elements(); ++i) request.add_pixels(bits.uniform(-1, 1));
+    for (uint64_t i = 0; i < image->elements(); ++i) request.add_features(bits.uniform(-1, 1));
     want_everything(request);
     return request;
   }
@@ -46,7 +46,10 @@ v1::GenerateRequest draw_request(const model_parts& model, raw_bits& bits, uint3
   for (uint32_t i = 0; number % 2 == 0 && i < std::min(room / 2, 6u); ++i) tokens.Add(i % model.spec.vocabulary); // All begin alike.
   draw_tokens(&tokens, room - uint32_t(tokens.size()), model.spec.vocabulary, bits);
   const auto prompt = uint32_t(request.prompt_tokens_size());
-  if (model.encoder) draw_tokens(request.mutable_source_tokens(), model.encoder->positions_max, model.spec.vocabulary, bits);
+  if (const auto& audio = model.spec.input().audio) {
+    request.mutable_source_tokens()->Resize(int(audio->rows()), 0);
+    for (uint64_t i = 0; i < audio->elements(); ++i) request.add_features(bits.uniform(-1, 1));
+  } else if (model.encoder) draw_tokens(request.mutable_source_tokens(), model.encoder->positions_max, model.spec.vocabulary, bits);
   request.set_tokens_max(std::min(room - prompt, uint32_t(3 + bits.below(12))));
   request.set_ignore_end_of_generation(true);
   request.set_tenant(std::string(number % 8 / 3, 't')); // Three tenants, one of which has twice the weight.
@@ -186,6 +189,7 @@ trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t reques
 trial_setup make_tiny_setup(uint32_t requests_per_trial, tiny_kind kind, uint32_t replicas) {
   if (kind == tiny_kind::decoder) return make_setup(make_tiny_parts(), requests_per_trial, replicas);
   const char* model_class = kind == tiny_kind::images    ? "ViTForImageClassification"
+                            : kind == tiny_kind::audio   ? "WhisperForConditionalGeneration"
                             : kind == tiny_kind::encoder ? "BertForQuestionAnswering"
                                                          : "T5ForConditionalGeneration";
   return make_setup(make_parts(tiny_encoder(model_class), {.shards = 2}), requests_per_trial, replicas);

@@ -48,6 +48,16 @@ constexpr route routes[] = {
   {"/apply-template", apply_template},
 };
 
+/// POST with a form.
+struct form_route {
+  const char* path;
+  void (*answer)(call& of);
+};
+constexpr form_route form_routes[] = {
+  {"/v1/audio/transcriptions", transcriptions},
+  {"/v1/audio/translations", translations},
+};
+
 bool is_of_this_machine(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
 /// Of a Host header, without its port.
@@ -68,8 +78,8 @@ std::optional<std::string> between(const std::string& path, std::string_view bef
   return inner;
 }
 
-template <size_t n> body_endpoint find_route(const route (&among)[n], const std::string& path) {
-  const auto found = std::ranges::find_if(among, [&](const route& one) { return path == one.path; });
+template <class Route, size_t n> auto find_route(const Route (&among)[n], const std::string& path) -> decltype(among->answer) {
+  const auto found = std::ranges::find_if(among, [&](const Route& one) { return path == one.path; });
   return found == std::end(among) ? nullptr : found->answer;
 }
 
@@ -284,8 +294,9 @@ void service::state::dispatch(call& of) {
     if (const auto id = between(path, "/v1/requests/", "/cancel")) return cancel_request(of, *id);
     if (const auto endpoint = find_route(kept_routes, path)) return in->kept->answer(of, endpoint);
     if (const auto endpoint = find_route(routes, path)) return with_body(of, endpoint);
+    if (const auto endpoint = find_route(form_routes, path)) return endpoint(of);
   }
-  if (find_route(kept_routes, path) || find_route(routes, path)) {
+  if (find_route(kept_routes, path) || find_route(routes, path) || find_route(form_routes, path)) {
     of.exchange->add_header("allow", "POST, OPTIONS");
     throw api_error(405, "method_not_allowed", path + " takes POST");
   }

@@ -33,6 +33,7 @@ constexpr command commands[] = {
   {"answer", declare_answer, "find the answer to a question in a text"},
   {"embed", declare_embed, "turn texts into vectors, or compare two"},
   {"see", declare_see, "give images labels, with probabilities, or turn them into vectors"},
+  {"transcribe", declare_transcribe, "write down what is said in sound, and when; or its translation"},
   {"evaluate", declare_evaluate, "compare a model's answers with right ones: exact match, BLEU, chrF, accuracy, F1"},
   {"train", declare_train, "train a model, or go on training one; faults are survived with the same weights, bit for bit"},
   {"logits", declare_logits, "write the logits (and hidden states) of given tokens to a safetensors file"},

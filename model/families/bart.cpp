@@ -31,10 +31,10 @@ void read_bart_stack(const hyperparameters& parameters, tensor_lookup& tensors, 
     stack.embedding_norm = tensors.norm({"", base + "layernorm_embedding"}, width, tensor_lookup::bias::required);
   }
   const std::string layers = side + "_layers", heads = side + "_attention_heads", feed_forward = side + "_ffn_dim";
-  post_norm_names names{.attention = bart_self, .up = "fc1", .down = "fc2", .feed_forward_norm = "final_layer_norm",
+  layer_names names{.attention = bart_self, .up = "fc1", .down = "fc2", .feed_forward_norm = "final_layer_norm",
                         .cross_attention = std::nullopt};
   if (side == "decoder") names.cross_attention = bart_cross;
-  read_post_norm_layers(parameters, tensors, base + "layers.",
+  read_layers(parameters, tensors, base + "layers.",
                         {layers.c_str(), heads.c_str(), feed_forward.c_str(), "activation_function"}, names, width, norm.epsilon, spec,
                         stack);
 }

@@ -1,6 +1,6 @@
 #pragma once
 // What bart and marian share: a post-norm encoder and decoder with one embedding for source, target and output.
-#include "model/families/post_norm_stack.hpp"
+#include "model/families/layer_stack.hpp"
 
 namespace troupe {
 

@@ -96,7 +96,7 @@ model_description describe_bert_like(const model_source& source, const bert_name
   model.tensors.embedding = read_embedding(parameters, tensors, base + "embeddings.word_embeddings.weight", sizes.width);
   model.spec = start_spec(source, names.architecture, sizes, model.tensors.embedding);
   read_bert_embedding(parameters, tensors, names, base, norm, model);
-  read_post_norm_layers(parameters, tensors, base + names.layers, names.keys, names.layer, sizes.width, norm.epsilon, model.spec,
+  read_layers(parameters, tensors, base + names.layers, names.keys, names.layer, sizes.width, norm.epsilon, model.spec,
                         model.tensors);
   read_head(parameters, tensors, names, head, norm, model);
   tensors.finish(model);

@@ -1,6 +1,6 @@
 #pragma once
 // What bert and distilbert share: an embedding with learned positions and a norm, a post-norm stack, and four kinds of output.
-#include "model/families/post_norm_stack.hpp"
+#include "model/families/layer_stack.hpp"
 
 namespace troupe {
 
@@ -9,8 +9,8 @@ struct bert_names {
   const char* prefix; // Of the base model's tensors in classes with a head.
   const char *width, *epsilon; // Keys; no key for the epsilon: 1e-12.
   const char *layers, *segments;     // Of tensors: what layers begin with; the table of segments, or null.
-  post_norm_keys keys;
-  post_norm_names layer;
+  layer_keys keys;
+  layer_names layer;
   // The head for masked tokens: its transform, its norm, the bias of the tied output; what may be stored as a copy of the embedding.
   const char *masked_transform, *masked_norm, *masked_bias, *masked_copy;
   const char *pooler, *classifier; // Of the head for classes.

@@ -25,6 +25,7 @@ constexpr std::array all_families{
     family{"t5", "T5ForConditionalGeneration", true, describe_t5},
     family{"vit", "ViTForImageClassification", false, describe_vit_for_classification},
     family{"vit", "ViTModel", false, describe_vit},
+    family{"whisper", "WhisperForConditionalGeneration", true, describe_whisper},
 };
 // Those whose names of keys and tensors in GGUF files are known here.
 constexpr std::array<std::string_view, 4> in_gguf{"gpt2", "llama", "qwen2", "qwen3"};

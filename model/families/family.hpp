@@ -62,5 +62,6 @@ model_description describe_marian(const model_source& source);
 model_description describe_t5(const model_source& source);
 model_description describe_vit(const model_source& source);
 model_description describe_vit_for_classification(const model_source& source);
+model_description describe_whisper(const model_source& source);
 
 } // namespace troupe

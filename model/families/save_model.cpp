@@ -62,6 +62,19 @@ void write_preparation(const std::filesystem::path& path, const image_preparatio
   write_json(path, config);
 }
 
+void write_preparation(const std::filesystem::path& path, const audio_preparation& how) {
+  write_json(path, {{"feature_extractor_type", "WhisperFeatureExtractor"},
+                    {"feature_size", how.bins},
+                    {"sampling_rate", how.rate},
+                    {"n_fft", how.window},
+                    {"hop_length", how.hop},
+                    {"n_samples", how.samples()},
+                    {"nb_max_frames", how.frames},
+                    {"chunk_length", how.samples() / how.rate},
+                    {"padding_side", "right"},
+                    {"padding_value", 0.0}});
+}
+
 /// A published tensor with the model's tensors that it consists of.
 struct saved_tensor {
   const published_tensor* published;
@@ -204,6 +217,7 @@ void save_folder(const std::filesystem::path& folder, const model_file& like, co
     write_config(folder, like, type);
     write_words(folder, like);
     if (like.images) write_preparation(folder / "preprocessor_config.json", *like.images);
+    if (like.audio) write_preparation(folder / "preprocessor_config.json", *like.audio);
     write_weights(folder / "model.safetensors", like, values, type);
     sync_to_disk(folder);
   } catch (...) {

@@ -1,6 +1,6 @@
 // The vision transformer (Dosovitskiy et al. 2021): a pre-norm stack in which all patches of an image see each other.
 #include "model/families/labels.hpp"
-#include "model/families/post_norm_stack.hpp"
+#include "model/families/layer_stack.hpp"
 #include <cmath>
 
 namespace troupe {

@@ -11,9 +11,9 @@ constexpr uint64_t file_bytes_max = 16 << 20;
 constexpr uint64_t tokens_max = 1 << 30;
 
 // Each changes the result when it is neither null, false, 0 nor empty; the second list, when it is not 1.
-constexpr std::array<std::string_view, 9> not_done{"do_sample",          "suppress_tokens",   "begin_suppress_tokens",
-                                                   "sequence_bias",      "diversity_penalty", "encoder_no_repeat_ngram_size",
-                                                   "renormalize_logits", "force_words_ids",   "exponential_decay_length_penalty"};
+constexpr std::array<std::string_view, 7> not_done{"do_sample",          "sequence_bias",      "diversity_penalty",
+                                                   "encoder_no_repeat_ngram_size", "renormalize_logits", "force_words_ids",
+                                                   "exponential_decay_length_penalty"};
 constexpr std::array<std::string_view, 3> must_be_one{"repetition_penalty", "encoder_repetition_penalty", "num_beam_groups"};
 
 class decoding_reader {
@@ -92,10 +92,20 @@ private:
         lowest = std::min(check_token(token), lowest.value_or(vocabulary_));
       rules.forced_last = lowest;
     });
+    read_key("suppress_tokens", [&](const json_node& node) { rules.suppressed = suppressed(node); });
+    read_key("begin_suppress_tokens", [&](const json_node& node) { rules.suppressed_first = suppressed(node); });
     read_key("bad_words_ids", [&](const json_node& node) {
       for (const json_node& sequence : node.elements())
         try_value("bad_words_ids", sequence, [&](const json_node& one) { forbid(one); });
     });
+  }
+
+  /// As transformers has it: what is beyond the vocabulary suppresses nothing.
+  std::vector<uint32_t> suppressed(const json_node& node) const {
+    std::vector<uint32_t> tokens;
+    for (const json_node& token : node.elements())
+      if (const uint64_t id = token.natural(); id < vocabulary_) tokens.push_back(uint32_t(id));
+    return tokens;
   }
 
   void forbid(const json_node& sequence) {
@@ -136,7 +146,70 @@ private:
   decoding_defaults found_;
 };
 
+/// "<|de|>" -> "de"; empty: it is no name of a token between these signs.
+std::string_view between_bars(std::string_view piece) {
+  if (piece.size() < 5 || !piece.starts_with("<|") || !piece.ends_with("|>")) return {};
+  return piece.substr(2, piece.size() - 4);
+}
+
+/// Languages are named by two or three letters.
+bool is_language(std::string_view name) {
+  return (name.size() == 2 || name.size() == 3) && std::ranges::all_of(name, [](char c) { return c >= 'a' && c <= 'z'; });
+}
+
+speech_tokens speech_tokens_in(const std::vector<std::string>& pieces, uint32_t start) {
+  speech_tokens found;
+  found.start = start;
+  for (uint32_t id = 0; id < pieces.size(); ++id) {
+    const std::string_view name = between_bars(pieces[id]);
+    if (name == "transcribe") found.transcribe = id;
+    else if (name == "translate") found.translate = id;
+    else if (name == "startofprev") found.previous = id;
+    else if (name == "nospeech" || name == "nocaptions") found.no_speech = id;
+    else if (name == "notimestamps") found.no_timestamps = id;
+    else if (is_language(name)) found.languages.emplace_back(name, id);
+  }
+  return found;
+}
+
+/// Replaces what the file says.
+void read_speech(const json_node& config, uint64_t vocabulary, speech_tokens& into) {
+  const auto token = [&](const json_node& node) {
+    const uint64_t id = node.natural();
+    if (id >= vocabulary) node.fail("token " + std::to_string(id) + " is outside the vocabulary of " + std::to_string(vocabulary));
+    return uint32_t(id);
+  };
+  if (const auto languages = config.find("lang_to_id")) {
+    into.languages.clear();
+    for (const auto& member : languages->members())
+      if (const auto name = between_bars(member.name); !name.empty()) into.languages.emplace_back(name, token(languages->of(member)));
+  }
+  if (const auto tasks = config.find("task_to_id")) {
+    if (const auto id = tasks->find("transcribe")) into.transcribe = token(*id);
+    if (const auto id = tasks->find("translate")) into.translate = token(*id);
+  }
+  if (const auto id = config.find("no_timestamps_token_id")) into.no_timestamps = token(*id);
+  if (const auto id = config.find("prev_sot_token_id")) into.previous = token(*id);
+  if (const auto most = config.find("max_initial_timestamp_index")) into.initial_timestamp_max = uint32_t(most->natural(1 << 20));
+  if (config.flag_or("is_multilingual", true)) return;
+  into.languages.clear();
+  into.transcribe = into.translate = std::nullopt;
+}
+
 } // namespace
+
+std::optional<speech_tokens> read_speech_tokens(const std::filesystem::path& folder, const std::vector<std::string>& pieces,
+                                                uint32_t vocabulary, uint32_t start) {
+  if (pieces.empty()) return std::nullopt;
+  speech_tokens found = speech_tokens_in(pieces, start);
+  std::error_code ignored;
+  if (const auto own = folder / "generation_config.json"; std::filesystem::exists(own, ignored)) {
+    const json_file file(own, file_bytes_max);
+    read_speech(file.root(), vocabulary, found);
+  }
+  if (found.first_timestamp() && *found.first_timestamp() >= vocabulary) found.no_timestamps = std::nullopt;
+  return found;
+}
 
 decoding_defaults read_decoding_defaults(const std::filesystem::path& folder, uint32_t vocabulary,
                                          const std::vector<uint32_t>& end_tokens) {

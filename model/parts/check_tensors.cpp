@@ -83,7 +83,7 @@ void check_feed_forward(const checker& check, const std::string& place, const fe
 
 void check_embedding(const checker& check, const model_spec& model, const stack_spec& stack, const stack_tensors& tensors) {
   const embedding_spec& spec = stack.embedding;
-  check.shape(tensors.embedding, model.vocabulary, model.width);
+  if (!spec.audio) check.shape(tensors.embedding, model.vocabulary, model.width);
   check.require((spec.positions == position_kind::learned) == tensors.positions.has_value(), "model",
                 tensors.positions ? "positions that are not learned have a table" : "the learned positions are missing");
   if (tensors.positions) check.shape(*tensors.positions, uint64_t(spec.position_offset) + stack.context_length, model.width);
@@ -93,6 +93,18 @@ void check_embedding(const checker& check, const model_spec& model, const stack_
     check.require(image.patch_height > 0 && image.patch_width > 0 && image.patches() > 0, "model", "an image has no patch");
     check.require(image.rows() == stack.context_length, "model", "an image has other than " + std::to_string(stack.context_length) + " rows");
     check.product(*tensors.patches, model.width, image.patch_elements());
+  }
+  check.require(tensors.convolutions.size() == (spec.audio ? 2 : 0), "model", "the convolutions of sound are missing or unused");
+  if (spec.audio) {
+    const audio_spec& audio = *spec.audio;
+    check.require(&stack != static_cast<const stack_spec*>(&model), "model", "sound is for an encoder");
+    check.require(!spec.image, "model", "rows are of images or of sound");
+    check.require(audio.bins > 0 && audio.frames > 0, "model", "sound has no features");
+    check.require(audio.rows() == stack.context_length, "model", "sound has other than " + std::to_string(stack.context_length) + " rows");
+    check.require(spec.positions == position_kind::learned || spec.positions == position_kind::none, "model",
+                  "sound has positions that are computed");
+    check.product(tensors.convolutions[0], model.width, uint64_t(audio.bins) * 3);
+    check.product(tensors.convolutions[1], model.width, uint64_t(model.width) * 3);
   }
   check.require((spec.segments > 0) == tensors.segments.has_value(), "model", "the table of segments is missing, or has no segments");
   if (tensors.segments) check.shape(*tensors.segments, spec.segments, model.width);

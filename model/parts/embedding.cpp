@@ -32,23 +32,54 @@ void enter_patches(const image_spec& image, const projection& weights, std::span
   }
 }
 
+/// Row i of `out` becomes gelu(W x + bias) of the three frames around frame i * stride. input: [channels, frames].
+void convolve_frames(uint32_t channels, uint32_t stride, std::span<const float> input, const projection& weights, mutable_rows out,
+                     part_scratch& scratch) {
+  const window_shape windows{.channels = channels, .width = uint32_t(input.size() / channels), .window_width = 3, .stride_right = stride,
+                             .padding_width = 1};
+  TROUPE_ASSERT(windows.windows() == out.rows);
+  const mutable_rows gathered = rows_of_buffer(scratch.patches, windows.windows(), windows.elements());
+  gather_windows(windows, input, gathered);
+  scratch.input.assign(gathered);
+  weights.apply(scratch.input, out);
+  for (uint32_t row = 0; row < out.rows; ++row) activate(activation_kind::gelu_erf, out.row(row));
+}
+
+/// The rows of sounds.
+void enter_sound(const audio_spec& audio, const std::vector<projection>& weights, std::span<const float> features, mutable_rows out,
+                 part_scratch& scratch) {
+  TROUPE_ASSERT(weights.size() == 2 && features.size() % audio.elements() == 0);
+  const uint64_t sounds = features.size() / audio.elements();
+  TROUPE_ASSERT(sounds * audio.rows() == out.rows);
+  for (uint32_t i = 0; i < sounds; ++i) {
+    const mutable_rows frames = rows_of_buffer(scratch.frames, audio.frames, out.columns);
+    convolve_frames(audio.bins, 1, features.subspan(i * audio.elements(), audio.elements()), weights[0], frames, scratch);
+    const mutable_rows channels = rows_of_buffer(scratch.channels, out.columns, audio.frames);
+    transpose(frames, channels);
+    convolve_frames(out.columns, 2, {channels.data, uint64_t(out.columns) * audio.frames}, weights[1],
+                    some_rows(out, i * audio.rows(), audio.rows()), scratch);
+  }
+}
+
 } // namespace
 
 void embedding_part::forward(std::span<const uint32_t> tokens, std::span<const uint32_t> positions_of,
                              std::span<const uint32_t> segments_of, mutable_rows out, part_scratch& scratch,
-                             std::span<const float> pixels) const {
-  TROUPE_ASSERT(spec.image.has_value() || pixels.empty());
-  if (spec.image) enter_patches(*spec.image, patches, pixels, out, scratch);
+                             std::span<const float> features) const {
+  TROUPE_ASSERT(spec.image || spec.audio || features.empty());
+  if (spec.image) enter_patches(*spec.image, patches, features, out, scratch);
+  if (spec.audio) enter_sound(*spec.audio, convolutions, features, out, scratch);
   TROUPE_ASSERT(tokens.size() == out.rows);
   TROUPE_ASSERT(positions_of.size() == out.rows);
   TROUPE_ASSERT(segments_of.empty() || segments_of.size() == out.rows);
-  TROUPE_ASSERT(table.columns == out.columns);
+  TROUPE_ASSERT(spec.audio || table.columns == out.columns);
   for (uint32_t row = 0; row < out.rows; ++row) {
-    TROUPE_ASSERT(tokens[row] < table.rows);
+    TROUPE_ASSERT(spec.audio || tokens[row] < table.rows);
     const auto x = out.row(row);
-    const bool is_patch = spec.image && row % spec.image->rows() > 0;
+    const bool is_token = !spec.audio && !(spec.image && row % spec.image->rows() > 0);
     TROUPE_ASSERT(!spec.image || positions_of[row] == row % spec.image->rows());
-    if (!is_patch) dequantize_row(table, tokens[row], x);
+    TROUPE_ASSERT(!spec.audio || positions_of[row] == row % spec.audio->rows());
+    if (is_token) dequantize_row(table, tokens[row], x);
     if (spec.scale != 1)
       for (float& element : x) element *= spec.scale;
     if (segments) add_row(*segments, segments_of.empty() ? 0 : segments_of[row], x, scratch);

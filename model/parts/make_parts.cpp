@@ -202,16 +202,18 @@ std::shared_ptr<const layer_part> make_layer(packing& work, rope_tables& ropes, 
 
 void read_embedding(packing& work, embedding_part& into, const embedding_spec& spec, const stack_tensors& tensors,
                     uint32_t positions) {
-  const stored_tensor* tables[] = {&tensors.embedding, tensors.positions ? &*tensors.positions : nullptr,
+  const stored_tensor* tables[] = {spec.audio ? nullptr : &tensors.embedding, tensors.positions ? &*tensors.positions : nullptr,
                                    tensors.segments ? &*tensors.segments : nullptr};
   const auto bytes_of = [](const stored_tensor* table) { return table != nullptr ? (table->bytes() + 63) / 64 * 64 : 0; };
   into.spec = spec;
   into.memory = allocate_weights(bytes_of(tables[0]) + bytes_of(tables[1]) + bytes_of(tables[2]));
-  work.add(into.table, tensors.embedding, into.memory);
+  if (tables[0] != nullptr) work.add(into.table, *tables[0], into.memory);
   if (tables[1] != nullptr) work.add(into.positions.emplace(), *tables[1], cut(into.memory, bytes_of(tables[0])));
   if (tables[2] != nullptr)
     work.add(into.segments.emplace(), *tables[2], cut(into.memory, bytes_of(tables[0]) + bytes_of(tables[1])));
   if (spec.image) work.add_plain(into.patches, *tensors.patches);
+  into.convolutions.resize(tensors.convolutions.size()); // Where they stay.
+  for (size_t i = 0; i < tensors.convolutions.size(); ++i) work.add_plain(into.convolutions[i], tensors.convolutions[i]);
   into.sinusoids = make_sinusoids(spec.positions, positions, uint32_t(tensors.embedding.columns));
   into.norm = norm_of(spec.norm, tensors.embedding_norm);
 }

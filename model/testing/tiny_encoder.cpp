@@ -49,8 +49,18 @@ json vit_config(std::string_view model_class) {
           {"image_size", 14},       {"patch_size", 4},                {"num_channels", 3},       {"num_labels", 5}};
 }
 
+json whisper_config(std::string_view model_class) {
+  return {{"model_type", "whisper"},    {"architectures", {model_class}}, {"vocab_size", 100},
+          {"is_encoder_decoder", true}, {"d_model", 32},                  {"encoder_layers", 2},
+          {"decoder_layers", 2},        {"encoder_attention_heads", 2},   {"decoder_attention_heads", 2},
+          {"encoder_ffn_dim", 48},      {"decoder_ffn_dim", 48},          {"activation_function", "gelu"},
+          {"num_mel_bins", 5},          {"max_source_positions", 9},      {"max_target_positions", 64},
+          {"decoder_start_token_id", 1}};
+}
+
 json config_of(std::string_view model_class) {
   if (model_class.starts_with("ViT")) return vit_config(model_class);
+  if (model_class.starts_with("Whisper")) return whisper_config(model_class);
   if (model_class.starts_with("Bert")) return bert_config(model_class);
   if (model_class.starts_with("DistilBert")) return distilbert_config(model_class);
   if (model_class == "MarianMTModel") return bart_config(model_class, "marian", true);

@@ -9,8 +9,10 @@
 namespace troupe::testing {
 
 /// model_class: BertModel, BertForMaskedLM, BertForQuestionAnswering, BertForSequenceClassification, the same of DistilBert,
-/// MarianMTModel, BartForConditionalGeneration, T5ForConditionalGeneration, ViTModel, ViTForImageClassification. Width 32, 2 layers a
-/// stack, 100 tokens, at least 64 positions; of images 9 patches, and 5 labels. End of generation is token 2; the start token is 1. changes: members of the config.json to set, as a JSON object.
+/// MarianMTModel, BartForConditionalGeneration, T5ForConditionalGeneration, ViTModel, ViTForImageClassification,
+/// WhisperForConditionalGeneration. Width 32, 2 layers a stack, 100 tokens, at least 64 positions; of images 9 patches, and 5 labels; of
+/// sound 18 frames of 5 features. End of generation is token 2; the start token is 1. changes: members of the config.json to set, as a
+/// JSON object.
 std::shared_ptr<const model_file> tiny_encoder(std::string_view model_class, uint64_t seed = 1, std::string_view changes = "{}");
 
 /// The same as a folder that Hugging Face's libraries would open, in this process's temporary directory: config.json,

@@ -47,6 +47,7 @@ void require_trainable(const model_spec& spec) {
     throw input_error((spec.name.empty() ? spec.architecture : spec.name) + ": training does not support " + why);
   };
   if (spec.output.kind == output_spec::result::hidden_states) fail("a model that ends in hidden states: there is nothing to learn");
+  if (spec.input().audio) fail("models that listen");
   if (spec.output.kind == output_spec::result::spans) fail("models that answer by spans of a text");
   for (const stack_spec* stack : {static_cast<const stack_spec*>(&spec), spec.encoder ? &*spec.encoder : nullptr})
     if (stack != nullptr)

@@ -32,6 +32,8 @@ const char* name_of(tensor_role role) {
   case tensor_role::output_transform_norm: return "output transform norm";
   case tensor_role::output: return "output";
   case tensor_role::patches: return "patches";
+  case tensor_role::first_convolution: return "first convolution";
+  case tensor_role::second_convolution: return "second convolution";
   }
   return "";
 }
@@ -83,6 +85,10 @@ struct key_list {
   void push_stack(const stack_tensors& stack, bool has_own_embedding) {
     if (has_own_embedding) push(0, tensor_role::token_embedding, stack.embedding);
     push(0, tensor_role::patches, stack.patches);
+    if (!stack.convolutions.empty()) {
+      push(0, tensor_role::first_convolution, stack.convolutions.at(0));
+      push(0, tensor_role::second_convolution, stack.convolutions.at(1));
+    }
     if (stack.positions) push(0, tensor_role::position_embedding, *stack.positions, {});
     if (stack.segments) push(0, tensor_role::segment_embedding, *stack.segments, {});
     push(0, tensor_role::embedding_norm, stack.embedding_norm);
@@ -126,7 +132,7 @@ std::vector<keyed_tensor> keyed_tensors(const model_tensors& tensors) {
   keys.push_stack(tensors, true);
   if (tensors.encoder) {
     keys.of_encoder = true;
-    keys.push_stack(*tensors.encoder, !shares_embedding(tensors));
+    keys.push_stack(*tensors.encoder, tensors.encoder->convolutions.empty() && !shares_embedding(tensors));
     keys.of_encoder = false;
   }
   keys.push(0, tensor_role::output_transform, tensors.output_transform);

@@ -35,6 +35,7 @@ enum class tensor_role : uint8_t {
   output_transform,
   output_transform_norm,
   patches, // Of images.
+  first_convolution, second_convolution, // Of sound.
 };
 
 /// A tensor of a model. Ordered: by layer, then by role.

@@ -3,13 +3,18 @@
 #include "actors/engine.hpp"
 #include "actors/tiny_families.hpp"
 #include "model/error.hpp"
+#include "model/formats/safetensors.hpp"
 #include "model/reference.hpp"
 #include "model/testing/tiny_model.hpp"
 #include "support/catch.hpp"
+#include "support/references.hpp"
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <map>
+#include <nlohmann/json.hpp>
 
 namespace troupe {
 namespace {
@@ -61,6 +66,19 @@ std::vector<uint32_t> tokens_of(size_t count, uint64_t seed) {
   return tokens;
 }
 
+/// A text of so many tokens, or a sound.
+void give_source(generate_request& request, const model_spec& spec, size_t count, uint64_t seed) {
+  const auto& audio = spec.input().audio;
+  if (!audio) request.source = tokens_of(count, seed);
+  testing::raw_bits bits{seed};
+  for (uint64_t i = 0; audio && i < audio->elements(); ++i) request.features.push_back(bits.uniform(-1, 1));
+}
+
+void encode(reference_model& reference, const generate_request& request, reference_model::hidden_states* states = nullptr) {
+  if (request.features.empty()) reference.encode(request.source, states);
+  else reference.encode_sound(request.features, states);
+}
+
 /// What a request with this seed asks of this model.
 generate_request request_for(const model_spec& spec, uint64_t seed) {
   generate_request request;
@@ -68,10 +86,10 @@ generate_request request_for(const model_spec& spec, uint64_t seed) {
   request.ignore_end_of_generation = true;
   if (const auto& image = spec.embedding.image) {
     testing::raw_bits bits{seed};
-    for (uint64_t i = 0; i < image->elements(); ++i) request.pixels.push_back(bits.uniform(-1, 1));
+    for (uint64_t i = 0; i < image->elements(); ++i) request.features.push_back(bits.uniform(-1, 1));
     request.tokens_max = 0;
   } else if (spec.encoder) {
-    request.source = tokens_of(1 + 7 * seed % 41, seed);
+    give_source(request, spec, 1 + 7 * seed % 41, seed);
     request.prompt = tokens_of(1 + seed % 6, seed + 100);
     request.tokens_max = 7;
     request.sampling.temperature = seed % 2 ? 0.0f : 0.9f;
@@ -94,11 +112,11 @@ outcome by_reference(const std::shared_ptr<const model_parts>& parts, const gene
   outcome out;
   reference_model::hidden_states states;
   if (parts->encoder) {
-    reference.encode(request.source, &states);
+    encode(reference, request, &states);
     take_hidden(out, true, states);
   }
-  out.results = request.pixels.empty() ? reference.forward(request.prompt, &states, request.segments)
-                                       : reference.forward_image(request.pixels, &states);
+  out.results = parts->spec.input().image ? reference.forward_image(request.features, &states)
+                                          : reference.forward(request.prompt, &states, request.segments);
   take_hidden(out, false, states);
   auto log = request.prompt;
   std::vector<float> last(out.results.end() - ptrdiff_t(parts->spec.output.columns), out.results.end());
@@ -140,7 +158,7 @@ std::vector<hypothesis> search_by_reference(const std::shared_ptr<const model_pa
   rules.end_tokens = {2};
   beam_search search(*request.beams, rules, {parts->spec.start_token}, request.tokens_max);
   reference_model reference(parts);
-  reference.encode(request.source);
+  encode(reference, request);
   while (!search.done()) {
     std::vector<std::vector<float>> logits;
     for (const auto& branch : search.live()) {
@@ -153,9 +171,9 @@ std::vector<hypothesis> search_by_reference(const std::shared_ptr<const model_pa
   return search.best();
 }
 
-generate_request beam_request(uint64_t seed) {
+generate_request beam_request(const model_spec& spec, uint64_t seed) {
   generate_request request;
-  request.source = tokens_of(3 + 5 * seed, seed);
+  give_source(request, spec, 3 + 5 * seed, seed);
   request.tokens_max = 12;
   request.beams = beam_options{.beams = uint32_t(2 + seed % 4), .best = 2, .length_penalty = 0.6f};
   if (seed % 2) request.rules.no_repeat_ngram = 2;
@@ -198,12 +216,12 @@ TEST_CASE("actors equal the reference for models with encoders, for any threads,
 }
 
 TEST_CASE("beam search by actors finds what a search over the reference finds, scores bit for bit") {
-  for (const auto& family : {testing::bart, testing::marian, testing::t5, testing::t5_v11}) {
+  for (const auto& family : {testing::bart, testing::marian, testing::t5, testing::t5_v11, testing::whisper}) {
     const std::string name = family.name;
     const auto model = make(family);
     const auto parts = make_parts(model, {.cached = usual_cache_type(*model)});
     std::vector<generate_request> requests;
-    for (uint64_t seed = 0; seed < 5; ++seed) requests.push_back(beam_request(seed));
+    for (uint64_t seed = 0; seed < 5; ++seed) requests.push_back(beam_request(model->spec, seed));
     for (const auto& s : settings) {
       INFO(name << ": threads " << s.threads << ", chunk " << s.chunk << ", shards " << s.shards);
       engine runtime{model, {.threads = s.threads, .shards = s.shards, .step_rows_max = s.rows, .prefill_chunk = s.chunk}};
@@ -216,6 +234,23 @@ TEST_CASE("beam search by actors finds what a search over the reference finds, s
       CHECK(runtime.stop() == 0);
     }
   }
+}
+
+TEST_CASE("actors that listen write the recorded tokens", "[conformance]") {
+  const auto folder = testing::references() / "hf" / "whisper";
+  if (!std::filesystem::exists(folder)) TROUPE_SKIP("no " + folder.string());
+  const safetensors_reader golden(folder / "golden.safetensors");
+  const auto greedy = nlohmann::json::parse(std::ifstream(folder / "golden.json")).at("greedy");
+  generate_request request;
+  request.features = golden.floats("greedy.input_features");
+  request.prompt = greedy.at("decoder_start_ids").get<std::vector<uint32_t>>();
+  request.tokens_max = 64;
+  request.sampling.temperature = 0;
+  request.ignore_end_of_generation = true;
+  engine runtime{open_model(folder), {.threads = 2}};
+  const auto outcomes = run_all(runtime, {request, request});
+  for (const auto& out : outcomes) CHECK(out.tokens == greedy.at("ids").get<std::vector<uint32_t>>());
+  CHECK(runtime.stop() == 0);
 }
 
 TEST_CASE("requests that a model cannot serve are refused with a reason") {
@@ -251,17 +286,26 @@ TEST_CASE("requests that a model cannot serve are refused with a reason") {
   CHECK(refused("BertModel", request).starts_with("there are segments of 2 tokens"));
   generate_request image;
   image.tokens_max = 0;
-  image.pixels.assign(3 * 14 * 14, 0.5f);
+  image.features.assign(3 * 14 * 14, 0.5f);
   CHECK(refused("ViTModel", image) == "");
   CHECK(refused("BertModel", image) == "the prompt is empty: at least one token is needed");
   image.prompt = {0};
-  CHECK(refused("BertModel", image) == "there are pixels, but the model takes no images");
+  CHECK(refused("BertModel", image) == "there are features, but the model takes tokens alone");
   CHECK(refused("ViTModel", image) == "there are tokens, but the model takes images");
   image.prompt.clear();
-  image.pixels.back() = std::nanf("");
-  CHECK(refused("ViTModel", image) == "a pixel's value is not a finite number");
-  image.pixels.pop_back();
-  CHECK(refused("ViTModel", image) == "there are 587 pixels' values, but the model takes 3 x 14 x 14");
+  image.features.back() = std::nanf("");
+  CHECK(refused("ViTModel", image) == "a feature is not a finite number");
+  image.features.pop_back();
+  CHECK(refused("ViTModel", image) == "there are 587 features, but the model takes 3 x 14 x 14");
+  generate_request sound;
+  sound.features.assign(5 * 18, 0.5f);
+  CHECK(refused("WhisperForConditionalGeneration", sound) == "");
+  sound.source = {0};
+  CHECK(refused("WhisperForConditionalGeneration", sound) == "there is a source of tokens, but the model listens");
+  sound.source.clear();
+  sound.features.push_back(0);
+  CHECK(refused("WhisperForConditionalGeneration", sound) == "there are 91 features, but the model takes 5 x 18");
+  CHECK(refused("MarianMTModel", sound) == "the source is empty: at least one token is needed");
 }
 
 } // namespace troupe

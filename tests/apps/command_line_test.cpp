@@ -7,8 +7,8 @@ using namespace troupe::testing;
 
 namespace {
 
-const std::vector<std::string> all_commands{"generate", "chat", "translate", "classify", "fill-mask", "answer", "embed", "see", "logits",
-                                            "tokenize", "inspect", "export", "bench"};
+const std::vector<std::string> all_commands{"generate", "chat", "translate", "classify", "fill-mask", "answer", "embed", "see", "transcribe",
+                                            "logits", "tokenize", "inspect", "export", "bench"};
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 

@@ -159,11 +159,11 @@ TEST_CASE("a request that became a message comes back as the same request") {
 
   const auto sees = make_parts(testing::tiny_encoder("ViTForImageClassification"), {});
   generate_request image;
-  image.pixels.assign(sees->spec.embedding.image->elements(), 0.25f);
+  image.features.assign(sees->spec.embedding.image->elements(), 0.25f);
   image.tokens_max = 0;
   image.want_logits = true;
   const auto seen = to_message(image, *sees, now);
-  CHECK(seen.pixels_size() == int(image.pixels.size()));
+  CHECK(seen.features_size() == int(image.features.size()));
   CHECK(to_message(to_request(seen, now), *sees, now).SerializeAsString() == seen.SerializeAsString());
 }
 

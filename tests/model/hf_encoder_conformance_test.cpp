@@ -130,6 +130,37 @@ TEST_CASE("a model of images gives the recorded logits and hidden states", "[con
   model.report("vit");
 }
 
+TEST_CASE("a model that listens gives the recorded logits and hidden states, and continues greedily as recorded", "[conformance]") {
+  const auto folder = testing::references() / "hf";
+  if (!std::filesystem::exists(folder)) TROUPE_SKIP("no " + folder.string());
+  golden_model model(folder / "whisper");
+  reference_model listener(model.parts);
+  const uint64_t elements = model.parts->spec.feature_elements();
+  REQUIRE(elements == 80 * 100);
+  const auto all = model.tensors.floats("a.input_features");
+  REQUIRE(all.size() == 2 * elements);
+  for (size_t i = 0; i < 2; ++i) {
+    reference_model::hidden_states states;
+    listener.encode_sound(std::span(all).subspan(i * elements, elements), &states);
+    model.compare_hidden("a.encoder.", i, states, model.parts->encoder->layers.size());
+    model.compare("a.encoder_last_hidden_state", i, states.back(), model.hidden_allowed, model.hidden_worst);
+    const auto logits = listener.forward(model.row("a", "decoder_input_ids", i), &states);
+    model.compare_logits("a.logits", i, logits);
+    model.compare_hidden("a.decoder.", i, states, model.parts->layers.size());
+  }
+  model.report("whisper");
+  listener.encode_sound(model.tensors.floats("greedy.input_features"));
+  auto logits = listener.forward(model.facts.at("greedy").at("decoder_start_ids").get<std::vector<uint32_t>>());
+  std::vector<uint32_t> tokens;
+  const auto wanted = model.facts.at("greedy").at("ids").get<std::vector<uint32_t>>();
+  while (tokens.size() < wanted.size()) {
+    const std::span<const float> last = std::span(logits).last(model.parts->spec.vocabulary);
+    tokens.push_back(uint32_t(std::ranges::max_element(last) - last.begin()));
+    logits = listener.forward({&tokens.back(), 1});
+  }
+  CHECK(tokens == wanted);
+}
+
 TEST_CASE("encoder-decoders give the recorded logits and hidden states, and continue greedily as recorded", "[conformance]") {
   const auto folder = testing::references() / "hf";
   if (!std::filesystem::exists(folder)) TROUPE_SKIP("no " + folder.string());

@@ -13,15 +13,16 @@ void canary::ask(std::function<void(const std::string&)> tell) {
   const auto& spec = model_.file().spec;
   generate_request request;
   const uint32_t token = model_.file().words.bos.value_or(0);
-  if (const auto& image = spec.embedding.image) request.pixels.resize(image->elements());
+  if (const uint64_t features = spec.feature_elements(); features > 0) request.features.resize(features);
   else if (spec.encoder) request.source = {token};
   else request.prompt = {token};
   const bool generates = spec.output.kind == output_spec::result::tokens && !spec.needs_whole_sequences();
   request.tokens_max = generates ? 1 : 0;
   request.sampling.temperature = 0;
   request.priority = 1000;
-  request.deadline = deadline;
-  timer_ = server_.after(deadline, [this] { end("no answer within " + std::to_string(deadline.count()) + " ms"); });
+  const auto patience = spec.input().audio ? listening_deadline : deadline;
+  request.deadline = patience;
+  timer_ = server_.after(patience, [this, patience] { end("no answer within " + std::to_string(patience.count()) + " ms"); });
   try {
     model_.submit(std::move(request), [this, flight](generation_event& event) {
       if (event.kind == event_kind::finished && flight == flight_) end(is_failure(event.reason) ? event.error : "");

@@ -12,7 +12,7 @@ namespace troupe::service {
 /// One request for one token, before all others, with a deadline. Several who ask at the same time get the answer of one.
 class canary {
 public:
-  static constexpr std::chrono::milliseconds deadline{2000};
+  static constexpr std::chrono::milliseconds deadline{2000}, listening_deadline{60'000}; // A model that listens hears a whole window first.
 
   canary(http::server& server, served_model& model) : server_(server), model_(model) {}
   canary(const canary&) = delete;

@@ -10,6 +10,9 @@ void embeddings(call& of, const json_node& body);
 void classify(call& of, const json_node& body);
 /// LibreTranslate's /translate: {"q": ...} -> {"translatedText": ...}.
 void translate(call& of, const json_node& body);
+/// OpenAI's /v1/audio/transcriptions and translations: a form with a file of sound, and what it says. Their body is no JSON.
+void transcriptions(call& of);
+void translations(call& of);
 /// llama-server's /tokenize and /detokenize: {"content": ...} -> {"tokens": [...]}, and back; vLLM's "prompt" is taken, too.
 void tokenize(call& of, const json_node& body);
 void detokenize(call& of, const json_node& body);

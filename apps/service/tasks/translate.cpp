@@ -12,7 +12,8 @@ namespace troupe::service {
 void translate(call& of, const json_node& body) {
   auto& model = find_model(of, body);
   const auto& file = model.file();
-  if (!file.spec.encoder) throw api_error(400, "unsupported_model", "the model \"" + model.name() + "\" does not translate", "model");
+  if (!file.spec.encoder || file.spec.input().audio)
+    throw api_error(400, "unsupported_model", "the model \"" + model.name() + "\" does not translate", "model");
   constexpr uint32_t tokens_otherwise = 256;
   auto fields = read_generation_fields(body, of.who, file, file.decoding.tokens_max.value_or(tokens_otherwise),
                                        of.drawn.seed);

@@ -97,7 +97,7 @@ void classify_images(call& of, served_model& model, const json_node& body) {
       for (size_t i = 0; i < files.size(); ++i) {
         const std::string place = files.size() == 1 ? "input" : "input[" + std::to_string(i) + "]";
         requests.push_back(common);
-        requests.back().pixels = prepare_image(read_image(files[i], place, request_image_limits), *file.images, *file.spec.embedding.image);
+        requests.back().features = prepare_image(read_image(files[i], place, request_image_limits), *file.images, *file.spec.embedding.image);
       }
     } catch (const input_error& error) {
       reason = error.what();

@@ -109,10 +109,20 @@ std::vector<uint32_t> make_prompt(const bench& run, uint32_t length, uint32_t cl
 
 bool generates(const bench& run) { return !run.troupe_engine.model().spec.needs_whole_sequences(); }
 
-generate_request make_request(const bench& run, std::vector<uint32_t> tokens, uint32_t generate_tokens) {
+/// Those of an image or a sound, or none; they repeat from run to run, and differ from client to client.
+std::vector<float> make_features(const model_spec& spec, uint32_t client_index) {
+  std::vector<float> features(spec.feature_elements());
+  for (size_t i = 0; i < features.size(); ++i) features[i] = float(2 * counter_uniform(client_index, i) - 1);
+  return features;
+}
+
+/// Of an image or a sound there is one length only.
+generate_request make_request(const bench& run, uint32_t prompt_tokens, uint32_t client_index, uint32_t generate_tokens) {
   generate_request request;
-  const bool has_source = run.troupe_engine.model().spec.encoder.has_value();
-  (has_source ? request.source : request.prompt) = std::move(tokens);
+  const model_spec& spec = run.troupe_engine.model().spec;
+  const bool has_source = spec.encoder.has_value();
+  if (spec.feature_elements() > 0) request.features = make_features(spec, client_index);
+  else (has_source ? request.source : request.prompt) = make_prompt(run, prompt_tokens, client_index);
   request.tokens_max = generates(run) ? generate_tokens : 0;
   request.want_logits = !generates(run);
   request.sampling.temperature = 0;
@@ -121,22 +131,12 @@ generate_request make_request(const bench& run, std::vector<uint32_t> tokens, ui
   return request;
 }
 
-/// Pixels of an image that repeat from run to run, and differ from client to client.
-std::vector<float> make_pixels(const image_spec& image, uint32_t client_index) {
-  std::vector<float> pixels(image.elements());
-  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = float(2 * counter_uniform(client_index, i) - 1);
-  return pixels;
-}
-
 /// Serves `count` requests at once from submit to the last `finished`.
 void run_once(const bench& run, uint32_t count, uint32_t prompt_tokens, uint32_t generate_tokens, measurement& into) {
   const engine_statistics before = run.troupe_engine.statistics();
   const auto started = steady::now();
   for (uint32_t index = 0; index < count; ++index) {
-    const auto& image = run.troupe_engine.model().spec.embedding.image;
-    auto request = make_request(run, image ? std::vector<uint32_t>() : make_prompt(run, prompt_tokens, index), generate_tokens);
-    if (image) request.pixels = make_pixels(*image, index);
-    run.requests.submit(std::move(request));
+    run.requests.submit(make_request(run, prompt_tokens, index, generate_tokens));
   }
   const int signal = take_events(run.requests, [](const generation_event& event) {
     if (is_failure(event.reason)) throw run_error("a request failed: " + event.error);
@@ -167,7 +167,7 @@ void run_sequences(const bench& run, uint32_t count, measurement& into) {
   const uint64_t wanted = run.options.generate_tokens + (uint64_t{1} << 16);
   const uint32_t each = uint32_t(std::min(positions_of_each(run, count) - prompt, wanted));
   for (uint32_t index = 0; index < count; ++index)
-    run.requests.submit(make_request(run, make_prompt(run, run.options.sequence_prompt, index), each));
+    run.requests.submit(make_request(run, run.options.sequence_prompt, index, each));
   uint32_t begun = 0;
   uint64_t counted = 0;
   engine_statistics before;
@@ -470,7 +470,8 @@ void check_sequences(const bench& run) {
 
 int run_bench(bench_options options) {
   auto model = open_model(options.run);
-  if (const auto& image = model->spec.embedding.image) options.prompt_tokens = image->rows();
+  if (const auto& image = model->spec.input().image) options.prompt_tokens = image->rows();
+  if (const auto& audio = model->spec.input().audio) options.prompt_tokens = options.sequence_prompt = audio->rows();
   check_lengths(options, *model);
   auto with = options.run;
   with.prefix_reuse = false; // The same prompts come again and again.

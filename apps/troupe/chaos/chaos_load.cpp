@@ -48,11 +48,11 @@ generate_request make_request(const model_spec& spec, std::vector<uint32_t> toke
   return request;
 }
 
-/// Of the nth image.
-std::vector<float> made_up_pixels(const image_spec& image, size_t number) {
-  std::vector<float> pixels(image.elements());
-  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = float(int((i * 31 + number * 77) % 255)) / 127 - 1;
-  return pixels;
+/// Of the nth image, or sound; or none.
+std::vector<float> made_up_features(const model_spec& spec, size_t number) {
+  std::vector<float> features(spec.feature_elements());
+  for (size_t i = 0; i < features.size(); ++i) features[i] = float(int((i * 31 + number * 77) % 255)) / 127 - 1;
+  return features;
 }
 
 /// A text is a single step of a model that generates nothing: so many more of them for each client.
@@ -64,13 +64,14 @@ std::vector<chaos_request> make_requests(const request_load_options& options, co
   const size_t clients = options.clients * (model.spec.needs_whole_sequences() ? texts_of_a_client : 1);
   std::vector<chaos_request> all;
   for (size_t i = 0; i < std::max(clients, options.prompts.empty() ? 0 : lines.size()); ++i) {
-    const auto& image = model.spec.embedding.image;
-    chaos_request one{words ? lines[i % lines.size()] : image ? "image" : "token ids", {}};
+    const bool is_image = model.spec.input().image.has_value(), is_sound = model.spec.input().audio.has_value();
+    chaos_request one{is_image ? "image" : is_sound ? "sound" : words ? lines[i % lines.size()] : "token ids", {}};
     std::vector<uint32_t> tokens;
-    if (words) tokens = words->encode(one.prompt);
-    else if (!image) for (uint32_t k = 0; k < 8; ++k) tokens.push_back(uint32_t((i * 7 + k * 3) % model.spec.vocabulary));
+    if (is_image || is_sound) tokens.clear(); // Features are in their place.
+    else if (words) tokens = words->encode(one.prompt);
+    else for (uint32_t k = 0; k < 8; ++k) tokens.push_back(uint32_t((i * 7 + k * 3) % model.spec.vocabulary));
     one.request = make_request(model.spec, std::move(tokens), options.tokens_max, i);
-    if (image) one.request.pixels = made_up_pixels(*image, i);
+    one.request.features = made_up_features(model.spec, i);
     all.push_back(std::move(one));
   }
   return all;

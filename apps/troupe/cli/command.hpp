@@ -54,5 +54,6 @@ command_run declare_fill_mask(CLI::App& app);
 command_run declare_answer(CLI::App& app);
 command_run declare_embed(CLI::App& app);
 command_run declare_see(CLI::App& app);
+command_run declare_transcribe(CLI::App& app);
 
 } // namespace troupe

@@ -10,6 +10,7 @@ const char* ability_of(std::string_view command) {
   if (command == "classify") return "gives labels to texts";
   if (command == "fill-mask") return "fills in masked tokens";
   if (command == "see") return "says what is in images";
+  if (command == "transcribe") return "listens";
   if (command == "answer") return "finds answers in a text";
   return "gives vectors of texts";
 }
@@ -17,6 +18,7 @@ const char* ability_of(std::string_view command) {
 } // namespace
 
 const char* command_for(const model_spec& spec) {
+  if (spec.input().audio) return "transcribe";
   if (spec.encoder) return "translate";
   if (spec.embedding.image) return "see";
   switch (spec.output.kind) {

@@ -54,6 +54,16 @@ void declare_image_files(CLI::App& app, prompt_options& options) {
     ->allow_extra_args(false)->type_name("FILE");
 }
 
+void declare_audio_files(CLI::App& app, prompt_options& options) {
+  options.lines = true;
+  options.file_option = "--file";
+  options.what = "sound";
+  app.add_option("audio", options.words, "Files with sound (WAV, FLAC, Ogg, MP3); without any, every line of stdin names one")
+    ->type_name("FILE");
+  app.add_option("-f,--file", options.files, "Every line of a file names a file with sound, - for stdin; may be repeated")
+    ->allow_extra_args(false)->type_name("FILE");
+}
+
 void check(const prompt_options& options) {
   for (const std::string& ids : options.ids) parse_ids(ids, options.ids_option);
   if (std::count(options.files.begin(), options.files.end(), "-") > 1) {

@@ -30,6 +30,8 @@ void declare_prompts(CLI::App& app, prompt_options& options);
 void declare_texts(CLI::App& app, prompt_options& options, bool takes_ids);
 /// Names of images instead of texts.
 void declare_image_files(CLI::App& app, prompt_options& options);
+/// Names of files with sound.
+void declare_audio_files(CLI::App& app, prompt_options& options);
 /// Throws usage_error for what can be seen without reading anything.
 void check(const prompt_options& options);
 

@@ -148,7 +148,7 @@ json output_facts(const output_spec& output) {
 
 /// How the publisher wants it to be decoded: what `troupe translate` does unless it is told otherwise.
 json decoding_facts(const model_file& model) {
-  const auto& [tokens_max, search, rules, ignored] = model.decoding;
+  const auto& [tokens_max, search, rules, speech, ignored] = model.decoding;
   json facts{{"start_token", model.spec.start_token}, {"end_tokens", rules.end_tokens}};
   facts["tokens_max"] = tokens_max ? json(*tokens_max) : json();
   facts["tokens_min"] = rules.tokens_min;
@@ -159,6 +159,15 @@ json decoding_facts(const model_file& model) {
   facts["forced_first"] = rules.forced_first ? json(*rules.forced_first) : json();
   facts["forced_last"] = rules.forced_last ? json(*rules.forced_last) : json();
   facts["forbidden"] = rules.forbidden;
+  facts["suppressed"] = rules.suppressed.size();
+  facts["suppressed_first"] = rules.suppressed_first;
+  if (speech) {
+    json languages = json::array();
+    for (const auto& [name, token] : speech->languages) languages.push_back(name);
+    const auto token = [](std::optional<uint32_t> id) { return id ? json(*id) : json(); };
+    facts["speech"] = {{"languages", languages}, {"transcribe", token(speech->transcribe)}, {"translate", token(speech->translate)},
+                       {"no_speech", token(speech->no_speech)}, {"no_timestamps", token(speech->no_timestamps)}};
+  }
   facts["ignored"] = json::array();
   for (const auto& one : ignored) facts["ignored"].push_back(one.key);
   return facts;
@@ -179,6 +188,12 @@ json image_facts(const image_spec& image, const image_preparation& how) {
   facts["deviation"] = json::array();
   for (const float x : how.deviation) facts["deviation"].push_back(plain(x));
   return facts;
+}
+
+/// What a model that listens takes, and how `troupe transcribe` makes it of a file.
+json audio_facts(const audio_preparation& how) {
+  return {{"rate", how.rate}, {"seconds", how.seconds()}, {"bins", how.bins}, {"frames", how.frames}, {"window", how.window},
+          {"hop", how.hop}};
 }
 
 json token_fact(const vocabulary& words, std::optional<uint32_t> id) {
@@ -247,6 +262,7 @@ json model_facts(const model_file& model) {
     {"vocabulary", model.spec.vocabulary},
   };
   if (model.images) facts["image"] = image_facts(*model.spec.embedding.image, *model.images);
+  if (model.audio) facts["audio"] = audio_facts(*model.audio);
   if (model.spec.encoder) add_stack_facts(*model.spec.encoder, facts["encoder"]);
   add_stack_facts(model.spec, facts);
   facts["output"] = output_facts(model.spec.output);

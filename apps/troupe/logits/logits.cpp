@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <tuple>
 
 namespace troupe {
 namespace {
@@ -30,8 +31,9 @@ constexpr const char* examples =
 
 Input:   input_ids [batch, length] or [length], any integer type; optional attention_mask of the same shape,
          1 or 0, padding at either end of a row; token_type_ids. For a model with an encoder these are the source,
-         and decoder_input_ids (decoder_attention_mask) the target. A model of images takes pixel_values
-         [batch, channels, height, width] instead, F32, F16, BF16 or F64, prepared as it wants them.
+         and decoder_input_ids (decoder_attention_mask) the target. In place of input_ids a model that listens takes
+         input_features [batch, bins, frames], and a model of images pixel_values [batch, channels, height, width],
+         F32, F16, BF16 or F64, prepared as it wants them.
 Output:  F32, by Hugging Face's names; padding gets zeros. logits [batch, length, vocabulary] or [batch, labels];
          start_logits and end_logits [batch, length]; last_hidden_state [batch, length, width] of a model without a
          head; encoder_last_hidden_state. With --hidden-states also hidden_states.0 (after the embedding),
@@ -40,7 +42,7 @@ Output:  F32, by Hugging Face's names; padding gets zeros. logits [batch, length
 
 void declare_options(CLI::App& app, logits_options& options) {
   declare_model(app, options.run);
-  app.add_option("-i,--input", options.input, "Tokens, or pixels (safetensors)")->required()->type_name("FILE");
+  app.add_option("-i,--input", options.input, "Tokens, pixels, or features of sound (safetensors)")->required()->type_name("FILE");
   app.add_option("-o,--output", options.output, "Where the logits go (safetensors)")->required()->type_name("FILE");
   app.add_flag("--hidden-states", options.hidden_states, "Also write the hidden states at every layer boundary");
   app.add_flag("--reference", options.reference, "Run in one thread without actors: the same bytes, by the oracle");
@@ -141,9 +143,10 @@ std::vector<uint32_t> segments_of(const token_row& row, const model_spec& spec) 
 generate_request scoring_request(const model_input& input, size_t row, const model_spec& spec, bool hidden_states) {
   const token_row& target = target_of(input).rows[row];
   generate_request request;
-  if (!input.pixels.empty()) request.pixels = input.pixels[row];
-  if (input.decoder) request.source = input.tokens.rows[row].tokens;
-  if (input.pixels.empty()) request.prompt = target.tokens;
+  const bool has_features = !input.features.empty();
+  if (has_features) request.features = input.features[row];
+  if (input.decoder && !has_features) request.source = input.tokens.rows[row].tokens;
+  if (input.decoder || !has_features) request.prompt = target.tokens;
   request.segments = segments_of(target, spec);
   request.tokens_max = 0;
   request.want_logits = true;
@@ -206,14 +209,15 @@ int run_reference(const logits_options& options, std::shared_ptr<const model_fil
     reference_model oracle{parts};
     reference_model::hidden_states states;
     if (input.decoder) {
-      oracle.encode(input.tokens.rows[row].tokens, &states);
+      if (input.features.empty()) oracle.encode(input.tokens.rows[row].tokens, &states);
+      else oracle.encode_sound(input.features[row], &states);
       place_all(into, true, row, 0, states);
     }
     const token_row& target = target_of(input).rows[row];
-    if (!input.pixels.empty()) {
-      into.rows.place(row, 0, oracle.forward_image(input.pixels[row], &states));
+    if (!input.features.empty() && !input.decoder) {
+      into.rows.place(row, 0, oracle.forward_image(input.features[row], &states));
       place_all(into, false, row, 0, states);
-      bar.advance(share_done(row + 1, input.pixels.size()));
+      bar.advance(share_done(row + 1, input.features.size()));
       if (interrupt_guard::signal() != 0) return interrupt_guard::signal();
       continue;
     }
@@ -300,8 +304,10 @@ void check_output(const std::string& path) {
 int run_logits(const logits_options& options) {
   check_output(options.output);
   auto model = open_model(options.run);
-  const auto& image = model->spec.embedding.image;
-  const model_input input = image ? read_images(options.input, *image) : read_model_input(options.input);
+  const auto& [image, audio] = std::tie(model->spec.input().image, model->spec.input().audio);
+  const model_input input = image   ? read_images(options.input, *image)
+                            : audio ? read_sounds(options.input, *audio)
+                                    : read_model_input(options.input);
   check(input, model->spec, options.input);
   results all{input, model->spec, options.hidden_states};
   const auto run = options.reference ? run_reference : run_actors;

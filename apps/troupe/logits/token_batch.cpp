@@ -93,32 +93,54 @@ uint64_t token_batch::tokens() const {
   return sum;
 }
 
-model_input read_images(const std::filesystem::path& path, const image_spec& image) {
-  constexpr const char* name = "pixel_values";
-  const safetensors_reader file{path};
-  std::vector<uint64_t> shape = file.get(name).shape;
-  if (shape.size() == 3) shape.insert(shape.begin(), 1);
-  const std::vector<uint64_t> wanted{shape.empty() ? 0 : shape.front(), image.channels, image.height, image.width};
-  if (shape != wanted)
-    file.fail(name, "wanted [batch, " + std::to_string(image.channels) + ", " + std::to_string(image.height) + ", " +
-                      std::to_string(image.width) + "], the size that the model takes");
+namespace {
+
+/// of_one: the shape of the features of one row of the batch, which stand for so many rows of tokens.
+model_input read_features(const safetensors_reader& file, const char* name, const std::vector<uint64_t>& of_one, uint32_t rows) {
+  std::vector<uint64_t> shape = file.get(name).shape, wanted = of_one;
+  if (shape.size() == of_one.size()) shape.insert(shape.begin(), 1);
+  wanted.insert(wanted.begin(), shape.empty() ? 0 : shape.front());
+  uint64_t elements = 1;
+  std::string text = "[batch";
+  for (const uint64_t side : of_one) {
+    elements *= side;
+    text += ", " + std::to_string(side);
+  }
+  if (shape != wanted) file.fail(name, "wanted " + text + "], the size that the model takes");
   if (shape.front() == 0) file.fail(name, "is empty");
   const auto values = file.floats(name);
   model_input result;
-  result.tokens.length = image.rows();
-  for (auto first = values.begin(); first != values.end(); first += std::ptrdiff_t(image.elements())) {
-    result.pixels.emplace_back(first, first + std::ptrdiff_t(image.elements()));
-    result.tokens.rows.push_back({0, std::vector<uint32_t>(image.rows()), {}});
+  result.tokens.length = rows;
+  for (auto first = values.begin(); first != values.end(); first += std::ptrdiff_t(elements)) {
+    result.features.emplace_back(first, first + std::ptrdiff_t(elements));
+    result.tokens.rows.push_back({0, std::vector<uint32_t>(rows), {}});
   }
+  return result;
+}
+
+void read_decoder(const safetensors_reader& file, model_input& into) {
+  if (file.find("decoder_input_ids") == nullptr) return;
+  into.decoder = read_batch(file, "decoder_input_ids", "decoder_attention_mask", "decoder_token_type_ids");
+  if (into.decoder->rows.size() != into.tokens.rows.size()) file.fail("decoder_input_ids", "has other rows than what the encoder gets");
+}
+
+} // namespace
+
+model_input read_images(const std::filesystem::path& path, const image_spec& image) {
+  return read_features(safetensors_reader{path}, "pixel_values", {image.channels, image.height, image.width}, image.rows());
+}
+
+model_input read_sounds(const std::filesystem::path& path, const audio_spec& audio) {
+  const safetensors_reader file{path};
+  auto result = read_features(file, "input_features", {audio.bins, audio.frames}, audio.rows());
+  read_decoder(file, result);
   return result;
 }
 
 model_input read_model_input(const std::filesystem::path& path) {
   const safetensors_reader file{path};
   model_input result{read_batch(file, "input_ids", "attention_mask", "token_type_ids"), std::nullopt, {}};
-  if (file.find("decoder_input_ids") == nullptr) return result;
-  result.decoder = read_batch(file, "decoder_input_ids", "decoder_attention_mask", "decoder_token_type_ids");
-  if (result.decoder->rows.size() != result.tokens.rows.size()) file.fail("decoder_input_ids", "has other rows than input_ids");
+  read_decoder(file, result);
   return result;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// The input of `troupe logits`: token ids in a safetensors file, as Hugging Face's tokenizers pad them, or pixels.
+// The input of `troupe logits`: token ids in a safetensors file, as Hugging Face's tokenizers pad them, pixels, or features of sound.
 #include "model/spec.hpp"
 #include <cstdint>
 #include <filesystem>
@@ -24,13 +24,18 @@ struct token_batch {
 struct model_input {
   token_batch tokens;                 // input_ids: of the source, where the model has an encoder.
   std::optional<token_batch> decoder; // decoder_input_ids: as many rows.
-  // pixel_values, in place of tokens: of each row an image, [channels, height, width], whose rows stand for tokens.
-  std::vector<std::vector<float>> pixels;
+  // pixel_values, in place of tokens: of each row an image, [channels, height, width], whose rows stand for tokens; or input_features, in
+  // place of a source's: of each row a sound, [bins, frames].
+  std::vector<std::vector<float>> features;
 };
 
 /// Reads `pixel_values`, [batch, channels, height, width] or one image without the batch, of the size that the model takes; of a type that
 /// holds real numbers. Throws input_error naming file, tensor and reason.
 model_input read_images(const std::filesystem::path& path, const image_spec& image);
+
+/// Reads `input_features`, [batch, bins, frames] or one sound without the batch, of the size that the model takes, and decoder_input_ids
+/// as below.
+model_input read_sounds(const std::filesystem::path& path, const audio_spec& audio);
 
 /// Reads `input_ids`, [batch, length] or [length] (a batch of one), of any integer type, and where there are such
 /// `attention_mask` of the same shape: 1 takes part, 0 is padding, on either side but not in between; `token_type_ids` of the same

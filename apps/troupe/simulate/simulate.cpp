@@ -56,15 +56,15 @@ constexpr uint64_t seeds_for_all_kinds = 1000;
 /// Lines of the trace shown of a seed that failed.
 constexpr size_t lines_shown = 60;
 
-constexpr const char* kinds[] = {"decoder", "encoder-decoder", "encoder", "images"}; // Of built-in models, as testing::tiny_kind.
+constexpr const char* kinds[] = {"decoder", "encoder-decoder", "encoder", "images", "audio"}; // Of built-in models, as testing::tiny_kind.
 
 void declare_options(CLI::App& app, simulate_options& options) {
   app.add_option("-m,--model", options.run.model,
                  "Model: a GGUF file or a Hugging Face folder (default: built-in tiny ones with random weights)")
     ->type_name("PATH");
   app.add_option("-k,--kind", options.kind,
-                 "Only the built-in model of this kind: decoder, encoder-decoder, encoder or images (default: seeds take turns among the "
-                 "first three; a decoder with --plan)")
+                 "Only the built-in model of this kind: decoder, encoder-decoder, encoder, images or audio (default: seeds take turns "
+                 "among the first three; a decoder with --plan)")
     ->check(CLI::IsMember(std::vector<std::string>(std::begin(kinds), std::end(kinds))))->type_name("KIND");
   app.add_option("-s,--seeds", options.seeds, "Which seeds: A..B, or one alone (default: 1..1000)")->type_name("A..B");
   app.add_option("--plan", options.plan, "Fault plan (JSON) in place of drawn fault schedules; docs/faults.md describes it")
@@ -100,6 +100,10 @@ trial_setups make_setups(const simulate_options& options) {
   if (options.kind == "images") {
     if (options.train) return {testing::make_image_training_setup(options.updates)};
     return {testing::make_tiny_setup(options.requests, testing::tiny_kind::images, options.run.replicas)};
+  }
+  if (options.kind == "audio") {
+    if (options.train) throw usage_error("--kind audio: models that listen are not trained");
+    return {testing::make_tiny_setup(options.requests, testing::tiny_kind::audio, options.run.replicas)};
   }
   auto all = options.train ? testing::make_tiny_training_setups(options.updates)
                            : testing::make_tiny_setups(options.requests, options.run.replicas);

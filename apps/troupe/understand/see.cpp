@@ -43,7 +43,7 @@ task_maker make_seer(const see_options& options, const engine& on) {
 generate_request image_request(const model_file& model, const std::string& file) {
   generate_request request;
   try {
-    request.pixels = prepare_image(read_image(std::filesystem::path(file)), *model.images, *model.spec.embedding.image);
+    request.features = prepare_image(read_image(std::filesystem::path(file)), *model.images, *model.spec.embedding.image);
   } catch (const std::bad_alloc&) {
     throw input_error(file + ": out of memory: the image is too large");
   }

@@ -122,23 +122,48 @@ TEST_CASE("an image's pixels come with its rows in every step that computes them
   limits.prefix_block = 2;
   batch_policy policy(limits);
   const std::vector<uint32_t> rows(5); // All the same token: nothing tells images apart but their pixels.
-  policy.join({.id = 1, .tokens = rows, .pixels = {1, 2, 3}, .logits_from = 4});
-  policy.join({.id = 2, .tokens = rows, .pixels = {4, 5, 6}, .logits_from = 4});
+  policy.join({.id = 1, .tokens = rows, .features = {1, 2, 3}, .logits_from = 4});
+  policy.join({.id = 2, .tokens = rows, .features = {4, 5, 6}, .logits_from = 4});
   auto step = *policy.plan();
   REQUIRE(step.slices.size() == 2);
-  CHECK(step.pixels == std::vector<float>{1, 2, 3, 4, 5, 6});
+  CHECK(step.features == std::vector<float>{1, 2, 3, 4, 5, 6});
   CHECK(step.reused.empty());
   policy.failed(step);
-  CHECK(policy.plan()->pixels.size() == 6); // Once more, however the two come.
+  CHECK(policy.plan()->features.size() == 6); // Once more, however the two come.
   policy.leave(1);
   step = *policy.plan();
-  CHECK(step.pixels == std::vector<float>{4, 5, 6});
+  CHECK(step.features == std::vector<float>{4, 5, 6});
   policy.succeeded(step);
   policy.leave(2);
-  policy.join({.id = 3, .tokens = rows, .pixels = {7, 8, 9}, .logits_from = 4}); // Nothing of the one before is reused.
+  policy.join({.id = 3, .tokens = rows, .features = {7, 8, 9}, .logits_from = 4}); // Nothing of the one before is reused.
   step = *policy.plan();
   CHECK(fields(step) == std::vector<uint64_t>{3, 0, 5, 1, 0});
-  CHECK(step.pixels == std::vector<float>{7, 8, 9});
+  CHECK(step.features == std::vector<float>{7, 8, 9});
+}
+
+TEST_CASE("a sound's features come with its source, whenever that passes the encoder, and never else", "[batch_policy]") {
+  batch_policy policy(roomy);
+  const std::vector<uint32_t> rows(3); // All sounds have the same source of tokens.
+  const auto sound = [&](uint64_t id, std::vector<float> features) {
+    return joining_sequence{.id = id, .tokens = tokens(1), .source = rows, .features = std::move(features)};
+  };
+  policy.join(sound(1, {1, 2}));
+  policy.join(sound(2, {3, 4}));
+  const auto step = run(policy);
+  CHECK(step.sources == sources{{1, 3}, {2, 3}});
+  CHECK(step.features == std::vector<float>{1, 2, 3, 4});
+  policy.append(1, 1, 7);
+  policy.append(2, 1, 7);
+  const auto next = run(policy);
+  CHECK(next.slices.size() == 2);
+  CHECK(next.features.empty());
+  policy.append(1, 2, 7);
+  policy.append(2, 2, 7);
+  const auto failing = *policy.plan();
+  policy.missed_sources({2});
+  const auto again = run(policy);
+  CHECK(again.sources == sources{{2, 3}});
+  CHECK(again.features == std::vector<float>{3, 4});
 }
 
 TEST_CASE("members of a group owe their tokens when all have their logits, until none does", "[batch_policy]") {

@@ -1,4 +1,4 @@
-#include "model/families/post_norm_stack.hpp"
+#include "model/families/layer_stack.hpp"
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,7 +9,7 @@ namespace {
 
 published_name in_folder(std::string name) { return {"", std::move(name)}; }
 
-attention_spec post_norm_attention(uint32_t heads, uint32_t width, bool causal) {
+attention_spec attention_of(uint32_t heads, uint32_t width, bool causal) {
   attention_spec spec;
   spec.heads = spec.kv_heads = heads;
   spec.head_dim = width / heads;
@@ -18,14 +18,15 @@ attention_spec post_norm_attention(uint32_t heads, uint32_t width, bool causal) 
   return spec;
 }
 
-attention_tensors read_post_norm_attention(tensor_lookup& tensors, const std::string& layer, const attention_names& names,
-                                           uint32_t width) {
-  const auto projection = [&](const char* name) {
-    return tensors.projection(in_folder(layer + name), width, width, tensor_lookup::bias::required);
+attention_tensors read_attention(tensor_lookup& tensors, const std::string& layer, const attention_names& names, uint32_t width,
+                                 bool keys_have_bias) {
+  using has_bias = tensor_lookup::bias;
+  const auto projection = [&](const char* name, has_bias with = has_bias::required) {
+    return tensors.projection(in_folder(layer + name), width, width, with);
   };
   attention_tensors attention;
   attention.query = projection(names.query);
-  attention.key = projection(names.key);
+  attention.key = projection(names.key, keys_have_bias ? has_bias::required : has_bias::none);
   attention.value = projection(names.value);
   attention.output = projection(names.output);
   return attention;
@@ -43,9 +44,8 @@ activation_kind read_activation(const hyperparameters& parameters, const publish
   return std::ranges::find(known, *parameters.text(key), &named::first)->second;
 }
 
-void read_post_norm_layers(const hyperparameters& parameters, tensor_lookup& tensors, const std::string& prefix,
-                           const post_norm_keys& keys, const post_norm_names& names, uint32_t width, float epsilon,
-                           stack_spec& spec, stack_tensors& stack) {
+void read_layers(const hyperparameters& parameters, tensor_lookup& tensors, const std::string& prefix, const layer_keys& keys,
+                 const layer_names& names, uint32_t width, float epsilon, stack_spec& spec, stack_tensors& stack) {
   using bias = tensor_lookup::bias;
   const uint32_t layers = parameters.count(in_folder(keys.layers), {1, 2048});
   const uint32_t heads = parameters.count(in_folder(keys.heads), {1, 1024});
@@ -55,19 +55,19 @@ void read_post_norm_layers(const hyperparameters& parameters, tensor_lookup& ten
   }
   const bool is_decoder = names.cross_attention.has_value();
   layer_spec layer;
-  layer.attention = post_norm_attention(heads, width, is_decoder);
-  if (is_decoder) layer.cross_attention = post_norm_attention(heads, width, false);
+  layer.attention = attention_of(heads, width, is_decoder);
+  if (is_decoder) layer.cross_attention = attention_of(heads, width, false);
   layer.feed_forward = {false, read_activation(parameters, in_folder(keys.activation)),
                         parameters.count(in_folder(keys.feed_forward), {1, 1 << 20})};
   layer.norm = {norm_kind::layer, epsilon};
-  layer.norms = norm_place::after;
+  layer.norms = names.norms;
   for (uint32_t i = 0; i < layers; ++i) {
     const std::string at = prefix + std::to_string(i) + ".";
     layer_tensors of;
-    of.attention = read_post_norm_attention(tensors, at, names.attention, width);
+    of.attention = read_attention(tensors, at, names.attention, width, names.keys_have_bias);
     of.attention_norm = tensors.norm(in_folder(at + names.attention.norm), width, bias::required);
     if (is_decoder) {
-      of.cross_attention = read_post_norm_attention(tensors, at, *names.cross_attention, width);
+      of.cross_attention = read_attention(tensors, at, *names.cross_attention, width, names.keys_have_bias);
       of.cross_attention_norm = tensors.norm(in_folder(at + names.cross_attention->norm), width, bias::required);
     }
     of.feed_forward.up = tensors.projection(in_folder(at + names.up), layer.feed_forward.width, width, bias::required);
