@@ -35,7 +35,8 @@ struct generate_request {
   bool ignore_end_of_generation = false;
   bool want_logits = false;           // Deliver the logits of every prompt position; or of the sequence, see output_spec.
   bool want_hidden_states = false;    // Deliver the hidden states of every prompt position at every layer boundary.
-  bool want_logprobs = false;         // Deliver logarithms of probabilities with every token,
+  // Deliver logarithms of probabilities with every token: among all tokens, or with rules for times among those that these allow;
+  bool want_logprobs = false;
   uint32_t top_logprobs = 0;          // and those of so many that are likeliest; at most top_logprobs_max.
   int32_t priority = 0;
   std::string tenant = {};                 // Whose work it is: tenants with the same weight get the same share of what runs.

@@ -148,7 +148,9 @@ void sample_next(sequence_pointer self, std::span<const float> logits) {
   event.set_text(std::move(text));
   // First what the next step waits for: waking a client's thread takes tens of microseconds.
   if (!end) reply_token(self, uint32_t(st.log.size()) - 1);
-  if (st.request.want_logprobs()) add_logprobs(*event.mutable_logprobs(), logprobs(unruled, event.token(), st.request.top_logprobs()));
+  // Speech is judged by them, as in whisper: among the tokens that its rules allow.
+  const auto judged = st.rules.timestamps ? logits : unruled;
+  if (st.request.want_logprobs()) add_logprobs(*event.mutable_logprobs(), logprobs(judged, event.token(), st.request.top_logprobs()));
   tell_client(self, std::move(event));
   if (end) finish(self, *end, st.error);
 }

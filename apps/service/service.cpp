@@ -137,6 +137,7 @@ service::state::state(service_options given, std::vector<model_to_serve> models)
     admission_limits limits;
     limits.running_max = one.runs->options().sequences_max;
     limits.waiting_max = options.waiting_max;
+    if (one.runs->model().audio) limits.waiting_bytes_max = 512 << 20; // Sound is kept as it came, until its end.
     in->models.push_back(std::make_unique<served_model>(one.name, std::move(one.runs), limits,
                                                         [this](std::function<void()> run) { server->post(std::move(run)); }));
     canaries.push_back(std::make_unique<canary>(*server, *in->models.back()));
@@ -374,6 +375,7 @@ void service::state::stop_when_idle() {
   size_t under_way = 0;
   for (const auto& one : in->models) under_way += one->under_way();
   under_way -= in->kept->under_way();
+  under_way += in->claims;
   if (under_way == 0) {
     board->end();
     return server->stop_accepting(); // run() returns when the last answer is out.

@@ -1,6 +1,7 @@
 #include "apps/transcription/transcription.hpp"
 #include "model/error.hpp"
 #include "model/kernels/exponential.hpp"
+#include "model/utf8.hpp"
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -14,6 +15,15 @@ speech_tokens speech_of(const model_file& model) {
   if (!model.decoding.speech || !model.decoding.speech->first_timestamp())
     throw input_error(model.path.string() + ": the vocabulary has no tokens for times (<|notimestamps|> and those behind it)");
   return *model.decoding.speech;
+}
+
+/// "en, de, fr, ... (99)"
+std::string names_of(const std::vector<std::pair<std::string, uint32_t>>& languages) {
+  constexpr size_t shown = 12;
+  std::string names;
+  for (const auto& [name, token] : std::span(languages).first(std::min(shown, languages.size())))
+    names += (names.empty() ? "" : ", ") + name;
+  return languages.size() > shown ? names + ", ... (" + std::to_string(languages.size()) + ")" : names;
 }
 
 double probability(std::span<const float> logits, uint32_t token) {
@@ -36,14 +46,15 @@ transcription::transcription(std::shared_ptr<const model_file> model, std::share
   step_samples_ = how_.samples() / model_->spec.encoder->context_length;
   if (!options_.language.empty()) {
     language_ = options_.language;
-    if (!speech_.languages.empty() && !speech_.language(language_)) throw input_error("the model knows no language \"" + language_ + "\"");
+    if (!speech_.languages.empty() && !speech_.language(language_))
+      throw input_error("the model knows no language \"" + language_ + "\", but " + names_of(speech_.languages));
     if (speech_.languages.empty() && language_ != "en") throw input_error("the model knows English alone");
   }
   if (options_.translates && !speech_.translate) throw input_error("the model does not translate");
   if (!options_.prompt.empty()) {
     if (!speech_.previous) throw input_error("the model takes no prompt: its vocabulary has no <|startofprev|>");
     before_ = words_->encode(options_.prompt.starts_with(' ') ? options_.prompt : " " + options_.prompt, special_tokens::never);
-    const size_t most = model_->spec.context_length / 2 - 1; // As whisper was trained.
+    const size_t most = std::max(2u, model_->spec.context_length) / 2 - 1; // As whisper was trained.
     if (before_.size() > most) before_.erase(before_.begin(), before_.end() - ptrdiff_t(most));
     before_.insert(before_.begin(), *speech_.previous);
   }
@@ -70,7 +81,7 @@ generate_request transcription::make_request(std::vector<uint32_t> prompt) const
   generate_request request;
   request.features = features_;
   request.prompt = std::move(prompt);
-  request.want_logits = true;
+  request.want_logits = is_probe_ || gives_logits();
   request.tokens_max = 0;
   if (is_probe_) return request;
   const auto room = model_->spec.context_length - std::min<size_t>(model_->spec.context_length, request.prompt.size());
@@ -81,13 +92,14 @@ generate_request transcription::make_request(std::vector<uint32_t> prompt) const
     request.beams = model_->decoding.search;
     request.beams->beams = options_.beams;
     request.beams->best = 1;
-    request.want_logits = false;
   } else {
     request.sampling = options_.sampling;
     request.want_logprobs = true;
   }
   return request;
 }
+
+bool transcription::gives_logits() const { return !was_probed_ && options_.beams == 1 && (before_.empty() || passed_ > 0); }
 
 std::optional<generate_request> transcription::next() {
   if (!was_probed_) {
@@ -98,7 +110,7 @@ std::optional<generate_request> transcription::next() {
   }
   tokens_.clear();
   shown_ = 0;
-  const bool probes_speech = options_.beams > 1 && speech_.no_speech && options_.no_speech_max < 1;
+  const bool probes_speech = speech_.no_speech && !gives_logits() && options_.no_speech_max < 1;
   is_probe_ = !was_probed_ && (detects() || probes_speech);
   auto tokens = make_prompt();
   start_row_ = size_t(std::ranges::find(tokens, speech_.start) - tokens.begin());
@@ -111,18 +123,21 @@ void transcription::choose_language(std::span<const float> logits) {
   language_ = best->first;
 }
 
-void transcription::take_logits(std::vector<float> rows) {
+void transcription::take_logits(std::span<const float> rows) {
   const size_t vocabulary = model_->spec.vocabulary;
   if (rows.size() < (start_row_ + 1) * vocabulary) return;
-  const auto at_start = std::span(rows).subspan(start_row_ * vocabulary, vocabulary);
+  const auto at_start = rows.subspan(start_row_ * vocabulary, vocabulary);
   if (is_probe_ && detects()) choose_language(at_start);
   if (speech_.no_speech) no_speech_ = probability(at_start, *speech_.no_speech);
 }
 
 spoken_segment transcription::spoken(const transcript_segment& segment, double logprob) const {
   const double first = double(passed_) / how_.rate, step = double(step_samples_) / how_.rate;
-  return {first + segment.begin * step, first + segment.end * step, words_->decode(segment.tokens), segment.tokens, logprob,
-          no_speech_};
+  utf8_stream characters;
+  std::string text = characters.push(words_->decode(segment.tokens));
+  text += characters.finish();
+  return {first + segment.begin * step, first + segment.end * step, std::move(text), segment.tokens, logprob, no_speech_,
+          passed_ / how_.hop};
 }
 
 std::vector<spoken_segment> transcription::take_token(uint32_t token) {
@@ -138,7 +153,6 @@ std::vector<spoken_segment> transcription::take_token(uint32_t token) {
 std::vector<spoken_segment> transcription::take(const listening_result& result) {
   if (is_probe_) {
     was_probed_ = true;
-    take_logits(result.logits);
     return {};
   }
   was_probed_ = false;
@@ -160,6 +174,19 @@ std::vector<spoken_segment> transcription::take(const listening_result& result) 
   window_.erase(window_.begin(), window_.begin() + ptrdiff_t(passed));
   passed_ += passed;
   return segments;
+}
+
+std::string cue_text(std::string text, time_form form) {
+  std::ranges::replace_if(text, [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  text.erase(0, std::min(text.find_first_not_of(' '), text.size()));
+  if (form != time_form::vtt) return text;
+  std::string escaped;
+  for (const char c : text)
+    if (c == '&') escaped += "&amp;";
+    else if (c == '<') escaped += "&lt;";
+    else if (c == '>') escaped += "&gt;";
+    else escaped += c;
+  return escaped;
 }
 
 std::string range_text(double begin, double end, time_form form) {

@@ -34,17 +34,17 @@ struct transcription_options {
 /// What was said from `begin` to `end`, in seconds.
 struct spoken_segment {
   double begin = 0, end = 0;
-  std::string text; // UTF-8, with the space that it begins with.
+  std::string text; // UTF-8, with the space that it begins with. What the model wrote otherwise is U+FFFD.
   std::vector<uint32_t> tokens;
-  double logprob = 0; // On average, of the tokens of its window.
+  double logprob = 0; // On average, of the tokens of its window, among those that the rules allowed.
   double no_speech = 0;
+  uint64_t window_frame = 0; // Where its window begins, in frames of the model's features.
 };
 
 /// What came of a request.
 struct listening_result {
   std::vector<uint32_t> tokens;
   std::vector<float> logprobs; // Of the tokens.
-  std::vector<float> logits;   // Of the prompt: [tokens of the prompt, vocabulary]; of a beam search none.
   float score = 0;             // Of a beam search.
 };
 
@@ -59,8 +59,8 @@ public:
   std::optional<generate_request> next();
   /// A token of its answer, as it comes: segments that are complete with it, for people who wait. take() has them again.
   std::vector<spoken_segment> take_token(uint32_t token);
-  /// Logits of its prompt, as they come.
-  void take_logits(std::vector<float> rows);
+  /// Logits of its prompt, [tokens, vocabulary], before take(); of requests that ask for them.
+  void take_logits(std::span<const float> rows);
   /// The answer as a whole: all segments of the window.
   std::vector<spoken_segment> take(const listening_result& result);
 
@@ -73,6 +73,7 @@ private:
   std::vector<uint32_t> make_prompt() const;
   spoken_segment spoken(const transcript_segment& segment, double logprob) const;
   void choose_language(std::span<const float> logits);
+  bool gives_logits() const; // A request for the text: those of a beam search do not, and a long prompt has too many.
   bool detects() const { return language_.empty() && !speech_.languages.empty(); }
   uint32_t window_steps() const;
 
@@ -102,5 +103,7 @@ private:
 /// "[00:01.000 --> 00:02.500]", "00:00:01,000 --> 00:00:02,500": times as formats have them.
 enum class time_form : uint8_t { brackets, srt, vtt };
 std::string range_text(double begin, double end, time_form form);
+/// A segment's text on one line, without spaces before it; in a WebVTT file without signs that mean something there.
+std::string cue_text(std::string text, time_form form);
 
 } // namespace troupe

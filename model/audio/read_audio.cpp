@@ -51,11 +51,7 @@ struct audio_reader::state {
     if (decoder->rate() < limits.rate_min || decoder->rate() > limits.rate_max)
       fail(std::to_string(decoder->rate()) + " samples in a second; wanted " + std::to_string(limits.rate_min) + " to " +
            std::to_string(limits.rate_max));
-    try {
-      to_rate.emplace(uint32_t(decoder->rate()), wanted_rate);
-    } catch (const input_error& error) {
-      fail(error.what());
-    }
+    to_rate.emplace(uint32_t(decoder->rate()), wanted_rate);
     piece.resize(piece_frames * decoder->channels());
     decode();
     if (frames == 0) fail("there is no sound in it");

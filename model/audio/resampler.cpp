@@ -10,7 +10,7 @@ namespace {
 
 constexpr double beta = 9; // Of Kaiser's window: what it lets through beside the band is below -90 dB.
 constexpr uint32_t crossings = 64;
-constexpr uint64_t coefficients_max = 1 << 24;
+constexpr uint32_t phases_max = 512;
 constexpr double band = 0.94; // The middle of the slope, of half the lower rate.
 
 /// The modified Bessel function of order 0, by its series.
@@ -42,14 +42,13 @@ resampler::resampler(uint32_t from, uint32_t to) {
   const double cutoff = band * std::min(1.0, double(to) / from);
   half_ = uint32_t(std::ceil(crossings / cutoff));
   if (up_ == down_) return;
-  if (uint64_t(up_) * 2 * half_ > coefficients_max)
-    throw input_error(std::to_string(from) + " samples in a second have too little in common with " + std::to_string(to));
+  phases_ = std::min(up_, phases_max);
   std::vector<double> phase_weights(2 * size_t(half_));
-  table_.resize(uint64_t(up_) * 2 * half_);
-  for (uint32_t phase = 0; phase < up_; ++phase) {
+  table_.resize(uint64_t(phases_ + 1) * 2 * half_);
+  for (uint32_t phase = 0; phase <= phases_; ++phase) {
     double sum = 0;
     for (uint32_t i = 0; i < phase_weights.size(); ++i) {
-      phase_weights[i] = coefficient(double(i) + 1 - half_ - double(phase) / up_, cutoff, half_);
+      phase_weights[i] = coefficient(double(i) + 1 - half_ - double(phase) / phases_, cutoff, half_);
       sum += phase_weights[i];
     }
     // A constant stays what it is.
@@ -62,13 +61,18 @@ void resampler::produce(uint64_t samples_known, std::vector<float>& out) {
   for (;; ++given_) {
     const auto at = int64_t(given_ * down_ / up_);
     if (uint64_t(at) >= taken_ || uint64_t(at) + half_ >= samples_known) break;
-    const float* weights = &table_[given_ * down_ % up_ * 2 * half_];
+    // Between two phases where there are more than the table has; error: (pi / phases)^2 / 8 of a tone as high as any.
+    const uint64_t place_of_phase = given_ * down_ % up_ * phases_;
+    const float* weights = &table_[place_of_phase / up_ * 2 * half_];
+    const float* next = weights + 2 * size_t(half_);
+    const double share = double(place_of_phase % up_) / up_;
     const int64_t first = at + 1 - int64_t(half_); // Of the samples that count; kept_ begins there or before, or with the sound.
     double sum = 0;
     for (int64_t i = std::max<int64_t>(0, first_kept_ - first); i < 2 * int64_t(half_); ++i) {
       const int64_t place = first + i - first_kept_;
       if (place >= int64_t(kept_.size())) break;
-      sum += double(weights[i]) * double(kept_[size_t(place)]);
+      const double weight = share > 0 ? double(weights[i]) + share * (double(next[i]) - double(weights[i])) : double(weights[i]);
+      sum += weight * double(kept_[size_t(place)]);
     }
     out.push_back(float(sum));
   }

@@ -1,6 +1,7 @@
 #include "model/sampling/logprobs.hpp"
 
 #include "model/error.hpp"
+#include "model/kernels/exponential.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -12,8 +13,8 @@ std::vector<token_logprob> logprobs(std::span<const float> logits, uint32_t chos
   TROUPE_ASSERT(chosen < logits.size());
   const double most = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
-  for (const float logit : logits) sum += std::exp(double(logit) - most);
-  const double log_sum = most + std::log(sum);
+  for (const float logit : logits) sum += exponential(double(logit) - most);
+  const double log_sum = most + logarithm(sum);
   const auto of = [&](uint32_t token) { return token_logprob{token, float(double(logits[token]) - log_sum)}; };
   std::vector<token_logprob> result{of(chosen)};
   if (top == 0) return result;

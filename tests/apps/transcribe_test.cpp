@@ -104,6 +104,8 @@ TEST_CASE("texts, times and subtitles say the same as JSON", "[conformance]") {
   CHECK(timed.starts_with(range_text(begin, end, time_form::brackets) + " "));
   CHECK(srt.starts_with("1\n" + range_text(begin, end, time_form::srt) + "\n"));
   CHECK(vtt.starts_with("WEBVTT\n\n" + range_text(begin, end, time_form::vtt) + "\n"));
+  CHECK(cue_text("  a <b>\n& c", time_form::srt) == "a <b> & c");
+  CHECK(cue_text(" a <b>\n& c", time_form::vtt) == "a &lt;b&gt; &amp; c");
   CHECK(range_text(3661.5, 3662, time_form::srt) == "01:01:01,500 --> 01:01:02,000");
   CHECK(range_text(61.5, 3662, time_form::brackets) == "[01:01.500 --> 01:01:02.000]");
   CHECK(range_text(0.02, 0.1, time_form::vtt) == "00:00:00.020 --> 00:00:00.100");

@@ -7,6 +7,7 @@
 #include "support/catch.hpp"
 #include "support/references.hpp"
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 using namespace troupe;
@@ -29,6 +30,7 @@ std::vector<uint8_t> sound_file(const char* format, uint32_t rate, double second
 struct wanted_segment {
   double begin, end;
   std::vector<uint32_t> tokens;
+  double logprob;
 };
 
 /// The long form by hand: greedy, in a known language.
@@ -49,10 +51,15 @@ std::vector<wanted_segment> by_reference(const std::shared_ptr<const model_file>
     reference.encode_sound(mel.features(window));
     std::vector<uint32_t> log{speech.start, *speech.language(language), *speech.transcribe}, tokens;
     auto logits = reference.forward(log);
+    double logprobs = 0, judged = 0; // Of the tokens, that of the end too.
     while (log.size() < model->spec.context_length) {
       std::vector<float> last(logits.end() - model->spec.vocabulary, logits.end());
       rules.apply(last, log, uint32_t(tokens.size()), model->spec.context_length - 3);
       const auto token = uint32_t(std::ranges::max_element(last) - last.begin());
+      double sum = 0;
+      for (const float score : last) sum += std::exp(double(score) - double(last[token]));
+      logprobs -= std::log(sum);
+      ++judged;
       if (rules.ends(token)) break;
       tokens.push_back(token);
       log.push_back(token);
@@ -60,7 +67,7 @@ std::vector<wanted_segment> by_reference(const std::shared_ptr<const model_file>
     }
     const auto heard = read_window(tokens, times, uint32_t((window.size() + 319) / 320));
     for (const auto& one : heard.segments)
-      all.push_back({double(at) / 16'000 + one.begin * 0.02, double(at) / 16'000 + one.end * 0.02, one.tokens});
+      all.push_back({double(at) / 16'000 + one.begin * 0.02, double(at) / 16'000 + one.end * 0.02, one.tokens, logprobs / judged});
     at += size_t(heard.advance) * 320;
   }
   return all;
@@ -81,6 +88,7 @@ heard_sound hear(engine& on, const std::shared_ptr<const model_file>& model, std
     ++heard.requests;
     from.submit(std::move(*request));
     listening_result result;
+    std::vector<float> logits;
     while (const auto event = from.next()) {
       if (event->kind == event_kind::token) {
         result.tokens.push_back(event->token);
@@ -88,10 +96,10 @@ heard_sound hear(engine& on, const std::shared_ptr<const model_file>& model, std
         for (auto& segment : listener.take_token(event->token)) heard.early.push_back(std::move(segment));
       }
       if (event->kind == event_kind::logits) {
-        result.logits.resize(std::max(result.logits.size(), (event->position + 1) * size_t(event->width)));
-        std::copy_n(event->values.begin(), std::min(event->values.size(), result.logits.size() - size_t(event->position) * event->width),
-                    result.logits.begin() + ptrdiff_t(event->position) * event->width);
-        listener.take_logits(result.logits);
+        const size_t first = size_t(event->position) * event->width;
+        logits.resize(std::max(logits.size(), first + event->values.size()));
+        std::ranges::copy(event->values, logits.begin() + ptrdiff_t(first));
+        listener.take_logits(logits);
       }
       if (event->kind == event_kind::finished) {
         REQUIRE(event->error == "");
@@ -130,7 +138,7 @@ TEST_CASE("a transcription is what the reference hears, and its early segments a
     CHECK(heard.segments[i].begin == Approx(wanted[i].begin));
     CHECK(heard.segments[i].end == Approx(wanted[i].end));
     CHECK(heard.segments[i].tokens == wanted[i].tokens);
-    CHECK(heard.segments[i].logprob < 0);
+    CHECK(heard.segments[i].logprob == Approx(wanted[i].logprob).epsilon(1e-4));
     CHECK(heard.segments[i].no_speech > 0);
   }
   CHECK(heard.seconds == Approx(2.3).epsilon(1e-3));
@@ -173,7 +181,7 @@ TEST_CASE("options that do not fit the model are refused with a reason", "[confo
   const auto model = open_model(folder());
   engine on{model, {.threads = 1}};
   const auto file = sound_file("wav", 16'000, 0.2);
-  CHECK_THROWS_WITH(hear(on, model, file, in("xx")), "the model knows no language \"xx\"");
+  CHECK_THROWS_WITH(hear(on, model, file, in("xx")), "the model knows no language \"xx\", but en, de");
   auto deaf = std::make_shared<model_file>(*model);
   deaf->audio.reset();
   CHECK_THROWS_WITH(transcription(deaf, on.words(), std::make_unique<audio_reader>(file, "sound", 16'000), in("en")),

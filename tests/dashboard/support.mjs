@@ -95,9 +95,14 @@ export const is_live = (page) => wait_for_text(page, "#connection", /^live$/);
 
 /// As a visitor does it: opens "Keys" and types.
 export async function type_key(page, field, key) {
-  if (!(await page.$eval("#keys", (details) => details.open))) await page.click("#keys summary");
+  // By the keyboard: a page that is still being laid out moves away under a mouse.
+  if (!(await page.$eval("#keys", (details) => details.open))) {
+    await page.focus("#keys summary");
+    await page.keyboard.press("Enter");
+  }
   await page.type(field, key);
-  await page.click("#keys-form button");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => !document.querySelector("#keys").open);
 }
 
 /// What a check of accessibility finds; empty if nothing.

@@ -64,6 +64,7 @@ test("actors that are killed every second, whichever they are, change nothing of
   await page.click("#killing");
   await page.click("#send");
   await is_answered(page);
+  assert.equal(await text_of(page, "#killing-hint"), "");
   assert.ok((await page.$$eval("#text .killed", (marks) => marks.length)) >= 2);
   assert.equal(await text_of(page, "#text"), expected);
   await page.check();

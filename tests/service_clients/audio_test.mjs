@@ -45,6 +45,7 @@ if (!existsSync(whisper)) {
     const verbose = await create({ response_format: "verbose_json", timestamp_granularities: ["segment"] });
     assert.deepEqual([verbose.text, verbose.language, verbose.task], [expected.text, "en", "transcribe"]);
     assert.ok(expected.segments.length >= 1);
+    assert.ok(verbose.segments.every(({ seek, start }) => seek <= 100 * start + 1));
     assert.deepEqual(verbose.segments.map(({ start, end, text, tokens }) => ({ start, end, text, tokens })),
       expected.segments.map(({ start, end, text, tokens }) => ({ start, end, text, tokens })));
     assert.equal(await create({ response_format: "srt" }), printed("--format", "srt", "--language", "en"));
@@ -78,6 +79,68 @@ if (!existsSync(whisper)) {
     await refused(asked({ response_format: "verbose_json", timestamp_granularities: ["word"] }), "timestamp_granularities", "invalid_value");
     await refused(asked({ file: new File(["no sound"], "sound.wav") }), "file", "invalid_audio");
     await refused(asked({ language: "xx" }), "language", "invalid_value");
+  });
+
+  // A sound of many windows is one request, from its first to its last.
+  const upload = (to, path, more = {}, headers = {}) => {
+    const body = new FormData();
+    for (const [name, value] of Object.entries({ model: "whisper", language: "en", ...more })) body.append(name, value);
+    body.append("file", new Blob([readFileSync(path)]), "sound.wav");
+    return to.fetch("/v1/audio/transcriptions", { method: "POST", body, headers });
+  };
+  const long = write_wav(join(temporary_folder(), "long.wav"), 60), short = write_wav(join(temporary_folder(), "short.wav"), 0.4);
+  const keys = join(temporary_folder(), "keys");
+  writeFileSync(keys, "key-of-one name=one requests=1\nkey-of-other name=other\n");
+  const locked = serve("-m", `whisper=${whisper}`, "--api-key-file", keys);
+
+  test("a key's place is held by a sound until it has been heard to the end", async () => {
+    const as = (key) => ({ authorization: `Bearer key-of-${key}` });
+    let is_over = false;
+    const first = upload(locked, long, {}, as("one")).finally(() => (is_over = true));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    let refused = 0;
+    while (!is_over) {
+      const answer = await upload(locked, short, {}, as("one"));
+      await answer.arrayBuffer();
+      if (!is_over) assert.equal(answer.status, 429);
+      refused += answer.status === 429;
+      assert.equal((await upload(locked, short, {}, as("other"))).status, 200);
+    }
+    assert.equal((await first).status, 200);
+    assert.ok(refused > 0);
+    assert.equal((await upload(locked, short, {}, as("one"))).status, 200);
+  });
+
+  test("a sound is cancelled by its name whatever is done for it just now, and when its client goes", async () => {
+    for (let i = 0; i < 12; ++i) {
+      const id = `sound-${i}`, answer = upload(one, long, {}, { "x-request-id": id });
+      await new Promise((resolve) => setTimeout(resolve, 60 + 7 * i));
+      const cancelled = await one.fetch(`/v1/requests/${id}/cancel`, { method: "POST" });
+      assert.equal(cancelled.status, 200, `request ${i}: ${await cancelled.text()}`);
+      assert.equal((await answer).status, 499);
+    }
+    const leaving = new AbortController(), body = new FormData();
+    body.append("model", "whisper");
+    body.append("file", new Blob([readFileSync(long)]), "sound.wav");
+    const asked = one.fetch("/v1/audio/transcriptions", { method: "POST", body, signal: leaving.signal, headers: { "x-request-id": "gone" } });
+    setTimeout(() => leaving.abort(), 80);
+    await assert.rejects(asked, { name: "AbortError" });
+    for (let status = 200; status !== 404;) ({ status } = await one.fetch("/v1/requests/gone/cancel", { method: "POST" }));
+  });
+
+  test("many sounds at once wait for the processors in their order, and metrics are there meanwhile", async () => {
+    const all = Array.from({ length: 40 }, () => upload(one, wav).then(async (answer) => [answer.status, (await answer.json()).text]));
+    for (let i = 0; i < 5; ++i) assert.equal((await one.fetch("/metrics")).status, 200);
+    const texts = await Promise.all(all), { text } = heard();
+    assert.deepEqual(texts, Array.from({ length: 40 }, () => [200, text]));
+  });
+
+  test("a text is no prompt for a model that listens", async () => {
+    for (const [path, body] of [["/v1/completions", { prompt: "a" }], ["/v1/messages", { max_tokens: 3, messages: [{ role: "user", content: "a" }] }]]) {
+      const answer = await one.post(path, { model: "whisper", ...body });
+      assert.equal(answer.status, 400, JSON.stringify(answer.body));
+      assert.match(answer.body.error.message, /takes sound and no prompt/);
+    }
   });
 
   test("hostile forms get one error each, and the server lives on", async () => {

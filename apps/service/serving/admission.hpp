@@ -11,7 +11,7 @@ namespace troupe::service {
 struct admission_limits {
   uint32_t running_max = 256;            // Sequences that run at once.
   uint32_t waiting_max = 4096;           // That may be under way beside them, however quickly they go.
-  uint64_t waiting_bytes_max = 64 << 20; // Of the texts of all that are under way.
+  uint64_t waiting_bytes_max = 64 << 20; // Of the bodies of all that are under way.
 };
 
 /// Counts what waits for its first token with one model, by tenant, and predicts how long one more would wait for it: from the times
@@ -25,6 +25,8 @@ public:
     bool is_admitted = true;
     uint32_t retry_after_ms = 0; // Else: when there will probably be room.
   };
+  /// No request may have more.
+  uint64_t bytes_max() const { return limits_.waiting_bytes_max; }
   /// For a request of so many sequences and bytes, whose first token must not take longer than queue_ms_max.
   verdict ask(const std::string& tenant, double weight, uint32_t sequences, uint64_t bytes, double queue_ms_max) const {
     const bool has_room =

@@ -24,6 +24,7 @@ class answer_log;
 class kept_requests;
 class response_store;
 struct kept_request;
+class request_claim;
 
 struct context {
   explicit context(http::server& of) : server(of) {}
@@ -38,12 +39,14 @@ struct context {
   bool is_draining = false;
   std::function<void(const log_record&)> log = nullptr; // Or null.
 
-  /// By the tenant and each name: the API's, and x-request-id, which clients may give to several.
-  std::multimap<std::pair<std::string, std::string>, std::weak_ptr<generation>> under_way = {};
+  /// By the tenant and each name: the API's, and x-request-id, which clients may give to several. What cancels it.
+  std::multimap<std::pair<std::string, std::string>, std::function<void()>> under_way = {};
   std::map<std::string, uint32_t> requests_of = {}; // By tenant: how many are under way.
+  size_t claims = 0;                                // That exist: requests of several generations.
   std::shared_ptr<response_store> responses = nullptr;
   std::shared_ptr<kept_requests> kept = nullptr;
   background_jobs jobs{server};
+  std::shared_ptr<const bool> lives = std::make_shared<const bool>(true); // The last member: what outlives this sees that first.
 };
 
 /// One request of HTTP on its way through the service.
@@ -57,6 +60,7 @@ struct call {
   // Of endpoints that generate:
   drawn_facts drawn = {};
   std::shared_ptr<answer_log> log = nullptr;    // What they answer goes here, not to the exchange.
+  std::shared_ptr<request_claim> claim = nullptr; // Where it makes several generations: what it holds from its admission to its end.
   std::shared_ptr<kept_request> kept = nullptr; // Null: it ends with its connection. It may be one that has begun in an earlier process.
 };
 

@@ -49,6 +49,9 @@ void served_model::check_length(size_t bytes) const {
 }
 
 void served_model::check_prompt(size_t tokens) const {
+  if (file().spec.feature_elements() > 0)
+    throw api_error(400, "unsupported_model",
+                    "the model \"" + name_ + "\" takes " + (file().audio ? "sound" : "images") + " and no prompt", "model");
   if (tokens >= context_)
     throw api_error(400, "context_length_exceeded",
                     "this model's maximum context length is " + std::to_string(context_) + " tokens; the prompt has " +

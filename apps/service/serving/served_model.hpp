@@ -37,7 +37,7 @@ public:
   uint32_t context() const { return context_; }
   /// Throws api_error, without tokenising it, for a text that has too many tokens however it is cut.
   void check_length(size_t bytes) const;
-  /// Throws api_error for a prompt that leaves no room for a token.
+  /// Throws api_error for a prompt that leaves no room for a token, and for a model that takes none.
   void check_prompt(size_t tokens) const;
 
   /// Throws input_error. The last event is `finished`; none comes before submit has returned.

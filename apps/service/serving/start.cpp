@@ -49,6 +49,8 @@ void admit(call& of, served_model& model, size_t sequences, const generate_reque
     error.retry_after_ms = 1000;
     throw error;
   }
+  if (of.body_bytes > model.load().bytes_max())
+    throw api_error(413, "body_too_large", "a request to this model may have " + std::to_string(model.load().bytes_max()) + " bytes");
   // Those of a higher priority are served before those that wait.
   double patience_ms = wish.priority > 0 ? std::numeric_limits<double>::infinity() : double(in.queue_time_max.count());
   for (const auto& limit : {wish.start_deadline, wish.deadline})
@@ -60,43 +62,85 @@ void admit(call& of, served_model& model, size_t sequences, const generate_reque
   throw refusal(in, "overloaded", "too many requests are waiting; try again in " + later + " ms", verdict.retry_after_ms);
 }
 
+namespace {
+
+void require_room_of_key(const call& of) {
+  const auto own = of.in.requests_of.find(of.who.tenant);
+  if (of.who.requests_max > 0 && own != of.in.requests_of.end() && own->second >= of.who.requests_max)
+    throw refusal(of.in, "too_many_requests", "this key may have " + std::to_string(of.who.requests_max) + " requests under way", 1000);
+}
+
+void take_place(context& in, const std::string& tenant) { ++in.requests_of[tenant]; }
+void leave_place(context& in, const std::string& tenant) {
+  if (--in.requests_of.at(tenant) == 0) in.requests_of.erase(tenant);
+}
+
+auto enter_names(call& of, const std::string& name, const std::function<void()>& cancel) {
+  std::vector<decltype(of.in.under_way)::iterator> places;
+  for (const auto& one : {name, std::string(of.exchange->asked().id)})
+    places.push_back(of.in.under_way.emplace(std::pair(of.who.tenant, one), cancel));
+  return places;
+}
+
+} // namespace
+
+request_claim::request_claim(call& of, served_model& model, const std::string& name, std::function<void()> cancel)
+  : in_(of.in), in_lives_(of.in.lives), model_(model), tenant_(of.who.tenant), bytes_(of.body_bytes) {
+  require_room_of_key(of);
+  take_place(in_, tenant_);
+  ++in_.claims;
+  model_.load().begun(tenant_, of.who.weight, 1, 0, bytes_);
+  places_ = enter_names(of, name, cancel);
+  of.exchange->on_gone(std::move(cancel));
+}
+
+request_claim::~request_claim() {
+  if (in_lives_.expired()) return;
+  for (const auto& place : places_) in_.under_way.erase(place);
+  model_.load().ended(tenant_, 1, 0, bytes_);
+  --in_.claims;
+  leave_place(in_, tenant_);
+}
+
 std::shared_ptr<generation> start(call& of, served_model& model, const std::string& name, std::vector<generate_request> requests,
                                   std::function<std::unique_ptr<generation_form>(const generation&)> form) {
   auto& in = of.in;
-  const auto own = in.requests_of.find(of.who.tenant);
-  if (!is_restored(of) && of.who.requests_max > 0 && own != in.requests_of.end() && own->second >= of.who.requests_max)
-    throw refusal(in, "too_many_requests", "this key may have " + std::to_string(of.who.requests_max) + " requests under way", 1000);
+  const bool is_part = of.claim != nullptr;
+  if (!is_restored(of) && !is_part) require_room_of_key(of);
   // Where it was predicted wrongly that a request will not wait long. Starting takes some time on a busy machine, too.
   const auto room = std::max(2 * in.queue_time_max, std::chrono::milliseconds(1000));
   bool has_deadline = false;
   for (auto& one : requests) {
     has_deadline |= one.deadline || one.start_deadline;
     if (is_restored(of)) go_on(one, of.drawn.created);
-    else if (!one.start_deadline && one.priority <= 0) one.start_deadline = room;
+    else if (!one.start_deadline && one.priority <= 0 && !one.was_admitted) one.start_deadline = room;
   }
   const auto made = generation::start(model, std::move(requests), std::move(form), has_deadline ? std::nullopt : std::optional(room),
                                       of.kept ? in.kept->keeper(of.kept) : event_keeper());
   if (of.kept) in.kept->started(of.kept, made);
   if (made->is_over()) return made; // All of it was in the journal.
-  ++in.requests_of[of.who.tenant];
-  model.load().begun(of.who.tenant, of.who.weight, uint32_t(made->choices().size()), made->not_started(), of.body_bytes);
-  made->on_first_token = [&model, tenant = of.who.tenant] { model.load().started(tenant, steady_ns()); };
-  const std::pair<std::string, std::string> names[] = {{of.who.tenant, name}, {of.who.tenant, of.exchange->asked().id}};
-  std::vector<decltype(in.under_way)::iterator> places;
-  for (const auto& one : names) places.push_back(in.under_way.emplace(one, made));
-  made->on_end = [&in, &model, tenant = of.who.tenant, name, id = of.exchange->asked().id, places, bytes = of.body_bytes,
-                  kept = of.kept](const generation& ended, const api_error* failure) {
-    model.load().ended(tenant, uint32_t(ended.choices().size()), ended.not_started(), bytes);
-    for (const auto& place : places) in.under_way.erase(place);
-    if (--in.requests_of.at(tenant) == 0) in.requests_of.erase(tenant);
-    in.metrics.ended(ended, failure);
-    if (in.log) in.log(record_of(ended, failure).add("name", name).add("id", id).add("tenant", tenant));
-    if (kept) in.kept->ended(kept, failure);
-  };
-  if (of.kept) return made;
   const auto cancel_it = [weak = std::weak_ptr(made)] {
     if (const auto running = weak.lock()) running->cancel();
   };
+  const size_t bytes = is_part ? 0 : of.body_bytes; // Else the claim has them.
+  model.load().begun(of.who.tenant, of.who.weight, is_part ? 0 : uint32_t(made->choices().size()), made->not_started(), bytes);
+  made->on_first_token = [&model, tenant = of.who.tenant] { model.load().started(tenant, steady_ns()); };
+  std::vector<decltype(in.under_way)::iterator> places;
+  if (!is_part) {
+    take_place(in, of.who.tenant);
+    places = enter_names(of, name, cancel_it);
+  }
+  made->on_end = [&in, &model, tenant = of.who.tenant, name, id = of.exchange->asked().id, places, bytes, is_part,
+                  kept = of.kept](const generation& ended, const api_error* failure) {
+    model.load().ended(tenant, is_part ? 0 : uint32_t(ended.choices().size()), ended.not_started(), bytes);
+    in.metrics.ended(ended, failure);
+    if (is_part) return;
+    for (const auto& place : places) in.under_way.erase(place);
+    leave_place(in, tenant);
+    if (in.log) in.log(record_of(ended, failure).add("name", name).add("id", id).add("tenant", tenant));
+    if (kept) in.kept->ended(kept, failure);
+  };
+  if (of.kept || is_part) return made;
   if (of.log) of.log->when_abandoned(cancel_it);
   else of.exchange->on_gone(cancel_it);
   return made;
@@ -104,9 +148,10 @@ std::shared_ptr<generation> start(call& of, served_model& model, const std::stri
 
 bool cancel(context& in, const std::string& name, const caller& who) {
   const auto [begin, end] = in.under_way.equal_range({who.tenant, name});
-  for (auto it = begin; it != end; ++it)
-    if (const auto running = it->second.lock()) running->cancel();
-  return begin != end;
+  std::vector<std::function<void()>> all; // Whoever is cancelled may take its names away.
+  for (auto it = begin; it != end; ++it) all.push_back(it->second);
+  for (const auto& one : all) one();
+  return !all.empty();
 }
 
 } // namespace troupe::service

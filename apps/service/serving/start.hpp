@@ -15,6 +15,26 @@ served_model& find_model(const call& of, const json_node& body);
 /// while the service is drained. sequences: how many it will be.
 void admit(call& of, served_model& model, size_t sequences, const generate_request& wish);
 
+/// What a request holds that makes one generation after the other: its place among those of its key, its share of the memory for bodies,
+/// and the names by which it is cancelled. With it as call::claim, start() counts the generations as parts of this request.
+class request_claim {
+public:
+  /// cancel: of the whole request; by `name`, by its x-request-id, and when its client has gone. Throws api_error: 429 where its key may
+  /// have no more under way.
+  request_claim(call& of, served_model& model, const std::string& name, std::function<void()> cancel);
+  ~request_claim();
+  request_claim(const request_claim&) = delete;
+  request_claim& operator=(const request_claim&) = delete;
+
+private:
+  context& in_;
+  std::weak_ptr<const bool> in_lives_;
+  served_model& model_;
+  std::string tenant_;
+  size_t bytes_;
+  std::vector<decltype(context::under_way)::iterator> places_;
+};
+
 /// Starts a generation that can be cancelled by `name`; when nobody reads its answer any more it is cancelled, unless it is kept. Throws
 /// api_error: 429 where its key may have no more under way.
 std::shared_ptr<generation> start(call& of, served_model& model, const std::string& name, std::vector<generate_request> requests,

@@ -8,6 +8,7 @@
 #include "model/error.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -17,8 +18,8 @@
 namespace troupe::service {
 namespace {
 
-/// What a request may bring: as much as a body holds, and no more than a day's work.
-constexpr audio_limits request_audio_limits{.file_bytes_max = 64 << 20, .seconds_max = 4 * 3600};
+/// What a request may bring, if --max-body lets it in.
+constexpr audio_limits request_audio_limits{.file_bytes_max = 512 << 20, .seconds_max = 4 * 3600};
 
 enum class transcript_form : uint8_t { object, text, srt, vtt, verbose_object };
 
@@ -82,7 +83,7 @@ std::string trimmed(std::string text) {
 }
 
 /// One request: hears window after window. Kept alive by whatever is under way for it. Windows are prepared in the background, and all else
-/// is on the server's thread; never both at once.
+/// is on the server's thread; never both at once, but for cancel().
 class hearing : public std::enable_shared_from_this<hearing> {
 public:
   hearing(call of, served_model& model, std::string id, transcript_wish wanted, std::string file)
@@ -90,14 +91,29 @@ public:
     if (wish_.streams) stream_.emplace(call_.in.server, call_.exchange);
   }
 
+  void begin() {
+    call_.claim = std::make_shared<request_claim>(call_, model_, id_, [weak = weak_from_this()] {
+      if (const auto running = weak.lock()) running->cancel();
+    });
+    go_on();
+  }
+
+  /// Whatever is under way ends soon.
+  void cancel() {
+    is_cancelled_ = true;
+    if (const auto window = window_.lock()) window->cancel();
+  }
+
   /// The next window, prepared in the background.
   void go_on() {
-    if (is_over_ || call_.exchange->gone()) return;
+    if (is_over_) return;
+    if (is_cancelled_) return fail(api_error(499, "cancelled", "the request was cancelled"));
     const auto self = shared_from_this();
     const auto work = [self]() -> std::function<void()> {
       std::optional<generate_request> request;
       std::optional<api_error> problem;
       try {
+        if (self->is_cancelled_) throw api_error(499, "cancelled", "the request was cancelled");
         if (!self->listener_) self->open();
         request = self->listener_->next();
       } catch (const api_error& error) {
@@ -108,19 +124,19 @@ public:
       return [self, request = std::move(request), problem]() mutable {
         self->guard([&] {
           if (problem) throw api_error(*problem);
+          if (self->is_cancelled_) throw api_error(499, "cancelled", "the request was cancelled");
           if (request) self->ask(std::move(*request));
           else self->answer();
         });
       };
     };
     const auto failed = [self](const std::string& reason) { self->fail(api_error(500, "internal_error", reason)); };
-    if (call_.in.jobs.run(work, failed)) return;
-    // All background jobs are taken: soon one is not.
-    later_ = call_.in.server.after(std::chrono::milliseconds(20), [self] { self->go_on(); });
+    call_.in.jobs.compute(work, failed);
   }
 
   void fail(const api_error& error) {
     if (std::exchange(is_over_, true)) return;
+    end(&error);
     if (stream_ && stream_->has_begun()) {
       stream_->send("", error_body(error, api_form::openai));
       stream_->end();
@@ -140,7 +156,8 @@ private:
     try {
       listener_ = std::make_unique<transcription>(model, model_.runs().words(), std::move(sound), wish_.how);
     } catch (const input_error& error) {
-      throw api_error(400, "invalid_value", error.what(), wish_.how.language.empty() ? "prompt" : "language");
+      const char* field = !wish_.how.language.empty() ? "language" : !wish_.how.prompt.empty() ? "prompt" : "model";
+      throw api_error(400, "invalid_value", error.what(), field);
     }
   }
 
@@ -155,6 +172,17 @@ private:
   }
 
   void ask(generate_request request);
+
+  /// What it held is free again.
+  void end(const api_error* failure) {
+    call_.claim = nullptr;
+    if (!call_.in.log) return;
+    const std::chrono::duration<double, std::milli> taken(std::chrono::steady_clock::now() - begun_);
+    log_record record{"transcription"};
+    record.add("model", model_.name()).add("seconds", listener_ ? listener_->seconds_heard() : 0.0).add("ms", taken.count());
+    if (failure) record.add("error", failure->code).add("message", std::string(failure->what()));
+    call_.in.log(record.add("name", id_).add("id", call_.exchange->asked().id).add("tenant", call_.who.tenant));
+  }
 
   void show(const spoken_segment& segment) {
     const std::string text = shown_.empty() ? trimmed(segment.text) : segment.text;
@@ -172,7 +200,7 @@ private:
   json verbose() const {
     json segments = json::array();
     for (const auto& one : segments_)
-      segments.push_back({{"id", segments.size()}, {"start", one.begin}, {"end", one.end}, {"text", one.text},
+      segments.push_back({{"id", segments.size()}, {"seek", one.window_frame}, {"start", one.begin}, {"end", one.end}, {"text", one.text},
                           {"tokens", one.tokens}, {"temperature", wish_.how.sampling.temperature}, {"avg_logprob", one.logprob},
                           {"no_speech_prob", one.no_speech}});
     const auto& language = listener_->language();
@@ -187,13 +215,14 @@ private:
     size_t number = 0;
     for (const auto& one : segments_) {
       if (form == time_form::srt) text += std::to_string(++number) + "\n";
-      text += range_text(one.begin, one.end, form) + "\n" + trimmed(one.text) + "\n\n";
+      text += range_text(one.begin, one.end, form) + "\n" + cue_text(one.text, form) + "\n\n";
     }
     return text;
   }
 
   void answer() {
     if (std::exchange(is_over_, true)) return;
+    end(nullptr);
     if (stream_) {
       stream_->send("", to_text({{"type", "transcript.text.done"}, {"text", shown_}, {"usage", usage()}}));
       stream_->send("", "[DONE]");
@@ -221,8 +250,10 @@ private:
   std::vector<spoken_segment> segments_;
   std::string shown_;  // Their texts, and those of the window under way that are complete,
   size_t early_ = 0;   // which are so many.
+  std::weak_ptr<generation> window_; // Under way.
   bool has_begun_ = false, is_over_ = false;
-  http::timer later_;
+  std::atomic<bool> is_cancelled_ = false;
+  const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
 };
 
 /// One window of it.
@@ -241,11 +272,11 @@ public:
   }
   void completed() override {
     const auto& one = running_.choices().front();
+    if (one.tokens.empty()) of_->listener_->take_logits(one.rows);
     if (one.reason == finish_reason::cancelled) return of_->fail(api_error(499, "cancelled", "the request was cancelled"));
     listening_result result;
     result.tokens = one.tokens;
     for (const auto& logprobs : one.logprobs) result.logprobs.push_back(logprobs.front().logprob);
-    result.logits = one.rows;
     of_->guard([&] { of_->take(result); });
     of_->go_on();
   }
@@ -260,12 +291,11 @@ private:
 void hearing::ask(generate_request request) {
   request.tenant = call_.who.tenant;
   request.tenant_weight = call_.who.weight;
-  // It was admitted with its first window.
-  if (std::exchange(has_begun_, true)) request.start_deadline = std::chrono::minutes(10);
+  request.was_admitted = std::exchange(has_begun_, true); // With its first window.
   std::vector<generate_request> requests;
   requests.push_back(std::move(request));
-  start(call_, model_, id_, std::move(requests),
-        [&](const generation& running) { return std::make_unique<window_form>(shared_from_this(), running); });
+  window_ = start(call_, model_, id_, std::move(requests),
+                  [&](const generation& running) { return std::make_unique<window_form>(shared_from_this(), running); });
 }
 
 void hear(call& of, bool translates) {
@@ -281,7 +311,7 @@ void hear(call& of, bool translates) {
   if (file == nullptr) refuse("file", "is missing");
   if (file->content.empty()) refuse("file", "is empty");
   admit(of, model, 1, generate_request{});
-  std::make_shared<hearing>(of, model, of.in.names.next("transcription-"), wanted, std::string(file->content))->go_on();
+  std::make_shared<hearing>(of, model, of.in.names.next("transcription-"), wanted, std::string(file->content))->begin();
 }
 
 } // namespace

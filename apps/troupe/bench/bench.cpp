@@ -8,7 +8,8 @@
 // when all of them have their first token, takes --generate-tokens of each, and ends before any of them has ended (they are cancelled
 // then): every step of it is one row of each. Its rate is compared with that of prefill, which computes the same rows but for their logits.
 // A model with an encoder reads the prompt as its source, and decodes with --beams. A model that generates nothing only encodes: one
-// text of --prompt-tokens, and --clients of them at once; a model of images one image, whose rows count as tokens.
+// text of --prompt-tokens, and --clients of them at once; a model of images one image, whose rows count as tokens. A model that listens
+// hears a whole window each time, so that decode is a window and --generate-tokens of its text.
 // Limits: what the machine can do at best is measured before and after each repetition; the better of both is its limit.
 // Compare: in each repetition the other command runs once, after ours; ratios are taken pair by pair.
 #include "actors/threads/processors.hpp"
@@ -255,19 +256,21 @@ std::string rounded(double value, int decimals) {
 
 const char* name_of_prefill(const bench& run) { return generates(run) ? "prefill" : "encode"; }
 
-/// One of the two kinds of work that limits are known for.
+/// One of the two kinds of work.
 struct kind_of_work {
   const char* name;
   const measurement results::*ours;
   std::optional<double> peer_rates::*theirs;
-  double machine_limits::*limit;
-  double cost; // Of a token, in what the limit counts.
-  const char* unit; // Of the limit, in 10^9.
+  double machine_limits::*limit; // Null: none is known.
+  double cost = 0;        // Of a token, in what the limit counts.
+  const char* unit = ""; // Of the limit, in 10^9.
 };
 
-/// None for a model with an encoder and a decoder: its tokens do not all pass the same weights.
+/// Without limits for a model with an encoder and a decoder: its tokens do not all pass the same weights.
 std::vector<kind_of_work> kinds_of(const bench& run) {
-  if (run.troupe_engine.model().spec.encoder) return {};
+  if (run.troupe_engine.model().spec.encoder)
+    return {{name_of_prefill(run), &results::prefill, &peer_rates::prefill, nullptr},
+            {"decode", &results::decode, &peer_rates::decode, nullptr}};
   const token_cost cost = cost_of_token(run.troupe_engine.model(), run.troupe_engine.weight_bytes());
   const auto arithmetic = cost.is_int8 ? &machine_limits::int8_operations_per_s : &machine_limits::float_operations_per_s;
   std::vector<kind_of_work> kinds{{name_of_prefill(run), &results::prefill, &peer_rates::prefill, arithmetic, cost.operations,
@@ -308,12 +311,13 @@ json comparison(const results& all, const kind_of_work& kind) {
   const auto theirs = peer_samples(all, kind);
   if (theirs.empty()) return nullptr;
   const auto each = quotients(rates(all.*kind.ours), theirs);
-  return {{"tokens_per_s", median(theirs)},
-          {"samples", theirs},
-          {"ratio", median(each)},
-          {"ratio_spread",
-           {{"min", *std::min_element(each.begin(), each.end())}, {"max", *std::max_element(each.begin(), each.end())}}},
-          {"ratio_at_limit", median(quotients(limit_rates(all, kind), theirs))}};
+  json facts{{"tokens_per_s", median(theirs)},
+             {"samples", theirs},
+             {"ratio", median(each)},
+             {"ratio_spread",
+              {{"min", *std::min_element(each.begin(), each.end())}, {"max", *std::max_element(each.begin(), each.end())}}}};
+  if (kind.limit != nullptr) facts["ratio_at_limit"] = median(quotients(limit_rates(all, kind), theirs));
+  return facts;
 }
 
 json limits_to_json(const results& all) {
@@ -380,8 +384,10 @@ json to_json(const bench& run, const results& all) {
   }
   result["limits"] = limits_to_json(all);
   for (const auto& kind : kinds_of(run)) {
-    result[kind.name]["of_limit"] = share_of_limit(all, kind);
-    result[kind.name]["limit_samples"] = limit_rates(all, kind);
+    if (kind.limit != nullptr) {
+      result[kind.name]["of_limit"] = share_of_limit(all, kind);
+      result[kind.name]["limit_samples"] = limit_rates(all, kind);
+    }
     if (!all.peers.empty()) result["compare"][kind.name] = comparison(all, kind);
   }
   if (!all.peers.empty()) result["compare"]["command"] = options.compare;
@@ -389,6 +395,7 @@ json to_json(const bench& run, const results& all) {
 }
 
 std::string limit_line(const results& all, const kind_of_work& kind) {
+  if (kind.limit == nullptr) return {};
   return std::string(kind.name) + " reaches " + rounded(100 * share_of_limit(all, kind), 1) + " % of the machine's " +
          rounded(median(limit_samples(all, kind.limit)) / 1e9, 1) + " " + kind.unit + "\n";
 }
@@ -404,10 +411,11 @@ std::string round_trip_line(const results& all) {
 std::string comparison_line(const results& all, const kind_of_work& kind) {
   const json facts = comparison(all, kind);
   if (facts.is_null()) return {};
-  return std::string(kind.name) + ": " + rounded(facts["ratio"], 2) + " times the other command's "
-         + rounded(facts["tokens_per_s"], 1) + " tokens/s (" + rounded(facts["ratio_spread"]["min"], 2) + " .. "
-         + rounded(facts["ratio_spread"]["max"], 2) + "); at the machine's limit it would be "
-         + rounded(facts["ratio_at_limit"], 2) + "\n";
+  std::string line = std::string(kind.name) + ": " + rounded(facts["ratio"], 2) + " times the other command's "
+                     + rounded(facts["tokens_per_s"], 1) + " tokens/s (" + rounded(facts["ratio_spread"]["min"], 2) + " .. "
+                     + rounded(facts["ratio_spread"]["max"], 2) + ")";
+  if (kind.limit != nullptr) line += "; at the machine's limit it would be " + rounded(facts["ratio_at_limit"], 2);
+  return line + "\n";
 }
 
 std::string to_text(const bench& run, const results& all) {

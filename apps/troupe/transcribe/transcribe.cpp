@@ -81,7 +81,8 @@ std::string trimmed(std::string text) {
 struct heard_file {
   std::string name;
   std::unique_ptr<transcription> listener;
-  listening_result result; // Of the request under way.
+  listening_result result; // Of the request under way,
+  std::vector<float> logits; // and those of its prompt.
   std::vector<spoken_segment> segments;
   size_t early = 0; // Of them, those of the window that is not over.
   size_t printed = 0;
@@ -127,8 +128,8 @@ public:
         }
         break;
       case event_kind::logits:
-        place_rows(one.result.logits, event);
-        one.listener->take_logits(one.result.logits);
+        place_rows(one.logits, event);
+        one.listener->take_logits(one.logits);
         break;
       case event_kind::hidden_states: break;
       case event_kind::finished:
@@ -164,6 +165,7 @@ private:
   void go_on(heard_file& one) {
     if (one.is_done) return;
     one.result = {};
+    one.logits.clear();
     if (interrupt_guard::signal() != 0) {
       one.is_done = one.is_cancelled = true;
       return;
@@ -209,13 +211,12 @@ private:
   }
 
   std::string segment_text(const spoken_segment& segment, size_t number) const {
-    const std::string text = on_one_line(trimmed(segment.text)) + "\n";
-    switch (options_.format) {
-      case transcript_format::srt:
-        return std::to_string(number) + "\n" + range_text(segment.begin, segment.end, time_form::srt) + "\n" + text + "\n";
-      case transcript_format::vtt: return range_text(segment.begin, segment.end, time_form::vtt) + "\n" + text + "\n";
-      default: return (options_.timestamps ? range_text(segment.begin, segment.end, time_form::brackets) + " " : "") + text;
-    }
+    const auto form = options_.format == transcript_format::srt   ? time_form::srt
+                      : options_.format == transcript_format::vtt ? time_form::vtt
+                                                                  : time_form::brackets;
+    const std::string range = range_text(segment.begin, segment.end, form), text = cue_text(segment.text, form) + "\n";
+    if (form == time_form::brackets) return (options_.timestamps ? range + " " : "") + text;
+    return (form == time_form::srt ? std::to_string(number) + "\n" : "") + range + "\n" + text + "\n";
   }
 
   void print_end(const heard_file& one) {
@@ -223,7 +224,7 @@ private:
       json object{{"file", one.name}};
       if (one.is_cancelled) object["error"] = "cancelled";
       else if (!one.error.empty()) object["error"] = one.error;
-      else {
+      if (one.listener && (one.error.empty() || !one.segments.empty()) && !one.is_cancelled) { // Of a damaged file what came before.
         object["language"] = one.listener->language().empty() ? json() : json(one.listener->language());
         object["duration"] = one.listener->seconds_heard();
         std::string text;

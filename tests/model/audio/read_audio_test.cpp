@@ -53,7 +53,7 @@ double largest_difference(std::span<const float> a, std::span<const float> b, si
 } // namespace
 
 TEST_CASE("another rate keeps tones as they are, and drops those that it cannot hold") {
-  for (const uint32_t rate : {8000u, 11'025u, 22'050u, 44'100u, 48'000u}) {
+  for (const uint32_t rate : {8000u, 11'025u, 22'050u, 44'100u, 48'000u, 44'101u, 122'999u, 191'999u}) {
     INFO(rate);
     const auto found = resampled(tone(440, rate, rate), rate, 16'000, rate);
     CHECK(found.size() == 16'000);
@@ -147,8 +147,6 @@ TEST_CASE("what is no sound is one error that says why") {
         "a file: a sample is not a number that sound can have");
   CHECK(refusal_of(audio_file("float", std::vector<float>{0, INFINITY, 0}, 16'000)).find("not a number") != std::string::npos);
   CHECK(refusal_of(audio_file("wav", tone(440, 500, 1000), 500)) == "a file: 500 samples in a second; wanted 1000 to 192000");
-  CHECK(refusal_of(audio_file("wav", tone(440, 191'999, 1000), 191'999)) ==
-        "a file: 191999 samples in a second have too little in common with 16000");
   CHECK(refusal_of(wav, {.file_bytes_max = 100}).find("at most 100") != std::string::npos);
   CHECK(refusal_of(wav, {.seconds_max = 0.01}).find("is longer than") != std::string::npos);
   CHECK(refusal_of(audio_file("wav", std::vector<float>(80), 16'000, 8), {.channels_max = 2}) == "a file: 8 channels; wanted 1 to 2");
