@@ -4,6 +4,7 @@
 #include "model/formats/gguf_vocabulary.hpp"
 #include "model/formats/hf_decoding.hpp"
 #include "model/formats/hf_vocabulary.hpp"
+#include "model/formats/whisper_bin.hpp"
 #include <algorithm>
 
 namespace troupe {
@@ -66,6 +67,13 @@ std::shared_ptr<const model_file> open_model(const std::filesystem::path& path) 
       model->decoding.speech = read_speech_tokens(*folder, model->words.pieces, model->spec.vocabulary, model->spec.start_token);
     return model;
   }
+  if (is_whisper_bin(path)) {
+    const whisper_bin source(path);
+    auto model = describe(source, describe_model(source), path);
+    model->words = source.words();
+    model->decoding = source.decoding();
+    return model;
+  }
   const auto source = open_file(path);
   auto model = describe(*source, describe_model(*source), path);
   model->words = read_vocabulary(*source, model->spec.vocabulary);
@@ -74,6 +82,7 @@ std::shared_ptr<const model_file> open_model(const std::filesystem::path& path) 
 
 std::unique_ptr<const model_source> open_source(const std::filesystem::path& path) {
   if (const auto folder = hf_folder_of(path)) return open_folder(*folder, path);
+  if (is_whisper_bin(path)) return std::make_unique<const whisper_bin>(path);
   return open_file(path);
 }
 

@@ -2,6 +2,7 @@
 // How a model that listens is told what to write, and how it says when: by tokens (Radford et al. 2022, §2.3).
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,5 +28,10 @@ struct speech_tokens {
     return std::nullopt;
   }
 };
+
+/// "<|de|>" -> "de"; empty: it is no name of a token between these signs.
+std::string_view between_bars(std::string_view piece);
+/// Those that have the names of whisper's vocabulary, by id: "<|transcribe|>", "<|de|>", ...
+speech_tokens find_speech_tokens(std::span<const std::string> pieces, uint32_t start);
 
 } // namespace troupe

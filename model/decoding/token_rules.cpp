@@ -31,6 +31,7 @@ void forbid(std::span<float> scores, uint32_t from, uint32_t to) {
 void order_times(std::span<float> scores, std::span<const uint32_t> generated, const timestamp_rules& rules) {
   const auto is_time = [&](uint32_t token) { return token >= rules.first; };
   const auto end = uint32_t(scores.size());
+  forbid(scores, rules.first - 1, rules.first); // Whisper's <|notimestamps|>.
   if (generated.empty()) {
     forbid(scores, 0, rules.first);
     if (rules.initial_max && *rules.initial_max < end - rules.first) forbid(scores, rules.first + *rules.initial_max + 1, end);

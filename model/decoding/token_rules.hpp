@@ -12,7 +12,7 @@ namespace troupe {
 /// most initial_max steps late; times never go back; two of them stand side by side where a segment ends and the next begins, or one at
 /// the end; and where all times together are likelier than the likeliest other token, the next token is a time.
 struct timestamp_rules {
-  uint32_t first = 0;    // The token of time 0. Those behind it are later times; those before it are none.
+  uint32_t first = 0;    // The token of time 0. Those behind it are later times; the one before it, "no times", never comes.
   uint32_t text_end = 0; // Tokens below this one are text: whisper's end token.
   std::optional<uint32_t> initial_max = {};
   bool operator==(const timestamp_rules&) const = default;

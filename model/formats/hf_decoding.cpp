@@ -146,32 +146,6 @@ private:
   decoding_defaults found_;
 };
 
-/// "<|de|>" -> "de"; empty: it is no name of a token between these signs.
-std::string_view between_bars(std::string_view piece) {
-  if (piece.size() < 5 || !piece.starts_with("<|") || !piece.ends_with("|>")) return {};
-  return piece.substr(2, piece.size() - 4);
-}
-
-/// Languages are named by two or three letters.
-bool is_language(std::string_view name) {
-  return (name.size() == 2 || name.size() == 3) && std::ranges::all_of(name, [](char c) { return c >= 'a' && c <= 'z'; });
-}
-
-speech_tokens speech_tokens_in(const std::vector<std::string>& pieces, uint32_t start) {
-  speech_tokens found;
-  found.start = start;
-  for (uint32_t id = 0; id < pieces.size(); ++id) {
-    const std::string_view name = between_bars(pieces[id]);
-    if (name == "transcribe") found.transcribe = id;
-    else if (name == "translate") found.translate = id;
-    else if (name == "startofprev") found.previous = id;
-    else if (name == "nospeech" || name == "nocaptions") found.no_speech = id;
-    else if (name == "notimestamps") found.no_timestamps = id;
-    else if (is_language(name)) found.languages.emplace_back(name, id);
-  }
-  return found;
-}
-
 /// Replaces what the file says.
 void read_speech(const json_node& config, uint64_t vocabulary, speech_tokens& into) {
   const auto token = [&](const json_node& node) {
@@ -201,7 +175,7 @@ void read_speech(const json_node& config, uint64_t vocabulary, speech_tokens& in
 std::optional<speech_tokens> read_speech_tokens(const std::filesystem::path& folder, const std::vector<std::string>& pieces,
                                                 uint32_t vocabulary, uint32_t start) {
   if (pieces.empty()) return std::nullopt;
-  speech_tokens found = speech_tokens_in(pieces, start);
+  speech_tokens found = find_speech_tokens(pieces, start);
   std::error_code ignored;
   if (const auto own = folder / "generation_config.json"; std::filesystem::exists(own, ignored)) {
     const json_file file(own, file_bytes_max);

@@ -35,6 +35,12 @@ uint64_t pair_of(uint32_t left, uint32_t right) { return uint64_t(left) << 32 | 
 
 } // namespace
 
+std::string spell_bytes(std::string_view bytes) {
+  std::string spelled;
+  for (const char byte : bytes) spelled += alphabet().spelling[static_cast<uint8_t>(byte)];
+  return spelled;
+}
+
 byte_pair_tokenizer::byte_pair_tokenizer(const vocabulary& vocabulary)
     : piece_tokenizer(vocabulary), pre_tokenizer_(words()),
     whole_words_first_(words().whole_words_first || pre_tokenizer_.whole_words_first()) {
@@ -64,10 +70,7 @@ void byte_pair_tokenizer::encode_text(std::string_view text, std::vector<token>&
 
 void byte_pair_tokenizer::encode_word(std::string_view word, uint32_t offset, merge_chain& chain, std::vector<token>& tokens) const {
   if (whole_words_first_ && word.size() <= piece_bytes_max()) {
-    std::string spelled;
-    for (const char byte : word)
-      spelled += alphabet().spelling[static_cast<uint8_t>(byte)];
-    if (const auto id = find(spelled)) {
+    if (const auto id = find(spell_bytes(word))) {
       tokens.push_back({*id, offset, offset + static_cast<uint32_t>(word.size())});
       return;
     }

@@ -33,4 +33,7 @@ private:
   std::unordered_map<uint64_t, rule> rules_; // By left symbol << 32 | right symbol.
 };
 
+/// Bytes as they stand in its pieces.
+std::string spell_bytes(std::string_view bytes);
+
 } // namespace troupe

@@ -53,13 +53,18 @@ private:
                      }));
   }
   void begin_waiting() {
-    for (; !waiting_.empty() && computing_ < processors_; ++computing_) {
+    while (!waiting_.empty() && computing_ < processors_) {
       auto [work, failed] = std::move(waiting_.front());
       waiting_.pop_front();
-      begin(std::move(work), std::move(failed), [this] {
-        --computing_;
-        begin_waiting();
-      });
+      try {
+        begin(std::move(work), failed, [this] {
+          --computing_;
+          begin_waiting();
+        });
+        ++computing_;
+      } catch (const std::exception& error) { // There is no thread to be had.
+        failed(error.what());
+      }
     }
   }
 

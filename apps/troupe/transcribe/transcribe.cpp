@@ -30,7 +30,7 @@ struct transcribe_options {
 
 constexpr const char* transcribe_examples =
   R"(  troupe transcribe -m whisper-base interview.mp3
-  troupe transcribe -m whisper-base interview.mp3 --timestamps --language de
+  troupe transcribe -m ggml-base.bin interview.mp3 --timestamps --language de
   troupe transcribe -m whisper-small talk.flac --translate --beams 5 --format srt > talk.srt
   troupe transcribe -m whisper-base *.wav --json > transcripts.jsonl
   find . -name '*.ogg' | troupe transcribe -m whisper-base
