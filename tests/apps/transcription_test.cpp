@@ -4,6 +4,7 @@
 #include "model/error.hpp"
 #include "model/reference.hpp"
 #include "model/testing/audio_files.hpp"
+#include "model/tokenizer/make_tokenizer.hpp"
 #include "support/catch.hpp"
 #include "support/references.hpp"
 #include <algorithm>
@@ -174,6 +175,26 @@ TEST_CASE("to detect the language changes nothing else; beams and translations a
   CHECK(silent.segments.empty());
   CHECK(silent.early.empty());
   CHECK(silent.requests == 2); // Of windows that do not overlap.
+}
+
+TEST_CASE("a text is UTF-8, whatever the model writes", "[conformance]") {
+  if (!std::filesystem::exists(folder())) TROUPE_SKIP("no " + folder().string());
+  const auto model = open_model(folder());
+  const auto words = make_tokenizer(model->words);
+  const auto bytes = [&](const char* text) { return words->encode(text, special_tokens::never); };
+  const auto file = sound_file("wav", 16'000, 0.9);
+  transcription listener(model, words, std::make_unique<audio_reader>(file, "sound", 16'000), in("en"));
+  REQUIRE(listener.next());
+  const uint32_t time0 = *model->decoding.speech->first_timestamp();
+  listening_result result{.tokens = {time0}, .logprobs = {}};
+  for (const char* part : {"a\xff", "\xe2\x82"}) { // No character begins so; the last one is cut off.
+    const auto tokens = bytes(part);
+    result.tokens.insert(result.tokens.end(), tokens.begin(), tokens.end());
+  }
+  result.tokens.push_back(time0 + 40);
+  const auto heard = listener.take(result);
+  REQUIRE(heard.size() == 1);
+  CHECK(heard[0].text == "a\xef\xbf\xbd\xef\xbf\xbd");
 }
 
 TEST_CASE("options that do not fit the model are refused with a reason", "[conformance]") {

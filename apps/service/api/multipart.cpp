@@ -113,12 +113,11 @@ multipart_form read_form(std::string_view content_type, std::string_view body) {
     if (head_end == std::string_view::npos) refuse("a part's head does not end within " + std::to_string(head_bytes_max) + " bytes");
     auto part = read_head(rest.substr(0, head_end));
     rest.remove_prefix(head_end + 4);
-    // An empty part has its boundary at once.
-    const size_t end = rest.starts_with(line) ? 0 : rest.find(between);
+    const size_t end = rest.find(between);
     if (end == std::string_view::npos) refuse("it ends within a part");
     part.content = rest.substr(0, end);
     form.parts.push_back(std::move(part));
-    at = body.size() - rest.size() + end + (rest.starts_with(line) ? line.size() : between.size());
+    at = body.size() - rest.size() + end + between.size();
   }
 }
 

@@ -155,6 +155,9 @@ TEST_CASE("a tag before the sound says nothing about its format") {
     tagged.resize(310);
     tagged.insert(tagged.end(), plain.begin(), plain.end());
     CHECK(read_all(tagged) == read_all(plain));
+    if (std::string_view(format) != "mp3") continue;
+    tagged.insert(tagged.begin() + 310, 500, 0); // Behind a tag there may be nothing for a while.
+    CHECK(read_all(tagged) == read_all(plain));
   }
   const std::vector<uint8_t> lies{'I', 'D', '3', 4, 0, 0, 127, 127, 127, 127};
   CHECK(refusal_of(lies) == "a file: is no sound that can be read: wanted WAV, FLAC, Ogg or MP3");
