@@ -117,7 +117,7 @@ TEST_CASE("answer gives the recorded spans, with their place in the context", "[
     const json& span = golden.at("best_spans").at("spans")[i];
     CHECK(found.at("answer") == span.at("text"));
     const size_t start = found.at("start"), end = found.at("end");
-    CHECK(context.substr(start, end - start) == span.at("text"));
+    CHECK(context.substr(start, end - start) == span.at("text").get<std::string>());
     // The product of two softmaxes over [CLS] and the context, from the recorded numbers.
     const auto ids = tensors.integers("a.input_ids"), mask = tensors.integers("a.attention_mask");
     const size_t length = 30, separator = size_t(std::find(ids.begin() + std::ptrdiff_t(i * length), ids.end(), 3) - ids.begin()) % length;
@@ -357,7 +357,7 @@ TEST_CASE("a context that is longer than the model takes is read in windows, and
   double before = 1;
   for (const auto& one : found["answers"]) {
     const size_t start = one.at("start"), end = one.at("end");
-    CHECK(context.substr(start, end - start) == one.at("answer"));
+    CHECK(context.substr(start, end - start) == one.at("answer").get<std::string>());
     CHECK(one.at("score").get<double>() <= before);
     before = one.at("score");
   }
