@@ -176,9 +176,14 @@ std::vector<spoken_segment> transcription::take(const listening_result& result) 
   return segments;
 }
 
+std::string without_first_spaces(std::string text) {
+  text.erase(0, std::min(text.find_first_not_of(' '), text.size()));
+  return text;
+}
+
 std::string cue_text(std::string text, time_form form) {
   std::ranges::replace_if(text, [](char c) { return c == '\n' || c == '\r'; }, ' ');
-  text.erase(0, std::min(text.find_first_not_of(' '), text.size()));
+  text = without_first_spaces(std::move(text));
   if (form != time_form::vtt) return text;
   std::string escaped;
   for (const char c : text)

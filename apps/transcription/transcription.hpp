@@ -103,6 +103,8 @@ private:
 /// "[00:01.000 --> 00:02.500]", "00:00:01,000 --> 00:00:02,500": times as formats have them.
 enum class time_form : uint8_t { brackets, srt, vtt };
 std::string range_text(double begin, double end, time_form form);
+/// Of the first segment of a text, which begins with one.
+std::string without_first_spaces(std::string text);
 /// A segment's text on one line, without spaces before it; in a WebVTT file without signs that mean something there.
 std::string cue_text(std::string text, time_form form);
 

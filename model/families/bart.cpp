@@ -5,11 +5,6 @@
 namespace troupe {
 namespace {
 
-constexpr attention_names bart_self{"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj",
-                                    "self_attn_layer_norm"};
-constexpr attention_names bart_cross{"encoder_attn.q_proj", "encoder_attn.k_proj", "encoder_attn.v_proj", "encoder_attn.out_proj",
-                                     "encoder_attn_layer_norm"};
-
 /// The embedding and the layers of "model.encoder." or "model.decoder.".
 void read_bart_stack(const hyperparameters& parameters, tensor_lookup& tensors, const bart_traits& traits, const std::string& side,
                      const stored_tensor& embedding, uint32_t context_length, stack_spec& spec, stack_tensors& stack) {

@@ -10,6 +10,12 @@ struct attention_names {
   const char *query, *key, *value, *output, *norm;
 };
 
+/// As bart, and those who came after it, publish them.
+inline constexpr attention_names bart_self{"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj",
+                                           "self_attn_layer_norm"};
+inline constexpr attention_names bart_cross{"encoder_attn.q_proj", "encoder_attn.k_proj", "encoder_attn.v_proj", "encoder_attn.out_proj",
+                                            "encoder_attn_layer_norm"};
+
 struct layer_names {
   attention_names attention;
   const char *up, *down, *feed_forward_norm;

@@ -5,11 +5,6 @@
 namespace troupe {
 namespace {
 
-constexpr attention_names whisper_self{"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj",
-                                       "self_attn_layer_norm"};
-constexpr attention_names whisper_cross{"encoder_attn.q_proj", "encoder_attn.k_proj", "encoder_attn.v_proj", "encoder_attn.out_proj",
-                                        "encoder_attn_layer_norm"};
-
 /// What both sides have behind their embedding. side: "encoder" or "decoder". The positions of the encoder are stored sinusoids.
 void read_whisper_stack(const hyperparameters& parameters, tensor_lookup& tensors, const std::string& side, uint32_t width,
                         stack_spec& spec, stack_tensors& stack) {
@@ -18,9 +13,9 @@ void read_whisper_stack(const hyperparameters& parameters, tensor_lookup& tensor
   const norm_spec norm{norm_kind::layer, 1e-5f};
   spec.embedding.positions = position_kind::learned;
   stack.positions = tensors.matrix({"", base + "embed_positions.weight"}, spec.context_length, width);
-  layer_names names{.attention = whisper_self, .up = "fc1", .down = "fc2", .feed_forward_norm = "final_layer_norm",
+  layer_names names{.attention = bart_self, .up = "fc1", .down = "fc2", .feed_forward_norm = "final_layer_norm",
                     .cross_attention = std::nullopt, .norms = norm_place::before, .keys_have_bias = false};
-  if (side == "decoder") names.cross_attention = whisper_cross;
+  if (side == "decoder") names.cross_attention = bart_cross;
   read_layers(parameters, tensors, base + "layers.", {layers.c_str(), heads.c_str(), feed_forward.c_str(), "activation_function"}, names,
               width, norm.epsilon, spec, stack);
   spec.final_norm = norm;

@@ -77,11 +77,6 @@ transcript_wish read_wish(const multipart_form& form, bool translates, uint64_t 
   return wanted;
 }
 
-std::string trimmed(std::string text) {
-  text.erase(0, std::min(text.find_first_not_of(' '), text.size()));
-  return text;
-}
-
 /// One request: hears window after window. Kept alive by whatever is under way for it. Windows are prepared in the background, and all else
 /// is on the server's thread; never both at once, but for cancel().
 class hearing : public std::enable_shared_from_this<hearing> {
@@ -185,7 +180,7 @@ private:
   }
 
   void show(const spoken_segment& segment) {
-    const std::string text = shown_.empty() ? trimmed(segment.text) : segment.text;
+    const std::string text = shown_.empty() ? without_first_spaces(segment.text) : segment.text;
     shown_ += text;
     if (stream_ && !text.empty()) stream_->send("", to_text({{"type", "transcript.text.delta"}, {"delta", text}}));
   }

@@ -72,11 +72,6 @@ json to_json(const spoken_segment& segment) {
           {"avg_logprob", segment.logprob}, {"no_speech_prob", segment.no_speech}};
 }
 
-std::string trimmed(std::string text) {
-  text.erase(0, std::min(text.find_first_not_of(' '), text.size()));
-  return text;
-}
-
 /// One file: what was heard of it, and what of that was printed.
 struct heard_file {
   std::string name;
@@ -229,7 +224,7 @@ private:
         object["duration"] = one.listener->seconds_heard();
         std::string text;
         for (const auto& segment : one.segments) text += segment.text;
-        object["text"] = trimmed(text);
+        object["text"] = without_first_spaces(text);
         object["segments"] = json::array();
         for (const auto& segment : one.segments) object["segments"].push_back(to_json(segment));
       }
