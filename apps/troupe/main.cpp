@@ -27,6 +27,7 @@ constexpr command commands[] = {
   {"chat", declare_chat, "have a conversation with a model, in the terminal"},
   {"serve", declare_serve, "serve models over HTTP: OpenAI's and Anthropic's APIs"},
   {"journal", declare_journal, "list what a journal of `troupe serve` holds"},
+  {"cluster", declare_cluster, "make the keys by which the nodes of a cluster know each other"},
   {"translate", declare_translate, "turn source texts into target texts, by beam search or drawn at random"},
   {"classify", declare_classify, "give texts labels, with probabilities"},
   {"fill-mask", declare_fill_mask, "find the likeliest tokens in place of a mask"},
@@ -111,8 +112,9 @@ int troupe_main(int argc, char** argv) {
   } catch (const CLI::Success& success) { // --help, --version
     return app.exit(success) == 0 ? exit_ok : exit_internal;
   } catch (const CLI::ParseError& error) {
-    const auto parsed = app.get_subcommands();
-    const std::string name = parsed.empty() ? "troupe" : "troupe " + parsed.front()->get_name();
+    std::string name = "troupe";
+    for (auto parsed = app.get_subcommands(); !parsed.empty(); parsed = parsed.front()->get_subcommands())
+      name += " " + parsed.front()->get_name();
     note(std::string(error.what()) + "\nSee: " + name + " --help");
     return exit_usage;
   }

@@ -12,11 +12,11 @@ namespace {
 constexpr size_t atomic_file_buffer_bytes = size_t(1) << 20;
 }
 
-atomic_file::atomic_file(std::filesystem::path path) : path_(std::move(path)) {
+atomic_file::atomic_file(std::filesystem::path path, unsigned permissions) : path_(std::move(path)) {
   // The process's id in the name: two processes that write the same file do not write into each other's.
   partial_ = path_.string() + "." + std::to_string(::getpid()) + ".partial";
   ::unlink(partial_.c_str()); // Left behind by a process of the same id that was killed.
-  descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, permissions);
   if (descriptor_ < 0) fail("cannot create the file");
 }
 

@@ -14,7 +14,8 @@ namespace troupe {
 class atomic_file {
 public:
   /// Throws input_error, as every function here, with the path and the system's reason: no such folder, disk full, ...
-  explicit atomic_file(std::filesystem::path path);
+  /// permissions: who may read and write the file from its first byte on, less what the umask forbids.
+  explicit atomic_file(std::filesystem::path path, unsigned permissions = 0666);
   /// Without a commit() that returned: removes what was written.
   ~atomic_file();
   atomic_file(const atomic_file&) = delete;

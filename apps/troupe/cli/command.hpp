@@ -39,6 +39,7 @@ command_run declare_generate(CLI::App& app);
 command_run declare_chat(CLI::App& app);
 command_run declare_serve(CLI::App& app);
 command_run declare_journal(CLI::App& app);
+command_run declare_cluster(CLI::App& app);
 command_run declare_logits(CLI::App& app);
 command_run declare_tokenize(CLI::App& app);
 command_run declare_inspect(CLI::App& app);
