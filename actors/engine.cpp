@@ -1,6 +1,8 @@
 #include "actors/engine.hpp"
 
 #include "actors/faults/plan.hpp"
+#include "actors/cluster/local_keys.hpp"
+#include "actors/interfaces/cluster_roles.hpp"
 #include "actors/interfaces/paths.hpp"
 #include "actors/interfaces/roles.hpp"
 #include "actors/interfaces/supervision.hpp"
@@ -53,27 +55,52 @@ kept_sums kept_by(const check_options& checks) {
   return checks.weights ? kept_sums::words : kept_sums::none;
 }
 
+std::vector<std::string> local_names(const cluster_options& options) {
+  std::vector<std::string> names{options.name};
+  for (uint32_t i = 0; i < options.local_workers + options.local_spares; ++i) names.push_back("local-" + std::to_string(i));
+  return names;
+}
+
+/// For workers that the engine starts itself. Null without any.
+std::unique_ptr<local_keys> keys_of_local_workers(const cluster_options& options) {
+  if (options.local_workers + options.local_spares == 0) return nullptr;
+  if (!options.nodes.empty()) throw input_error("workers of this machine and nodes of a cluster cannot be combined: start workers as nodes");
+  return std::make_unique<local_keys>(local_names(options));
+}
+
+/// By which this process is known to workers; nothing without any.
+std::optional<node_keys> keys_of(const cluster_options& options, const std::unique_ptr<local_keys>& local) {
+  if (local) return keys_in(local->folder(), options.name);
+  if (options.nodes.empty()) return std::nullopt;
+  return keys_in(options.keys, options.name);
+}
+
 } // namespace
 
 struct engine::state {
   engine_options options;
+  std::unique_ptr<local_keys> keys; // Of local workers.
   std::shared_ptr<const tokenizer> words;
   std::shared_ptr<const model_parts> model;
+  std::optional<node_keys> network; // With workers.
   runtime running; // Its root is `root`, or where that is a host's to replace: `relay`.
   std::optional<troupe_config> config; // In a host's system: for the next root.
   root_actor root;
   root_relay_actor relay;
   bool is_hosted = false;
+  std::shared_ptr<const cluster_tree> cluster; // Null: all layers are here.
   size_t actors_min = 0; // How many the directory lists when no request is under way.
 
   explicit state(const engine_options& asked)
-    : options(asked), running({.threads = asked.threads, .pin = asked.pin_threads}, asked.fault_plan) {}
+    : options(asked), keys(keys_of_local_workers(asked.cluster)), network(keys_of(asked.cluster, keys)),
+      running({.threads = asked.threads, .pin = asked.pin_threads}, asked.fault_plan, network ? &*network : nullptr) {}
   state(caf::actor_system& host, const engine_options& asked) : options(asked), running(host, asked.fault_plan), is_hosted(true) {}
 
   /// The present handle of the actor at `path`; null when it does not appear within 5 seconds.
   caf::strong_actor_ptr find(caf::scoped_actor& self, const std::string& path);
   v1::ActorList list(caf::scoped_actor& self);
-  bool all_run(caf::scoped_actor& self) { return size_t(list(self).paths_size()) >= actors_min; }
+  bool all_run(caf::scoped_actor& self);
+  v1::ClusterFacts cluster_facts(caf::scoped_actor& self);
 };
 
 caf::strong_actor_ptr engine::state::find(caf::scoped_actor& self, const std::string& path) {
@@ -99,6 +126,25 @@ caf::strong_actor_ptr engine::state::find(caf::scoped_actor& self, const std::st
   return found;
 }
 
+/// Those of layers in workers come and go: of them only the layers are waited for.
+bool engine::state::all_run(caf::scoped_actor& self) {
+  const auto all = list(self);
+  if (!cluster) return size_t(all.paths_size()) >= actors_min;
+  const auto is_remote = [](const std::string& path) { return path.find("/layer/") != std::string::npos; };
+  const auto is_layer = [](const std::string& path) { return path.rfind("/layer/") == path.rfind('/') - 6; };
+  const auto count = [&](auto which) { return size_t(std::ranges::count_if(all.paths(), which)); };
+  const size_t layers = model->spec.layers.size() + (model->spec.encoder ? model->spec.encoder->layers.size() : 0);
+  return size_t(all.paths_size()) - count(is_remote) >= actors_min && count(is_layer) >= layers * options.replicas;
+}
+
+v1::ClusterFacts engine::state::cluster_facts(caf::scoped_actor& self) {
+  v1::ClusterFacts facts;
+  if (const auto handle = cluster ? find(self, paths::cluster) : nullptr)
+    self->request(caf::actor_cast<cluster_actor>(handle), 5s, v1::GetClusterFacts{})
+      .receive([&](v1::ClusterFacts& answer) { facts.Swap(&answer); }, [](caf::error&) {});
+  return facts;
+}
+
 v1::ActorList engine::state::list(caf::scoped_actor& self) {
   v1::ActorList actors;
   if (const auto directory = find(self, paths::directory))
@@ -108,6 +154,19 @@ v1::ActorList engine::state::list(caf::scoped_actor& self) {
 }
 
 namespace {
+
+/// While the layers are being placed for the first time. Throws engine_error when that cannot be expected any more.
+void require_progress(const v1::ClusterFacts& facts, std::chrono::nanoseconds waited, const cluster_options& options) {
+  std::string reasons;
+  bool has_hope = facts.workers_size() == 0;
+  for (const auto& worker : facts.workers()) {
+    has_hope = has_hope || worker.state() != "lost" || worker.times_lost() < 5;
+    if (!worker.reason().empty()) reasons += "; worker " + worker.name() + ": " + worker.reason();
+  }
+  if (!has_hope) throw engine_error("no worker can be had" + reasons);
+  if (waited > options.start_max)
+    throw engine_error("the workers have not got all layers within " + std::to_string(options.start_max.count()) + " s" + reasons);
+}
 
 engine_options with_threads(engine_options options) {
   const uint32_t processors = usable_processors().count;
@@ -127,6 +186,7 @@ engine::engine(std::shared_ptr<const model_file> model, engine_options options, 
 
 engine::engine(caf::actor_system& host, std::shared_ptr<const model_file> model, engine_options options,
                const progress_callback& progress) {
+  if (options.cluster.workers() > 0) throw input_error("an engine in the actor system of another program has no workers");
   options = with_threads(std::move(options));
   state_ = std::make_unique<state>(host, options);
   begin(std::move(model), std::move(options), progress);
@@ -150,8 +210,11 @@ void engine::begin(std::shared_ptr<const model_file> model, engine_options optio
   auto& st = *state_;
   if (model->words.kind != tokenizer_kind::none) st.words = make_tokenizer(model->words);
   if (!options.cached) options.cached = usual_cache_type(*model, options.as_q8_0);
+  partition cut{.shards = options.shards, .cached = *options.cached, .as_q8_0 = options.as_q8_0, .keep = kept_by(options.checks)};
+  const bool has_workers = options.cluster.workers() > 0;
+  if (has_workers) cut.only = {.ends = true, .layers = {0, 0}, .encoder_layers = {0, 0}};
   st.model = make_parts(
-    std::move(model), {.shards = options.shards, .cached = *options.cached, .as_q8_0 = options.as_q8_0, .keep = kept_by(options.checks)},
+    std::move(model), cut,
     [&](std::vector<std::function<void()>> jobs) { st.running.run_jobs(std::move(jobs)); }, progress);
   st.options = with_defaults(options, *st.model);
 
@@ -167,8 +230,19 @@ void engine::begin(std::shared_ptr<const model_file> model, engine_options optio
   config.limits.cache_positions_max = st.options.cache_positions_max / st.options.replicas;
   config.replicas = st.options.replicas;
   config.verify_caches = st.options.checks.caches;
+  if (has_workers) {
+    auto tree = make_cluster_tree(*st.model, cut, options.cluster, st.keys ? st.keys->folder() : options.cluster.keys, options.threads,
+                                  options.log);
+    tree.cluster.model.set_cache_positions_max(config.limits.cache_positions_max);
+    for (auto& link : tree.links) link.version = version();
+    tree.cluster.model.set_verify_caches(config.verify_caches);
+    st.cluster = std::make_shared<const cluster_tree>(std::move(tree));
+    config.cluster = st.cluster;
+  }
   if (st.options.checks.weights) config.scrub_bytes_per_second = std::max<uint64_t>(1, st.options.checks.scrub_bytes_per_second);
   st.actors_min = actor_count(*st.model, st.options.replicas) + (config.scrub_bytes_per_second > 0 ? 1 : 0);
+  if (st.cluster) // The cluster, links, and the stages that stand for layers.
+    st.actors_min += 1 + st.cluster->links.size() + st.options.replicas * st.cluster->cluster.placing.segments * (st.model->encoder ? 2 : 1);
   config.hook = st.running.hook();
   config.log = st.options.log;
   auto& system = st.running.system();
@@ -183,7 +257,11 @@ void engine::begin(std::shared_ptr<const model_file> model, engine_options optio
 
   caf::scoped_actor self{system};
   self->monitor(st.root);
-  while (!st.all_run(self)) std::this_thread::sleep_for(1ms);
+  const auto start = std::chrono::steady_clock::now();
+  while (!st.all_run(self)) {
+    std::this_thread::sleep_for(1ms);
+    if (st.cluster) require_progress(st.cluster_facts(self), std::chrono::steady_clock::now() - start, options.cluster);
+  }
 }
 
 engine::~engine() { stop(); }
@@ -226,6 +304,33 @@ caf::actor engine::start_root() {
   news.set_path(paths::root);
   caf::anon_send(st.relay, std::move(news), caf::actor_cast<caf::strong_actor_ptr>(st.root));
   return root();
+}
+
+std::vector<worker_facts> engine::workers() const {
+  caf::scoped_actor self{state_->running.system()};
+  const auto facts = state_->cluster_facts(self);
+  std::vector<worker_facts> all;
+  for (const auto& one : facts.workers()) {
+    std::string layers;
+    for (const auto& part : one.layers()) {
+      if (!layers.empty()) layers += ", ";
+      layers += (part.of_encoder() ? "encoder " : "") + std::to_string(part.first()) + "-" + std::to_string(part.first() + part.count() - 1);
+    }
+    all.push_back({one.name(), one.state(), one.reason(), one.facts().threads(), one.facts().process(), layers, one.is_spare(),
+                   one.times_lost(), std::chrono::nanoseconds(one.round_trip_ns())});
+  }
+  return all;
+}
+
+bool engine::drain_worker(const std::string& name, bool undo) {
+  caf::scoped_actor self{state_->running.system()};
+  const auto facts = state_->cluster_facts(self);
+  if (std::ranges::none_of(facts.workers(), [&](const auto& one) { return one.name() == name; })) return false;
+  v1::DrainWorker order;
+  order.set_worker(name);
+  order.set_undo(undo);
+  if (const auto handle = state_->find(self, paths::cluster)) self->send(caf::actor_cast<cluster_actor>(handle), std::move(order));
+  return true;
 }
 
 namespace {

@@ -9,6 +9,7 @@
 //   while (auto event = client.next()) std::cout << event->text;
 #include "actors/client.hpp"
 #include "actors/event_client.hpp"
+#include "actors/interfaces/cluster_options.hpp"
 #include "actors/interfaces/log.hpp"
 #include "actors/requests/expected.hpp"
 #include "actors/version.hpp"
@@ -75,6 +76,7 @@ struct engine_options {
   /// Faults to inject, for chaos runs (actors/faults/plan.hpp reads a plan). Null, the usual case: no proxy stands between
   /// actors.
   std::shared_ptr<const v1::FaultPlan> fault_plan = nullptr;
+  cluster_options cluster = {};   // Workers that compute the layers. Never changes a bit of the result.
   log_function log = {};          // Which actors ended and were restarted, and why; exceptions of a program's own functions.
 };
 
@@ -124,6 +126,17 @@ struct supervisor_decision {
   kind what = kind::restart;
 };
 
+/// A worker of this engine's cluster.
+struct worker_facts {
+  std::string name, state, reason; // starting, ready, draining or lost; and why.
+  uint32_t threads = 0;
+  uint64_t process = 0;       // Its id on its machine.
+  std::string layers;         // "0-10", or "encoder 0-5, 0-5".
+  bool is_spare = false;
+  uint64_t times_lost = 0;
+  std::chrono::nanoseconds round_trip{0};
+};
+
 struct supervision_facts {
   std::vector<actor_facts> actors;
   std::vector<supervisor_decision> decisions; // The latest ones, oldest first.
@@ -135,7 +148,7 @@ struct supervision_facts {
 /// destructor stops them in order and leaves nothing behind. Clients must be destroyed before their engine. Once the constructor has
 /// returned, the model's files may change: see make_parts() in model/parts.hpp for the one use of them that is left.
 ///
-/// actors(), supervision(), kill() and statistics() ask actors and wait for their answer, usually for microseconds; any thread may call
+/// actors(), supervision(), kill(), statistics(), workers() and drain_worker() ask actors and wait for their answer, usually for microseconds; any thread may call
 /// them, several at the same time, and running_actors() too. All else is for one thread.
 class engine {
 public:
@@ -165,6 +178,10 @@ public:
   /// Ends the actor at this path at once, as a fault would; its supervisor starts another. False: there is none, or it is the root.
   bool kill(const std::string& path);
   engine_statistics statistics() const;
+  /// Of its cluster; empty without one.
+  std::vector<worker_facts> workers() const;
+  /// Moves all layers from this worker to others, and gives it none any more; or lets it compute again. False: there is none of that name.
+  bool drain_worker(const std::string& name, bool undo = false);
   uint64_t weight_bytes() const;
   /// What the fault plan has done so far. Empty without one.
   v1::FaultLog fault_log() const;

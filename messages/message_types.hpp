@@ -2,6 +2,7 @@
 // The one list of all message types. Registration for the wire and the tests go through it; a test fails when a message
 // of the schemas is missing here. Expensive to include: to handle some messages, their .pb.h is enough.
 #include "troupe/v1/attention.pb.h"
+#include "troupe/v1/cluster.pb.h"
 #include "troupe/v1/faults.pb.h"
 #include "troupe/v1/generation.pb.h"
 #include "troupe/v1/journal.pb.h"
@@ -39,6 +40,10 @@
   X(SupervisorTick) X(FindDirectory) X(CheckLiveness) X(LivenessReply) \
   /* scrub.proto */ \
   X(VerifyWeights) X(WeightsVerified) X(ScrubTick) X(FlipOwnBit) \
+  /* cluster.proto */ \
+  X(Greeting) X(WorkerFacts) X(WorkerRefusal) X(NodePing) X(NodePong) X(WorkerReady) X(WorkerLost) X(LayerRange) X(SegmentName) \
+  X(FindPlacement) X(PlacementEnded) X(Placement) X(ModelUse) X(PlaceLayers) X(PreloadLayers) X(LayersPlaced) X(PlacementRefused) \
+  X(LayerAnswer) X(ClusterTick) X(GetClusterFacts) X(ClusterFacts) X(WorkerStatus) X(DrainWorker) \
   /* training.proto */ \
   X(BeginStep) X(OwnerReady) X(MicroBatch) X(Dropout) X(ForwardBatch) X(ForwardStates) X(BackwardStates) X(HeadPass) \
   X(HeadPassResult) X(ShardPass) X(ShardPassResult) X(SumLogits) X(LogitSums) X(BatchLoss) X(BatchDone) X(TensorSlice) \

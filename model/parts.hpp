@@ -225,7 +225,7 @@ struct output_part {
 /// The parts of a stack.
 struct stack_part {
   embedding_part embedding;
-  std::vector<std::shared_ptr<const layer_part>> layers;
+  std::vector<std::shared_ptr<const layer_part>> layers; // Null where partition::only leaves one out.
   uint32_t positions_max = 0; // min(context_length, partition.positions_max); every position is below it.
 };
 
@@ -235,6 +235,12 @@ cache_type usual_cache_type(const model_file& model, bool as_q8_0 = false);
 /// Bytes that one position of a sequence takes in the caches of all layers together: a key and a value for each key/value head. Caches
 /// grow by pages of kv_cache::page_positions.
 uint64_t cached_position_bytes(const model_spec& spec, cache_type cached);
+
+/// Which parts of a model are packed: for a process that computes some of its layers only.
+struct part_selection {
+  bool ends = true; // Embeddings and output.
+  range layers = {0, UINT32_MAX}, encoder_layers = {0, UINT32_MAX};
+};
 
 struct partition {
   uint32_t shards = 1; // Of each layer and of the vocabulary; at least 1.
@@ -246,6 +252,7 @@ struct partition {
   bool as_q8_0 = false;
   /// Of all packed matrices, for the checks that find wrong bits (model/parts/weights.hpp).
   kept_sums keep = kept_sums::none;
+  part_selection only = {}; // What is not selected is not there: layers are null, embeddings and output are empty.
 };
 
 struct model_parts : stack_part {
@@ -261,7 +268,7 @@ struct model_parts : stack_part {
 /// that they compute with, and nothing of it in two places, except that the embedding of a model whose output is tied to it is there
 /// once as a table, as in the file, and once packed. After that the files are only read to pack anew what was found to be wrong
 /// (model/parts/weights.hpp). Throws input_error when tensors and spec do not fit, and when a file cannot be read to its end or was
-/// written to meanwhile.
+/// written to meanwhile. What partition::only leaves out is not read either.
 std::shared_ptr<const model_parts> make_parts(std::shared_ptr<const model_file> file, partition cut,
                                               const job_runner& run = run_in_order,
                                               const progress_callback& progress = {});

@@ -323,8 +323,9 @@ layer_actor::behavior_type layer(layer_pointer self, layer_config config) {
       if (path == paths::scheduler) {
         st.scheduler.replace(self, handle);
         st.next.scheduler_is_known(self);
-      } else if (!st.next.replace(self, path, handle, st.scheduler) && !st.heads.replace(self, path, handle) &&
-                 !st.cross_heads.replace(self, path, handle))
+      }
+      if (!st.next.replace(self, path, handle, st.scheduler) && !st.heads.replace(self, path, handle) &&
+          !st.cross_heads.replace(self, path, handle))
         st.shards.replace(self, path, handle);
     },
   };

@@ -16,6 +16,7 @@ struct layer_config {
   std::shared_ptr<const model_parts> model; // For layers[index], or the encoder's.
   bool of_encoder = false;
   std::string next;                         // Path of the next layer; or of the output; of the encoder's last layer, of the embedding.
+                                            // In a worker that of its layer host, which is its scheduler, too.
   directory_actor directory;
 };
 

@@ -13,6 +13,7 @@ inline const std::string scheduler = "/scheduler";
 inline const std::string trainer = "/trainer"; // In a training run, with the loader.
 inline const std::string loader = "/loader";
 inline const std::string scrubber = "/scrubber"; // Only where weights are scrubbed.
+inline const std::string cluster = "/cluster";   // Only where workers compute layers; a link to each is below it.
 inline const std::string sequences = "/sequences"; // The supervisor of all sequences.
 
 inline std::string sequence(uint64_t id) { return sequences + "/" + std::to_string(id); }
@@ -39,6 +40,11 @@ inline std::string cross_head(const std::string& layer_path, uint32_t index) {
 /// Of a layer or of the output.
 inline std::string shard(const std::string& owner_path, uint32_t index) {
   return owner_path + "/shard/" + std::to_string(index);
+}
+inline std::string worker_link(const std::string& worker) { return cluster + "/worker/" + worker; }
+/// A stage whose layers are in a worker; in an encoder: of its layers.
+inline std::string remote_layers(uint32_t replica_index, bool of_encoder, uint32_t segment) {
+  return (of_encoder ? encoder(replica_index) : replica(replica_index)) + "/remote_layers/" + std::to_string(segment);
 }
 inline bool is_sequence(const std::string& path) { return path.starts_with(sequences + "/"); }
 /// The role of the actor at a path: the last word of it that is no number.

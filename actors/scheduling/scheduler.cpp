@@ -304,6 +304,12 @@ caf::timespan deadline(const scheduler_config& config, const replica& on) {
 
 /// The step is late and all stages were asked about it a tick ago: replaces the actors that hold it up.
 void blame(scheduler_pointer self, replica& on) {
+  if (std::ranges::any_of(on.step->answers, [](const auto& answer) { return answer.second.is_starting(); })) {
+    on.step->running = caf::timespan(0); // From here on.
+    on.step->asked.reset();
+    on.step->answers.clear();
+    return;
+  }
   std::vector<actor_name> late, silent;
   for (const auto& path : on.known_as.stages) {
     const auto answer = on.step->answers.find(path);

@@ -51,7 +51,8 @@ std::vector<child_spec> serving_children(const troupe_config& config, const dire
   std::vector<child_spec> replicas;
   std::vector<std::string> weight_owners;
   for (uint32_t i = 0; i < config.replicas; ++i) {
-    const replica_config replica{i, config.model, config.limits.cache_positions_max, config.verify_caches, hook};
+    const uint32_t remote_segments = config.cluster ? config.cluster->cluster.placing.segments : 0;
+    const replica_config replica{i, config.model, config.limits.cache_positions_max, config.verify_caches, hook, remote_segments};
     scheduling.replicas.push_back({stage_paths(replica), entry_paths(replica)});
     replicas.push_back(replica_child(replica, directory));
     const auto own = weight_owner_paths(replica);
@@ -78,6 +79,7 @@ std::vector<child_spec> serving_children(const troupe_config& config, const dire
                              .answers_liveness_checks = true};
   std::vector<child_spec> children{hooked(std::move(scheduler_child), hook), sequences_child(std::move(generation))};
   std::ranges::move(replicas, std::back_inserter(children));
+  if (config.cluster) add_cluster(children, *config.cluster, directory, hook);
   if (config.scrub_bytes_per_second > 0) children.push_back(scrubber_child(config, std::move(weight_owners), directory, hook));
   return children;
 }

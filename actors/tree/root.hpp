@@ -6,6 +6,7 @@
 #include "actors/scheduling/scheduler.hpp"
 #include "actors/supervision/child_spec.hpp"
 #include "actors/supervision/supervisor.hpp"
+#include "actors/tree/cluster_tree.hpp"
 #include "actors/tree/replica.hpp"
 #include "model/parts.hpp"
 #include "model/tokenizer/tokenizer.hpp"
@@ -27,6 +28,7 @@ struct troupe_config {
   uint64_t waiting_bytes_max = 256 << 20; // See sequences_config.
   uint32_t replicas = 1; // Copies of the model that compute side by side. They share its weights.
   log_function log = {};
+  std::shared_ptr<const cluster_tree> cluster = nullptr; // Workers that compute the layers; null: all layers are here.
 };
 
 /// The children of /supervisor, of a given directory. Those and all below them pass the hook.
@@ -54,6 +56,8 @@ root_actor spawn_root(caf::actor_system& system, child_hook hook, runtime_childr
 ///   ├── /scheduler
 ///   ├── /sequences
 ///   ├── /replica/0/supervisor ...   and those of other replicas
+///   ├── /cluster          where workers compute layers
+///   ├── /cluster/worker/NAME ...    a link to each
 ///   └── /scrubber         where weights are scrubbed
 root_actor spawn_root(caf::actor_system& system, troupe_config config);
 

@@ -1,5 +1,6 @@
 #include "actors/tree/runtime.hpp"
 
+#include "actors/cluster/network.hpp"
 #include "actors/faults/injector.hpp"
 #include "messages/message_types.hpp"
 #include "model/kernels/isa.hpp"
@@ -16,15 +17,16 @@ using namespace std::chrono_literals;
 
 struct runtime::state {
   struct system_config : caf::actor_system_config {
-    explicit system_config(const workers_options& workers) {
+    system_config(const workers_options& workers, const node_keys* network) {
       register_messages(*this);
       configure_workers(*this, workers);
+      if (network != nullptr) configure_network(*this, *network);
     }
   };
   struct own_system {
     system_config config;
     caf::actor_system system;
-    explicit own_system(const workers_options& workers) : config(workers), system(config) {}
+    own_system(const workers_options& workers, const node_keys* network) : config(workers, network), system(config) {}
   };
   std::string instruction_set = current_isa(); // One that cannot be had is refused here, not by every actor that computes.
   std::unique_ptr<own_system> own; // Null: in that of a host, where other actors run, too.
@@ -61,8 +63,8 @@ bool end(caf::blocking_actor& self, const caf::actor_registry& registry, const c
 
 } // namespace
 
-runtime::runtime(const workers_options& workers, std::shared_ptr<const v1::FaultPlan> plan)
-  : state_(std::make_unique<state>(std::make_unique<state::own_system>(workers))) {
+runtime::runtime(const workers_options& workers, std::shared_ptr<const v1::FaultPlan> plan, const node_keys* network)
+  : state_(std::make_unique<state>(std::make_unique<state::own_system>(workers, network))) {
   if (plan) state_->injector = spawn_fault_injector(state_->system, {std::move(plan)});
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // What every engine runs in: an actor system with worker threads of our own and all message types, or that of a program which has one;
 // perhaps a fault injector.
+#include "actors/cluster/keys.hpp"
 #include "actors/interfaces/supervision.hpp"
 #include "actors/supervision/child_spec.hpp"
 #include "actors/threads/workers.hpp"
@@ -14,9 +15,9 @@ namespace troupe {
 
 class runtime {
 public:
-  /// `plan` may be null: then there is no injector, and no proxy stands between actors. Throws input_error for a plan that cannot be
+  /// `network`: not null for an actor system that has links to others (actors/cluster/network.hpp), with these keys. `plan` may be null: then there is no injector, and no proxy stands between actors. Throws input_error for a plan that cannot be
   /// carried out, and for an instruction set (TROUPE_ISA) that is not available.
-  runtime(const workers_options& workers, std::shared_ptr<const v1::FaultPlan> plan);
+  runtime(const workers_options& workers, std::shared_ptr<const v1::FaultPlan> plan, const node_keys* network = nullptr);
   /// In an actor system of somebody else, which outlives this.
   runtime(caf::actor_system& host, std::shared_ptr<const v1::FaultPlan> plan);
   ~runtime();

@@ -272,6 +272,8 @@ void service::state::dispatch(call& of) {
     if (asked.method == "GET" && path == "/admin/actors") return admin_actors(of);
     if (asked.method == "POST" && path == "/admin/kill") return with_body(of, admin_kill);
     if (asked.method == "POST" && path == "/admin/drain") return admin_drain(of);
+    if (asked.method == "GET" && path == "/admin/cluster") return admin_cluster(of);
+    if (asked.method == "POST" && path == "/admin/cluster/drain") return with_body(of, admin_drain_worker);
     if (path == "/admin/faults") {
       if (asked.method == "POST") return admin_use_faults(of);
       if (asked.method == "GET") return admin_faults(of);

@@ -26,6 +26,7 @@ constexpr command commands[] = {
   {"generate", declare_generate, "continue one or several prompts, streaming the text"},
   {"chat", declare_chat, "have a conversation with a model, in the terminal"},
   {"serve", declare_serve, "serve models over HTTP: OpenAI's and Anthropic's APIs"},
+  {"worker", declare_worker, "compute layers of models for other processes, on this machine or on others"},
   {"journal", declare_journal, "list what a journal of `troupe serve` holds"},
   {"cluster", declare_cluster, "make the keys by which the nodes of a cluster know each other"},
   {"translate", declare_translate, "turn source texts into target texts, by beam search or drawn at random"},

@@ -220,13 +220,14 @@ void read_embedding(packing& work, embedding_part& into, const embedding_spec& s
 
 /// In place: jobs refer to the embedding.
 void make_stack(packing& work, stack_part& into, const stack_spec& spec, const stack_tensors& tensors, uint32_t width,
-                const partition& cut) {
+                const partition& cut, range only) {
   into.positions_max = std::min(spec.context_length, cut.positions_max);
-  read_embedding(work, into.embedding, spec.embedding, tensors, into.positions_max);
+  if (cut.only.ends) read_embedding(work, into.embedding, spec.embedding, tensors, into.positions_max);
   rope_tables ropes{into.positions_max};
   relative_biases biases{into.positions_max};
   for (size_t i = 0; i < spec.layers.size(); ++i)
-    into.layers.push_back(make_layer(work, ropes, biases, spec.layers[i], tensors.layers[i], width, cut));
+    into.layers.push_back(i - only.first < only.count ? make_layer(work, ropes, biases, spec.layers[i], tensors.layers[i], width, cut)
+                                                      : nullptr);
 }
 
 output_part make_output(packing& work, const model_spec& spec, const model_tensors& tensors, uint32_t shards) {
@@ -278,11 +279,11 @@ std::shared_ptr<const model_parts> make_parts(std::shared_ptr<const model_file> 
   parts->spec = spec;
   packing work{cut, progress};
   if (spec.encoder) {
-    make_stack(work, parts->encoder.emplace(), *spec.encoder, *tensors.encoder, spec.width, cut);
+    make_stack(work, parts->encoder.emplace(), *spec.encoder, *tensors.encoder, spec.width, cut, cut.only.encoder_layers);
     parts->encoder_norm = norm_of(spec.encoder->final_norm, tensors.encoder->final_norm);
   }
-  make_stack(work, *parts, spec, tensors, spec.width, cut);
-  parts->output = make_output(work, spec, tensors, cut.shards);
+  make_stack(work, *parts, spec, tensors, spec.width, cut, cut.only.layers);
+  if (cut.only.ends) parts->output = make_output(work, spec, tensors, cut.shards);
   parts->weight_bytes = work.run(run);
   for (const auto& one : file->files) one->require_unchanged();
   return parts;

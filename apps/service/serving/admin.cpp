@@ -21,6 +21,43 @@ void admin_actors(call& of) {
   });
 }
 
+namespace {
+
+json as_json(const worker_facts& worker) {
+  return {{"name", worker.name}, {"state", worker.state}, {"reason", worker.reason}, {"layers", worker.layers},
+          {"spare", worker.is_spare}, {"threads", worker.threads}, {"process", worker.process}, {"times_lost", worker.times_lost},
+          {"round_trip_us", double(worker.round_trip.count()) / 1000}};
+}
+
+} // namespace
+
+void admin_cluster(call& of) {
+  std::vector<std::pair<std::string, engine*>> engines;
+  for (const auto& one : of.in.models) engines.emplace_back(one->name(), &one->runs());
+  run_in_background(of, [engines, exchange = of.exchange]() -> std::function<void()> {
+    json models = json::array();
+    for (const auto& [model, one] : engines) {
+      json workers = json::array();
+      for (const auto& worker : one->workers()) workers.push_back(as_json(worker));
+      models.push_back({{"model", model}, {"workers", std::move(workers)}});
+    }
+    return [exchange, text = to_text({{"models", std::move(models)}})] { respond_json(*exchange, text); };
+  });
+}
+
+void admin_drain_worker(call& of, const json_node& body) {
+  const std::string name = body.get("worker").text();
+  const bool undo = body.flag_or("undo", false);
+  auto& model = find_model(of, body);
+  run_in_background(of, [&one = model.runs(), name, undo, exchange = of.exchange]() -> std::function<void()> {
+    const bool is_known = one.drain_worker(name, undo);
+    return [exchange, name, undo, is_known] {
+      if (is_known) respond_json(*exchange, to_text({{"worker", name}, {"draining", !undo}}), 202);
+      else respond_error(*exchange, api_error(404, "worker_not_found", "there is no worker \"" + name + "\"", "worker"), api_form::openai);
+    };
+  });
+}
+
 void admin_kill(call& of, const json_node& body) {
   const std::string path = body.get("path").text();
   auto& model = find_model(of, body);

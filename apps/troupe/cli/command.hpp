@@ -38,6 +38,7 @@ command_run declare_demo(CLI::App& app);
 command_run declare_generate(CLI::App& app);
 command_run declare_chat(CLI::App& app);
 command_run declare_serve(CLI::App& app);
+command_run declare_worker(CLI::App& app);
 command_run declare_journal(CLI::App& app);
 command_run declare_cluster(CLI::App& app);
 command_run declare_logits(CLI::App& app);

@@ -20,6 +20,21 @@ void declare_threads(CLI::App& app, run_options& options) {
     ->check(CLI::Range(1, 1024))->type_name("N");
 }
 
+namespace {
+
+void declare_workers(CLI::App& app, run_options& options) {
+  auto* workers = app.add_option("--workers", options.workers,
+                                 "Let so many processes of this machine compute the layers: one that dies is replaced, and no request is "
+                                 "lost with it; never changes the result")
+                    ->check(CLI::Range(1, 64))->type_name("N");
+  app.add_option("--spares", options.spares, "So many workers more, which wait with all weights loaded for one to fail")
+    ->check(CLI::Range(1, 64))->needs(workers)->type_name("N");
+  app.add_option("--cluster", options.cluster, "Let the nodes that this file names compute the layers (docs/cluster.md)")
+    ->excludes(workers)->type_name("FILE");
+}
+
+} // namespace
+
 void declare_engine(CLI::App& app, run_options& options) {
   declare_threads(app, options);
   app.add_option("--shards", options.shards,
@@ -51,6 +66,7 @@ void declare_engine(CLI::App& app, run_options& options) {
                  "Check for corrupt bits: in int8 products, in packed weights (continuously), in key/value caches; may be "
                  "repeated. Never changes the result")
     ->delimiter(',')->allow_extra_args(false)->check(CLI::IsMember({"products", "weights", "caches"}))->type_name("WHAT");
+  declare_workers(app, options);
 }
 
 void declare_quiet(CLI::App& app, run_options& options) {

@@ -29,13 +29,15 @@ struct run_options {
   uint64_t cache_memory = 0; // In bytes.
   bool prefix_reuse = true;
   std::vector<std::string> checks; // products, weights, caches.
+  uint32_t workers = 0, spares = 0; // Processes of this machine that compute the layers.
+  std::string cluster;              // A file that names nodes.
   bool quiet = false;
 };
 
 void declare_model(CLI::App& app, run_options& options);
 void declare_threads(CLI::App& app, run_options& options);
 void declare_engine(CLI::App& app, run_options& options); // --threads, --shards, --chunk, --parallel, --cache-type,
-                                                           // --cache-memory, --int8, --check
+                                                           // --cache-memory, --int8, --check, --workers, --spares, --cluster
 void declare_quiet(CLI::App& app, run_options& options);
 
 /// How tokens are drawn.
