@@ -1,5 +1,5 @@
 #include "apps/troupe/cli/session.hpp"
-#include "apps/troupe/cluster/cluster_file.hpp"
+#include "apps/troupe/cli/cluster_file.hpp"
 #include "apps/troupe/cli/terminal.hpp"
 #include <algorithm>
 #include <chrono>

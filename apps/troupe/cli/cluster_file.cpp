@@ -1,4 +1,4 @@
-#include "apps/troupe/cluster/cluster_file.hpp"
+#include "apps/troupe/cli/cluster_file.hpp"
 
 #include "actors/cluster/keys.hpp"
 #include "model/formats/json.hpp"
