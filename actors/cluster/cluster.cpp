@@ -61,6 +61,16 @@ void preload(cluster_pointer self) {
   }
 }
 
+/// Only what is due later needs the time: a stage that is to be told, and before the first cut the patience.
+void keep_ticking(cluster_pointer self) {
+  auto& st = self->state;
+  const bool waits_for_workers = st.policy.segments().empty();
+  const auto waits = [](const auto& one) { return one.second.placement == 0; };
+  if (st.ticking || !(waits_for_workers || std::ranges::any_of(st.stages, waits))) return;
+  st.ticking = true;
+  self->delayed_send(self, tick_interval, v1::ClusterTick{});
+}
+
 /// Tells every stage whose place has changed, or whose placement has ended.
 void decide(cluster_pointer self) {
   auto& st = self->state;
@@ -79,6 +89,7 @@ void decide(cluster_pointer self) {
       tell_stage(self, key, stage);
     }
   preload(self);
+  keep_ticking(self);
 }
 
 void on_ready(cluster_pointer self, const v1::WorkerReady& news, const caf::strong_actor_ptr& handle) {
@@ -87,6 +98,12 @@ void on_ready(cluster_pointer self, const v1::WorkerReady& news, const caf::stro
   worker.ready = news;
   const auto typed = caf::actor_cast<worker_actor>(handle);
   if (worker.handle == typed) return;
+  // CAF tells nodes apart by addresses of network cards, the file system and process ids: on cloned machines all of them may be equal.
+  for (const auto& [name, other] : st.workers)
+    if (other.handle && name != news.worker() && other.ready.facts().incarnation() == news.facts().incarnation()) {
+      worker.reason = "it cannot be told from worker " + name + ": it is the same process, or a clone with the same process id";
+      return;
+    }
   worker.handle = typed;
   worker.has_all = false;
   worker.reason.clear();
@@ -134,6 +151,7 @@ void on_ended(cluster_pointer self, const v1::PlacementEnded& news) {
   if (self->clock().now() - stage.began > std::chrono::seconds(1)) stage.ended = 0;
   const auto wait = std::min(st.config.retry_first * (int64_t(1) << std::min(stage.ended++, 10u)), st.config.retry_max);
   stage.due = self->clock().now() + wait;
+  keep_ticking(self);
 }
 
 v1::ClusterFacts facts(const cluster_state& st) {
@@ -170,7 +188,6 @@ cluster_actor::behavior_type cluster(cluster_pointer self, cluster_config config
       if (worker.handle && worker.handle->address() == down.source) return on_lost(self, name, "the connection is lost");
     std::erase_if(st.stages, [&](const auto& one) { return one.second.actor && one.second.actor->address() == down.source; });
   });
-  self->delayed_send(self, tick_interval, v1::ClusterTick{});
   return {
     [self](const v1::WorkerReady& news, const caf::strong_actor_ptr& handle) { on_ready(self, news, handle); },
     [self](const v1::WorkerLost& news) {
@@ -184,8 +201,8 @@ cluster_actor::behavior_type cluster(cluster_pointer self, cluster_config config
       decide(self);
     },
     [self](const v1::ClusterTick&) {
+      self->state.ticking = false;
       decide(self);
-      self->delayed_send(self, tick_interval, v1::ClusterTick{});
     },
     [self](const v1::CheckLiveness& check) { answer_liveness_check(self, check); },
     [self](const v1::GetClusterFacts&) { return facts(self->state); },

@@ -53,6 +53,7 @@ struct cluster_state {
   std::map<std::string, worker> workers;
   std::map<segment_key, stage> stages;
   uint64_t placements_made = 0;
+  bool ticking = false; // While something waits for time to pass.
 };
 
 cluster_actor::behavior_type cluster(cluster_actor::stateful_pointer<cluster_state> self, cluster_config config);

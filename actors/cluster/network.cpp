@@ -1,5 +1,6 @@
 #include "actors/cluster/network.hpp"
 
+#include "actors/cluster/tls_middleman.hpp"
 #include "model/error.hpp"
 
 #include <caf/io/all.hpp>
@@ -27,15 +28,21 @@ void configure_network(caf::actor_system_config& config, const node_keys& keys) 
 }
 
 uint16_t publish(const worker_actor& worker, const std::string& host, uint16_t port) {
-  const auto published = caf::openssl::publish(worker, port, host.empty() ? nullptr : host.c_str(), true);
-  if (!published) throw input_error("cannot listen at " + host + ":" + std::to_string(port) + ": " + to_string(published.error()));
-  return *published;
+  auto& system = worker.home_system();
+  uint16_t published = 0;
+  std::string problem;
+  caf::scoped_actor self{system};
+  self->request(spawn_tls_middleman(system), caf::infinite, caf::publish_atom::value, port, caf::actor_cast<caf::strong_actor_ptr>(worker),
+                system.message_types(worker), host, true)
+    .receive([&](uint16_t number) { published = number; }, [&](const caf::error& error) { problem = to_string(error); });
+  if (!problem.empty()) throw input_error("cannot listen at " + host + ":" + std::to_string(port) + ": " + problem);
+  return published;
 }
 
 void connect(worker_link_actor::pointer self, const std::string& host, uint16_t port, std::function<void(const worker_actor&)> connected,
              std::function<void(const std::string& reason)> failed) {
-  auto& manager = self->system().openssl_manager();
-  self->request(manager.actor_handle(), 10s, caf::connect_atom::value, host, port)
+  // One for each attempt: none waits for another that is connecting to a machine that does not answer.
+  self->request(spawn_tls_middleman(self->system()), 10s, caf::connect_atom::value, host, port)
     .then(
       [self, connected = std::move(connected), failed](const caf::node_id&, const caf::strong_actor_ptr& peer,
                                                        const std::set<std::string>& signatures) {

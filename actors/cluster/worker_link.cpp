@@ -28,6 +28,7 @@ void lost(link_pointer self, const std::string& reason) {
   st.pulse = nullptr;
   st.owes_pong = false;
   ++st.attempt;
+  if (!std::exchange(st.is_ticking, true)) self->delayed_send(self, st.config.tick / 10, v1::ClusterTick{});
   if (st.config.start) st.process.reset(); // A new one each time: nobody knows what is wrong with this one.
   st.backoff = was_ready ? caf::timespan(0) : std::clamp(2 * st.backoff, st.config.retry_first, st.config.retry_max);
   enter(self, phase::idle);
@@ -101,6 +102,7 @@ void on_facts(link_pointer self, const v1::WorkerFacts& facts, const caf::strong
 void look_at_pulse(link_pointer self, caf::timespan ran) {
   auto& st = self->state;
   if (!st.owes_pong) {
+    if (st.pings >= st.config.pings_max) return;
     st.owes_pong = true;
     st.silent = caf::timespan(0);
     st.pinged_at = self->clock().now();
@@ -135,6 +137,10 @@ void on_tick(link_pointer self) {
   case phase::ready: look_at_pulse(self, ran); break;
   default: break;
   }
+  if (st.now == phase::ready && !st.owes_pong && st.pings >= st.config.pings_max) {
+    st.is_ticking = false;
+    return;
+  }
   const bool in_a_hurry = st.now == phase::starting || st.now == phase::idle;
   self->delayed_send(self, in_a_hurry ? st.config.tick / 10 : st.config.tick, v1::ClusterTick{});
 }
@@ -148,7 +154,7 @@ worker_link_actor::behavior_type worker_link(link_pointer self, worker_link_conf
     const auto& st = self->state;
     if (!st.worker || st.worker->address() != down.source) return;
     const auto end = st.process ? st.process->end() : std::nullopt;
-    lost(self, end ? *end : "the connection is lost");
+    lost(self, end ? *end : "it ended, or the connection did: " + reason_text(down.reason));
   });
   subscribe(self, self->state.config.directory, {paths::cluster});
   self->send(self, v1::ClusterTick{});

@@ -31,6 +31,7 @@ struct worker_link_config {
   caf::timespan silence_max = std::chrono::milliseconds(350); // A worker that does not answer a ping for so long is lost.
   // The same for one that runs on this machine and was not stopped: it may just not have got a processor.
   caf::timespan starved_max = std::chrono::seconds(5);
+  uint64_t pings_max = UINT64_MAX; // It does not look after that many, so that a simulation comes to rest.
   caf::timespan starting_max = std::chrono::seconds(60); // From the start of a process to its address.
   caf::timespan retry_first = std::chrono::milliseconds(50), retry_max = std::chrono::seconds(2); // Between two attempts.
 };
@@ -63,6 +64,7 @@ struct worker_link_state {
   bool owes_pong = false; // which is not answered yet,
   caf::timespan silent{0}; // for so long.
   running_time ran;
+  bool is_ticking = true;
   v1::WorkerReady ready; // What was said to the cluster,
   caf::actor_clock::time_point told; // and when.
 };

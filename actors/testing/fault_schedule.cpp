@@ -62,6 +62,8 @@ std::string role_of(std::string_view path) {
   if (path.find("/shard/") != path.npos) return owner + " shard";
   if (path.starts_with("/sequences/")) return "sequence";
   if (path.ends_with("/embedding")) return "embedding";
+  if (path.find("/remote_layers/") != path.npos) return "remote layers";
+  if (path.starts_with("/cluster/worker/")) return "worker link";
   return owner.empty() ? std::string(path.substr(path.starts_with("/"))) : owner;
 }
 

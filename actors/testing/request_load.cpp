@@ -1,6 +1,7 @@
 // The load of a trial: requests to a troupe that serves.
 #include "actors/requests/decoding_messages.hpp"
 #include "actors/testing/simulated_engine.hpp"
+#include "actors/testing/simulated_nodes.hpp"
 #include "actors/testing/trial.hpp"
 #include "model/model_file.hpp"
 #include "model/testing/tiny_encoder.hpp"
@@ -68,8 +69,13 @@ v1::GenerateRequest draw_request(const model_parts& model, raw_bits& bits, uint3
 class requests_under_way : public load_under_way {
 public:
   requests_under_way(uint64_t seed, troupe_config config, std::shared_ptr<const v1::FaultPlan> plan, observers watch,
-                     const std::vector<v1::GenerateRequest>& requests, const std::vector<request_outcome>& wanted, uint32_t count)
-      : troupe_(seed, std::move(config), std::move(plan), std::move(watch)) {
+                     const std::vector<v1::GenerateRequest>& requests, const std::vector<request_outcome>& wanted, uint32_t count,
+                     std::unique_ptr<simulated_nodes> nodes)
+      : nodes_(std::move(nodes)), troupe_(seed, std::move(config), std::move(plan), std::move(watch)) {
+    if (nodes_) {
+      nodes_->begin(troupe_.sim);
+      troupe_.on_close = [this] { nodes_->end(); };
+    }
     for (uint32_t i = 0; i < count; ++i) {
       const auto which = troupe_.sim.draw(requests.size());
       auto request = requests[which];
@@ -89,6 +95,12 @@ public:
   simulated_actors& actors() override { return troupe_; }
   bool is_done() override { return troupe_.tracker().pending_count() == 0; }
   std::string outstanding() override { return std::to_string(troupe_.tracker().pending_count()) + " requests do not finish"; }
+  void disturb() override {
+    if (nodes_) nodes_->disturb();
+  }
+  void calm() override {
+    if (nodes_) nodes_->calm();
+  }
   uint64_t repeated() override { return troupe_.tracker().resubmitted(); }
 
   std::string proceed() override {
@@ -121,6 +133,7 @@ private:
     return events;
   }
 
+  std::unique_ptr<simulated_nodes> nodes_; // Outlives the troupe. May be null.
   simulated_troupe troupe_;
   std::map<uint64_t, const request_outcome*> chosen_; // By request: what must come out.
   uint64_t seen_ = 0;
@@ -132,8 +145,8 @@ private:
 
 class request_load : public trial_load {
 public:
-  request_load(std::shared_ptr<const model_parts> model, uint32_t per_trial, uint32_t replicas)
-      : model_(std::move(model)), per_trial_(per_trial), replicas_(replicas) {
+  request_load(std::shared_ptr<const model_parts> model, uint32_t per_trial, uint32_t replicas, uint32_t workers)
+      : model_(std::move(model)), per_trial_(per_trial), replicas_(replicas), workers_(workers) {
     if (model_->file->words.kind != tokenizer_kind::none) words_ = make_tokenizer(model_->file->words);
     raw_bits bits{1};
     for (uint32_t i = 0; i < 16; ++i) {
@@ -143,8 +156,18 @@ public:
   }
 
   std::unique_ptr<load_under_way> start(uint64_t seed, std::shared_ptr<const v1::FaultPlan> plan, observers watch) const override {
-    return std::make_unique<requests_under_way>(seed, config_of(seed), std::move(plan), std::move(watch), requests_, wanted_,
-                                                per_trial_);
+    auto config = config_of(seed);
+    auto nodes = nodes_of(config);
+    return std::make_unique<requests_under_way>(seed, std::move(config), std::move(plan), std::move(watch), requests_, wanted_, per_trial_,
+                                                std::move(nodes));
+  }
+
+  /// Null without workers; else `config` has its layers there.
+  std::unique_ptr<simulated_nodes> nodes_of(troupe_config& config) const {
+    if (workers_ == 0) return nullptr;
+    auto nodes = std::make_unique<simulated_nodes>(model_, workers_, true);
+    config.cluster = nodes->tree(config.limits.cache_positions_max);
+    return nodes;
   }
 
   troupe_config config_of(uint64_t seed) const {
@@ -173,32 +196,38 @@ private:
   std::shared_ptr<const tokenizer> words_; // May be null.
   std::vector<v1::GenerateRequest> requests_;
   std::vector<request_outcome> wanted_; // By request.
-  uint32_t per_trial_, replicas_;
+  uint32_t per_trial_, replicas_, workers_;
 };
 
 } // namespace
 
-trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t requests_per_trial, uint32_t replicas) {
-  const auto load = std::make_shared<request_load>(std::move(model), requests_per_trial, replicas);
-  simulated_troupe undisturbed(1, load->config_of(1));
+trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t requests_per_trial, uint32_t replicas, uint32_t workers) {
+  const auto load = std::make_shared<request_load>(std::move(model), requests_per_trial, replicas, workers);
+  auto config = load->config_of(1);
+  const auto nodes = load->nodes_of(config);
+  simulated_troupe undisturbed(1, std::move(config));
+  if (nodes) {
+    nodes->begin(undisturbed.sim);
+    undisturbed.on_close = [&] { nodes->end(); };
+  }
   auto setup = setup_of(load, undisturbed);
   setup.roles.insert("sequence");
   return setup;
 }
 
-trial_setup make_tiny_setup(uint32_t requests_per_trial, tiny_kind kind, uint32_t replicas) {
-  if (kind == tiny_kind::decoder) return make_setup(make_tiny_parts(), requests_per_trial, replicas);
+trial_setup make_tiny_setup(uint32_t requests_per_trial, tiny_kind kind, uint32_t replicas, uint32_t workers) {
+  if (kind == tiny_kind::decoder) return make_setup(make_tiny_parts(), requests_per_trial, replicas, workers);
   const char* model_class = kind == tiny_kind::images    ? "ViTForImageClassification"
                             : kind == tiny_kind::audio   ? "WhisperForConditionalGeneration"
                             : kind == tiny_kind::encoder ? "BertForQuestionAnswering"
                                                          : "T5ForConditionalGeneration";
-  return make_setup(make_parts(tiny_encoder(model_class), {.shards = 2}), requests_per_trial, replicas);
+  return make_setup(make_parts(tiny_encoder(model_class), {.shards = 2}), requests_per_trial, replicas, workers);
 }
 
-std::vector<trial_setup> make_tiny_setups(uint32_t requests_per_trial, uint32_t replicas) {
+std::vector<trial_setup> make_tiny_setups(uint32_t requests_per_trial, uint32_t replicas, uint32_t workers) {
   std::vector<trial_setup> setups;
   for (const auto kind : {tiny_kind::decoder, tiny_kind::encoder_decoder, tiny_kind::encoder})
-    setups.push_back(make_tiny_setup(requests_per_trial, kind, replicas));
+    setups.push_back(make_tiny_setup(requests_per_trial, kind, replicas, workers));
   return setups;
 }
 

@@ -125,6 +125,7 @@ size_t simulated_actors::close() {
   sim.run_to_idle();
   if (injector_) caf::anon_send_exit(injector_, caf::exit_reason::user_shutdown);
   injector_ = nullptr;
+  if (on_close) on_close();
   sim.run_to_idle();
   newest.clear();
   return sim.actors_running();

@@ -86,6 +86,8 @@ public:
   /// The actors that have unread messages now.
   std::vector<std::string> unread();
 
+  /// Called while everything is stopped, when the tree has ended: ends what is beside it.
+  std::function<void()> on_close = {};
   /// Stops everything. How many actors are left over.
   size_t close();
 

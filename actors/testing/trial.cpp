@@ -44,6 +44,7 @@ private:
   /// False: there is nothing left to do, or something is wrong.
   bool step(const char* phase) {
     injector_.before_step();
+    if (injector_.is_on()) load_->disturb();
     if (!actors_.step() && !injector_.release_held()) return false;
     ++report_.steps;
     if (const auto wrong = load_->proceed(); !wrong.empty()) fail(phase, wrong);
@@ -56,6 +57,7 @@ private:
     for (uint64_t i = 0; i < bounds_.steps && injector_.is_on() && !load_->is_done(); ++i)
       if (!step("safety")) break;
     injector_.end();
+    load_->calm();
     actors_.stop_faults();
   }
 

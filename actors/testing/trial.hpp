@@ -25,6 +25,10 @@ public:
   virtual bool is_done() = 0;
   /// What is outstanding: "2 requests do not finish".
   virtual std::string outstanding() = 0;
+  /// Called before each step while faults are injected: what is not of actors and messages goes wrong.
+  virtual void disturb() {}
+  /// From now on nothing does.
+  virtual void calm() {}
   /// How often something had to be done again: requests that were sent again, updates.
   virtual uint64_t repeated() = 0;
 };
@@ -49,12 +53,14 @@ struct trial_setup {
 trial_setup setup_of(std::shared_ptr<const trial_load> load, simulated_actors& undisturbed);
 
 /// Requests to a model in so many replicas: sixteen to choose from, some with a deadline, some cancelled.
-trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t requests_per_trial = 3, uint32_t replicas = 1);
+/// `workers`: not 0: so many simulated processes, and a spare, compute the layers (simulated_nodes.hpp).
+trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t requests_per_trial = 3, uint32_t replicas = 1, uint32_t workers = 0);
 /// To a tiny model with random weights, made up on the spot. With an encoder, some of the requests are beam searches.
 enum class tiny_kind : uint8_t { decoder, encoder_decoder, encoder, images, audio };
-trial_setup make_tiny_setup(uint32_t requests_per_trial = 3, tiny_kind kind = tiny_kind::decoder, uint32_t replicas = 1);
+trial_setup make_tiny_setup(uint32_t requests_per_trial = 3, tiny_kind kind = tiny_kind::decoder, uint32_t replicas = 1,
+                            uint32_t workers = 0);
 /// Of the first three kinds.
-std::vector<trial_setup> make_tiny_setups(uint32_t requests_per_trial = 3, uint32_t replicas = 1);
+std::vector<trial_setup> make_tiny_setups(uint32_t requests_per_trial = 3, uint32_t replicas = 1, uint32_t workers = 0);
 
 /// A training run of so many updates, with made-up batches: of a model, and of a tiny one. The reference runs here, so a large model
 /// takes its time. updates: at least 1.

@@ -2,6 +2,7 @@
 
 #include "actors/cluster/network.hpp"
 #include "actors/interfaces/paths.hpp"
+#include "model/error.hpp"
 #include "model/kernels/isa.hpp"
 #include "model/parts/layer_hash.hpp"
 
@@ -34,6 +35,7 @@ cluster_tree make_cluster_tree(const model_parts& model, const partition& cut, c
                                uint32_t threads, const log_function& log) {
   using namespace std::chrono_literals;
   const auto& file = *model.file;
+  if (file.path.empty()) throw input_error("a model without a file cannot be computed by workers");
   cluster_tree tree;
   auto& cluster = tree.cluster;
   cluster.placing.layers = uint32_t(model.spec.layers.size());

@@ -2,6 +2,7 @@
 
 #include "actors/cluster/network.hpp"
 #include "actors/supervision/failure.hpp"
+#include "actors/supervision/supervisor_core.hpp" // send_kill
 #include "actors/tree/placement_tree.hpp"
 #include "model/error.hpp"
 #include "model/parts/layer_hash.hpp"
@@ -57,6 +58,7 @@ void forget_others(worker_state& st, const v1::ModelUse& use) {
 /// Throws input_error, std::bad_alloc.
 std::shared_ptr<const model_parts> load(worker_pointer self, const v1::LayerRange& layers, const v1::ModelUse& use) {
   auto& st = self->state;
+  if (st.config.parts) return st.config.parts;
   const range wanted{layers.first(), layers.count()};
   for (const auto& one : st.kept)
     if (one.of_encoder == layers.of_encoder() && one.layers == wanted && is_same_use(one.use, use)) return one.parts;
@@ -150,12 +152,16 @@ pulse_actor::behavior_type pulse(pulse_actor::pointer self) {
 
 } // namespace
 
-pulse_actor spawn_pulse(caf::actor_system& system) { return system.spawn<caf::detached>(pulse); }
+worker_state::~worker_state() {
+  for (const auto& one : placements) send_kill(caf::actor_cast<caf::strong_actor_ptr>(one.root));
+  if (pulse) send_kill(caf::actor_cast<caf::strong_actor_ptr>(pulse));
+}
 
 worker_actor::behavior_type worker(worker_pointer self, worker_config config) {
   report_exceptions(self);
   self->state.config = std::move(config);
-  self->state.pulse = spawn_pulse(self->system());
+  auto& system = self->system();
+  self->state.pulse = self->state.config.own_threads ? system.spawn<caf::detached>(pulse) : system.spawn(pulse);
   self->set_down_handler([self](const caf::down_msg& down) {
     auto& all = self->state.placements;
     const auto ended = std::ranges::find_if(all, [&](const auto& one) { return one.owner->address() == down.source; });

@@ -13,13 +13,12 @@ namespace troupe {
 struct worker_config {
   v1::WorkerFacts facts;
   std::string model = {};          // Not empty: the file or folder to read, instead of the one that the coordinator names.
+  std::shared_ptr<const model_parts> parts = nullptr; // Not null: all that coordinators ask for is in these; no file is read.
+  bool own_threads = true;         // The pulse has a thread of its own; not in simulation.
   uint32_t shards = 1;             // Of each layer.
   job_runner run_jobs = run_in_order; // For packing weights; called inside the worker actor.
   log_function log = {};
 };
-
-/// Answers pings, in a thread of its own.
-pulse_actor spawn_pulse(caf::actor_system& system);
 
 /// What a worker process does: loads the layers that coordinators place on it, and has a tree of actors for each placement:
 ///
@@ -58,6 +57,11 @@ struct worker_state {
   std::shared_ptr<const model_file> model;
   std::vector<loaded> kept;
   std::vector<placed> placements;
+
+  worker_state() = default;
+  worker_state(const worker_state&) = delete;
+  worker_state& operator=(const worker_state&) = delete;
+  ~worker_state(); // Its placements end with it, and so does its pulse.
 };
 
 worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> self, worker_config config);

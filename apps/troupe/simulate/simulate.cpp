@@ -25,7 +25,7 @@ struct simulate_options {
   std::string seeds = "1..1000", plan;
   bool train = false;
   std::string kind; // Of the built-in model; empty: all.
-  uint32_t requests = 3;
+  uint32_t requests = 3, workers = 0;
   uint32_t updates = 4; // With `train`, in place of requests.
   uint32_t jobs = usable_processors().count;
   bool all = false, trace = false, as_json = false;
@@ -37,6 +37,7 @@ constexpr const char* examples =
   troupe simulate --seeds 4711 --trace
   troupe simulate --kind encoder-decoder --seeds 1..2000
   troupe simulate --replicas 2 --requests 8 --seeds 1..2000
+  troupe simulate --workers 2 --seeds 1..2000
   troupe simulate --plan plan.json --seeds 1..2000
   troupe simulate --train --seeds 1..10000
   troupe simulate --train --updates 8 --seeds 4711 --trace
@@ -78,6 +79,9 @@ void declare_options(CLI::App& app, simulate_options& options) {
     ->check(CLI::Range(1u, 1024u))->type_name("N");
   app.add_option("--shards", options.run.shards, "Projection shards of a layer (default: 2)")
     ->check(CLI::Range(1, 1024))->type_name("N");
+  app.add_option("--workers", options.workers,
+                 "Let so many simulated processes, and a spare, compute the layers: they die, and their links stall and break, too")
+    ->check(CLI::Range(1, 8))->type_name("N");
   app.add_option("--replicas", options.run.replicas, "Copies of the model that serve requests side by side (default: 1)")
     ->check(CLI::Range(1, 16))->type_name("N")->excludes(train);
   app.add_flag("--all", options.all, "Go on after a seed that failed");
@@ -95,18 +99,18 @@ trial_setups make_setups(const simulate_options& options) {
   if (!options.run.model.empty()) {
     const auto model = open_model(options.run.model);
     return {options.train ? testing::make_training_setup(model, shards, options.updates)
-                          : testing::make_setup(make_parts(model, {.shards = shards}), options.requests, options.run.replicas)};
+                          : testing::make_setup(make_parts(model, {.shards = shards}), options.requests, options.run.replicas, options.workers)};
   }
   if (options.kind == "images") {
     if (options.train) return {testing::make_image_training_setup(options.updates)};
-    return {testing::make_tiny_setup(options.requests, testing::tiny_kind::images, options.run.replicas)};
+    return {testing::make_tiny_setup(options.requests, testing::tiny_kind::images, options.run.replicas, options.workers)};
   }
   if (options.kind == "audio") {
     if (options.train) throw usage_error("--kind audio: models that listen are not trained");
-    return {testing::make_tiny_setup(options.requests, testing::tiny_kind::audio, options.run.replicas)};
+    return {testing::make_tiny_setup(options.requests, testing::tiny_kind::audio, options.run.replicas, options.workers)};
   }
   auto all = options.train ? testing::make_tiny_training_setups(options.updates)
-                           : testing::make_tiny_setups(options.requests, options.run.replicas);
+                           : testing::make_tiny_setups(options.requests, options.run.replicas, options.workers);
   if (options.kind.empty() && options.plan.empty()) return all;
   const auto kind = options.kind.empty() ? std::begin(kinds) : std::ranges::find(kinds, options.kind);
   return {std::move(all.at(size_t(kind - std::begin(kinds))))};
@@ -145,6 +149,7 @@ std::string replay_command(const simulate_options& options, uint64_t seed) {
   if (!options.kind.empty()) command += " --kind " + options.kind;
   if (!options.plan.empty()) command += " --plan " + options.plan;
   if (options.run.shards > 0) command += " --shards " + std::to_string(options.run.shards);
+  if (options.workers > 0) command += " --workers " + std::to_string(options.workers);
   if (options.run.replicas > 1) command += " --replicas " + std::to_string(options.run.replicas);
   return command + " --trace";
 }
