@@ -59,7 +59,9 @@ public:
   }
 
 private:
-  [[noreturn]] void fail(const std::string& what, const std::string& why) const { throw no_answer(what + " " + server_.text() + ": " + why); }
+  [[noreturn]] void fail(const std::string& what, const std::string& why) const {
+    throw no_answer(what + " " + server_.text() + ": " + why);
+  }
 
   /// Starts an operation and waits for its end.
   template <class Start> error_code finish(Start start) {
@@ -79,10 +81,11 @@ private:
     tcp::resolver resolver(io_);
     tcp::resolver::results_type found;
     error_code error = finish([&](auto done) {
-      resolver.async_resolve(server_.host, std::to_string(server_.port), [&found, done](error_code problem, const tcp::resolver::results_type& all) {
+      const auto take = [&found, done](error_code problem, const tcp::resolver::results_type& all) {
         found = all;
         done(problem);
-      });
+      };
+      resolver.async_resolve(server_.host, std::to_string(server_.port), take);
     });
     if (error) fail("no server at", error.message());
     error = finish([&](auto done) { asio::async_connect(socket_, found, done); });

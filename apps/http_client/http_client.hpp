@@ -43,9 +43,9 @@ struct no_answer : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Whatever its status, the answer is returned; redirections are not followed, and nothing is sent twice. Blocks for time_max at most, or for
-/// as long as the system takes to give up looking for a host's name, where that is longer. Throws no_answer; input_error for an authority_file
-/// that is none.
+/// Whatever its status, the answer is returned; redirections are not followed, and nothing is sent twice. Blocks for time_max at most, or
+/// for as long as the system takes to give up looking for a host's name, where that is longer. Throws no_answer; input_error for an
+/// authority_file that is none.
 http_answer call_server(const server_url& server, const http_call& call, const http_client_options& options = {});
 
 } // namespace troupe

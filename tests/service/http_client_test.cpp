@@ -127,21 +127,22 @@ TEST_CASE("what is no answer is one error that names the server", "[http_client]
     odd_server gone;
     nobody = gone.port();
   }
-  CHECK_THAT(failure(at(nobody), {}), ContainsSubstring("no server at http://127.0.0.1:" + std::to_string(nobody) + ": Connection refused"));
+  CHECK_THAT(failure(at(nobody), {}), ContainsSubstring("no server at " + at(nobody).text() + ": Connection refused"));
   auto nowhere = at(80);
   nowhere.host = "no-such-host.invalid";
   CHECK_THAT(failure(nowhere, {}), ContainsSubstring("no server at http://no-such-host.invalid"));
-  for (const std::string bytes : {"SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort", "HTTP/1.1 200 OK\r\n"}) {
+  const std::string short_body = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort";
+  for (const std::string& bytes : {std::string("SSH-2.0-OpenSSH_9.2\r\n"), short_body, std::string("HTTP/1.1 200 OK\r\n")}) {
     INFO(bytes);
     odd_server odd(bytes);
-    CHECK_THAT(failure(at(odd.port()), {}), ContainsSubstring("no answer from http://127.0.0.1:" + std::to_string(odd.port())));
+    CHECK_THAT(failure(at(odd.port()), {}), ContainsSubstring("no answer from " + at(odd.port()).text() + ": "));
   }
   odd_server many("HTTP/1.1 200 OK\r\nx: " + std::string(1 << 20, 'x'));
   CHECK_THAT(failure(at(many.port()), {}), ContainsSubstring("no answer from"));
   odd_server plain("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
   auto secure = at(plain.port());
   secure.is_secure = true;
-  CHECK_THAT(failure(secure, {}), ContainsSubstring("no connection that can be trusted to https://127.0.0.1:" + std::to_string(plain.port())));
+  CHECK_THAT(failure(secure, {}), ContainsSubstring("no connection that can be trusted to " + secure.text() + ": "));
 }
 
 TEST_CASE("a redirection is an answer like others", "[http_client]") {
@@ -151,16 +152,16 @@ TEST_CASE("a redirection is an answer like others", "[http_client]") {
 
 TEST_CASE("addresses of servers are taken apart, and those that are none are refused", "[http_client]") {
   const auto text = [](const std::string& from) { return parse_server_url(from).text(); };
-  for (const char* same : {"http://127.0.0.1:8080", "https://models.example", "http://[::1]:8080", "https://a_b.example:8443/below/here", "http://x"})
+  for (const char* same : {"http://127.0.0.1:8080", "https://models.example", "http://[::1]:8080", "https://a_b.example:8443/below/here"})
     CHECK(text(same) == same);
   CHECK(text("http://x:80/") == "http://x");
   CHECK(text("https://x:443/a//") == "https://x/a");
   CHECK(parse_server_url("https://x").port == 443);
   CHECK(parse_server_url("http://[::1]:9").host == "::1");
   for (const char* wrong :
-       {"", "x", "127.0.0.1:8080", "ftp://x", "http://", "http:///a", "http://:80", "http://x:", "http://x:0", "http://x:65536", "http://x:8080x",
-        "http://user@x", "http://user:1@x", "http://x?a", "http://x/a?b", "http://x/a#b", "http://x/a b", "http://x\r\ny", "http://x/\r\ny: z",
-        "http://[::1", "http://[]", "http://[::1]8080", "http://[x@y]:1", "http://x y"}) {
+       {"", "x", "127.0.0.1:8080", "ftp://x", "http://", "http:///a", "http://:80", "http://x:", "http://x:0", "http://x:65536",
+        "http://x:8080x", "http://user@x", "http://user:1@x", "http://x?a", "http://x/a?b", "http://x/a#b", "http://x/a b",
+        "http://x\r\ny", "http://x/\r\ny: z", "http://[::1", "http://[]", "http://[::1]8080", "http://[x@y]:1", "http://x y"}) {
     INFO(wrong);
     CHECK_THROWS_AS(parse_server_url(wrong), input_error);
   }

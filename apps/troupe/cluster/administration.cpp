@@ -44,7 +44,8 @@ void declare_administration(CLI::App& app, administration_options& options) {
     ->required()->type_name("FILE");
   app.add_option("--ca", options.authority, "Trust, for https, the certificates in this file (PEM) instead of those that the system trusts")
     ->type_name("FILE");
-  app.add_option("--timeout", options.seconds, "Wait so long for an answer")->check(CLI::Range(1, 3600))->capture_default_str()->type_name("SECONDS");
+  app.add_option("--timeout", options.seconds, "Wait so long for an answer")
+    ->check(CLI::Range(1, 3600))->capture_default_str()->type_name("SECONDS");
 }
 
 administration::administration(const administration_options& options) : key_file_(options.key_file) {

@@ -46,7 +46,8 @@ int run_cluster_drain(const cluster_drain_options& options) {
     if (options.undo || known == now.end()) continue;
     const auto worker = std::ranges::find(known->workers, options.node, &worker_line::name);
     if (worker != known->workers.end() && !worker->layers.empty())
-      note(model + ": no other worker can take the layers " + worker->layers + " at present: " + options.node + " computes them until one can");
+      note(model + ": no other worker can take the layers " + worker->layers + " at present: " + options.node
+           + " computes them until one can");
   }
   return exit_ok;
 }
