@@ -263,8 +263,8 @@ void require_name(std::string_view node) {
   if (!node.empty() && node.size() <= name_length_max && is_letter_or_digit(node.front()) &&
       std::all_of(node.begin(), node.end(), is_allowed) && node != "authority")
     return;
-  throw input_error("\"" + std::string(node) + "\" cannot be a node's name, which is of letters, digits, dots, dashes and underscores, " +
-                    std::to_string(name_length_max) + " at most, begins with a letter or digit, and is not \"authority\"");
+  throw input_error("a node's name is of letters, digits, dots, dashes and underscores, " + std::to_string(name_length_max) +
+                    " at most, begins with a letter or digit, and is not \"authority\"; so this is none: \"" + std::string(node) + "\"");
 }
 
 void make_folder(const path& folder) {

@@ -144,10 +144,7 @@ struct tcp_link::state {
 
   /// Runs it in the link's thread and waits for it.
   template <class F> auto in_thread(F f) {
-    std::packaged_task<decltype(f())()> task(std::move(f));
-    auto result = task.get_future();
-    asio::post(context, std::move(task));
-    return result.get();
+    return asio::post(context, std::packaged_task<decltype(f())()>(std::move(f))).get();
   }
 
   void bind(const tcp::endpoint& to) {
@@ -191,13 +188,14 @@ struct tcp_link::state {
     connections.erase(one);
   }
   void write_all() {
-    for (const auto& one : connections) {
+    for (const auto& one : std::set(connections)) { // A connection that ends leaves them.
       if (!one->is_connected) continue;
       for (auto* way : {&one->there, &one->back}) way->write(one, changed(one));
     }
   }
 
   asio::io_context context{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()}; // The thread goes on when nothing is to do.
   tcp::endpoint target;
   tcp::acceptor acceptor{context};
   uint16_t port = 0;
