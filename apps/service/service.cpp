@@ -229,8 +229,11 @@ void service::state::check_origin(http::exchange& exchange) const {
 }
 
 void service::state::cancel_request(call& of, const std::string& id) {
-  if (!cancel(*in, id, of.who)) throw api_error(404, "request_not_found", "there is no request \"" + id + "\" under way");
-  respond_json(*of.exchange, to_text({{"id", id}, {"cancelled", true}}));
+  const auto answer = [id, exchange = of.exchange, form = of.form](const api_error* failure) {
+    if (failure) return respond_error(*exchange, *failure, form);
+    respond_json(*exchange, to_text({{"id", id}, {"cancelled", true}}));
+  };
+  if (!cancel(*in, id, of.who, answer)) throw api_error(404, "request_not_found", "there is no request \"" + id + "\" under way");
 }
 
 void service::state::answer(const std::shared_ptr<http::exchange>& exchange) {

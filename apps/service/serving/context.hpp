@@ -26,6 +26,12 @@ class response_store;
 struct kept_request;
 class request_claim;
 
+/// By one of its names.
+struct request_under_way {
+  std::function<void()> cancel;
+  std::weak_ptr<kept_request> kept = {}; // None: it is not kept.
+};
+
 struct context {
   explicit context(http::server& of) : server(of) {}
 
@@ -39,8 +45,8 @@ struct context {
   bool is_draining = false;
   std::function<void(const log_record&)> log = nullptr; // Or null.
 
-  /// By the tenant and each name: the API's, and x-request-id, which clients may give to several. What cancels it.
-  std::multimap<std::pair<std::string, std::string>, std::function<void()>> under_way = {};
+  /// By the tenant and each name: the API's, and x-request-id, which clients may give to several.
+  std::multimap<std::pair<std::string, std::string>, request_under_way> under_way = {};
   std::map<std::string, uint32_t> requests_of = {}; // By tenant: how many are under way.
   size_t claims = 0;                                // That exist: requests of several generations.
   std::shared_ptr<response_store> responses = nullptr;
