@@ -121,7 +121,7 @@ kept_requests::~kept_requests() {
 void kept_requests::use(journal_database database) {
   std::vector<v1::JournalFound> unfinished;
   try {
-    for (const auto& one : in_.models) identities_[one->name()] = model_identity(one->runs());
+    for (const auto& one : in_.models) identities_[one->name()] = model_identity(one->file(), one->runs().options());
     for (const auto& [name, identity] : database.models()) {
       const auto found = identities_.find(name);
       if (found != identities_.end() && found->second == identity) continue;
