@@ -158,7 +158,9 @@ void service::state::keep_requests() {
   with.has_response = [this](const std::string& id, const caller& who) { return in->responses->find(id, who) != nullptr; };
   with.warn = [this](const std::string& text) { log(log_record{"journal", log_level::warning}.add("message", text)); };
   in->kept = std::make_shared<kept_requests>(*in, std::move(with));
-  if (options.journal) in->kept->use(journal_database(*options.journal));
+  if (!options.journal) return;
+  in->journal_folder = options.journal->folder;
+  in->kept->use(journal_database(*options.journal));
 }
 
 http::server_options service::state::http_options() {

@@ -11,6 +11,7 @@
 #include "apps/service/serving/served_model.hpp"
 #include "apps/service/serving/service_metrics.hpp"
 #include "apps/service/serving/unix_time.hpp"
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -51,6 +52,7 @@ struct context {
   size_t claims = 0;                                // That exist: requests of several generations.
   std::shared_ptr<response_store> responses = nullptr;
   std::shared_ptr<kept_requests> kept = nullptr;
+  std::filesystem::path journal_folder = {}; // Empty: there is none.
   background_jobs jobs{server};
   std::shared_ptr<const bool> lives = std::make_shared<const bool>(true); // The last member: what outlives this sees that first.
 };

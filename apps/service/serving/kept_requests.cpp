@@ -232,7 +232,7 @@ void kept_requests::begin(post& asked) {
   if (batch_.forgotten_size() > 0) flush(); // Its key may be free only then.
   auto& of = asked.of;
   of.drawn = in_.names.draw(unix_time());
-  of.log = std::make_shared<answer_log>(in_.server, of.form, asked.is_kept || asked.is_response);
+  of.log = std::make_shared<answer_log>(in_.server, of.form, asked.is_kept || asked.is_response, in_.journal_folder);
   if (asked.is_kept) {
     of.kept = std::make_shared<kept_request>();
     of.kept->log = of.log;
@@ -285,7 +285,7 @@ std::shared_ptr<kept_request> kept_requests::restore(v1::JournalFound& found, bo
           facts.body().size()};
   if (facts.tenant_is_known()) of.who = with_.caller_of(facts.tenant());
   of.drawn = {facts.name(), facts.created(), facts.seed()};
-  of.log = one->log = std::make_shared<answer_log>(in_.server, of.form, true);
+  of.log = one->log = std::make_shared<answer_log>(in_.server, of.form, true, in_.journal_folder);
   of.kept = one;
   remember(one);
   try {
