@@ -380,7 +380,7 @@ void service::state::stop_when_idle() {
   size_t under_way = 0;
   for (const auto& one : in->models) under_way += one->under_way();
   under_way -= in->kept->under_way();
-  under_way += in->claims;
+  under_way += in->claims + in->preparing;
   if (under_way == 0) {
     board->end();
     return server->stop_accepting(); // run() returns when the last answer is out.

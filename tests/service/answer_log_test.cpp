@@ -189,6 +189,19 @@ TEST_CASE("where there is no file, the earlier events of a long answer are gone,
   CHECK(slow->has_ended);
 }
 
+TEST_CASE("of an answer whose events are not kept a reader gets those that come, and its end", "[answer_log]") {
+  readers some;
+  some.log = std::make_shared<answer_log>(some.server, api_form::openai, false);
+  const auto first = some.read();
+  some.log->send("", "a");
+  const auto second = some.read();
+  some.log->send("", "b");
+  some.log->end();
+  CHECK(first->text == "data: a\n\ndata: b\n\n");
+  CHECK(second->text == "data: b\n\n");
+  CHECK((first->has_ended && second->has_ended));
+}
+
 TEST_CASE("an answer is abandoned when its last reader has gone", "[answer_log]") {
   readers some;
   size_t abandoned = 0;

@@ -40,7 +40,8 @@ void answer_log::shrink() {
 /// Sends a reader of kept events what it lacks, as quickly as it takes it, in few pieces. True: it has all, or will never have it.
 bool answer_log::pump(reader& to) try {
   constexpr size_t queued_max = 256 << 10;
-  while (to.next < sent_) {
+  const size_t end = first_ + events_.size(); // 0 where they are not kept.
+  while (to.next < end) {
     if (!has(to.next)) {
       fail_reader(to, are_gone(first_));
       return true;
@@ -51,7 +52,7 @@ bool answer_log::pump(reader& to) try {
       return false;
     }
     std::string piece;
-    for (; to.next < sent_ && queued + piece.size() <= queued_max; ++to.next) {
+    for (; to.next < end && queued + piece.size() <= queued_max; ++to.next) {
       if (to.next < first_) {
         const auto [name, data] = file_->read(to.next);
         append_event(piece, name, data, std::to_string(to.next));
@@ -116,6 +117,7 @@ void answer_log::fail_reader(reader& to, const api_error& error) const {
 
 void answer_log::fail(const api_error& error, bool is_event) {
   if (is_over_) return;
+  if (is_held_) return refuse(error);
   error_ = error;
   for (const auto& one : std::exchange(waiting_, {})) respond_error(*one, error, form_);
   if (sent_ == 0) {

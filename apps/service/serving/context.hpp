@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,6 +51,7 @@ struct context {
   std::multimap<std::pair<std::string, std::string>, request_under_way> under_way = {};
   std::map<std::string, uint32_t> requests_of = {}; // By tenant: how many are under way.
   size_t claims = 0;                                // That exist: requests of several generations.
+  size_t preparing = 0, bytes_in_work = 0;          // Long requests that are being prepared (prepare.hpp).
   std::shared_ptr<response_store> responses = nullptr;
   std::shared_ptr<kept_requests> kept = nullptr;
   std::filesystem::path journal_folder = {}; // Empty: there is none.
@@ -74,7 +76,9 @@ struct call {
 
 /// The API that speaks at this path.
 api_form form_of(std::string_view path);
-/// Calls `f`; an error that it throws for the client is the call's answer.
+/// Calls `f`. Returns the error that it throws for the client.
+std::optional<api_error> api_error_of(const std::function<void()>& f);
+/// The same; the error is the call's answer.
 void guarded(const call& of, const std::function<void()>& f);
 
 /// The model of this name, or the default one. Throws api_error: 404.

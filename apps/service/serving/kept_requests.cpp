@@ -221,12 +221,15 @@ void kept_requests::repeat(post& asked, kept_request& of) {
 /// What a response continues may be in the journal only.
 void kept_requests::load_previous(const std::shared_ptr<post>& asked) {
   const auto before = asked->is_response ? asked->body->root().find("previous_response_id") : std::nullopt;
-  if (!before || !journal_) return begin(*asked);
-  load(asked->of, before->text(), [this, asked] { begin(*asked); });
+  if (!before || !journal_) return begin(asked);
+  load(asked->of, before->text(), [this, asked] { begin(asked); });
 }
 
-void kept_requests::begin(post& asked) {
+void kept_requests::begin(const std::shared_ptr<post>& from) {
+  auto& asked = *from;
   if (const auto one = find_key(asked.of.who.tenant, asked.key)) return repeat(asked, *one); // It came meanwhile.
+  if (const auto found = waiting_.find({asked.of.who.tenant, asked.key}); !asked.key.empty() && found != waiting_.end())
+    return found->second.push_back(from);
   if (asked.streams && asked.last_event >= 0)
     throw api_error(404, "stream_not_found", "there is no stream of this Idempotency-Key any more: without Last-Event-ID a new one begins");
   if (batch_.forgotten_size() > 0) flush(); // Its key may be free only then.
@@ -248,6 +251,21 @@ void kept_requests::begin(post& asked) {
   }
   asked.endpoint(of, asked.body->root());
   of.log->read(of.exchange, asked.streams);
+}
+
+void kept_requests::prepares(const kept_request& one) {
+  if (journal_) one.log->hold();
+  if (!one.facts.key().empty()) waiting_[{one.facts.tenant(), one.facts.key()}];
+}
+
+void kept_requests::check_prepared() const {
+  if (journal_ && in_.is_draining) throw is_ending(); // Its readers would wait for another process.
+}
+
+void kept_requests::prepared(const kept_request& one) {
+  const auto found = waiting_.extract({one.facts.tenant(), one.facts.key()});
+  if (found.empty()) return;
+  for (const auto& asked : found.mapped()) guarded(asked->of, [&] { begin(asked); });
 }
 
 void kept_requests::load(const call& of, const std::string& id, std::function<void()> then) {

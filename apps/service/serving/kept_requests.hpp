@@ -65,6 +65,10 @@ public:
   /// Forgets a response. Then calls `done`; with why not, if it is still in the journal.
   void forget(const std::string& id, std::function<void(const api_error* failure)> done);
 
+  /// Its prompt is being made: requests with the same key wait until prepared() says that it has been, whatever came of it.
+  void prepares(const kept_request& one);
+  void check_prepared() const; // Throws api_error if it may not begin any more.
+  void prepared(const kept_request& one);
   /// What start() puts between a generation and its events.
   event_keeper keeper(const std::shared_ptr<kept_request>& of);
   void started(const std::shared_ptr<kept_request>& one, const std::shared_ptr<generation>& running);
@@ -103,7 +107,7 @@ private:
   std::shared_ptr<kept_request> restore(v1::JournalFound& found, bool is_held = false);
   void repeat(post& asked, kept_request& of);
   void load_previous(const std::shared_ptr<post>& asked);
-  void begin(post& asked);
+  void begin(const std::shared_ptr<post>& from);
   void remember(const std::shared_ptr<kept_request>& one);
   void remove(const std::string& name);
   void forget_name(const std::string& name, std::function<void(const api_error* failure)> done);
@@ -120,6 +124,7 @@ private:
   options with_;
   std::map<std::string, std::shared_ptr<kept_request>> by_name_;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<kept_request>> by_key_; // Tenant and key.
+  std::map<std::pair<std::string, std::string>, std::vector<std::shared_ptr<post>>> waiting_; // Tenant and key of those that are prepared.
   std::deque<std::string> ended_; // Names, in the order of their ends.
   uint64_t ended_bytes_ = 0;
   size_t under_way_ = 0;
