@@ -74,11 +74,16 @@ void prepare(call& of, served_model& model, std::function<std::function<void(cal
       }
       return [one, go_on = std::move(go_on), failure] {
         one->finish();
-        const auto error = api_error_of([&] {
-          if (failure) std::rethrow_exception(failure);
-          if (one->of().kept) one->of().in.kept->check_prepared();
-          if (one->is_waited_for()) go_on(one->of());
-        });
+        std::optional<api_error> error;
+        try {
+          error = api_error_of([&] {
+            if (failure) std::rethrow_exception(failure);
+            if (one->of().kept) one->of().in.kept->check_prepared();
+            if (one->is_waited_for()) go_on(one->of());
+          });
+        } catch (const std::exception& other) { // No memory, or a bug: the end of this request alone.
+          error.emplace(500, "internal_error", other.what());
+        }
         if (error) one->fail(*error);
         one->finish_kept();
       };
