@@ -55,7 +55,7 @@ public:
       found.Clear();
       found.set_number(query.number());
       found.set_error(reason.what());
-      report(std::string("a request cannot be looked up: ") + reason.what());
+      report("a request cannot be looked up", reason);
     }
     answers_.found(std::move(found));
   }
@@ -68,7 +68,7 @@ public:
     try {
       forgotten = database_->forget_old(now);
     } catch (const std::exception& reason) { // Once more later.
-      report(std::string("what is old cannot be forgotten: ") + reason.what());
+      report("what is old cannot be forgotten", reason);
     }
     next_forgetting_ = now + (forgotten > 0 ? 1 : 10);
   }
@@ -79,7 +79,7 @@ public:
     try {
       database_->end_in_order();
     } catch (const std::exception& reason) { // Then it counts as a death, which a request has to share in ten times to be given up.
-      report(std::string("it cannot be closed: ") + reason.what());
+      report("it cannot be closed", reason);
     }
     database_.reset();
   }
@@ -98,10 +98,8 @@ private:
     return made;
   }
 
-  void report(std::string what) {
-    if (what == reported_) return;
-    reported_ = std::move(what);
-    answers_.failed(reported_);
+  void report(const std::string& what, const std::exception& reason) {
+    if (std::exchange(reported_[what], reason.what()) != reason.what()) answers_.failed(what + ": " + reason.what());
   }
 
   /// Events that follow those which are lost would never be written: what they belong to is generated again after a restart.
@@ -121,7 +119,7 @@ private:
   std::vector<v1::JournalBatch> batches_; // and those that could not be written, not longer than unwritten_bytes_.
   size_t unwritten_bytes_ = 0;
   std::string error_; // Of the last transaction; empty: there was none.
-  std::string reported_; // What was said last.
+  std::map<std::string, std::string> reported_; // The last reason, by what cannot be done.
   std::chrono::steady_clock::time_point next_try_; // Of those that could not be written.
   int64_t next_forgetting_ = 0;
 };

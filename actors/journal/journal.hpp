@@ -22,8 +22,8 @@ public:
   struct receiver {
     std::function<void(v1::JournalCommitted)> committed;
     std::function<void(v1::JournalFound)> found;
-    /// What the log should say: something could not be read or forgotten. Not of transactions, whose answers say it; not twice for one
-    /// reason in a row.
+    /// What the log should say: something could not be read or forgotten. Not of transactions, whose answers say it; not twice in a
+    /// row for one reason.
     std::function<void(std::string)> failed;
   };
 
