@@ -1,5 +1,5 @@
 #pragma once
-// A worker process: what `troupe worker` runs. Layers of models compute in it for coordinators: engines with engine_options::cluster.
+// A worker process: what `troupe worker` runs. Layers of models compute in it for coordinators: engines with cluster_options.
 #include "actors/cluster/keys.hpp"
 #include "actors/interfaces/log.hpp"
 #include <cstdint>

@@ -2,6 +2,7 @@
 #include "actors/interfaces/cluster_roles.hpp"
 #include "actors/interfaces/log.hpp"
 #include "actors/interfaces/supervision.hpp"
+#include "actors/supervision/child_spec.hpp"
 #include "model/parts.hpp"
 #include <caf/all.hpp>
 #include <memory>
@@ -17,6 +18,7 @@ struct worker_config {
   bool own_threads = true;         // The pulse has a thread of its own; not in simulation.
   uint32_t shards = 1;             // Of each layer.
   job_runner run_jobs = run_in_order; // For packing weights; called inside the worker actor.
+  child_hook hook = {};            // For all actors of placements.
   log_function log = {};
 };
 
