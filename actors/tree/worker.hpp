@@ -31,11 +31,11 @@ struct worker_config {
 ///       └── /replica/R/layer/I/supervisor ...
 ///
 /// Weights are kept from placement to placement, so that what a connection's end has stopped begins again at once. What no placement uses
-/// goes when another model comes, and when memory_bytes would be exceeded.
+/// goes when another model comes.
 ///
 /// Loading takes its time, in which the worker handles no other message; its pulse answers meanwhile, and the actors of placements run on.
 ///
-/// Retry     a placement of the same segment by the same coordinator replaces the one before; an old number is refused.
+/// Retry     a stage has one placement at a time: the next one ends the one before.
 /// Restart   none: when it ends, the process does, and coordinators notice.
 /// Errors    PlacementRefused, with the reason: a file that is missing, damaged or another model's; out of memory.
 struct worker_state {

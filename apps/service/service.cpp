@@ -371,7 +371,7 @@ void service::state::metrics(call& of) {
   for (const auto& one : in->models) engines.emplace_back(one->name(), &one->runs());
   run_in_background(of, [this, engines, exchange = of.exchange]() -> std::function<void()> {
     std::vector<engine_reading> readings;
-    for (const auto& [name, one] : engines) readings.push_back({name, one->statistics(), one->actors()});
+    for (const auto& [name, one] : engines) readings.push_back({name, one->statistics(), one->actors(), one->workers()});
     return [this, exchange, readings = std::move(readings)] {
       exchange->respond({.status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_page(*in, readings), .headers = {}});
     };
