@@ -308,7 +308,7 @@ void blame(scheduler_pointer self, replica& on) {
     on.step->running = caf::timespan(0); // From here on.
     on.step->asked.reset();
     on.step->answers.clear();
-    return;
+    return keep_ticking(self);
   }
   std::vector<actor_name> late, silent;
   for (const auto& path : on.known_as.stages) {
