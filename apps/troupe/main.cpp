@@ -28,7 +28,7 @@ constexpr command commands[] = {
   {"serve", declare_serve, "serve models over HTTP: OpenAI's and Anthropic's APIs"},
   {"worker", declare_worker, "compute layers of models for other processes, on this machine or on others"},
   {"journal", declare_journal, "list what a journal of `troupe serve` holds"},
-  {"cluster", declare_cluster, "make the keys by which the nodes of a cluster know each other"},
+  {"cluster", declare_cluster, "make keys for the nodes of a cluster; see and drain the workers of a service"},
   {"translate", declare_translate, "turn source texts into target texts, by beam search or drawn at random"},
   {"classify", declare_classify, "give texts labels, with probabilities"},
   {"fill-mask", declare_fill_mask, "find the likeliest tokens in place of a mask"},

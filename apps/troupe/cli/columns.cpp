@@ -1,5 +1,8 @@
 #include "apps/troupe/cli/columns.hpp"
+#include "model/error.hpp"
+#include "model/tokenizer/characters.hpp"
 #include "model/utf8.hpp"
+#include <algorithm>
 #include <cstdint>
 
 namespace troupe {
@@ -48,6 +51,42 @@ std::string cut_to_columns(std::string_view text, size_t columns) {
     end += step.bytes;
   }
   return std::string(text.substr(0, end)) + "…";
+}
+
+std::string without_controls(std::string_view text) {
+  std::string clean;
+  for (size_t at = 0; at < text.size();) {
+    const auto step = utf8_next(text, at);
+    const auto character = text.substr(at, step.bytes);
+    const bool is_shown = step.state == utf8_state::whole && !is_control(utf8_code_point(character));
+    clean += is_shown ? character : "?";
+    at += step.bytes;
+  }
+  return clean;
+}
+
+std::string table_text(const std::vector<table_column>& columns, const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& column : columns) widths.push_back(terminal_columns(column.title));
+  for (const auto& row : rows) {
+    TROUPE_ASSERT(row.size() == columns.size());
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], terminal_columns(row[i]));
+  }
+  std::string text;
+  const auto add_line = [&](const auto& cell_of) {
+    std::string line;
+    for (size_t i = 0; i < columns.size(); ++i) {
+      const std::string& cell = cell_of(i);
+      const std::string fill(widths[i] - terminal_columns(cell), ' ');
+      if (i > 0) line += "  ";
+      line += columns[i].is_number ? fill + cell : cell + fill;
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  };
+  add_line([&](size_t i) -> const std::string& { return columns[i].title; });
+  for (const auto& row : rows) add_line([&](size_t i) -> const std::string& { return row[i]; });
+  return text;
 }
 
 } // namespace troupe

@@ -15,6 +15,8 @@ struct cluster_command {
 
 constexpr cluster_command cluster_commands[] = {
   {"keys", declare_cluster_keys, "make a private authority, and keys and certificates for nodes"},
+  {"status", declare_cluster_status, "show the workers of a running service, and the layers of each"},
+  {"drain", declare_cluster_drain, "move the layers of a worker to others, so that it can be stopped"},
 };
 
 } // namespace

@@ -5,5 +5,7 @@
 namespace troupe {
 
 command_run declare_cluster_keys(CLI::App& app);
+command_run declare_cluster_status(CLI::App& app);
+command_run declare_cluster_drain(CLI::App& app);
 
 } // namespace troupe
