@@ -79,6 +79,7 @@ std::optional<node_keys> keys_of(const cluster_options& options, const std::uniq
 
 struct engine::state {
   engine_options options;
+  cluster_options workers;
   std::unique_ptr<local_keys> keys; // Of local workers.
   std::shared_ptr<const tokenizer> words;
   std::shared_ptr<const model_parts> model;
@@ -91,8 +92,8 @@ struct engine::state {
   std::shared_ptr<const cluster_tree> cluster; // Null: all layers are here.
   size_t actors_min = 0; // How many the directory lists when no request is under way.
 
-  explicit state(const engine_options& asked)
-    : options(asked), keys(keys_of_local_workers(asked.cluster)), network(keys_of(asked.cluster, keys)),
+  state(const engine_options& asked, const cluster_options& cluster_asked)
+    : options(asked), workers(cluster_asked), keys(keys_of_local_workers(workers)), network(keys_of(workers, keys)),
       running({.threads = asked.threads, .pin = asked.pin_threads}, asked.fault_plan, network ? &*network : nullptr) {}
   state(caf::actor_system& host, const engine_options& asked) : options(asked), running(host, asked.fault_plan), is_hosted(true) {}
 
@@ -177,16 +178,19 @@ engine_options with_threads(engine_options options) {
 
 } // namespace
 
-engine::engine(std::shared_ptr<const model_file> model, engine_options options, const progress_callback& progress) {
+engine::engine(std::shared_ptr<const model_file> model, engine_options options, const progress_callback& progress)
+  : engine(std::move(model), std::move(options), cluster_options{}, progress) {}
+
+engine::engine(std::shared_ptr<const model_file> model, engine_options options, const cluster_options& cluster,
+               const progress_callback& progress) {
   options = with_threads(std::move(options));
   const signals_blocked while_threads_begin;
-  state_ = std::make_unique<state>(options);
+  state_ = std::make_unique<state>(options, cluster);
   begin(std::move(model), std::move(options), progress);
 }
 
 engine::engine(caf::actor_system& host, std::shared_ptr<const model_file> model, engine_options options,
                const progress_callback& progress) {
-  if (options.cluster.workers() > 0) throw input_error("an engine in the actor system of another program has no workers");
   options = with_threads(std::move(options));
   state_ = std::make_unique<state>(host, options);
   begin(std::move(model), std::move(options), progress);
@@ -211,7 +215,7 @@ void engine::begin(std::shared_ptr<const model_file> model, engine_options optio
   if (model->words.kind != tokenizer_kind::none) st.words = make_tokenizer(model->words);
   if (!options.cached) options.cached = usual_cache_type(*model, options.as_q8_0);
   partition cut{.shards = options.shards, .cached = *options.cached, .as_q8_0 = options.as_q8_0, .keep = kept_by(options.checks)};
-  const bool has_workers = options.cluster.workers() > 0;
+  const bool has_workers = st.workers.workers() > 0;
   if (has_workers) cut.only = {.ends = true, .layers = {0, 0}, .encoder_layers = {0, 0}};
   st.model = make_parts(
     std::move(model), cut,
@@ -231,7 +235,7 @@ void engine::begin(std::shared_ptr<const model_file> model, engine_options optio
   config.replicas = st.options.replicas;
   config.verify_caches = st.options.checks.caches;
   if (has_workers) {
-    auto tree = make_cluster_tree(*st.model, cut, options.cluster, st.keys ? st.keys->folder() : options.cluster.keys, options.threads,
+    auto tree = make_cluster_tree(*st.model, cut, st.workers, st.keys ? st.keys->folder() : st.workers.keys, options.threads,
                                   options.log);
     tree.cluster.model.set_cache_positions_max(config.limits.cache_positions_max);
     for (auto& link : tree.links) link.version = version();
@@ -260,7 +264,7 @@ void engine::begin(std::shared_ptr<const model_file> model, engine_options optio
   const auto start = std::chrono::steady_clock::now();
   while (!st.all_run(self)) {
     std::this_thread::sleep_for(1ms);
-    if (st.cluster) require_progress(st.cluster_facts(self), std::chrono::steady_clock::now() - start, options.cluster);
+    if (st.cluster) require_progress(st.cluster_facts(self), std::chrono::steady_clock::now() - start, st.workers);
   }
 }
 

@@ -76,7 +76,6 @@ struct engine_options {
   /// Faults to inject, for chaos runs (actors/faults/plan.hpp reads a plan). Null, the usual case: no proxy stands between
   /// actors.
   std::shared_ptr<const v1::FaultPlan> fault_plan = nullptr;
-  cluster_options cluster = {};   // Workers that compute the layers. Never changes a bit of the result.
   log_function log = {};          // Which actors ended and were restarted, and why; exceptions of a program's own functions.
 };
 
@@ -153,6 +152,10 @@ struct supervision_facts {
 class engine {
 public:
   engine(std::shared_ptr<const model_file> model, engine_options options, const progress_callback& progress = {});
+  /// With workers that compute the layers (docs/cluster.md), which never changes a bit of the result. Throws what the first does, and
+  /// engine_error when not all layers have a worker in time.
+  engine(std::shared_ptr<const model_file> model, engine_options options, const cluster_options& cluster,
+         const progress_callback& progress = {});
   /// In the actor system of a program that uses CAF, which outlives the engine; the program supervises its root (docs/embedding.md,
   /// "In your actor system"). `threads` and `pin_threads` mean nothing there, nor does engine_statistics::busy, and handlers that never
   /// return take the system's threads along.

@@ -9,6 +9,7 @@
 #include "model/kernels/isa.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <random>
 #include <unistd.h>
 #include <utility>
@@ -19,6 +20,7 @@ struct worker_node::state {
   runtime running;
   caf::strong_actor_ptr worker;
   uint16_t port = 0;
+  std::shared_ptr<std::atomic<bool>> has_ended = std::make_shared<std::atomic<bool>>(false);
   explicit state(const worker_node_options& options)
     : running({.threads = options.threads, .pin = options.pin_threads}, nullptr, &options.keys) {}
 };
@@ -44,6 +46,7 @@ worker_node::worker_node(worker_node_options options) {
   config.run_jobs = [running = &state_->running](std::vector<std::function<void()>> jobs) { running->run_jobs(std::move(jobs)); };
   config.log = options.log;
   const auto started = state_->running.system().spawn<caf::detached>(worker, std::move(config));
+  started->attach_functor([flag = state_->has_ended] { *flag = true; });
   state_->worker = caf::actor_cast<caf::strong_actor_ptr>(started);
   state_->running.set_root(caf::actor_cast<root_actor>(started)); // Ended in the end as an engine's root is.
   state_->port = publish(started, options.host, options.port);
@@ -51,6 +54,7 @@ worker_node::worker_node(worker_node_options options) {
 
 worker_node::~worker_node() = default;
 
+bool worker_node::has_ended() const { return *state_->has_ended; }
 uint16_t worker_node::port() const { return state_->port; }
 size_t worker_node::stop() { return state_->running.stop(); }
 

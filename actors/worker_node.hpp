@@ -1,5 +1,5 @@
 #pragma once
-// A worker process: what `troupe worker` runs. Layers of models compute in it for coordinators: engines with engine_options::cluster.
+// A worker process: what `troupe worker` runs. Layers of models compute in it for coordinators: engines with cluster_options.
 #include "actors/cluster/keys.hpp"
 #include "actors/interfaces/log.hpp"
 #include <cstdint>
@@ -30,6 +30,8 @@ public:
 
   /// At which it listens.
   uint16_t port() const;
+  /// It can serve nobody any more: a bug. What runs it ends the process, as a crash would, and coordinators notice.
+  bool has_ended() const;
   /// Ends all actors, as the destructor does. Returns how many did not end.
   size_t stop();
 

@@ -131,6 +131,8 @@ void on_find(cluster_pointer self, const v1::FindPlacement& question, const caf:
   const auto& name = question.segment();
   const cluster_state::segment_key key{name.of_encoder(), name.segment(), name.replica()};
   auto& stage = st.stages[key];
+  // A stage whose supervisor hangs may live on beside its successor. Ids grow: the later one is meant.
+  if (stage.actor && asker && stage.actor->id() > asker->id()) return;
   if (stage.actor) self->demonitor(stage.actor->address());
   stage = {};
   stage.actor = caf::actor_cast<remote_layers_actor>(asker);

@@ -27,7 +27,8 @@ struct cluster_config {
 /// when a placement ended, and they do the placing.
 ///
 /// Retry     a stage may ask again, and is told again; a worker may be said to be ready, or lost, again.
-/// Restart   the new one hears of workers and stages again, because the directory tells them of it; it places all layers anew.
+/// Restart   the new one hears of workers and stages again, because the directory tells them of it; it places all layers anew. Drains
+///           are forgotten.
 struct cluster_state {
   static inline const char* name = "cluster";
   using segment_key = std::tuple<bool, uint32_t, uint32_t>; // of_encoder, segment, replica

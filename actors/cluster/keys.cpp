@@ -263,8 +263,8 @@ void require_name(std::string_view node) {
   if (!node.empty() && node.size() <= name_length_max && is_letter_or_digit(node.front()) &&
       std::all_of(node.begin(), node.end(), is_allowed) && node != "authority")
     return;
-  throw input_error("a node's name must be of letters, digits, dots, dashes and underscores, " + std::to_string(name_length_max) +
-                    " at most, begin with a letter or digit, and not be \"authority\"");
+  throw input_error("a node's name is of letters, digits, dots, dashes and underscores, " + std::to_string(name_length_max) +
+                    " at most, begins with a letter or digit, and is not \"authority\"; so this is none: \"" + std::string(node) + "\"");
 }
 
 void make_folder(const path& folder) {
@@ -330,7 +330,7 @@ std::vector<path> make_keys(const path& folder, std::span<const std::string> nod
     if (std::count(nodes.begin(), nodes.end(), node) > 1) throw input_error("the node " + node + " is named twice");
     const auto files = keys_in(folder, node);
     for (const path& file : {files.key, files.certificate}) {
-      if (!options.renew && is_there(file)) refuse(file, "exists already, and was not to be renewed");
+      if (!options.renew && is_there(file)) refuse(file, "exists already; to renew a node's certificate, say so (--renew)");
     }
   }
 

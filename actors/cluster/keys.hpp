@@ -10,7 +10,8 @@
 
 namespace troupe {
 
-/// What a node needs to speak with others: files in PEM. They are read anew for every connection, so they may be replaced at any time.
+/// What a node needs to speak with others: files in PEM. CAF reads them anew for every connection, so they may be replaced at any time, but
+/// whole (rename) and by ones that fit: when CAF cannot load one, it raises an error in its I/O thread, which ends the process.
 struct node_keys {
   std::filesystem::path certificate; // The node's, signed by the authority. Others of a chain to it may follow.
   std::filesystem::path key;         // The private key to it.

@@ -4,6 +4,7 @@
 #include "actors/interfaces/paths.hpp"
 #include "actors/supervision/directory.hpp"
 #include "actors/supervision/failure.hpp"
+#include "actors/supervision/liveness.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -172,6 +173,7 @@ worker_link_actor::behavior_type worker_link(link_pointer self, worker_link_conf
       if (now - st.told >= std::chrono::seconds(1)) tell_ready(self);
     },
     [self](const v1::ClusterTick&) { on_tick(self); },
+    [self](const v1::CheckLiveness& check) { answer_liveness_check(self, check); },
     [self](const v1::ActorStarted& started, const caf::strong_actor_ptr& handle) {
       if (started.path() != paths::cluster) return;
       self->state.cluster = caf::actor_cast<cluster_actor>(handle);

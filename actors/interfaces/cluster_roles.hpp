@@ -17,7 +17,7 @@ using worker_actor =
 /// A coordinator's link to one worker.
 using worker_link_actor =
   caf::typed_actor<caf::reacts_to<v1::WorkerFacts, caf::strong_actor_ptr>, caf::reacts_to<v1::WorkerRefusal>,
-                   caf::reacts_to<v1::NodePong>, caf::reacts_to<v1::ClusterTick>,
+                   caf::reacts_to<v1::NodePong>, caf::reacts_to<v1::ClusterTick>, caf::reacts_to<v1::CheckLiveness>,
                    caf::reacts_to<v1::ActorStarted, caf::strong_actor_ptr>>;
 
 using cluster_actor =

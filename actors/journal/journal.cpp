@@ -55,6 +55,7 @@ public:
       found.Clear();
       found.set_number(query.number());
       found.set_error(reason.what());
+      report("a request cannot be looked up", reason);
     }
     answers_.found(std::move(found));
   }
@@ -66,14 +67,22 @@ public:
     size_t forgotten = 0;
     try {
       forgotten = database_->forget_old(now);
-    } catch (const std::exception&) { // Once more later. If the disk is full, what is written next says so.
+    } catch (const std::exception& reason) { // Once more later.
+      report("what is old cannot be forgotten", reason);
     }
     next_forgetting_ = now + (forgotten > 0 ? 1 : 10);
   }
 
   bool has_unwritten() const { return !batches_.empty(); }
   /// Others may open it from now on.
-  void close() { database_.reset(); }
+  void close() {
+    try {
+      database_->end_in_order();
+    } catch (const std::exception& reason) { // Then it counts as a death, which a request has to share in ten times to be given up.
+      report("it cannot be closed", reason);
+    }
+    database_.reset();
+  }
 
 private:
   v1::JournalCommitted answer(const v1::JournalBatch& to, const std::map<std::string, std::string>& refused) const {
@@ -87,6 +96,10 @@ private:
         refusal.set_reason(found->second);
       }
     return made;
+  }
+
+  void report(const std::string& what, const std::exception& reason) {
+    if (std::exchange(reported_[what], reason.what()) != reason.what()) answers_.failed(what + ": " + reason.what());
   }
 
   /// Events that follow those which are lost would never be written: what they belong to is generated again after a restart.
@@ -106,6 +119,7 @@ private:
   std::vector<v1::JournalBatch> batches_; // and those that could not be written, not longer than unwritten_bytes_.
   size_t unwritten_bytes_ = 0;
   std::string error_; // Of the last transaction; empty: there was none.
+  std::map<std::string, std::string> reported_; // The last reason, by what cannot be done.
   std::chrono::steady_clock::time_point next_try_; // Of those that could not be written.
   int64_t next_forgetting_ = 0;
 };

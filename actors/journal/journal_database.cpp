@@ -1,5 +1,6 @@
 #include "actors/journal/journal_database.hpp"
 
+#include "actors/journal/journal_sql.hpp"
 #include "model/error.hpp"
 #include "troupe/v1/journal.pb.h"
 
@@ -17,32 +18,7 @@ namespace troupe {
 namespace {
 
 constexpr int64_t application = 0x74726F75; // "trou"
-constexpr int64_t version = 1;
-
-// more: logprobs of a token, or what there is to an end beside its text, as protobuf. token: null for an end.
-//
-// Events of all requests lie one behind the other, as they came: a transaction of 32 requests' tokens writes one page or two. By request
-// they would be 32 pages, which took a third of the time of a small model. A request's events are found between its first and last place,
-// among those of the requests that ran beside it. last_place: 0 until it has ended. What may be long comes last in a row, so that the rest
-// is read without it.
-constexpr const char* schema = R"(
-CREATE TABLE request(
-  number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, path TEXT NOT NULL, tenant TEXT NOT NULL, tenant_is_known INTEGER NOT NULL,
-  key TEXT NOT NULL, model TEXT NOT NULL, model_identity TEXT NOT NULL, seed INTEGER NOT NULL, created INTEGER NOT NULL,
-  first_place INTEGER NOT NULL, last_place INTEGER NOT NULL DEFAULT 0, ended INTEGER, starts INTEGER NOT NULL DEFAULT 0,
-  body BLOB NOT NULL, conversation BLOB NOT NULL);
-CREATE UNIQUE INDEX request_by_key ON request(tenant, key) WHERE key <> '';
-CREATE INDEX request_by_end ON request(ended);
-CREATE TABLE event(
-  place INTEGER PRIMARY KEY, request INTEGER NOT NULL, number INTEGER NOT NULL, choice INTEGER NOT NULL, token INTEGER,
-  text BLOB NOT NULL, more BLOB NOT NULL);)";
-
-// What request_of() reads, and of which requests.
-#define TROUPE_REQUESTS \
-  "SELECT number, name, path, tenant, tenant_is_known, key, body, conversation, model, model_identity, seed, created, ended, starts FROM request "
-constexpr std::string_view find_by_key = TROUPE_REQUESTS "WHERE tenant = ? AND key = ? AND key <> ''", find_by_name = TROUPE_REQUESTS
-                           "WHERE name = ?", find_unfinished = TROUPE_REQUESTS "WHERE ended IS NULL ORDER BY number";
-#undef TROUPE_REQUESTS
+constexpr int64_t version = 2;
 
 /// A descriptor that holds the folder for this process.
 class folder_lock {
@@ -138,6 +114,8 @@ template <class Message> void parse(Message& into, const std::string& bytes) {
   if (!into.ParseFromString(bytes)) throw journal_error("the journal is damaged: an event of it cannot be read");
 }
 
+[[noreturn]] void fail_damaged() { throw journal_error("the journal is damaged: events of a request are missing"); }
+
 v1::JournalRequest request_of(const statement& row) {
   v1::JournalRequest request;
   request.set_name(row.text(1));
@@ -152,7 +130,7 @@ v1::JournalRequest request_of(const statement& row) {
   request.set_seed(uint64_t(row.number(10)));
   request.set_created(row.number(11));
   request.set_is_over(!row.is_null(12));
-  request.set_starts(uint32_t(row.number(13)));
+  request.set_deaths(uint32_t(row.number(13)));
   return request;
 }
 
@@ -161,22 +139,26 @@ v1::JournalRequest request_of(const statement& row) {
 struct journal_database::state {
   /// A request that has not ended.
   struct progress {
-    int64_t number = 0;
+    int64_t number = 0, last_place = 0;
     uint32_t events = 0; // That are in the file.
-    bool counts_starts = false, is_over = false;
+    int64_t tokens = 0;  // That many of them are.
+    bool got_further = false, is_over = false; // By this transaction.
+    int64_t ended = 0;
   };
   struct statements {
-    statement begin, commit, rollback, admit, add_event, end, goes_on, forget_events, forget;
+    statement begin, commit, rollback, add_model, admit, begin_progress, begun, got_further, end, end_progress, forget, find_number,
+      find_ended, add_event, event_at, previous_of, forget_event;
     explicit statements(sqlite3* to)
-      : begin(to, "BEGIN IMMEDIATE"), commit(to, "COMMIT"), rollback(to, "ROLLBACK"),
-        admit(to, "INSERT INTO request(name, path, tenant, tenant_is_known, key, body, conversation, model, model_identity, seed, created, "
-                  "first_place) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"),
-        add_event(to, "INSERT INTO event(place, request, number, choice, token, text, more) VALUES(?,?,?,?,?,?,?)"),
-        end(to, "UPDATE request SET ended = ?, last_place = ? WHERE number = ?"),
-        goes_on(to, "UPDATE request SET starts = 0 WHERE number = ?"),
-        forget_events(to, "DELETE FROM event WHERE request = ?1 AND place >= (SELECT first_place FROM request WHERE number = ?1) "
-                          "AND place <= (SELECT IIF(last_place = 0, 9223372036854775807, last_place) FROM request WHERE number = ?1)"),
-        forget(to, "DELETE FROM request WHERE number = ?") {}
+      : begin(to, "BEGIN IMMEDIATE"), commit(to, "COMMIT"), rollback(to, "ROLLBACK"), add_model(to, journal_sql::add_model),
+        admit(to, journal_sql::admit), begin_progress(to, journal_sql::begin_progress), begun(to, journal_sql::begun),
+        got_further(to, journal_sql::got_further), end(to, journal_sql::end), end_progress(to, journal_sql::end_progress),
+        forget(to, journal_sql::forget), find_number(to, journal_sql::find_number), find_ended(to, journal_sql::find_ended),
+        add_event(to, journal_sql::add_event), event_at(to, journal_sql::event_at), previous_of(to, journal_sql::previous_of),
+        forget_event(to, journal_sql::forget_event) {}
+  };
+  /// A request in the file, and where its last event is; 0: it has none.
+  struct request_place {
+    int64_t number = 0, last_place = 0;
   };
   using open_requests = std::map<std::string, progress, std::less<>>;
   using refusals = std::map<std::string, std::string>; // Why, by name.
@@ -186,7 +168,7 @@ struct journal_database::state {
   std::unique_ptr<sqlite3, closer> database;
   std::optional<statements> prepared;
   open_requests open;
-  int64_t last_place = 0; // Of an event; never used again, not even after a transaction has failed.
+  int64_t last_place = 0; // Of an event; not used again after a transaction has failed.
 
   void run(std::string_view text) const { statement(database.get(), text).run(); }
   int64_t number(std::string_view text) const {
@@ -198,12 +180,15 @@ struct journal_database::state {
   void make_file();
   template <class F> void in_transaction(F f);
   void write(const v1::JournalBatch& batch, open_requests& changed, refusals& refused);
+  void write(const progress& of);
   bool make_room();
   void admit(const v1::JournalRequest& request, open_requests& changed);
+  progress* find_open(const std::string& name, open_requests& changed);
   void add(const v1::JournalEvent& event, open_requests& changed);
-  std::optional<int64_t> find_number(const std::string& name);
-  void forget(int64_t request);
-  std::vector<v1::JournalEvent> events_of(int64_t request, const std::string& name);
+  std::optional<request_place> find_place(const std::string& name);
+  std::optional<std::pair<request_place, int64_t>> oldest_ended(); // And when.
+  void forget(request_place request);
+  int64_t read_events(request_place of, v1::JournalFound& into, size_t bytes_max);
   uint64_t bytes() const {
     return uint64_t(number("PRAGMA page_count") - number("PRAGMA freelist_count")) * uint64_t(number("PRAGMA page_size"));
   }
@@ -222,9 +207,9 @@ void journal_database::state::make_file() {
   run("PRAGMA journal_mode = WAL");
   run("BEGIN IMMEDIATE"); // All or nothing, should the process end here.
   run("PRAGMA application_id = 1953656693"); // `application`
-  for (std::string_view rest = schema; rest.find(';') != rest.npos; rest.remove_prefix(rest.find(';') + 1))
+  for (std::string_view rest = journal_sql::schema; rest.find(';') != rest.npos; rest.remove_prefix(rest.find(';') + 1))
     run(rest.substr(0, rest.find(';') + 1));
-  run("PRAGMA user_version = 1"); // `version`
+  run("PRAGMA user_version = 2"); // `version`
   run("COMMIT");
 }
 
@@ -265,12 +250,19 @@ journal_database::journal_database(journal_options options, access how) : state_
     st.check_file(how);
     if (how == access::list) return;
     st.prepared.emplace(st.database.get());
-    st.last_place = std::max(st.number("SELECT MAX(place) FROM event"), st.number("SELECT MAX(first_place) FROM request"));
-    statement row(st.database.get(), "SELECT number, name, "
-                                     "(SELECT COUNT(*) FROM event WHERE place >= first_place AND request = request.number) "
-                                     "FROM request WHERE ended IS NULL");
-    while (row.next()) st.open[row.text(1)] = {row.number(0), uint32_t(row.number(2))};
-    st.in_transaction([&] { st.run("PRAGMA user_version = 1"); }); // Can it be written?
+    st.last_place = st.number(journal_sql::last_event);
+    statement row(st.database.get(), journal_sql::all_progress);
+    while (row.next()) {
+      auto& one = st.open[row.text(1)];
+      one.number = row.number(0);
+      one.last_place = row.number(2);
+      one.events = uint32_t(row.number(3));
+      one.tokens = row.number(4);
+    }
+    st.in_transaction([&] {
+      st.run("PRAGMA user_version = 2"); // Can it be written?
+      st.run(journal_sql::count_deaths);
+    });
   } catch (const journal_error& reason) {
     fail(reason.what());
   } catch (const input_error& reason) {
@@ -295,45 +287,74 @@ template <class F> void journal_database::state::in_transaction(F f) {
   }
 }
 
+std::optional<std::pair<journal_database::state::request_place, int64_t>> journal_database::state::oldest_ended() {
+  auto& row = prepared->find_ended;
+  row.reset();
+  if (!row.next()) return std::nullopt;
+  const std::pair found(request_place{row.number(0), row.number(2)}, row.number(1));
+  row.reset();
+  return found;
+}
+
 /// False: requests that have not ended take all of it.
 bool journal_database::state::make_room() {
   if (bytes() <= options.bytes_max) return true;
-  const auto oldest = number("SELECT number FROM request WHERE ended IS NOT NULL ORDER BY ended LIMIT 1");
-  if (oldest != 0) forget(oldest);
-  return oldest != 0;
+  const auto oldest = oldest_ended();
+  if (oldest) forget(oldest->first);
+  return oldest.has_value();
 }
 
 void journal_database::state::admit(const v1::JournalRequest& request, open_requests& changed) {
+  prepared->add_model.with(request.model()).with(request.model_identity()).run();
   prepared->admit.with(request.name()).with(request.path()).with(request.tenant()).with(int64_t(request.tenant_is_known()))
     .with(request.key()).with_bytes(request.body()).with_bytes(request.conversation()).with(request.model())
-    .with(request.model_identity()).with(int64_t(request.seed())).with(request.created()).with(last_place + 1).run();
-  changed[request.name()] = {sqlite3_last_insert_rowid(database.get()), 0};
+    .with(request.model_identity()).with(int64_t(request.seed())).with(request.created()).run();
+  auto& one = changed[request.name()] = {};
+  one.number = sqlite3_last_insert_rowid(database.get());
+  prepared->begin_progress.with(one.number).run();
+}
+
+/// Null: its admission has failed, or it was forgotten.
+journal_database::state::progress* journal_database::state::find_open(const std::string& name, open_requests& changed) {
+  auto found = changed.find(name);
+  if (found == changed.end()) {
+    const auto before = open.find(name);
+    if (before == open.end()) return nullptr;
+    found = changed.insert(*before).first;
+  }
+  return found->second.number == 0 ? nullptr : &found->second;
 }
 
 void journal_database::state::add(const v1::JournalEvent& event, open_requests& changed) {
-  auto found = changed.find(event.request());
-  if (found == changed.end()) {
-    const auto before = open.find(event.request());
-    if (before == open.end()) return; // Its admission has failed, or it was forgotten.
-    found = changed.insert(*before).first;
-  }
-  auto& [number, count, counts_starts, is_over] = found->second;
-  if (event.number() != count) return; // What precedes it was not written.
-  if (std::exchange(counts_starts, false)) prepared->goes_on.with(number).run();
+  auto* const of = find_open(event.request(), changed);
+  if (!of || of->is_over || event.number() != of->events) return; // What precedes it was not written.
   auto& into = prepared->add_event;
-  into.with(++last_place).with(number).with(int64_t(event.number())).with(int64_t(event.choice()));
+  into.with(++last_place).with(of->number).with(int64_t(event.number())).with(int64_t(event.choice())).with(of->last_place);
   if (event.has_token()) {
     v1::JournalToken more;
     if (event.token().logprobs_size() > 0) *more.mutable_logprobs() = event.token().logprobs();
     into.with(int64_t(event.token().token())).with_bytes(event.token().text()).with_bytes(more.SerializeAsString()).run();
+    ++of->tokens;
   } else {
     v1::JournalEnd more = event.end();
     more.clear_text();
     into.with_null().with_bytes(event.end().text()).with_bytes(more.SerializeAsString()).run();
-    if (event.is_last()) prepared->end.with(event.end().time()).with(last_place).with(number).run();
-    is_over = event.is_last();
+    of->is_over = event.is_last();
+    of->ended = event.end().time();
   }
-  ++count;
+  ++of->events;
+  of->last_place = last_place;
+  of->got_further = true;
+}
+
+/// Once in a transaction, however many events it has.
+void journal_database::state::write(const progress& of) {
+  if (of.is_over) {
+    prepared->end.with(of.ended).with(of.last_place).with(of.tokens).with(of.number).run();
+    prepared->end_progress.with(of.number).run();
+  } else if (of.got_further) {
+    prepared->got_further.with(of.last_place).with(int64_t(of.events)).with(of.tokens).with(of.number).run();
+  }
 }
 
 void journal_database::state::write(const v1::JournalBatch& batch, open_requests& changed, refusals& refused) {
@@ -342,12 +363,14 @@ void journal_database::state::write(const v1::JournalBatch& batch, open_requests
     else
       refused[one.name()] =
         "the journal is full: requests that have not ended take all of its " + std::to_string(options.bytes_max >> 20) + " MiB";
+  for (const auto& name : batch.begun())
+    if (const auto* one = find_open(name, changed)) prepared->begun.with(one->number).run();
   for (const auto& one : batch.events()) add(one, changed);
-  for (const auto& name : batch.forgotten())
-    if (const auto number = find_number(name)) {
-      changed.insert_or_assign(name, progress{0, UINT32_MAX}); // No event follows.
-      forget(*number);
-    }
+  for (const auto& name : batch.forgotten()) {
+    const auto* const one = find_open(name, changed);
+    if (const auto place = one ? std::optional(request_place{one->number, one->last_place}) : find_place(name)) forget(*place);
+    changed.insert_or_assign(name, progress()); // No event follows.
+  }
 }
 
 std::map<std::string, std::string> journal_database::write(std::span<const v1::JournalBatch> batches) {
@@ -355,87 +378,114 @@ std::map<std::string, std::string> journal_database::write(std::span<const v1::J
   state::refusals refused;
   state_->in_transaction([&] {
     for (const auto& one : batches) state_->write(one, changed, refused);
+    for (const auto& [name, progress] : changed)
+      if (progress.number != 0) state_->write(progress);
   });
   for (auto& [name, progress] : changed) {
-    if (progress.is_over) state_->open.erase(name);
+    progress.got_further = false;
+    if (progress.is_over || progress.number == 0) state_->open.erase(name);
     else state_->open.insert_or_assign(name, progress);
   }
-  for (const auto& one : batches)
-    for (const auto& name : one.forgotten()) state_->open.erase(name);
   return refused;
 }
 
-std::optional<int64_t> journal_database::state::find_number(const std::string& name) {
-  statement row(database.get(), "SELECT number FROM request WHERE name = ?");
-  return row.with(name).next() ? std::optional(row.number(0)) : std::nullopt;
+std::optional<journal_database::state::request_place> journal_database::state::find_place(const std::string& name) {
+  auto& row = prepared->find_number;
+  row.reset();
+  if (!row.with(name).next()) return std::nullopt;
+  const request_place found{row.number(0), row.number(1)};
+  row.reset();
+  return found;
 }
 
-void journal_database::state::forget(int64_t request) {
-  prepared->forget_events.with(request).run();
-  prepared->forget.with(request).run();
-}
-
-std::vector<v1::JournalEvent> journal_database::state::events_of(int64_t request, const std::string& name) {
-  std::vector<v1::JournalEvent> events;
-  statement row(database.get(), "SELECT number, choice, token, text, more FROM event WHERE request = ?1 "
-                                "AND place >= (SELECT first_place FROM request WHERE number = ?1) "
-                                "AND place <= (SELECT IIF(last_place = 0, 9223372036854775807, last_place) FROM request WHERE number = ?1) "
-                                "ORDER BY place");
-  row.with(request);
-  while (row.next()) {
-    auto& event = events.emplace_back();
-    event.set_request(name);
-    event.set_number(uint32_t(row.number(0)));
-    event.set_choice(uint32_t(row.number(1)));
-    if (row.is_null(2)) {
-      parse(*event.mutable_end(), row.text(4));
-      event.mutable_end()->set_text(row.text(3));
-    } else {
-      parse(*event.mutable_token(), row.text(4));
-      event.mutable_token()->set_token(uint32_t(row.number(2)));
-      event.mutable_token()->set_text(row.text(3));
-    }
+void journal_database::state::forget(request_place request) {
+  for (int64_t place = request.last_place; place != 0;) {
+    auto& row = prepared->previous_of;
+    row.reset();
+    if (!row.with(place).with(request.number).next()) fail_damaged();
+    const int64_t previous = row.number(0);
+    row.reset();
+    if (previous >= place) fail_damaged();
+    prepared->forget_event.with(place).run();
+    place = previous;
   }
-  return events;
+  prepared->end_progress.with(request.number).run();
+  prepared->forget.with(request.number).run();
+}
+
+/// Those at `of.last_place` and before, in order, until they have so many bytes. Returns the place of the one before them; 0: that was all.
+int64_t journal_database::state::read_events(request_place of, v1::JournalFound& into, size_t bytes_max) {
+  const std::string& name = into.request().name();
+  auto& row = prepared->event_at;
+  int64_t place = of.last_place;
+  for (size_t bytes = 0; place != 0 && bytes < bytes_max;) {
+    row.reset();
+    if (!row.with(place).next() || row.number(0) != of.number || row.number(1) >= place) fail_damaged();
+    auto& event = *into.add_events();
+    event.set_request(name);
+    event.set_number(uint32_t(row.number(2)));
+    event.set_choice(uint32_t(row.number(3)));
+    if (row.is_null(4)) {
+      parse(*event.mutable_end(), row.text(6));
+      event.mutable_end()->set_text(row.text(5));
+    } else {
+      parse(*event.mutable_token(), row.text(6));
+      event.mutable_token()->set_token(uint32_t(row.number(4)));
+      event.mutable_token()->set_text(row.text(5));
+    }
+    bytes += event.SpaceUsedLong();
+    place = row.number(1);
+  }
+  row.reset();
+  std::ranges::reverse(*into.mutable_events());
+  return place;
 }
 
 v1::JournalFound journal_database::find(const v1::JournalQuery& query) {
+  constexpr size_t page_bytes = 256 << 10; // Some milliseconds.
   v1::JournalFound found;
   found.set_number(query.number());
-  statement row(state_->database.get(), query.name().empty() ? find_by_key : find_by_name);
+  statement row(state_->database.get(), query.name().empty() ? journal_sql::find_by_key : journal_sql::find_by_name);
   if (query.name().empty()) row.with(query.tenant()).with(query.key());
   else row.with(query.name());
   if (!row.next()) return found;
   *found.mutable_request() = request_of(row);
-  for (auto& event : state_->events_of(row.number(0), found.request().name())) found.mutable_events()->Add(std::move(event));
+  const int64_t place = query.rest() > 0 ? int64_t(query.rest()) : row.number(14);
+  found.set_rest(uint64_t(state_->read_events({row.number(0), place}, found, page_bytes)));
+  if (query.rest() > 0) { // It has been told before.
+    found.mutable_request()->clear_body();
+    found.mutable_request()->clear_conversation();
+  }
   return found;
 }
 
 std::vector<v1::JournalFound> journal_database::unfinished() {
-  state_->in_transaction([&] { state_->run("UPDATE request SET starts = starts + 1 WHERE ended IS NULL"); });
-  for (auto& [name, progress] : state_->open) progress.counts_starts = true;
   std::vector<v1::JournalFound> all;
-  statement row(state_->database.get(), find_unfinished);
+  statement row(state_->database.get(), journal_sql::find_unfinished);
   while (row.next()) {
     auto& found = all.emplace_back();
     *found.mutable_request() = request_of(row);
-    for (auto& event : state_->events_of(row.number(0), found.request().name())) found.mutable_events()->Add(std::move(event));
+    state_->read_events({row.number(0), row.number(14)}, found, SIZE_MAX);
   }
   return all;
 }
 
+void journal_database::end_in_order() {
+  state_->in_transaction([&] { state_->run(journal_sql::end_in_order); });
+}
+
 std::vector<std::pair<std::string, std::string>> journal_database::models() {
   std::vector<std::pair<std::string, std::string>> all;
-  statement row(state_->database.get(), "SELECT DISTINCT model, model_identity FROM request ORDER BY model");
+  statement row(state_->database.get(), journal_sql::used_models);
   while (row.next()) all.emplace_back(row.text(0), row.text(1));
   return all;
 }
 
 size_t journal_database::forget_old(int64_t now, size_t count) {
   auto& st = *state_;
-  const auto oldest = [&]() -> std::optional<int64_t> {
-    statement row(st.database.get(), "SELECT number, ended FROM request WHERE ended IS NOT NULL ORDER BY ended, number LIMIT 1");
-    if (row.next() && (row.number(1) + st.options.retention.count() <= now || st.bytes() > st.options.bytes_max)) return row.number(0);
+  const auto oldest = [&]() -> std::optional<state::request_place> {
+    const auto found = st.oldest_ended();
+    if (found && (found->second + st.options.retention.count() <= now || st.bytes() > st.options.bytes_max)) return found->first;
     return std::nullopt;
   };
   if (!oldest()) return 0;
@@ -448,14 +498,19 @@ size_t journal_database::forget_old(int64_t now, size_t count) {
 
 std::vector<journal_line> journal_database::list() {
   std::vector<journal_line> all;
-  statement row(state_->database.get(),
-                "SELECT name, path, tenant, key, model, created, ended, "
-                "(SELECT COUNT(*) FROM event WHERE place >= first_place AND place <= IIF(last_place = 0, 9223372036854775807, last_place) "
-                "AND request = request.number AND token IS NOT NULL) FROM request ORDER BY number");
+  statement row(state_->database.get(), journal_sql::list);
   while (row.next()) {
-    auto& line = all.emplace_back(journal_line{row.text(0), row.text(1), row.text(2), row.text(3), row.text(4), row.number(5), {},
-                                               uint64_t(row.number(7))});
+    auto& line = all.emplace_back();
+    line.name = row.text(0);
+    line.path = row.text(1);
+    line.tenant = row.text(2);
+    line.key = row.text(3);
+    line.model = row.text(4);
+    line.created = row.number(5);
     if (!row.is_null(6)) line.ended = row.number(6);
+    line.tokens = uint64_t(row.number(7));
+    line.deaths = uint32_t(row.number(8));
+    line.is_begun = row.number(9) != 0;
   }
   return all;
 }

@@ -44,6 +44,8 @@ struct journal_line {
   int64_t created = 0; // Unix time, seconds.
   std::optional<int64_t> ended;
   uint64_t tokens = 0;
+  uint32_t deaths = 0;   // As in JournalRequest.
+  bool is_begun = false; // Of one that has not ended: handed to the engine by the process that has the journal, or had it last.
 };
 
 /// One process at a time writes a folder's journal; others may list it meanwhile. A process that is killed at any moment leaves all
@@ -52,8 +54,9 @@ class journal_database {
 public:
   enum class access : uint8_t { write, list };
 
-  /// Opens or makes the folder's journal and checks it. Throws input_error: it is damaged, of another version, used by another process,
-  /// or cannot be written.
+  /// Opens or makes the folder's journal and checks it. To write it, also counts a death for each request that the last process had begun,
+  /// unless that process ended in order. Throws input_error: it is damaged, of another version, used by another process, or cannot be
+  /// written.
   explicit journal_database(journal_options options, access how = access::write);
   ~journal_database();
   journal_database(journal_database&&) noexcept;
@@ -62,11 +65,12 @@ public:
   /// is there, because it was lost before, is left out, and is generated again after a restart. Returns names of requests that were not
   /// admitted, with the reason: bytes_max are taken by others that have not ended. Throws journal_error: then nothing is written.
   std::map<std::string, std::string> write(std::span<const v1::JournalBatch> batches);
-  /// Throws journal_error.
+  /// A request, and a page of its events: what takes long in all takes several calls. Throws journal_error.
   v1::JournalFound find(const v1::JournalQuery& query);
-  /// All that have not ended, in the order in which they were admitted; they are about to go on, which is counted (`starts`) until an event
-  /// follows. Throws journal_error.
+  /// All that have not ended, with all their events, in the order in which they were admitted. Throws journal_error.
   std::vector<v1::JournalFound> unfinished();
+  /// The process is about to end, by none of its requests: this is no death. Throws journal_error.
+  void end_in_order();
   /// Name and identity of each model that has requests here. Throws journal_error.
   std::vector<std::pair<std::string, std::string>> models();
   /// Forgets requests whose retention is over at this time, and while there are too many bytes those that ended first; at most `count`.

@@ -2,6 +2,7 @@
 
 #include "actors/interfaces/paths.hpp"
 #include "actors/interfaces/tenant_weight.hpp"
+#include "actors/requests/constraint_check.hpp"
 #include "actors/requests/deadlines.hpp"
 #include "actors/requests/decoding_messages.hpp"
 #include "actors/requests/event_messages.hpp"
@@ -122,7 +123,7 @@ void check(const generate_request& request, const model_parts& model) {
   if (request.constraint) {
     if (request.beams) throw input_error("a beam search knows no constraint");
     if (model.file->words.kind == tokenizer_kind::none) throw input_error("a constraint needs a model with a vocabulary");
-    compile(*request.constraint);
+    check_constraint(*request.constraint);
   }
   if (const auto reason = invalid(request.rules, model.spec.vocabulary); !reason.empty()) throw input_error(reason);
   if (const auto reason = invalid(request.sampling, model.spec.vocabulary); !reason.empty())

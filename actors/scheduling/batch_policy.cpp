@@ -214,12 +214,16 @@ double batch_policy::expected_ns(const joining_sequence& sequence) const {
   return expected > 0 ? expected : rows + expected_tokens * (others + 1);
 }
 
-std::optional<joining_sequence> batch_policy::take_movable() {
+std::optional<joining_sequence> batch_policy::take_movable(const planned_step* under_way) {
+  const auto has_begun = [&](uint64_t id) {
+    return under_way != nullptr && std::ranges::find(under_way->slices, id, &planned_slice::sequence) != under_way->slices.end();
+  };
   constexpr int looked_at_max = 16;
   int looked_at = 0;
   for (const auto& [place, e] : ready_[waiting]) {
     if (++looked_at > looked_at_max) break;
     if (e->group != 0 || e->forked_from != 0 || e->failures > 0 || e->poisonings > 0) continue;
+    if (has_begun(e->id)) continue;
     joining_sequence moved{.id = e->id, .tokens = e->tokens, .segments = e->segments, .source = e->source, .features = e->features,
                            .logits_from = e->logits_from, .wants_hidden_states = e->wants_hidden_states, .priority = e->priority,
                            .tenant = e->tenant, .tenant_weight = e->account->weight};

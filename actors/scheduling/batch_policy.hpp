@@ -189,8 +189,9 @@ public:
   /// still to be computed, less those of its prefix that are there, and beside all other sequences. Before any step was measured a row
   /// counts as one nanosecond.
   double expected_ns(const joining_sequence& sequence) const;
-  /// A sequence that waits for its first step and may as well do that in another replica: it is removed. Nothing: there is none.
-  std::optional<joining_sequence> take_movable();
+  /// A sequence that waits for its first step and may as well do that in another replica: it is removed. None that is in the step under
+  /// way, if there is one: it would begin over and over, each time in the other replica. Nothing: there is none.
+  std::optional<joining_sequence> take_movable(const planned_step* under_way = nullptr);
   size_t waiting_sequences() const { return ready_[waiting].size(); }
 
   size_t sequences() const { return entries_.size(); }

@@ -83,7 +83,7 @@ void take_over_waiting(scheduler_state& st, replica& to) {
   const auto waiting = [](const replica& one) { return one.policy.waiting_sequences(); };
   auto& from = *std::ranges::max_element(st.replicas, {}, waiting);
   if (&from == &to) return;
-  auto moved = from.policy.take_movable();
+  auto moved = from.policy.take_movable(from.step ? &from.step->plan : nullptr);
   if (!moved) return;
   st.sequences.at(moved->id).replica = size_t(&to - st.replicas.data());
   to.policy.join(std::move(*moved));
@@ -308,7 +308,7 @@ void blame(scheduler_pointer self, replica& on) {
     on.step->running = caf::timespan(0); // From here on.
     on.step->asked.reset();
     on.step->answers.clear();
-    return;
+    return keep_ticking(self);
   }
   std::vector<actor_name> late, silent;
   for (const auto& path : on.known_as.stages) {

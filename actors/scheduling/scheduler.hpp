@@ -55,7 +55,8 @@ struct scheduler_config {
 ///   OUT_OF_MEMORY  nothing; it counts as a failure of the requests in the step, as LOST and BAD_SHAPE do, and is named in the error of
 ///                one that failed too often.
 ///   deadline     all stages are asked where the step is; at the next tick the actors that hold it up, or the stages that do
-///                not answer, are replaced. Deadlines count time in which the threads had the processors: running_time.
+///                not answer, are replaced; unless one of them says that what computes for it is still being started: then the step's
+///                time begins anew. Deadlines count time in which the threads had the processors: running_time.
 /// A sequence that owes its next token is asked again after deadline_min; one that was asked in vain several times is
 /// killed and removed, so that the others go on. Its client sends the request again.
 ///

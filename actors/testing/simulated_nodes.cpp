@@ -152,6 +152,13 @@ void simulated_nodes::connect(uint32_t index, const std::function<void(const wor
     config.facts.set_threads(1);
     config.parts = model_;
     config.own_threads = false;
+    config.hook = [&one](child_spec& spec) {
+      spec.start = [&one, start = spec.start](caf::scheduled_actor* parent, const std::string& path, const caf::message& args) {
+        auto started = start(parent, path, args);
+        one.actors.push_back(caf::actor_cast<caf::weak_actor_ptr>(started));
+        return started;
+      };
+    };
     one.worker = system.spawn(worker, std::move(config));
   }
   auto link = std::make_shared<simulated_link>(system);
@@ -170,7 +177,7 @@ void simulated_nodes::disturb() {
   auto& one = nodes_[sim_->draw(nodes_.size())];
   if (one.links.empty()) return;
   auto& link = *one.links[sim_->draw(one.links.size())];
-  switch (sim_->draw(6)) {
+  switch (sim_->draw(7)) {
   case 0:
     ++happened_.deaths;
     return end(one);
@@ -181,7 +188,14 @@ void simulated_nodes::disturb() {
     if (link.is_up() && !link.is_stalled) ++happened_.stalls;
     link.is_stalled = link.is_up();
     return;
-  case 3: link.delay = std::chrono::microseconds(sim_->draw(5000)); return;
+  case 3: {
+    std::erase_if(one.actors, [](const auto& weak) { return weak.lock() == nullptr; });
+    if (one.actors.empty()) return;
+    ++happened_.kills;
+    if (const auto victim = one.actors[sim_->draw(one.actors.size())].lock()) send_kill(victim);
+    return;
+  }
+  case 4: link.delay = std::chrono::microseconds(sim_->draw(5000)); return;
   default: return link.go_on();
   }
 }

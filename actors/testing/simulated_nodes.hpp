@@ -28,15 +28,17 @@ public:
   /// Where the workers are started. Before the first of them is asked for.
   void begin(simulation& in) { sim_ = &in; }
 
-  /// Called before a step: now and then a process dies, a link breaks, stalls, goes on or becomes slow. All of it is drawn from the simulation.
+  /// Called before a step: now and then a process dies, or an actor in one, a link breaks, stalls, goes on or becomes slow. All of it is drawn from the simulation.
   void disturb();
+  /// This process dies.
+  void end_process(uint32_t index) { end(nodes_.at(index)); }
   /// From now on nothing happens to them, and links that stall go on.
   void calm();
   /// Ends all processes.
   void end();
 
   struct counts {
-    uint64_t deaths = 0, breaks = 0, stalls = 0;
+    uint64_t deaths = 0, breaks = 0, stalls = 0, kills = 0;
   };
   const counts& happened() const { return happened_; }
 
@@ -44,6 +46,7 @@ private:
   struct node {
     worker_actor worker; // Null: the process does not run. The next connection starts it.
     std::vector<std::shared_ptr<simulated_link>> links;
+    std::vector<caf::weak_actor_ptr> actors; // That were started for its placements.
   };
   void connect(uint32_t index, const std::function<void(const worker_actor&)>& connected);
   void end(node& one);

@@ -88,10 +88,12 @@ void add_cluster(std::vector<child_spec>& children, const cluster_tree& tree, co
                             hook));
   for (auto link : tree.links) {
     link.directory = directory;
-    children.push_back(hooked({paths::worker_link(link.worker),
-                               [link](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
-                                 return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(worker_link, link));
-                               }},
+    children.push_back(hooked({.path = paths::worker_link(link.worker),
+                               .start =
+                                 [link](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
+                                   return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(worker_link, link));
+                                 },
+                               .answers_liveness_checks = true},
                               hook));
   }
 }

@@ -39,10 +39,11 @@ std::vector<child_spec> placement_children(const placement_tree_config& config, 
 
 root_actor spawn_placement_root(caf::actor_system& system, placement_tree_config config) {
   auto log = config.log;
+  auto of_all = config.hook;
   auto children = [config = std::move(config)](const directory_actor& directory, const child_hook& hook) {
     return placement_children(config, directory, hook);
   };
-  return spawn_root(system, {}, std::move(children), std::move(log));
+  return spawn_root(system, std::move(of_all), std::move(children), std::move(log));
 }
 
 } // namespace troupe

@@ -3,6 +3,7 @@
 #include "actors/interfaces/cluster_roles.hpp"
 #include "actors/interfaces/log.hpp"
 #include "actors/interfaces/supervision.hpp"
+#include "actors/supervision/child_spec.hpp"
 #include "model/parts.hpp"
 #include <cstdint>
 #include <memory>
@@ -18,6 +19,7 @@ struct placement_tree_config {
   bool verify_caches = false;
   uint64_t placement = 0;
   remote_layers_actor owner; // In the coordinator.
+  child_hook hook = {}; // For all actors below the root.
   log_function log = {};
 };
 

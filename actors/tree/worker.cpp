@@ -110,6 +110,7 @@ void place(worker_pointer self, const v1::PlaceLayers& order, const caf::strong_
                                .verify_caches = order.model().verify_caches(),
                                .placement = order.placement(),
                                .owner = owner,
+                               .hook = st.config.hook,
                                .log = st.config.log};
     self->monitor(owner);
     st.placements.push_back({owner, order.placement(), spawn_placement_root(self->system(), std::move(tree))});

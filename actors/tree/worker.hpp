@@ -2,6 +2,7 @@
 #include "actors/interfaces/cluster_roles.hpp"
 #include "actors/interfaces/log.hpp"
 #include "actors/interfaces/supervision.hpp"
+#include "actors/supervision/child_spec.hpp"
 #include "model/parts.hpp"
 #include <caf/all.hpp>
 #include <memory>
@@ -17,6 +18,7 @@ struct worker_config {
   bool own_threads = true;         // The pulse has a thread of its own; not in simulation.
   uint32_t shards = 1;             // Of each layer.
   job_runner run_jobs = run_in_order; // For packing weights; called inside the worker actor.
+  child_hook hook = {};            // For all actors of placements.
   log_function log = {};
 };
 
@@ -29,11 +31,11 @@ struct worker_config {
 ///       └── /replica/R/layer/I/supervisor ...
 ///
 /// Weights are kept from placement to placement, so that what a connection's end has stopped begins again at once. What no placement uses
-/// goes when another model comes, and when memory_bytes would be exceeded.
+/// goes when another model comes.
 ///
 /// Loading takes its time, in which the worker handles no other message; its pulse answers meanwhile, and the actors of placements run on.
 ///
-/// Retry     a placement of the same segment by the same coordinator replaces the one before; an old number is refused.
+/// Retry     a stage has one placement at a time: the next one ends the one before.
 /// Restart   none: when it ends, the process does, and coordinators notice.
 /// Errors    PlacementRefused, with the reason: a file that is missing, damaged or another model's; out of memory.
 struct worker_state {

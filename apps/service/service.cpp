@@ -158,7 +158,9 @@ void service::state::keep_requests() {
   with.has_response = [this](const std::string& id, const caller& who) { return in->responses->find(id, who) != nullptr; };
   with.warn = [this](const std::string& text) { log(log_record{"journal", log_level::warning}.add("message", text)); };
   in->kept = std::make_shared<kept_requests>(*in, std::move(with));
-  if (options.journal) in->kept->use(journal_database(*options.journal));
+  if (!options.journal) return;
+  in->journal_folder = options.journal->folder;
+  in->kept->use(journal_database(*options.journal));
 }
 
 http::server_options service::state::http_options() {
@@ -229,8 +231,11 @@ void service::state::check_origin(http::exchange& exchange) const {
 }
 
 void service::state::cancel_request(call& of, const std::string& id) {
-  if (!cancel(*in, id, of.who)) throw api_error(404, "request_not_found", "there is no request \"" + id + "\" under way");
-  respond_json(*of.exchange, to_text({{"id", id}, {"cancelled", true}}));
+  const auto answer = [id, exchange = of.exchange, form = of.form](const api_error* failure) {
+    if (failure) return respond_error(*exchange, *failure, form);
+    respond_json(*exchange, to_text({{"id", id}, {"cancelled", true}}));
+  };
+  if (!cancel(*in, id, of.who, answer)) throw api_error(404, "request_not_found", "there is no request \"" + id + "\" under way");
 }
 
 void service::state::answer(const std::shared_ptr<http::exchange>& exchange) {
@@ -366,7 +371,7 @@ void service::state::metrics(call& of) {
   for (const auto& one : in->models) engines.emplace_back(one->name(), &one->runs());
   run_in_background(of, [this, engines, exchange = of.exchange]() -> std::function<void()> {
     std::vector<engine_reading> readings;
-    for (const auto& [name, one] : engines) readings.push_back({name, one->statistics(), one->actors()});
+    for (const auto& [name, one] : engines) readings.push_back({name, one->statistics(), one->actors(), one->workers()});
     return [this, exchange, readings = std::move(readings)] {
       exchange->respond({.status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_page(*in, readings), .headers = {}});
     };
@@ -377,7 +382,7 @@ void service::state::stop_when_idle() {
   size_t under_way = 0;
   for (const auto& one : in->models) under_way += one->under_way();
   under_way -= in->kept->under_way();
-  under_way += in->claims;
+  under_way += in->claims + in->preparing;
   if (under_way == 0) {
     board->end();
     return server->stop_accepting(); // run() returns when the last answer is out.

@@ -1,7 +1,5 @@
 // Goal: who may speak to a worker, and what those can do who may not.
-#include "actors/cluster/keys.hpp"
-#include "actors/cluster/worker_process.hpp"
-#include "actors/engine.hpp"
+#include "apps/running_worker.hpp"
 #include "model/error.hpp"
 #include "model/testing/tiny_model.hpp"
 #include "support/catch.hpp"
@@ -9,58 +7,21 @@
 #include <arpa/inet.h>
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <netinet/in.h>
-#include <optional>
 #include <random>
 #include <sys/socket.h>
-#include <thread>
 #include <unistd.h>
+#include <utility>
 
 namespace troupe {
 namespace {
 
 using namespace std::chrono_literals;
-using clock = std::chrono::steady_clock;
-
-/// A folder with keys, which goes with this object.
-struct keys_folder {
-  std::filesystem::path path;
-  keys_folder(const std::vector<std::string>& nodes, const make_keys_options& options = {}) {
-    std::string name = (std::filesystem::temp_directory_path() / "troupe-test-keys-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()));
-    path = name;
-    make_keys(path, nodes, options);
-  }
-  ~keys_folder() { std::filesystem::remove_all(path); }
-};
-
-/// A worker in a process of its own, and where it listens.
-struct running_worker {
-  worker_process process;
-  uint16_t port = 0;
-  explicit running_worker(const std::filesystem::path& keys, const std::vector<std::string>& more = {})
-      : process(TROUPE_PROGRAM, arguments(keys, more)) {
-    for (const auto end = clock::now() + 20s; port == 0 && clock::now() < end; std::this_thread::sleep_for(5ms))
-      if (const auto said = process.port()) port = *said;
-    REQUIRE(port > 0);
-  }
-  static std::vector<std::string> arguments(const std::filesystem::path& keys, const std::vector<std::string>& more) {
-    std::vector<std::string> all{"worker", "--listen", "127.0.0.1:0", "--name", "node", "--keys", keys.string(), "--quiet", "--until-end-of-input"};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-  }
-};
-
-engine_options using_node(const running_worker& worker, const std::filesystem::path& keys) {
-  engine_options options;
-  options.threads = 1;
-  options.cluster.nodes = {{"node", "127.0.0.1", worker.port}};
-  options.cluster.keys = keys;
-  options.cluster.start_max = 20s;
-  return options;
-}
+using testing::keys_folder;
+using testing::running_worker;
+using testing::at_port;
+using testing::one_thread;
 
 std::vector<uint32_t> generate(engine& runs) {
   auto client = runs.connect();
@@ -112,7 +73,7 @@ TEST_CASE("a worker that somebody else has started computes for an engine, and f
   const auto expected = generate(alone);
   REQUIRE(expected.size() == 40);
   for (int i = 0; i < 2; ++i) {
-    engine runs{file, using_node(worker, keys.path)};
+    engine runs{file, one_thread(), at_port(worker.port, keys.path)};
     CHECK(generate(runs) == expected);
     CHECK(runs.workers().at(0).process == uint64_t(worker.process.id()));
     CHECK(runs.workers().at(0).times_lost == 0);
@@ -124,10 +85,10 @@ TEST_CASE("a worker refuses the layers of a model that its file is not", "[clust
   keys_folder keys({"coordinator", "node"});
   const auto other = testing::write_tiny_model({.seed = 2});
   running_worker worker(keys.path, {"--model", other.string()});
-  auto options = using_node(worker, keys.path);
-  options.cluster.start_max = 2s;
+  auto cluster = at_port(worker.port, keys.path);
+  cluster.start_max = 2s;
   const auto file = open_model(testing::write_tiny_model({}));
-  CHECK_THROWS_AS(engine(file, options), engine_error);
+  CHECK_THROWS_AS(engine(file, one_thread(), cluster), engine_error);
   CHECK(!worker.process.end());
 }
 
@@ -135,8 +96,8 @@ TEST_CASE("whoever has keys of another authority gets nothing from a worker", "[
   const auto file = open_model(testing::write_tiny_model({}));
   keys_folder keys({"coordinator", "node"}), others({"coordinator", "node"});
   running_worker worker(keys.path);
-  CHECK_THROWS_WITH(engine(file, using_node(worker, others.path)), ContainsSubstring("no worker can be had"));
-  engine runs{file, using_node(worker, keys.path)};
+  CHECK_THROWS_WITH(engine(file, one_thread(), at_port(worker.port, others.path)), ContainsSubstring("no worker can be had"));
+  engine runs{file, one_thread(), at_port(worker.port, keys.path)};
   CHECK(generate(runs).size() == 40);
 }
 
@@ -144,7 +105,7 @@ TEST_CASE("bytes that are no link, and connections without any, disturb nobody a
   const auto file = open_model(testing::write_tiny_model({}));
   keys_folder keys({"coordinator", "node"});
   running_worker worker(keys.path);
-  engine runs{file, using_node(worker, keys.path)};
+  engine runs{file, one_thread(), at_port(worker.port, keys.path)};
   const auto expected = generate(runs);
   const auto before = resident_bytes(worker.process.id());
   const char* wanted = std::getenv("TROUPE_HOSTILE_STREAMS"); // 20000 for a long run.

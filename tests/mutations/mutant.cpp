@@ -1,7 +1,7 @@
 // Looks for a defect in the runtime that it is linked with, under a load: exit code 0 when one of the first seeds finds it, 1 when
 // none does; with a third argument the other way round.
 //
-//   mutant COUNT requests|translations|training [sound]
+//   mutant COUNT requests|translations|workers|training [sound]
 #include "actors/testing/trial.hpp"
 
 #include <cstdio>
@@ -15,6 +15,7 @@ int main(int count, char** arguments) {
   const bool is_sound = count > 3;
   const auto setup = load == "training"       ? make_tiny_training_setup()
                      : load == "translations" ? make_tiny_setup(3, tiny_kind::encoder_decoder)
+                     : load == "workers"      ? make_tiny_setup(3, tiny_kind::decoder, 2, 2)
                                               : make_tiny_setup();
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     const auto report = run_trial(setup, seed);

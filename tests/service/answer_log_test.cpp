@@ -3,6 +3,7 @@
 #include "support/catch.hpp"
 
 #include <chrono>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <string>
@@ -144,6 +145,61 @@ TEST_CASE("a slow reader gets all of an answer that nobody else remembers", "[an
   CHECK(taker->text.size() > 1'000'000);
   CHECK(taker->has_ended);
   CHECK_FALSE(taker->is_broken);
+}
+
+TEST_CASE("of a long answer the earlier events are in a file, and are read from it", "[answer_log]") {
+  readers some;
+  some.log = std::make_shared<answer_log>(some.server, api_form::openai, true, std::filesystem::temp_directory_path());
+  const auto early = some.read();
+  std::string all;
+  for (int i = 0; i < 500; ++i) {
+    const std::string data = std::string(10'000, char('a' + i % 26)) + std::to_string(i);
+    some.log->send(i % 2 == 0 ? "name" : "", data);
+    append_event(all, i % 2 == 0 ? "name" : "", data, std::to_string(i));
+  }
+  CHECK(some.log->bytes_of_events_in_memory() <= answer_log::memory_max);
+  CHECK(some.log->bytes() > 4 * answer_log::memory_max);
+  some.log->end();
+  CHECK(early->text == all);
+  CHECK(some.read()->text == all);
+  const auto place = all.find("id: 100\n");
+  CHECK(some.read(99)->text == all.substr(all.rfind("event: ", place)));
+}
+
+TEST_CASE("where there is no file, the earlier events of a long answer are gone, and an error says so", "[answer_log]") {
+  readers some;
+  SECTION("none is wanted") {}
+  SECTION("none can be made") {
+    some.log = std::make_shared<answer_log>(some.server, api_form::openai, true, "/there/is/no/such/folder");
+  }
+  const auto quick = some.read(), slow = some.read(-1, true, false);
+  const size_t count = answer_log::memory_max_without_file / 100'000 + 20;
+  for (size_t i = 0; i < count; ++i) some.log->send("", std::string(100'000, 'a'));
+  CHECK(some.log->bytes_of_events_in_memory() <= answer_log::memory_max_without_file);
+  CHECK(some.read()->status == 410);
+  const auto late = some.read(int64_t(count) - 3);
+  CHECK(late->status == 200);
+  slow->takes = true;
+  slow->queued = 0;
+  some.log->send("", "last");
+  some.log->end();
+  CHECK_THAT(late->text, ContainsSubstring("data: last"));
+  CHECK(quick->text.size() > count * 100'000);
+  CHECK_THAT(slow->text, ContainsSubstring("events_gone"));
+  CHECK(slow->has_ended);
+}
+
+TEST_CASE("of an answer whose events are not kept a reader gets those that come, and its end", "[answer_log]") {
+  readers some;
+  some.log = std::make_shared<answer_log>(some.server, api_form::openai, false);
+  const auto first = some.read();
+  some.log->send("", "a");
+  const auto second = some.read();
+  some.log->send("", "b");
+  some.log->end();
+  CHECK(first->text == "data: a\n\ndata: b\n\n");
+  CHECK(second->text == "data: b\n\n");
+  CHECK((first->has_ended && second->has_ended));
 }
 
 TEST_CASE("an answer is abandoned when its last reader has gone", "[answer_log]") {

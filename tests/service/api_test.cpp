@@ -270,6 +270,29 @@ TEST_CASE("a constraint is read from each API's field, and never dropped", "[api
   CHECK_THROWS_AS(constraint(R"({"regex": "a", "grammar": "b"})"), json_error);
 }
 
+TEST_CASE("a constraint that cannot be enforced is an error of the field that has it", "[api]") {
+  const auto place = [](const std::string& text) {
+    const json_file body("body", text);
+    generate_request request;
+    try {
+      read_constraint(body.root(), request);
+    } catch (const json_error& error) {
+      CHECK_FALSE(error.reason.empty());
+      return error.place;
+    }
+    return std::string("none");
+  };
+  CHECK(place(R"({"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "nul"}}}})") ==
+        "response_format.json_schema.schema");
+  CHECK(place(R"({"response_format": {"type": "json_object", "schema": {"type": "nul"}}})") == "response_format.schema");
+  CHECK(place(R"({"text": {"format": {"type": "json_schema", "name": "n", "schema": {"type": "nul"}}}})") == "text.format.schema");
+  CHECK(place(R"({"response_format": {"type": "regex", "pattern": "(a"}})") == "response_format.pattern");
+  CHECK(place(R"({"response_format": {"type": "grammar", "grammar": "root ::= a"}})") == "response_format.grammar");
+  CHECK(place(R"({"guided_regex": "(a"})") == "guided_regex");
+  CHECK(place(R"({"structured_outputs": {"json": {"type": "nul"}}})") == "structured_outputs.json");
+  CHECK(place(R"({"structured_outputs": {"json": {"type": "null"}}})") == "none");
+}
+
 TEST_CASE("a choice of tools is read from each API's field; a call that is required is a constraint", "[api]") {
   const auto tools = std::get<json_value::array>(
     to_value(json::parse(R"([{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}])")).content);

@@ -6,6 +6,7 @@
 #include "apps/service/api/tool_calls.hpp"
 #include "apps/service/api/usage.hpp"
 #include "apps/service/serving/answer_log.hpp"
+#include "apps/service/serving/prepare.hpp"
 #include "apps/service/serving/prompts.hpp"
 #include "apps/service/serving/start.hpp"
 
@@ -154,21 +155,27 @@ void messages(call& of, const json_node& body) {
   auto fields = read_generation_fields(body, who, model.file(), model.context(), of.drawn.seed);
   if (fields.choices != 1) body.get("n").fail("must be 1");
   admit(of, model, 1, fields.request);
-  const auto talk = read_conversation(body);
+  auto talk = read_conversation(body);
   const auto tools = read_tool_choice(body, talk.tools, fields.request);
   read_constraint(body, fields.request);
-  fields.request.prompt = chat_prompt(model, talk);
-  const std::string id = of.drawn.id("msg_");
-  start(of, model, id, {fields.nth(0)}, [&](const generation& running) {
-    return std::make_unique<message_answer>(of, running, id, fields.streams, tools, fields.request.stop_strings);
-  });
+  const auto begin = [&model, fields = std::move(fields), tools](call& with, std::vector<uint32_t> prompt) mutable {
+    fields.request.prompt = std::move(prompt);
+    const std::string id = with.drawn.id("msg_");
+    start(with, model, id, {fields.nth(0)}, [&](const generation& running) {
+      return std::make_unique<message_answer>(with, running, id, fields.streams, tools, fields.request.stop_strings);
+    });
+  };
+  prepare(of, model, [&model, talk = std::move(talk)] { return chat_prompt(model, talk); }, begin);
 }
 
 void count_tokens(call& of, const json_node& body) {
-  const auto& model = find_model(of, body);
-  const std::string text = chat_text(model, read_conversation(body));
-  model.check_length(text.size());
-  respond_json(*of.exchange, to_text({{"input_tokens", model.words().encode(text, special_tokens::in_text).size()}}));
+  auto& model = find_model(of, body);
+  const auto count = [&model, talk = read_conversation(body)] {
+    const std::string text = chat_text(model, talk);
+    model.check_length(text.size());
+    return model.words().encode(text, special_tokens::in_text).size();
+  };
+  prepare(of, model, count, [](call& with, size_t tokens) { respond_json(*with.exchange, to_text({{"input_tokens", tokens}})); });
 }
 
 } // namespace troupe::service

@@ -1,5 +1,6 @@
 #include "apps/service/api/constraint_fields.hpp"
 
+#include "actors/requests/constraint_check.hpp"
 #include "apps/service/api/fields.hpp"
 #include "apps/service/api/json_text.hpp"
 #include "apps/service/api/tool_calls.hpp"
@@ -13,8 +14,14 @@ namespace {
 /// A schema as such, or as JSON text.
 std::string schema_text(const json_node& schema) { return schema.is_text() ? schema.text() : to_text(to_json(schema.value())); }
 
+/// place: of what the constraint is made from.
 void set(generate_request& request, const json_node& place, text_constraint source) {
   if (request.constraint) place.fail("is a second constraint of the same answer");
+  try {
+    check_constraint(source);
+  } catch (const input_error& error) {
+    place.fail(error.what());
+  }
   request.constraint = std::move(source);
 }
 
@@ -22,7 +29,7 @@ void read_format(const json_node& format, generate_request& request) {
   const auto type = choice_field(format, "type", {"text", "json_object", "json_schema", "regex", "grammar"}, "text");
   if (type == "json_object") {
     // llama-server takes a schema here.
-    if (const auto schema = format.find("schema")) return set(request, format, {constraint_kind::json_schema, schema_text(*schema)});
+    if (const auto schema = format.find("schema")) return set(request, *schema, {constraint_kind::json_schema, schema_text(*schema)});
     return set(request, format, {constraint_kind::json_object, {}});
   }
   if (type == "json_schema") {
@@ -30,8 +37,14 @@ void read_format(const json_node& format, generate_request& request) {
     const auto schema = (outer ? *outer : format).get("schema");
     return set(request, schema, {constraint_kind::json_schema, schema_text(schema)});
   }
-  if (type == "regex") set(request, format, {constraint_kind::regex, require_any(format, {"pattern", "regex"}).text()});
-  if (type == "grammar") set(request, format, {constraint_kind::grammar, format.get("grammar").text()});
+  if (type == "regex") {
+    const auto pattern = require_any(format, {"pattern", "regex"});
+    return set(request, pattern, {constraint_kind::regex, pattern.text()});
+  }
+  if (type == "grammar") {
+    const auto grammar = format.get("grammar");
+    return set(request, grammar, {constraint_kind::grammar, grammar.text()});
+  }
 }
 
 /// A grammar (GBNF) of just these texts.
@@ -94,7 +107,7 @@ tool_choice read_tool_choice(const json_node& body, const json_value::array& too
   std::vector<std::string> names;
   for (const auto& tool : tools) names.push_back(to_json(tool)["function"]["name"]);
   if (kind == "auto") return {tool_use::allowed, std::move(names)};
-  set(request, wanted.value_or(body), {constraint_kind::json_schema, call_schema(tools, only)});
+  set(request, body.find("tools").value_or(*wanted), {constraint_kind::json_schema, call_schema(tools, only)});
   return {tool_use::required, std::move(names)};
 }
 

@@ -6,6 +6,7 @@
 #include "apps/service/api/tool_calls.hpp"
 #include "apps/service/openai/completion_answer.hpp"
 #include "apps/service/openai/endpoints.hpp"
+#include "apps/service/serving/prepare.hpp"
 #include "apps/service/serving/prompts.hpp"
 #include "apps/service/serving/start.hpp"
 
@@ -113,17 +114,19 @@ void chat_completions(call& of, const json_node& body) {
   fields.request.want_logprobs = body.flag_or("logprobs", false);
   fields.request.top_logprobs = uint32_t(integer_field(body, {"top_logprobs"}, 0, generate_request::top_logprobs_max).value_or(0));
   if (fields.request.top_logprobs > 0 && !fields.request.want_logprobs) body.get("top_logprobs").fail("needs logprobs to be true");
-  fields.request.prompt = chat_prompt(model, talk);
-
   completion_facts facts{of.drawn.id("chatcmpl-"), "chat.completion", "chat.completion.chunk", model.name(), of.drawn.created,
                          fields.streams, fields.includes_usage, fields.choices};
-  std::vector<generate_request> requests;
-  for (uint32_t i = 0; i < fields.choices; ++i) requests.push_back(fields.nth(i));
-  const bool has_logprobs = fields.request.want_logprobs;
-  const std::string id = facts.id;
-  start(of, model, id, std::move(requests), [&](const generation& running) {
-    return std::make_unique<chat_answer>(of, running, std::move(facts), tools, has_logprobs);
-  });
+  const auto begin = [&model, fields = std::move(fields), facts = std::move(facts), tools](call& with,
+                                                                                           std::vector<uint32_t> prompt) mutable {
+    fields.request.prompt = std::move(prompt);
+    std::vector<generate_request> requests;
+    for (uint32_t i = 0; i < fields.choices; ++i) requests.push_back(fields.nth(i));
+    const std::string id = facts.id;
+    start(with, model, id, std::move(requests), [&](const generation& running) {
+      return std::make_unique<chat_answer>(with, running, std::move(facts), tools, fields.request.want_logprobs);
+    });
+  };
+  prepare(of, model, [&model, talk = std::move(talk)] { return chat_prompt(model, talk); }, begin);
 }
 
 } // namespace troupe::service

@@ -13,28 +13,29 @@ json finish_reason_of(const choice& one) {
 }
 
 completion_answer::completion_answer(call& of, const generation& running, completion_facts facts)
-  : running_(running), facts_(std::move(facts)), version_(of.in.own_version), log_(of.log) {}
+  : running_(running), facts_(std::move(facts)), version_(of.in.own_version), log_(of.log) {
+  chunk_head_ = to_text(head(facts_.chunk_object));
+  chunk_head_.back() = ','; // More members follow.
+}
 
 json completion_answer::head(const std::string& object) const {
   return {{"id", facts_.id}, {"object", object}, {"created", facts_.created}, {"model", facts_.model}, {"system_fingerprint", version_}};
 }
 
-void completion_answer::send_choice(json one) {
-  json chunk = head(facts_.chunk_object);
-  chunk["choices"] = json::array({std::move(one)});
-  if (facts_.includes_usage) chunk["usage"] = nullptr;
-  log_->send({}, to_text(chunk));
+void completion_answer::send_chunk(std::string_view choices, std::string_view usage) {
+  std::string chunk;
+  chunk.reserve(chunk_head_.size() + choices.size() + usage.size() + 32);
+  ((chunk += chunk_head_) += "\"choices\":[").append(choices) += ']';
+  if (facts_.includes_usage) (chunk += ",\"usage\":").append(usage);
+  log_->send({}, chunk += '}');
 }
+
+void completion_answer::send_choice(json one) { send_chunk(to_text(one), "null"); }
 
 void completion_answer::completed() {
   const json usage = openai_usage(usage_of(running_.choices(), facts_.choices_per_prompt));
   if (facts_.streams) {
-    if (facts_.includes_usage) {
-      json chunk = head(facts_.chunk_object);
-      chunk["choices"] = json::array();
-      chunk["usage"] = usage;
-      log_->send({}, to_text(chunk));
-    }
+    if (facts_.includes_usage) send_chunk({}, to_text(usage));
     log_->send({}, "[DONE]");
     return log_->end();
   }

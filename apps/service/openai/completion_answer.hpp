@@ -5,6 +5,7 @@
 #include "apps/service/serving/context.hpp"
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace troupe::service {
@@ -36,10 +37,12 @@ protected:
 
 private:
   json head(const std::string& object) const;
+  void send_chunk(std::string_view choices, std::string_view usage);
 
   const generation& running_;
   completion_facts facts_;
   std::string version_;
+  std::string chunk_head_; // JSON up to the choices of a chunk: the same in all.
   std::shared_ptr<answer_log> log_;
 };
 

@@ -4,6 +4,7 @@
 #include "apps/service/api/logprob_text.hpp"
 #include "apps/service/openai/completion_answer.hpp"
 #include "apps/service/openai/endpoints.hpp"
+#include "apps/service/serving/prepare.hpp"
 #include "apps/service/serving/prompts.hpp"
 #include "apps/service/serving/start.hpp"
 
@@ -81,18 +82,26 @@ void completions(call& of, const json_node& body) {
 
   completion_facts facts{of.drawn.id("cmpl-"), "text_completion", "text_completion", model.name(), of.drawn.created,
                          fields.streams, fields.includes_usage, fields.choices};
-  std::vector<generate_request> requests;
-  std::vector<std::string> echoes;
-  for (auto& prompt : read_prompts(model, body)) {
-    echoes.push_back(echoes_prompt ? std::move(prompt.text) : "");
-    fields.request.prompt = std::move(prompt.tokens);
-    for (uint32_t i = 0; i < fields.choices; ++i) requests.push_back(fields.nth(i));
-  }
-  const bool has_logprobs = fields.request.want_logprobs;
-  const std::string id = facts.id;
-  start(of, model, id, std::move(requests), [&](const generation& running) {
-    return std::make_unique<text_answer>(of, running, std::move(facts), std::move(echoes), has_logprobs);
-  });
+  using text_prompts = std::vector<text_prompt>;
+  const auto make = [&model, sources = read_prompts(model, body)] {
+    text_prompts prompts;
+    for (const auto& one : sources) prompts.push_back(make_prompt(model, one));
+    return prompts;
+  };
+  const auto begin = [&model, fields = std::move(fields), facts = std::move(facts), echoes_prompt](call& with, text_prompts prompts) mutable {
+    std::vector<generate_request> requests;
+    std::vector<std::string> echoes;
+    for (auto& prompt : prompts) {
+      echoes.push_back(echoes_prompt ? std::move(prompt.text) : "");
+      fields.request.prompt = std::move(prompt.tokens);
+      for (uint32_t i = 0; i < fields.choices; ++i) requests.push_back(fields.nth(i));
+    }
+    const std::string id = facts.id;
+    start(with, model, id, std::move(requests), [&](const generation& running) {
+      return std::make_unique<text_answer>(with, running, std::move(facts), std::move(echoes), fields.request.want_logprobs);
+    });
+  };
+  prepare(of, model, make, begin);
 }
 
 } // namespace troupe::service

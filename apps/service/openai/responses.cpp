@@ -8,6 +8,7 @@
 #include "apps/service/openai/endpoints.hpp"
 #include "apps/service/openai/response_store.hpp"
 #include "apps/service/serving/kept_requests.hpp"
+#include "apps/service/serving/prepare.hpp"
 #include "apps/service/serving/prompts.hpp"
 #include "apps/service/serving/start.hpp"
 
@@ -224,7 +225,6 @@ json_value::array conversation_before(call& of, const std::string& id) {
 }
 
 void make_response(call& of, const json_node& body) {
-  auto& in = of.in;
   auto& model = find_model(of, body);
   auto fields = read_generation_fields(body, of.who, model.file(), model.context(), of.drawn.seed);
   if (fields.choices != 1) body.get("n").fail("must be 1");
@@ -243,24 +243,27 @@ void make_response(call& of, const json_node& body) {
   read_constraint(body, fields.request);
   fields.request.top_logprobs = uint32_t(integer_field(body, {"top_logprobs"}, 0, generate_request::top_logprobs_max).value_or(0));
   fields.request.want_logprobs = wants_logprobs(body) || fields.request.top_logprobs > 0;
-  fields.request.prompt = chat_prompt(model, talk);
-
   stored->id = of.drawn.id("resp_");
   stored->log = of.log;
   stored->tenant = of.who.tenant;
   stored->is_stored = body.flag_or("store", true) || of.kept;
   stored->has_readers = stored->is_stored || fields.streams;
   stored->object = response_object(stored->id, of.drawn.created, body, model, is_background);
-  in.responses->add(stored);
-  if (is_background) of.log->respond(to_text(stored->object)); // Who does not stream it need not wait.
-  try {
-    stored->running = start(of, model, stored->id, {fields.nth(0)}, [&](const generation& made) {
-      return std::make_unique<response_answer>(of, made, stored, tools, fields.request.want_logprobs, !fields.streams && !is_background);
-    });
-  } catch (...) {
-    in.responses->remove(stored->id);
-    throw;
-  }
+  const auto begin = [&model, fields = std::move(fields), stored, tools, is_background](call& with, std::vector<uint32_t> prompt) mutable {
+    fields.request.prompt = std::move(prompt);
+    with.in.responses->add(stored);
+    if (is_background) with.log->respond(to_text(stored->object)); // Who does not stream it need not wait.
+    try {
+      stored->running = start(with, model, stored->id, {fields.nth(0)}, [&](const generation& made) {
+        return std::make_unique<response_answer>(with, made, stored, tools, fields.request.want_logprobs,
+                                                 !fields.streams && !is_background);
+      });
+    } catch (...) {
+      with.in.responses->remove(stored->id);
+      throw;
+    }
+  };
+  prepare(of, model, [&model, talk = std::move(talk)] { return chat_prompt(model, talk); }, begin);
 }
 
 /// One that was read back, and whose prompt cannot be made any more.

@@ -2,8 +2,11 @@
 // The answer to one request as it is made, apart from those who read it: events, or one whole.
 #include "apps/service/api/api_error.hpp"
 #include "apps/service/http/server.hpp"
+#include "apps/service/serving/event_file.hpp"
 #include "apps/service/serving/event_stream.hpp"
 #include <cstdint>
+#include <deque>
+#include <filesystem>
 #include <functional>
 #include <list>
 #include <memory>
@@ -21,7 +24,12 @@ class answer_log : public std::enable_shared_from_this<answer_log> {
 public:
   /// keeps_events: events have numbers, as their ids, and can be read again from any of them. Otherwise a reader gets what comes after it
   /// did.
-  answer_log(http::server& server, api_form form, bool keeps_events) : server_(server), form_(form), keeps_events_(keeps_events) {}
+  /// folder: where earlier events of an answer go that is longer than so many bytes of events in memory. Empty, or where it takes none:
+  /// more are kept in memory, and what precedes those is gone: who asks for it gets an error (410), and whoever is so slow that it lacks
+  /// it the same as an event, its last one.
+  static constexpr uint64_t memory_max = 1 << 20, memory_max_without_file = 16 << 20;
+  answer_log(http::server& server, api_form form, bool keeps_events, std::filesystem::path folder = {})
+    : server_(server), form_(form), keeps_events_(keeps_events), folder_(std::move(folder)) {}
 
   void send(std::string_view name, std::string data);
   /// The whole, as JSON, for those who read no events. The first one counts.
@@ -45,7 +53,8 @@ public:
   size_t events() const { return sent_; }
   size_t readers() const { return readers_.size() + waiting_.size() + held_.size(); }
   bool is_over() const { return is_over_; }
-  uint64_t bytes() const { return bytes_; }
+  uint64_t bytes() const { return bytes_; } // In memory or in the file.
+  uint64_t bytes_of_events_in_memory() const { return memory_bytes_; }
 
 private:
   struct reader {
@@ -59,6 +68,8 @@ private:
     bool as_events;
     int64_t after;
   };
+  void shrink();
+  bool has(size_t number) const { return number >= first_ || file_; }
   bool pump(reader& to);
   void pump_later(reader& to);
   void pump_all();
@@ -69,8 +80,11 @@ private:
   http::server& server_;
   api_form form_;
   bool keeps_events_, is_held_ = false, is_over_ = false;
-  std::vector<std::pair<std::string, std::string>> events_; // Name and data, by number.
-  size_t sent_ = 0;
+  std::filesystem::path folder_; // Empty: none, or it takes no file.
+  std::optional<event_file> file_; // Of events before first_.
+  std::deque<std::pair<std::string, std::string>> events_; // Name and data, by number, from first_ on.
+  size_t first_ = 0, sent_ = 0;
+  uint64_t memory_bytes_ = 0;
   std::optional<std::string> whole_;
   std::optional<api_error> error_; // For those who get nothing else.
   std::list<reader> readers_;

@@ -14,18 +14,23 @@ api_error to_api_error(const json_error& error) {
 
 api_form form_of(std::string_view path) { return path.starts_with("/v1/messages") ? api_form::anthropic : api_form::openai; }
 
-void guarded(const call& of, const std::function<void()>& f) {
+std::optional<api_error> api_error_of(const std::function<void()>& f) {
   try {
     f();
+    return std::nullopt;
   } catch (const api_error& error) {
-    respond_error(*of.exchange, error, of.form);
+    return error;
   } catch (const json_error& error) {
-    respond_error(*of.exchange, to_api_error(error), of.form);
+    return to_api_error(error);
   } catch (const http::http_error& error) {
-    respond_error(*of.exchange, api_error(error.status, error.code, error.what()), of.form);
+    return api_error(error.status, error.code, error.what());
   } catch (const input_error& error) {
-    respond_error(*of.exchange, api_error(400, "invalid_request", error.what()), of.form);
+    return api_error(400, "invalid_request", error.what());
   }
+}
+
+void guarded(const call& of, const std::function<void()>& f) {
+  if (const auto error = api_error_of(f)) respond_error(*of.exchange, *error, of.form);
 }
 
 served_model& find_model(context& in, std::string_view name) {

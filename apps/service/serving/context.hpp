@@ -11,9 +11,11 @@
 #include "apps/service/serving/served_model.hpp"
 #include "apps/service/serving/service_metrics.hpp"
 #include "apps/service/serving/unix_time.hpp"
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +27,12 @@ class kept_requests;
 class response_store;
 struct kept_request;
 class request_claim;
+
+/// By one of its names.
+struct request_under_way {
+  std::function<void()> cancel;
+  std::weak_ptr<kept_request> kept = {}; // None: it is not kept.
+};
 
 struct context {
   explicit context(http::server& of) : server(of) {}
@@ -39,12 +47,14 @@ struct context {
   bool is_draining = false;
   std::function<void(const log_record&)> log = nullptr; // Or null.
 
-  /// By the tenant and each name: the API's, and x-request-id, which clients may give to several. What cancels it.
-  std::multimap<std::pair<std::string, std::string>, std::function<void()>> under_way = {};
+  /// By the tenant and each name: the API's, and x-request-id, which clients may give to several.
+  std::multimap<std::pair<std::string, std::string>, request_under_way> under_way = {};
   std::map<std::string, uint32_t> requests_of = {}; // By tenant: how many are under way.
   size_t claims = 0;                                // That exist: requests of several generations.
+  size_t preparing = 0, bytes_in_work = 0;          // Long requests that are being prepared (prepare.hpp).
   std::shared_ptr<response_store> responses = nullptr;
   std::shared_ptr<kept_requests> kept = nullptr;
+  std::filesystem::path journal_folder = {}; // Empty: there is none.
   background_jobs jobs{server};
   std::shared_ptr<const bool> lives = std::make_shared<const bool>(true); // The last member: what outlives this sees that first.
 };
@@ -66,7 +76,9 @@ struct call {
 
 /// The API that speaks at this path.
 api_form form_of(std::string_view path);
-/// Calls `f`; an error that it throws for the client is the call's answer.
+/// Calls `f`. Returns the error that it throws for the client.
+std::optional<api_error> api_error_of(const std::function<void()>& f);
+/// The same; the error is the call's answer.
 void guarded(const call& of, const std::function<void()>& f);
 
 /// The model of this name, or the default one. Throws api_error: 404.

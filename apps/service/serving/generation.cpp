@@ -39,14 +39,16 @@ std::shared_ptr<generation> generation::start(served_model& model, std::vector<g
     if (event.kind == event_kind::token) requests[i].generated.push_back(event.token);
     made->take(i, event, time);
   }
+  made->tokens_before_ = made->tokens();
+  made->times_.first_token = {};
   if (made->failure_) made->unfinished_ = 0; // What the other choices would have been is of no use to anybody.
   made->keep_ = std::move(keeper.keep);
+  if (keeper.is_held && !made->is_over()) {
+    made->held_ = std::move(requests);
+    return made;
+  }
   try {
-    for (size_t i = 0; i < requests.size(); ++i) {
-      const bool has_ended = made->is_over() || made->choices_[i].reason;
-      made->numbers_.push_back(
-        has_ended ? 0 : model.submit(std::move(requests[i]), [made, i](generation_event& event) { made->receive(i, event); }));
-    }
+    for (size_t i = 0; i < requests.size(); ++i) made->submit(i, std::move(requests[i]));
   } catch (...) {
     made->form_ = nullptr; // Those that were sent are cancelled, and nobody hears of them.
     made->keep_ = nullptr;
@@ -56,9 +58,43 @@ std::shared_ptr<generation> generation::start(served_model& model, std::vector<g
   return made;
 }
 
+void generation::submit(size_t index, generate_request request) {
+  const bool has_ended = is_over() || choices_[index].reason;
+  const auto handle = [made = shared_from_this(), index](generation_event& event) { made->receive(index, event); };
+  numbers_.push_back(has_ended ? 0 : model_.submit(std::move(request), handle));
+}
+
+void generation::begin() {
+  auto requests = std::exchange(held_, {});
+  for (size_t i = 0; i < requests.size(); ++i) try {
+      submit(i, std::move(requests[i]));
+    } catch (const std::exception& error) {
+      numbers_.push_back(0);
+      generation_event end;
+      end.kind = event_kind::finished;
+      end.reason = finish_reason::error;
+      end.error = error.what();
+      receive(i, end);
+    }
+}
+
 void generation::cancel() {
+  if (!held_.empty()) return end_held();
   for (size_t i = 0; i < numbers_.size(); ++i)
     if (!choices_[i].reason) model_.cancel(numbers_[i]);
+}
+
+/// Nobody else would tell that these are cancelled.
+void generation::end_held() {
+  held_.clear();
+  const auto keep = shared_from_this();
+  for (size_t i = 0; i < choices_.size(); ++i) {
+    if (choices_[i].reason) continue;
+    generation_event end;
+    end.kind = event_kind::finished;
+    end.reason = finish_reason::cancelled;
+    receive(i, end);
+  }
 }
 
 uint64_t generation::tokens() const {
@@ -157,7 +193,7 @@ log_record record_of(const generation& ended, const api_error* failure) {
   log_record record{"generation"};
   record.add("model", ended.model().name()).add("prompt_tokens", prompt_tokens).add("cached_tokens", cached_tokens)
     .add("tokens", int64_t(ended.tokens())).add("finish_reason", reasons).add("ms", ms_since(std::chrono::steady_clock::now()));
-  if (ended.tokens() > 0) record.add("first_token_ms", ms_since(times.first_token));
+  if (ended.tokens() > ended.tokens_before()) record.add("first_token_ms", ms_since(times.first_token));
   if (failure) record.add("error", failure->code).add("message", std::string(failure->what()));
   return record;
 }

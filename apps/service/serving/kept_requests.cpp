@@ -12,9 +12,6 @@
 namespace troupe::service {
 namespace {
 
-/// A request that so many processes have begun and not brought one event further has probably ended them.
-constexpr uint32_t starts_max = 10;
-
 /// As many answers that have ended are kept in memory; with a journal others are read back when they are asked for.
 constexpr size_t ended_max = 4096;
 constexpr uint64_t ended_bytes_max = 256 << 20;
@@ -118,12 +115,13 @@ struct kept_requests::post {
 kept_requests::kept_requests(context& in, options with) : in_(in), with_(std::move(with)) {}
 kept_requests::~kept_requests() {
   if (journal_) flush(); // What is not written now is generated again.
+  for (const auto& [name, one] : by_name_) one->held.reset(); // It refers to this one, too.
 }
 
 void kept_requests::use(journal_database database) {
   std::vector<v1::JournalFound> unfinished;
   try {
-    for (const auto& one : in_.models) identities_[one->name()] = model_identity(one->runs());
+    for (const auto& one : in_.models) identities_[one->name()] = model_identity(one->file(), one->runs().options());
     for (const auto& [name, identity] : database.models()) {
       const auto found = identities_.find(name);
       if (found != identities_.end() && found->second == identity) continue;
@@ -145,10 +143,20 @@ void kept_requests::use(journal_database database) {
       then(found);
     });
   };
+  const auto post_failed = [this](std::string what) {
+    in_.server.post([this, what = std::move(what)] { warn(what); });
+  };
   journal_ = std::make_unique<journal>(in_.models.front()->runs().system(), std::move(database),
-                                       journal::receiver{post_committed, post_found});
-  for (auto& one : unfinished) restore(one);
-  if (with_.warn && !unfinished.empty()) with_.warn(std::to_string(unfinished.size()) + " requests go on");
+                                       journal::receiver{post_committed, post_found, post_failed});
+  for (auto& one : unfinished) restore(one, true);
+  if (!unfinished.empty()) warn(std::to_string(unfinished.size()) + " requests go on");
+  if (order_.suspects() > 0)
+    warn(std::to_string(order_.suspects()) + " of them are tried one by one: processes have ended in which they ran");
+  begin_next();
+}
+
+void kept_requests::warn(const std::string& what) const {
+  if (with_.warn) with_.warn(what);
 }
 
 std::shared_ptr<kept_request> kept_requests::find_key(const std::string& tenant, const std::string& key) const {
@@ -156,11 +164,25 @@ std::shared_ptr<kept_request> kept_requests::find_key(const std::string& tenant,
   return key.empty() || found == by_key_.end() ? nullptr : found->second;
 }
 
-/// Calls them in the order of the questions.
-void kept_requests::look_up(v1::JournalQuery query, when_found then) {
+/// All pages of the answer as one. Calls them in the order of the questions.
+void kept_requests::look_up(v1::JournalQuery query, when_found then, found_pages pages) {
   flush(); // It must see what precedes it.
+  if (!pages) pages = std::make_shared<std::vector<v1::JournalFound>>();
   query.set_number(asked_.size());
-  asked_.push_back(std::move(then));
+  asked_.push_back([this, pages, then = std::move(then)](v1::JournalFound& found) mutable {
+    if (!found.error().empty() || !found.has_request()) return then(found); // It may have been forgotten between two pages.
+    if (found.rest() > 0) {
+      v1::JournalQuery more;
+      more.set_name(found.request().name());
+      more.set_rest(found.rest());
+      pages->push_back(std::move(found));
+      return look_up(std::move(more), std::move(then), pages);
+    }
+    if (!pages->empty()) *found.mutable_request() = std::move(*pages->front().mutable_request());
+    for (; !pages->empty(); pages->pop_back())
+      for (auto& event : *pages->back().mutable_events()) *found.add_events() = std::move(event);
+    then(found);
+  });
   journal_->find(std::move(query));
 }
 
@@ -199,18 +221,21 @@ void kept_requests::repeat(post& asked, kept_request& of) {
 /// What a response continues may be in the journal only.
 void kept_requests::load_previous(const std::shared_ptr<post>& asked) {
   const auto before = asked->is_response ? asked->body->root().find("previous_response_id") : std::nullopt;
-  if (!before || !journal_) return begin(*asked);
-  load(asked->of, before->text(), [this, asked] { begin(*asked); });
+  if (!before || !journal_) return begin(asked);
+  load(asked->of, before->text(), [this, asked] { begin(asked); });
 }
 
-void kept_requests::begin(post& asked) {
+void kept_requests::begin(const std::shared_ptr<post>& from) {
+  auto& asked = *from;
   if (const auto one = find_key(asked.of.who.tenant, asked.key)) return repeat(asked, *one); // It came meanwhile.
+  if (const auto found = waiting_.find({asked.of.who.tenant, asked.key}); !asked.key.empty() && found != waiting_.end())
+    return found->second.push_back(from);
   if (asked.streams && asked.last_event >= 0)
     throw api_error(404, "stream_not_found", "there is no stream of this Idempotency-Key any more: without Last-Event-ID a new one begins");
   if (batch_.forgotten_size() > 0) flush(); // Its key may be free only then.
   auto& of = asked.of;
   of.drawn = in_.names.draw(unix_time());
-  of.log = std::make_shared<answer_log>(in_.server, of.form, asked.is_kept || asked.is_response);
+  of.log = std::make_shared<answer_log>(in_.server, of.form, asked.is_kept || asked.is_response, in_.journal_folder);
   if (asked.is_kept) {
     of.kept = std::make_shared<kept_request>();
     of.kept->log = of.log;
@@ -226,6 +251,21 @@ void kept_requests::begin(post& asked) {
   }
   asked.endpoint(of, asked.body->root());
   of.log->read(of.exchange, asked.streams);
+}
+
+void kept_requests::prepares(const kept_request& one) {
+  if (journal_) one.log->hold();
+  if (!one.facts.key().empty()) waiting_[{one.facts.tenant(), one.facts.key()}];
+}
+
+void kept_requests::check_prepared() const {
+  if (journal_ && in_.is_draining) throw is_ending(); // Its readers would wait for another process.
+}
+
+void kept_requests::prepared(const kept_request& one) {
+  const auto found = waiting_.extract({one.facts.tenant(), one.facts.key()});
+  if (found.empty()) return;
+  for (const auto& asked : found.mapped()) guarded(asked->of, [&] { begin(asked); });
 }
 
 void kept_requests::load(const call& of, const std::string& id, std::function<void()> then) {
@@ -247,10 +287,11 @@ void kept_requests::load(const call& of, const std::string& id, std::function<vo
   });
 }
 
-std::shared_ptr<kept_request> kept_requests::restore(v1::JournalFound& found) {
+std::shared_ptr<kept_request> kept_requests::restore(v1::JournalFound& found, bool is_held) {
   const auto one = std::make_shared<kept_request>();
   one->facts = std::move(*found.mutable_request());
   one->is_restored = true;
+  one->is_held = is_held;
   one->events = uint32_t(found.events_size());
   for (const auto& event : found.events()) one->before.push_back(read(event));
   const auto& facts = one->facts;
@@ -262,12 +303,12 @@ std::shared_ptr<kept_request> kept_requests::restore(v1::JournalFound& found) {
           facts.body().size()};
   if (facts.tenant_is_known()) of.who = with_.caller_of(facts.tenant());
   of.drawn = {facts.name(), facts.created(), facts.seed()};
-  of.log = one->log = std::make_shared<answer_log>(in_.server, of.form, true);
+  of.log = one->log = std::make_shared<answer_log>(in_.server, of.form, true, in_.journal_folder);
   of.kept = one;
   remember(one);
   try {
-    if (facts.starts() > starts_max)
-      throw api_error(500, "not_restored", std::to_string(starts_max) + " processes have ended while it was under way");
+    if (facts.deaths() >= restart_order::deaths_max)
+      throw api_error(500, "not_restored", std::to_string(facts.deaths()) + " processes in a row have ended while it was under way");
     const auto endpoint = with_.endpoint(facts.path());
     if (!endpoint) throw api_error(404, "not_found", "there is no " + facts.path() + " any more");
     const json_file body("body", facts.body());
@@ -282,7 +323,7 @@ std::shared_ptr<kept_request> kept_requests::restore(v1::JournalFound& found) {
 void kept_requests::end_without_answer(const std::shared_ptr<kept_request>& one, const std::string& error) {
   one->log->fail(api_error(500, "not_restored", "after a restart of the server the request could not go on: " + error));
   if (!one->facts.is_over()) {
-    if (with_.warn) with_.warn(one->facts.name() + " cannot go on: " + error);
+    warn(one->facts.name() + " cannot go on: " + error);
     auto& entry = *batch_.add_events();
     entry.set_request(one->facts.name());
     entry.set_number(one->events++);
@@ -325,7 +366,11 @@ void kept_requests::forget_name(const std::string& name, std::function<void(cons
 }
 
 void kept_requests::ended(const std::shared_ptr<kept_request>& one, const api_error* failure) {
-  if (std::exchange(one->is_over, true) || !by_name_.contains(one->facts.name())) return;
+  one->held.reset();
+  const bool was_over = std::exchange(one->is_over, true);
+  const auto not_written = failure_.empty() ? std::nullopt : std::optional(journal_failed(failure_));
+  for (const auto& done : std::exchange(one->waiting, {})) done(not_written ? &*not_written : nullptr);
+  if (was_over || !by_name_.contains(one->facts.name())) return;
   // It was refused after all, and whoever asks again wants another answer.
   if (failure && (failure->retry_after_ms || failure->status == 408)) return forget_name(one->facts.name(), [](const api_error*) {});
   one->bytes = one->log->bytes() + one->facts.body().size();
@@ -334,10 +379,40 @@ void kept_requests::ended(const std::shared_ptr<kept_request>& one, const api_er
   while (ended_.size() > ended_max || ended_bytes_ > ended_bytes_max) remove(std::string(ended_.front()));
 }
 
+void kept_requests::when_over(const std::shared_ptr<kept_request>& one, std::function<void(const api_error* failure)> done) {
+  if (!journal_ || one->is_over) return done(nullptr);
+  one->waiting.push_back(std::move(done));
+}
+
 void kept_requests::disconnect() {
   const auto error = is_ending();
   for (const auto& [name, one] : by_name_)
     if (!one->is_over) one->log->disconnect(error);
+}
+
+// -- those of an earlier process ----------------------------------------------------
+
+/// That they begin is in the journal before they do.
+void kept_requests::begin_next() {
+  for (const auto& name : order_.next()) {
+    batch_.add_begun(name);
+    const auto found = by_name_.find(name);
+    if (found == by_name_.end()) passed(name); // It was deleted.
+    else next_.begun.push_back(found->second);
+    flush_soon();
+  }
+}
+
+void kept_requests::begin_held(const std::shared_ptr<kept_request>& one) {
+  const auto running = std::exchange(one->held, nullptr);
+  if (!running || one->unfinished == 0) return passed(one->facts.name()); // It was cancelled.
+  one->is_held = false;
+  under_way_ += one->unfinished;
+  running->begin();
+}
+
+void kept_requests::passed(const std::string& name) {
+  if (order_.passed(name)) begin_next();
 }
 
 // -- events ----------------------------------------------------------------------
@@ -345,6 +420,7 @@ void kept_requests::disconnect() {
 event_keeper kept_requests::keeper(const std::shared_ptr<kept_request>& of) {
   event_keeper made;
   made.before = std::move(of->before);
+  made.is_held = of->is_held;
   if (journal_)
     made.keep = [this, of](const std::shared_ptr<generation>& running, size_t choice, generation_event&& event) {
       keep(of, running, choice, std::move(event));
@@ -360,6 +436,10 @@ void kept_requests::started(const std::shared_ptr<kept_request>& one, const std:
     // Of several choices one had failed, and the others' ends were lost with the process.
     if (!one->facts.is_over()) end_without_answer(one, "it had failed");
     return ended(one, running->failure());
+  }
+  if (one->is_held) {
+    one->held = running;
+    return order_.add(one->facts.name(), one->facts.deaths());
   }
   if (journal_) under_way_ += one->unfinished;
   if (one->is_restored) return;
@@ -378,7 +458,7 @@ void kept_requests::keep(const std::shared_ptr<kept_request>& one, const std::sh
                          generation_event&& event) {
   const auto time = unix_time();
   if (event.kind == event_kind::finished) {
-    --under_way_;
+    if (!one->is_held) --under_way_;
     --one->unfinished;
   }
   auto& entry = *batch_.add_events();
@@ -387,7 +467,7 @@ void kept_requests::keep(const std::shared_ptr<kept_request>& one, const std::sh
   entry.set_choice(uint32_t(choice));
   fill(entry, event, time);
   if (event.kind == event_kind::finished) entry.set_is_last(one->unfinished == 0);
-  next_.events.push_back({of, {choice, std::move(event), time}});
+  next_.events.push_back({one, of, {choice, std::move(event), time}});
   flush_soon();
 }
 
@@ -411,9 +491,8 @@ void kept_requests::committed(const v1::JournalCommitted& answer) {
   TROUPE_ASSERT(!sent_.empty() && sent_.front().number == answer.number());
   auto batch = std::move(sent_.front());
   sent_.pop_front();
-  if (answer.error() != failure_ && with_.warn)
-    with_.warn(answer.error().empty() ? "it is written again"
-                                     : "it cannot be written, requests under way go on without it: " + answer.error());
+  if (answer.error() != failure_)
+    warn(answer.error().empty() ? "it is written again" : "it cannot be written, requests under way go on without it: " + answer.error());
   failure_ = answer.error();
   for (const auto& one : batch.admitted) {
     const auto refused = std::ranges::find(answer.refused(), one->facts.name(), &v1::JournalRefusal::request);
@@ -425,11 +504,15 @@ void kept_requests::committed(const v1::JournalCommitted& answer) {
     remove(one->facts.name());
     if (const auto running = one->running.lock()) running->cancel();
   }
-  for (auto& one : batch.events) try {
-      one.of->take(one.kept.choice, one.kept.event, one.kept.time);
+  for (const auto& one : batch.begun) begin_held(one);
+  for (auto& [one, of, what] : batch.events) {
+    try {
+      of->take(what.choice, what.event, what.time);
     } catch (const std::exception&) { // No memory for this event. Others are not concerned.
-      one.of->cancel();
+      of->cancel();
     }
+    passed(one->facts.name());
+  }
   const auto failed = failure_.empty() ? std::nullopt : std::optional(journal_failed(failure_));
   for (const auto& done : batch.forgotten) done(failed ? &*failed : nullptr);
 }

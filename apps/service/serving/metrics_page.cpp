@@ -1,5 +1,6 @@
 #include "apps/service/serving/metrics_page.hpp"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace troupe::service {
@@ -110,6 +111,21 @@ std::string metrics_page(const context& in, const std::vector<engine_reading>& e
               [](reading one) { return one.statistics.prefill.steps + one.statistics.decode.steps; });
   each_engine("troupe_busy_seconds_total", "counter", "Time of all worker threads inside actors.",
               [](reading one) { return in_seconds(one.statistics.busy); });
+  if (std::ranges::any_of(engines, [](reading one) { return !one.workers.empty(); })) {
+    const auto each_worker = [&](const char* name, const char* type, const char* help, auto value) {
+      out.family(name, type, help);
+      for (const auto& one : engines)
+        for (const auto& worker : one.workers)
+          out.line(name, "model_name=\"" + label(one.model) + "\",worker=\"" + label(worker.name) + "\"", double(value(worker)));
+    };
+    using facts = const worker_facts&;
+    each_worker("troupe_worker_ready", "gauge", "Whether this worker process can compute.",
+                [](facts one) { return one.state == "ready" || one.state == "draining"; });
+    each_worker("troupe_worker_computes", "gauge", "Whether it has layers.", [](facts one) { return !one.layers.empty(); });
+    each_worker("troupe_worker_lost_total", "counter", "How often it was lost or could not be had.", [](facts one) { return one.times_lost; });
+    each_worker("troupe_worker_round_trip_seconds", "gauge", "From the latest ping to its answer.",
+                [](facts one) { return in_seconds(one.round_trip); });
+  }
 
   const auto facts = in.server.facts();
   const auto whole = [&](const char* name, const char* type, const char* help, double value) {

@@ -11,6 +11,7 @@ struct engine_reading {
   std::string model;
   engine_statistics statistics;
   std::vector<actor_facts> actors;
+  std::vector<worker_facts> workers;
 };
 
 std::string metrics_page(const context& in, const std::vector<engine_reading>& engines);

@@ -45,18 +45,17 @@ std::vector<uint32_t> chat_prompt(const served_model& model, const conversation&
   return tokens;
 }
 
-text_prompt read_prompt(const served_model& model, const json_node& prompt) {
+text_prompt make_prompt(const served_model& model, const prompt_source& from) {
   text_prompt result;
-  if (prompt.is_text()) {
-    result.text = prompt.text();
+  if (from.text) {
+    result.text = *from.text;
     model.check_length(result.text.size());
     result.tokens = model.words().encode(result.text);
   } else {
-    if (!prompt.is_array()) prompt.fail_kind("a string or an array of token ids");
-    for (const auto& id : prompt.elements()) result.tokens.push_back(uint32_t(integer_of(id, 0, int64_t(model.file().spec.vocabulary) - 1)));
+    result.tokens = from.ids;
     if (model.runs().words()) result.text = model.words().decode(result.tokens);
   }
-  if (result.tokens.empty()) prompt.fail("is empty: at least one token is needed");
+  if (result.tokens.empty()) throw api_error(400, "invalid_value", from.place + ": is empty: at least one token is needed", from.place);
   model.check_prompt(result.tokens.size());
   return result;
 }
@@ -66,13 +65,23 @@ size_t prompts_in(const json_node& body) {
   return prompt.is_array() && !is_list_of_ids(prompt) ? prompt.size() : 1;
 }
 
-std::vector<text_prompt> read_prompts(const served_model& model, const json_node& body) {
+std::vector<prompt_source> read_prompts(const served_model& model, const json_node& body) {
+  const auto read = [&](const json_node& prompt, std::string place) {
+    prompt_source one{std::move(place), {}, {}};
+    if (prompt.is_text()) {
+      one.text = prompt.text();
+      return one;
+    }
+    if (!prompt.is_array()) prompt.fail_kind("a string or an array of token ids");
+    for (const auto& id : prompt.elements()) one.ids.push_back(uint32_t(integer_of(id, 0, int64_t(model.file().spec.vocabulary) - 1)));
+    return one;
+  };
   const auto prompt = body.get("prompt");
-  if (!prompt.is_array() || is_list_of_ids(prompt)) return {read_prompt(model, prompt)};
+  if (!prompt.is_array() || is_list_of_ids(prompt)) return {read(prompt, "prompt")};
   if (prompt.size() == 0) prompt.fail("is empty");
   if (prompt.size() > prompts_max) prompt.fail("has " + std::to_string(prompt.size()) + " elements; at most " + std::to_string(prompts_max));
-  std::vector<text_prompt> all;
-  for (const auto& one : prompt.elements()) all.push_back(read_prompt(model, one));
+  std::vector<prompt_source> all;
+  for (size_t i = 0; i < prompt.size(); ++i) all.push_back(read(prompt[i], "prompt[" + std::to_string(i) + "]"));
   return all;
 }
 

@@ -4,6 +4,8 @@
 #include "apps/service/serving/served_model.hpp"
 #include <cstdint>
 #include <string>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace troupe::service {
@@ -20,11 +22,17 @@ struct text_prompt {
   std::string text;
   std::vector<uint32_t> tokens;
 };
+/// One prompt as it came: its text, or its ids.
+struct prompt_source {
+  std::string place; // In the body.
+  std::optional<std::string> text;
+  std::vector<uint32_t> ids;
+};
 /// `prompt` of a completion: a text, a list of token ids, or a list of either. Throws json_error, api_error.
-std::vector<text_prompt> read_prompts(const served_model& model, const json_node& body);
+std::vector<prompt_source> read_prompts(const served_model& model, const json_node& body);
+/// Throws api_error: also when it leaves no room for an answer.
+text_prompt make_prompt(const served_model& model, const prompt_source& from);
 /// How many those are. Throws json_error where there is none.
 size_t prompts_in(const json_node& body);
-/// The same for one text or list of ids.
-text_prompt read_prompt(const served_model& model, const json_node& prompt);
 
 } // namespace troupe::service

@@ -38,9 +38,10 @@ void service_metrics::ended(const generation& one, const api_error* failure) {
     counts.generated_tokens += choice.tokens.size();
     ++counts.ended[std::string(choice.reason ? to_string(*choice.reason) : "error")];
   }
+  counts.generated_tokens -= one.tokens_before();
   refused += failure && failure->status == 429;
   const auto& times = one.times();
-  if (failure || one.tokens() == 0) return;
+  if (failure || one.tokens() == 0 || one.tokens_before() > 0) return; // The times are of a part of it.
   const auto now = std::chrono::steady_clock::now();
   counts.first_token.add(in_seconds(times.first_token - times.submitted));
   counts.whole.add(in_seconds(now - times.submitted));

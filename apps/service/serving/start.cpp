@@ -8,6 +8,8 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <utility>
 
 namespace troupe::service {
@@ -26,12 +28,14 @@ api_error refusal(context& in, const char* code, const std::string& reason, uint
 
 bool is_restored(const call& of) { return of.kept && of.kept->is_restored; }
 
-/// For a request that an earlier process admitted.
+/// For a request that an earlier process admitted. It may be held for a while.
 void go_on(generate_request& request, int64_t created) {
   request.was_admitted = true;
   request.start_deadline.reset();
   const std::chrono::milliseconds passed(1000 * std::max<int64_t>(0, unix_time() - created));
-  if (request.deadline) request.deadline = std::max(*request.deadline - passed, std::chrono::milliseconds(1));
+  if (!request.deadline) return;
+  request.deadline_at = std::chrono::steady_clock::now() + std::max(*request.deadline - passed, std::chrono::milliseconds(1));
+  request.deadline.reset();
 }
 
 } // namespace
@@ -46,6 +50,12 @@ void admit(call& of, served_model& model, size_t sequences, const generate_reque
   if (is_restored(of)) return; // It was admitted.
   if (in.is_draining) {
     api_error error(503, "draining", "this server is being stopped");
+    error.retry_after_ms = 1000;
+    throw error;
+  }
+  if (in.kept->tries_suspects()) {
+    ++in.metrics.refused;
+    api_error error(503, "recovering", "this server has ended twice, and tries one by one the requests that it may have been");
     error.retry_after_ms = 1000;
     throw error;
   }
@@ -78,7 +88,7 @@ void leave_place(context& in, const std::string& tenant) {
 auto enter_names(call& of, const std::string& name, const std::function<void()>& cancel) {
   std::vector<decltype(of.in.under_way)::iterator> places;
   for (const auto& one : {name, std::string(of.exchange->asked().id)})
-    places.push_back(of.in.under_way.emplace(std::pair(of.who.tenant, one), cancel));
+    places.push_back(of.in.under_way.emplace(std::pair(of.who.tenant, one), request_under_way{cancel, of.kept}));
   return places;
 }
 
@@ -146,12 +156,26 @@ std::shared_ptr<generation> start(call& of, served_model& model, const std::stri
   return made;
 }
 
-bool cancel(context& in, const std::string& name, const caller& who) {
+bool cancel(context& in, const std::string& name, const caller& who, const std::function<void(const api_error* failure)>& done) {
   const auto [begin, end] = in.under_way.equal_range({who.tenant, name});
-  std::vector<std::function<void()>> all; // Whoever is cancelled may take its names away.
+  if (begin == end) return false;
+  std::vector<request_under_way> all; // Whoever is cancelled may take its names away.
   for (auto it = begin; it != end; ++it) all.push_back(it->second);
-  for (const auto& one : all) one();
-  return !all.empty();
+  struct waiting {
+    size_t left = 0;
+    std::optional<api_error> failure = {};
+  };
+  const auto ends = std::make_shared<waiting>(waiting{all.size()});
+  for (const auto& one : all) {
+    one.cancel();
+    const auto is_sure = [ends, done](const api_error* failure) {
+      if (failure) ends->failure = *failure;
+      if (--ends->left == 0) done(ends->failure ? &*ends->failure : nullptr);
+    };
+    if (const auto kept = one.kept.lock()) in.kept->when_over(kept, is_sure);
+    else is_sure(nullptr);
+  }
+  return true;
 }
 
 } // namespace troupe::service

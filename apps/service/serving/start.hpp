@@ -40,7 +40,8 @@ private:
 std::shared_ptr<generation> start(call& of, served_model& model, const std::string& name, std::vector<generate_request> requests,
                                   std::function<std::unique_ptr<generation_form>(const generation&)> form);
 
-/// All of that name. False: there is none, or it is another tenant's.
-bool cancel(context& in, const std::string& name, const caller& who);
+/// All of that name. False: there is none, or it is another tenant's. Else `done` is called once it is sure: of those that are kept, the
+/// end is in the journal; or with why it is not.
+bool cancel(context& in, const std::string& name, const caller& who, const std::function<void(const api_error* failure)>& done);
 
 } // namespace troupe::service

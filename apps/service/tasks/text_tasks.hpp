@@ -8,18 +8,19 @@
 
 namespace troupe::service {
 
-/// A text as tokens, special ones added.
-encoding encode_input(const served_model& model, const json_node& input);
-/// `input` of embeddings and the like: a text, token ids, or a list of either.
-std::vector<encoding> encode_inputs(const served_model& model, const json_node& input);
-
-/// Runs one request for each text, of those that it admits; `answer` makes the body of what they gave, in order, with their name.
+/// Runs these requests, if they are admitted; `answer` makes the body of what they gave, in order, with their name.
 using task_answer = std::function<json(const std::string& id, const std::vector<choice>&)>;
 void run_tasks(call& of, served_model& model, const char* prefix, std::vector<generate_request> requests, task_answer answer);
 
+/// The same for one request for each text of `input`: a text, token ids, or a list of either. They differ from `common` by what `fill`
+/// makes of the text's tokens, special ones added. Refused by their number and length before that.
+using task_filler = std::function<void(generate_request& to, const encoding& from)>;
+void run_text_tasks(call& of, served_model& model, const char* prefix, const json_node& input, generate_request common, task_filler fill,
+                    task_answer answer);
+
 /// What requests for the results of a model that does not generate have in common: the body's priority and deadlines.
 generate_request result_request(call& of, const served_model& model, const json_node& body);
-/// Such requests: one for each text of `input`, with the body's priority and deadlines.
-std::vector<generate_request> result_requests(call& of, const served_model& model, const json_node& body);
+/// Runs such requests: one for each text of the body's `input`.
+void run_result_tasks(call& of, served_model& model, const char* prefix, const json_node& body, task_answer answer);
 
 } // namespace troupe::service

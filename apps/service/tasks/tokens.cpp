@@ -1,5 +1,6 @@
 // POST /tokenize, /detokenize, /apply-template
 #include "apps/service/api/fields.hpp"
+#include "apps/service/serving/prepare.hpp"
 #include "apps/service/serving/prompts.hpp"
 #include "apps/service/serving/start.hpp"
 #include "apps/service/tasks/endpoints.hpp"
@@ -8,23 +9,30 @@
 namespace troupe::service {
 
 void tokenize(call& of, const json_node& body) {
-  const auto& model = find_model(of, body);
-  std::vector<uint32_t> ids;
+  auto& model = find_model(of, body);
+  const bool has_pieces = body.flag_or("with_pieces", false) || body.flag_or("return_token_strs", false);
+  const auto answer_of = [&model, has_pieces](const std::vector<uint32_t>& ids) {
+    json answer{{"tokens", ids}, {"count", ids.size()}, {"max_model_len", model.context()}};
+    if (has_pieces) {
+      answer["token_strs"] = json::array();
+      for (const uint32_t id : ids) answer["token_strs"].push_back(model.words().token_bytes(id, true));
+    }
+    return to_text(answer);
+  };
+  const auto respond = [](call& with, const std::string& answer) { respond_json(*with.exchange, answer); };
   if (body.find("messages")) {
-    const std::string text = chat_text(model, openai_conversation(body));
-    ids = model.words().encode(text, special_tokens::in_text);
-  } else {
-    const auto text = require_any(body, {"content", "prompt"});
-    model.check_length(text.text().size());
-    const bool adds = body.flag_or("add_special", body.flag_or("add_special_tokens", true));
-    ids = model.words().encode(text.text(), adds ? special_tokens::as_file : special_tokens::in_text);
+    const auto make = [&model, answer_of, talk = openai_conversation(body)] {
+      return answer_of(model.words().encode(chat_text(model, talk), special_tokens::in_text));
+    };
+    return prepare(of, model, make, respond);
   }
-  json answer{{"tokens", ids}, {"count", ids.size()}, {"max_model_len", model.context()}};
-  if (body.flag_or("with_pieces", false) || body.flag_or("return_token_strs", false)) {
-    answer["token_strs"] = json::array();
-    for (const uint32_t id : ids) answer["token_strs"].push_back(model.words().token_bytes(id, true));
-  }
-  respond_json(*of.exchange, to_text(answer));
+  const std::string text = require_any(body, {"content", "prompt"}).text();
+  model.check_length(text.size());
+  const bool adds = body.flag_or("add_special", body.flag_or("add_special_tokens", true));
+  const auto make = [&model, answer_of, text, adds] {
+    return answer_of(model.words().encode(text, adds ? special_tokens::as_file : special_tokens::in_text));
+  };
+  prepare(of, model, make, respond);
 }
 
 void detokenize(call& of, const json_node& body) {
@@ -36,8 +44,9 @@ void detokenize(call& of, const json_node& body) {
 }
 
 void apply_template(call& of, const json_node& body) {
-  const auto& model = find_model(of, body);
-  respond_json(*of.exchange, to_text({{"prompt", chat_text(model, openai_conversation(body))}}));
+  auto& model = find_model(of, body);
+  prepare(of, model, [&model, talk = openai_conversation(body)] { return to_text({{"prompt", chat_text(model, talk)}}); },
+          [](call& with, const std::string& answer) { respond_json(*with.exchange, answer); });
 }
 
 } // namespace troupe::service

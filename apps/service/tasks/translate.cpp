@@ -30,16 +30,13 @@ void translate(call& of, const json_node& body) {
   if (common.beams->beams == 1) common.beams->stopping = early_stopping::yes;
   const auto text = require_any(body, {"q", "text", "input"});
   const bool is_list = text.is_array();
-  std::vector<generate_request> requests;
-  for (const auto& one : encode_inputs(model, text)) {
-    requests.push_back(common);
-    requests.back().source = one.ids;
-  }
-  run_tasks(of, model, "trans-", std::move(requests), [is_list, words = model.runs().words()](const std::string&, const std::vector<choice>& all) {
+  const auto fill = [](generate_request& to, const encoding& from) { to.source = from.ids; };
+  const auto answer = [is_list, words = model.runs().words()](const std::string&, const std::vector<choice>& all) {
     json texts = json::array();
     for (const auto& one : all) texts.push_back(one.hypotheses.empty() ? "" : words->decode(one.hypotheses.front().tokens));
     return json{{"translatedText", is_list ? texts : texts.front()}};
-  });
+  };
+  run_text_tasks(of, model, "trans-", text, common, fill, answer);
 }
 
 } // namespace troupe::service

@@ -56,7 +56,7 @@ void embeddings(call& of, const json_node& body) {
   const uint32_t width = model.file().spec.width;
   if (const auto wanted = integer_field(body, {"dimensions"}, 1, 1 << 20); wanted && *wanted != int64_t(width))
     body.get("dimensions").fail("must be " + std::to_string(width) + ", as this model gives them");
-  run_tasks(of, model, "embd-", result_requests(of, model, body), [=, name = model.name()](const std::string& id, const std::vector<choice>& all) {
+  run_result_tasks(of, model, "embd-", body, [=, name = model.name()](const std::string& id, const std::vector<choice>& all) {
     json data = json::array();
     for (const auto& one : all) {
       auto vector = pool(one.rows, width, how);
@@ -117,7 +117,7 @@ void classify(call& of, const json_node& body) {
   auto& model = find_model(of, body);
   require(model, output_spec::result::labels, "give labels");
   if (model.file().spec.embedding.image) return classify_images(of, model, body);
-  run_tasks(of, model, "classify-", result_requests(of, model, body), answer_of_labels(model));
+  run_result_tasks(of, model, "classify-", body, answer_of_labels(model));
 }
 
 } // namespace troupe::service

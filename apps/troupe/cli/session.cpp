@@ -36,10 +36,10 @@ std::unique_ptr<engine> start_engine(std::shared_ptr<const model_file> model, co
   chosen.checks.products = is_checked("products");
   chosen.checks.weights = is_checked("weights");
   chosen.checks.caches = is_checked("caches");
-  chosen.cluster = cluster_of(options);
-  if (chosen.cluster.workers() > 0 && options.replicas == 1) chosen.replicas = chosen.cluster.segments(); // So that all compute at once.
+  const auto cluster = cluster_of(options);
+  if (cluster.workers() > 0 && options.replicas == 1) chosen.replicas = cluster.segments(); // So that all compute at once.
   progress_bar bar{"loading " + std::filesystem::path(options.model).filename().string(), !options.quiet};
-  return std::make_unique<engine>(std::move(model), chosen, [&](double share) { bar.advance(share); });
+  return std::make_unique<engine>(std::move(model), chosen, cluster, [&](double share) { bar.advance(share); });
 }
 
 int take_events(client& from, const std::function<void(const generation_event&)>& take, const std::function<bool()>& feed) {

@@ -23,6 +23,7 @@ constexpr cluster_command cluster_commands[] = {
 
 command_run declare_cluster(CLI::App& app) {
   app.require_subcommand(1);
+  app.footer("");
   std::vector<std::pair<const CLI::App*, command_run>> declared;
   for (const auto& entry : cluster_commands) {
     CLI::App* const sub = app.add_subcommand(entry.name, entry.summary);

@@ -3,6 +3,7 @@
 #include "apps/troupe/cli/options.hpp"
 #include "apps/troupe/cli/terminal.hpp"
 #include "apps/troupe/cluster/cluster.hpp"
+#include "model/error.hpp"
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <ctime>
@@ -23,9 +24,9 @@ struct cluster_keys_options {
 };
 
 constexpr const char* cluster_keys_examples =
-  R"(  troupe cluster keys keys coordinator worker1 worker2     the authority, and files for three nodes
-  troupe cluster keys keys worker3                         one more node, of the same authority
-  troupe cluster keys keys worker1 --renew --days 90       a new certificate for its key)";
+  R"(  troupe cluster keys my_keys coordinator worker1 worker2     the authority, and files for three nodes
+  troupe cluster keys my_keys worker3                         one more node, of the same authority
+  troupe cluster keys my_keys worker1 --renew --days 90       a new certificate for its key)";
 
 /// "2027-03-01T12:30:00Z"
 std::string time_text(std::chrono::sys_seconds time) {
@@ -38,6 +39,11 @@ std::string time_text(std::chrono::sys_seconds time) {
 }
 
 int run_cluster_keys(const cluster_keys_options& options) {
+  try {
+    for (const auto& node : options.nodes) keys_in(options.folder, node);
+  } catch (const input_error& error) {
+    throw usage_error(error.what());
+  }
   make_keys_options how;
   how.validity = std::chrono::hours(24 * options.days);
   how.renew = options.renew;

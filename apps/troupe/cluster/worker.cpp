@@ -38,9 +38,10 @@ void take_address(const std::string& text, worker_node_options& into) {
 }
 
 /// Until a signal comes, or the end of stdin where that counts. Returns the signal, or 0.
-int wait_for_end(bool until_end_of_input) {
+int wait_for_end(const worker_node& node, bool until_end_of_input) {
   interrupt_guard guard;
   while (interrupt_guard::signal() == 0) {
+    if (node.has_ended()) throw run_error("the worker has ended: this is a bug in troupe");
     pollfd input{STDIN_FILENO, POLLIN, 0};
     if (poll(&input, until_end_of_input ? 1 : 0, 200) <= 0) continue;
     char bytes[256];
@@ -63,7 +64,7 @@ int run_worker(const worker_arguments& arguments) {
   worker_node node(std::move(options));
   const auto host = arguments.listen.substr(0, arguments.listen.rfind(':'));
   print(worker_announcement + host + ":" + std::to_string(node.port()) + "\n");
-  const int signal = wait_for_end(arguments.until_end_of_input);
+  const int signal = wait_for_end(node, arguments.until_end_of_input);
   node.stop();
   return signal == 0 ? exit_ok : 128 + signal;
 }

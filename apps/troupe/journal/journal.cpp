@@ -40,7 +40,8 @@ nlohmann::ordered_json as_json(const journal_line& one, int64_t now) {
   return {{"name", one.name},     {"path", one.path},           {"state", one.ended ? "ended" : "open"},
           {"tokens", one.tokens}, {"age_s", now - one.created}, {"created", one.created},
           {"ended", one.ended ? nlohmann::ordered_json(*one.ended) : nlohmann::ordered_json()},
-          {"model", one.model},   {"tenant", one.tenant},       {"key", one.key}};
+          {"model", one.model},   {"tenant", one.tenant},       {"key", one.key},
+          {"deaths", one.deaths}, {"begun", one.is_begun}};
 }
 
 int run_list(const list_options& options) {

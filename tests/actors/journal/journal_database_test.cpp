@@ -1,5 +1,6 @@
 // Goal: what was committed is read back, and whatever happens to the file ends in one clear error.
 #include "actors/journal/journal_database.hpp"
+#include "actors/journal/journal_sql.hpp"
 #include "model/error.hpp"
 #include "actors/journal/journal_folder.hpp"
 #include "support/catch.hpp"
@@ -136,27 +137,138 @@ TEST_CASE("what was committed is read back by another process, to the last bit",
   CHECK_FALSE(third.find(query).has_request()); // "two" has none.
 }
 
-TEST_CASE("it is counted in how many processes a request was to go on without getting further", "[journal]") {
+TEST_CASE("it is counted how many processes in a row died while a request had begun and got no further", "[journal]") {
   const journal_folder folder;
-  const auto starts = [](journal_database& of) {
+  const auto deaths = [](journal_database& of) {
     std::vector<uint32_t> counts;
-    for (const auto& one : of.unfinished()) counts.push_back(one.request().starts());
+    for (const auto& one : of.unfinished()) counts.push_back(one.request().deaths());
     return counts;
   };
-  const std::vector both{batch({request("a"), request("b")}, {token("a", 0), token("b", 0)})};
-  journal_database(folder.options()).write(both);
-  for (uint32_t process = 1; process <= 3; ++process) {
+  const auto begin = [](journal_database& in, const std::vector<std::string>& names) {
+    v1::JournalBatch begun;
+    for (const auto& one : names) begun.add_begun(one);
+    write(in, begun);
+  };
+  using counts = std::vector<uint32_t>;
+  { // What is admitted has begun.
     journal_database opened(folder.options());
-    CHECK(starts(opened) == std::vector<uint32_t>{process, process});
+    write(opened, batch({request("a"), request("b"), request("c")}, {token("a", 0), token("b", 0)}));
+  }
+  { // A process that ends before anything begins is no death.
+    journal_database opened(folder.options());
+    CHECK(deaths(opened) == counts{1, 1, 1});
   }
   {
     journal_database opened(folder.options());
-    CHECK(starts(opened) == std::vector<uint32_t>{4, 4});
-    const std::vector further{batch({}, {token("b", 1)})};
-    opened.write(further);
+    CHECK(deaths(opened) == counts{1, 1, 1});
+    begin(opened, {"a", "b", "unknown"});
+    write(opened, batch({}, {token("b", 1)}));
+  }
+  { // "c" waited.
+    journal_database opened(folder.options());
+    CHECK(deaths(opened) == counts{2, 1, 1});
+    begin(opened, {"a", "b", "c"});
+    opened.end_in_order();
   }
   journal_database opened(folder.options());
-  CHECK(starts(opened) == std::vector<uint32_t>{5, 1});
+  CHECK(deaths(opened) == counts{2, 1, 1});
+  const auto lines = opened.list();
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0].deaths == 2);
+  CHECK_FALSE(lines[0].is_begun);
+}
+
+TEST_CASE("a long answer is read in pages, the last one first", "[journal]") {
+  const journal_folder folder;
+  constexpr uint32_t count = 5000;
+  journal_database journal(folder.options(journal_sync::process));
+  std::vector<v1::JournalEvent> events;
+  for (uint32_t i = 0; i < count; ++i) {
+    events.push_back(token("long", i));
+    if (i % 3 == 0) events.push_back(token("beside", i / 3));
+  }
+  events.push_back(end("long", count, 2000));
+  write(journal, batch({request("long", "key"), request("beside")}, events));
+
+  std::vector<v1::JournalEvent> read; // Backwards.
+  v1::JournalQuery query;
+  query.set_tenant("somebody");
+  query.set_key("key");
+  size_t pages = 0;
+  do {
+    const auto found = journal.find(query);
+    REQUIRE(found.has_request());
+    CHECK(found.request().body().empty() == (pages > 0));
+    CHECK(found.events_size() < int(count) / 2);
+    for (int i = found.events_size(); i-- > 0;) read.push_back(found.events(i));
+    query.set_name("long");
+    query.set_rest(found.rest());
+    ++pages;
+  } while (query.rest() > 0);
+  CHECK(pages > 2);
+  REQUIRE(read.size() == count + 1);
+  for (uint32_t i = 0; i <= count; ++i) {
+    REQUIRE(read[count - i].number() == i);
+    REQUIRE(read[count - i].request() == "long");
+  }
+  v1::JournalBatch forgetting;
+  forgetting.add_forgotten("long");
+  query.set_rest(journal.find(query).rest());
+  write(journal, forgetting);
+  CHECK_FALSE(journal.find(query).has_request()); // It went between two pages.
+  CHECK(journal.unfinished().at(0).events_size() == int((count + 2) / 3));
+}
+
+TEST_CASE("an event that was deleted is noticed, and no other request is harmed", "[journal]") {
+  const journal_folder folder;
+  {
+    journal_database journal(folder.options());
+    write(journal, batch({request("one"), request("two")}, 
+                         {token("one", 0), token("two", 0), token("one", 1), token("two", 1), token("one", 2)}));
+  }
+  run_sql(folder.file(), "DELETE FROM event WHERE place = 3");
+  journal_database journal(folder.options());
+  CHECK_THROWS_AS(find(journal, "one"), journal_error);
+  CHECK_THROWS_AS(journal.unfinished(), journal_error);
+  CHECK(find(journal, "two").events_size() == 2);
+}
+
+TEST_CASE("no statement of requests under way looks through a table or an index", "[journal]") {
+  const journal_folder folder;
+  {
+    journal_database journal(folder.options());
+    for (int i = 0; i < 50; ++i) add_ended(journal, "request" + std::to_string(i), 2000, 300);
+    write(journal, batch({request("open")}, {token("open", 0)}));
+  }
+  sqlite3* database = nullptr;
+  REQUIRE(sqlite3_open(folder.file().c_str(), &database) == SQLITE_OK);
+  const auto plan_of = [&](std::string_view text) {
+    sqlite3_stmt* statement = nullptr;
+    const std::string asked = "EXPLAIN QUERY PLAN " + std::string(text);
+    REQUIRE(sqlite3_prepare_v2(database, asked.c_str(), -1, &statement, nullptr) == SQLITE_OK);
+    std::string plan;
+    while (sqlite3_step(statement) == SQLITE_ROW) plan.append(reinterpret_cast<const char*>(sqlite3_column_text(statement, 3))) += '\n';
+    sqlite3_finalize(statement);
+    return plan;
+  };
+  const auto looks_through = [&](std::string_view text) {
+    const auto plan = plan_of(text);
+    // In the order of an index, what is asked for first is the first of it.
+    return contains(plan, "SCAN") && !contains(text.data(), "LIMIT 1");
+  };
+  for (const auto text : journal_sql::all_that_search) {
+    CAPTURE(text, plan_of(text));
+    CHECK_FALSE(looks_through(text));
+  }
+  CHECK(contains(plan_of(journal_sql::find_ended), "USING INDEX request_by_end"));
+  for (const auto text : {journal_sql::find_unfinished, journal_sql::all_progress, journal_sql::count_deaths, journal_sql::end_in_order}) {
+    CAPTURE(text, plan_of(text));
+    CHECK_FALSE(contains(plan_of(text), "SCAN event"));
+    CHECK_FALSE(contains(plan_of(text), "SCAN request"));
+  }
+  CHECK_FALSE(contains(plan_of(journal_sql::used_models), "SCAN request"));
+  CHECK(looks_through("SELECT number FROM event WHERE request = 1")); // The test can see it.
+  sqlite3_close(database);
 }
 
 TEST_CASE("a journal is one process's at a time, and can be listed meanwhile", "[journal]") {
@@ -177,8 +289,8 @@ TEST_CASE("what is no journal of this version is refused with the reason", "[jou
   { journal_database made(folder.options()); }
   CHECK(error_of(folder.options()) == "none");
   SECTION("another version") {
-    run_sql(folder.file(), "PRAGMA user_version = 2");
-    CHECK(contains(error_of(folder.options()), "it has format 2, and this version of troupe reads format 1"));
+    run_sql(folder.file(), "PRAGMA user_version = 1");
+    CHECK(contains(error_of(folder.options()), "it has format 1, and this version of troupe reads format 2"));
   }
   SECTION("another program's") {
     run_sql(folder.file(), "PRAGMA application_id = 5");

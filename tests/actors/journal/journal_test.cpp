@@ -5,8 +5,11 @@
 #include "support/file_limit.hpp"
 #include "troupe/v1/journal.pb.h"
 
+#include <algorithm>
 #include <caf/all.hpp>
+#include <fstream>
 #include <future>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -42,7 +45,8 @@ TEST_CASE("the journal answers batches in order, when they are in the file", "[j
                       committed.push_back(answer.number());
                       errors.push_back(answer.error());
                     },
-                    [&](v1::JournalFound answer) { found.set_value(std::move(answer)); }});
+                    [&](v1::JournalFound answer) { found.set_value(std::move(answer)); },
+                    [](const std::string&) {}});
     for (uint64_t i = 1; i <= count; ++i) writes.write(batch(i, "request" + std::to_string(i)));
     v1::JournalQuery query;
     query.set_number(9);
@@ -72,7 +76,7 @@ TEST_CASE("what could not be written is written when there is room, without a ga
   caf::actor_system system(config);
   std::promise<v1::JournalCommitted> committed;
   journal writes(system, journal_database(folder.options(journal_sync::process)),
-                 {[&](v1::JournalCommitted answer) { committed.set_value(std::move(answer)); }, [](const v1::JournalFound&) {}});
+                 {[&](v1::JournalCommitted answer) { committed.set_value(std::move(answer)); }, [](const v1::JournalFound&) {}, [](const std::string&) {}});
   uint64_t number = 0;
   /// The error.
   const auto write = [&](v1::JournalBatch one) {
@@ -105,6 +109,54 @@ TEST_CASE("what could not be written is written when there is room, without a ga
   const auto all = journal_database(folder.options(journal_sync::process), journal_database::access::list).list();
   REQUIRE(all.size() == 1); // Who asked for the other one was told that it is not there.
   CHECK(all[0].tokens == 4);
+}
+
+TEST_CASE("what cannot be read is answered with the reason, which the log hears once", "[journal]") {
+  const journal_folder folder;
+  caf::actor_system_config config;
+  caf::actor_system system(config);
+  {
+    journal_database filled(folder.options(journal_sync::process));
+    v1::JournalBatch many;
+    for (int i = 0; i < 2000; ++i) { // More than what SQLite keeps in memory.
+      auto& one = *many.add_admitted();
+      one.set_name("request" + std::to_string(i));
+      one.set_body(std::string(3000, ' '));
+      one.set_created(1);
+      auto& over = *many.add_events();
+      over.set_request(one.name());
+      over.mutable_end()->set_time(1); // Long ago.
+      over.set_is_last(true);
+    }
+    filled.write(std::span(&many, 1));
+  }
+  std::promise<v1::JournalFound> found;
+  std::vector<std::string> failures; // Of the journal's thread, until it has ended.
+  {
+    journal writes(system, journal_database(folder.options(journal_sync::process)),
+                   {[](const v1::JournalCommitted&) {}, [&](v1::JournalFound answer) { found.set_value(std::move(answer)); },
+                    [&](std::string what) { failures.push_back(std::move(what)); }});
+    std::fstream file(folder.file(), std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(4096);
+    for (int i = 0; i < 1900; ++i) file << std::string(4096, char(0x5A));
+    file.close();
+    for (int i = 0; i < 2; ++i) {
+      found = {};
+      v1::JournalQuery query;
+      query.set_name("request200");
+      writes.find(std::move(query));
+      auto answer = found.get_future();
+      REQUIRE(answer.wait_for(std::chrono::seconds(20)) == std::future_status::ready);
+      const auto content = answer.get();
+      CHECK_FALSE(content.error().empty());
+      CHECK_FALSE(content.has_request());
+    }
+  }
+  const auto count = [&](const std::string& part) {
+    return std::ranges::count_if(failures, [&](const std::string& one) { return one.starts_with(part); });
+  };
+  CHECK(count("a request cannot be looked up: ") == 1);
+  CHECK(count("what is old cannot be forgotten: ") == 1);
 }
 
 } // namespace troupe

@@ -84,6 +84,18 @@ TEST_CASE("what waits may move to another replica, what runs does not", "[replic
   CHECK_FALSE(policy.take_movable());
 }
 
+TEST_CASE("a sequence whose first step is under way does not move, though nothing of it is cached yet", "[replicas]") {
+  batch_policy policy(roomy);
+  policy.join(generation(1, 3));
+  const auto first = policy.plan();
+  REQUIRE(first);
+  CHECK_FALSE(policy.take_movable(&*first));
+  policy.join(generation(2, 4));
+  const auto moved = policy.take_movable(&*first);
+  REQUIRE(moved);
+  CHECK(moved->id == 2);
+}
+
 TEST_CASE("both of two replicas get requests, and faults in one of them change nothing", "[replicas][simulation]") {
   int hits[2] = {}; // Of each replica.
   const auto chosen = seeds(50);
