@@ -138,7 +138,7 @@ private:
     parser.body_limit(options_.body_bytes_max);
     auto error = finish([&](auto done) { http::async_read_header(stream, buffer, parser, done); });
     // Boost 1.74 itself looks at the limit only where the length was not said before.
-    if (parser.content_length().value_or(0) > options_.body_bytes_max) error = http::error::body_limit;
+    if (!error && parser.content_length().value_or(0) > options_.body_bytes_max) error = http::error::body_limit;
     if (!error) error = finish([&](auto done) { http::async_read(stream, buffer, parser, done); });
     if (error == http::error::body_limit) fail("no answer from", "it is longer than " + std::to_string(options_.body_bytes_max) + " bytes");
     if (error) fail("no answer from", (unsent ? unsent : error).message());
