@@ -136,7 +136,10 @@ private:
     http::response_parser<http::string_body> parser;
     parser.header_limit(header_bytes_max);
     parser.body_limit(options_.body_bytes_max);
-    const auto error = finish([&](auto done) { http::async_read(stream, buffer, parser, done); });
+    auto error = finish([&](auto done) { http::async_read_header(stream, buffer, parser, done); });
+    // Boost 1.74 itself looks at the limit only where the length was not said before.
+    if (parser.content_length().value_or(0) > options_.body_bytes_max) error = http::error::body_limit;
+    if (!error) error = finish([&](auto done) { http::async_read(stream, buffer, parser, done); });
     if (error == http::error::body_limit) fail("no answer from", "it is longer than " + std::to_string(options_.body_bytes_max) + " bytes");
     if (error) fail("no answer from", (unsent ? unsent : error).message());
     return {int(parser.get().result_int()), std::move(parser.get().body())};
