@@ -19,7 +19,7 @@ struct cluster_config {
   std::vector<std::string> workers; // Their names: those that are expected.
   directory_actor directory;
   log_function log = {};
-  uint64_t first_placement = 1; // Random: placements of an earlier incarnation must not have the same numbers. Below 2^63.
+  uint64_t first_placement = 1; // Random: placements of an earlier incarnation must not have the same numbers.
   caf::timespan retry_first = std::chrono::milliseconds(20), retry_max = std::chrono::seconds(2); // After a placement that ended by itself.
 };
 

@@ -29,6 +29,8 @@ void configure_network(caf::actor_system_config& config, const node_keys& keys) 
   config.openssl_key = keys.key.string();
   config.openssl_cafile = keys.authority.string();
   config.load<caf::io::middleman>();
+  // The network's thread reads messages itself. Else the threads of the actors would, and pings would wait behind whatever these compute.
+  config.set("middleman.workers", size_t{0});
   // A connection without a sign of life is closed in the end. That a worker does not answer is noticed earlier, by its pulse.
   config.set("middleman.heartbeat-interval", caf::timespan{2s});
   config.set("middleman.connection-timeout", caf::timespan{20s});

@@ -52,7 +52,7 @@ cluster_tree make_cluster_tree(const model_parts& model, const partition& cut, c
   use.set_kept_sums(uint32_t(cut.keep));
   cluster.layer_hashes = layer_hashes(file.tensors);
   if (file.tensors.encoder) cluster.encoder_layer_hashes = layer_hashes(*file.tensors.encoder);
-  cluster.first_placement = random_number() >> 1;
+  cluster.first_placement = random_number() >> 2; // Each start of the cluster's actor adds 2^32.
   cluster.log = log;
 
   const uint32_t each = std::max(1u, threads / std::max(1u, options.local_workers));
@@ -81,7 +81,8 @@ void add_cluster(std::vector<child_spec>& children, const cluster_tree& tree, co
   deciding.directory = directory;
   children.push_back(hooked({.path = paths::cluster,
                              .start =
-                               [deciding](caf::scheduled_actor* parent, const std::string&, const caf::message&) {
+                               [deciding](caf::scheduled_actor* parent, const std::string&, const caf::message&) mutable {
+                                 deciding.first_placement += uint64_t(1) << 32; // No number of an earlier incarnation.
                                  return caf::actor_cast<caf::strong_actor_ptr>(parent->spawn(cluster, deciding));
                                },
                              .answers_liveness_checks = true},

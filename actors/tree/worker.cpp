@@ -60,19 +60,27 @@ std::shared_ptr<const model_parts> load(worker_pointer self, const v1::LayerRang
   auto& st = self->state;
   if (st.config.parts) return st.config.parts;
   const range wanted{layers.first(), layers.count()};
-  for (const auto& one : st.kept)
-    if (one.of_encoder == layers.of_encoder() && one.layers == wanted && is_same_use(one.use, use)) return one.parts;
+  const std::vector<uint64_t> hashes(layers.hashes().begin(), layers.hashes().end());
+  const auto is_wanted = [&](const auto& one) {
+    return one.of_encoder == layers.of_encoder() && one.layers == wanted && one.hashes == hashes && is_same_use(one.use, use);
+  };
+  if (const auto known = std::ranges::find_if(st.kept, is_wanted); known != st.kept.end()) return known->parts;
   const auto model = open(self, use);
   const uint64_t there = layers.of_encoder() ? (model->spec.encoder ? model->spec.encoder->layers.size() : 0) : model->spec.layers.size();
   if (uint64_t(wanted.first) + wanted.count > there || wanted.count == 0)
     throw input_error(st.open_path + " has no " + layers_text(layers));
-  require_hashes(*model, layers);
+  try {
+    require_hashes(*model, layers);
+  } catch (...) {
+    st.model = nullptr; // It may be replaced by the right one.
+    throw;
+  }
   forget_others(st, use);
   partition cut{.shards = st.config.shards, .cached = cache_type(use.cached()), .as_q8_0 = use.as_q8_0(), .keep = kept_sums(use.kept_sums())};
   cut.only = {.ends = false, .layers = {0, 0}, .encoder_layers = {0, 0}};
   (layers.of_encoder() ? cut.only.encoder_layers : cut.only.layers) = wanted;
   auto parts = make_parts(model, cut, st.config.run_jobs);
-  st.kept.push_back({parts, layers.of_encoder(), wanted, use});
+  st.kept.push_back({parts, layers.of_encoder(), wanted, hashes, use});
   write_log(st.config.log, log_level::info, "loaded " + layers_text(layers) + " of " + st.open_path);
   return parts;
 }

@@ -45,6 +45,7 @@ struct worker_state {
     std::shared_ptr<const model_parts> parts;
     bool of_encoder = false;
     range layers;
+    std::vector<uint64_t> hashes; // Of these layers, as a coordinator has asked for them.
     v1::ModelUse use;
   };
   struct placed {

@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cerrno>
+#include <cstdlib>
 #include <memory>
 #include <poll.h>
 #include <unistd.h>
@@ -66,7 +67,8 @@ int run_worker(const worker_arguments& arguments) {
   print(worker_announcement + host + ":" + std::to_string(node.port()) + "\n");
   const int signal = wait_for_end(node, arguments.until_end_of_input);
   node.stop();
-  return signal == 0 ? exit_ok : 128 + signal;
+  // CAF would wait for the thread of an actor that has ended until nobody holds its handle, which connections that are gone may do for ever.
+  std::quick_exit(signal == 0 ? int(exit_ok) : 128 + signal);
 }
 
 } // namespace
