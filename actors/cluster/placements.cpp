@@ -6,10 +6,13 @@
 
 namespace troupe {
 
+uint32_t usable_segments(uint32_t wanted, const placements_config& of) {
+  const uint32_t most = of.encoder_layers > 0 ? std::min(of.layers, of.encoder_layers) : of.layers;
+  return std::clamp(wanted, 1u, most);
+}
+
 placements::placements(placements_config config) : config_(config) {
-  TROUPE_ASSERT(config_.segments > 0 && config_.layers > 0);
-  config_.segments = std::min(config_.segments, config_.layers);
-  if (config_.encoder_layers > 0) config_.segments = std::min(config_.segments, config_.encoder_layers);
+  TROUPE_ASSERT(config_.layers > 0 && config_.segments == usable_segments(config_.segments, config_));
 }
 
 void placements::worker_ready(const std::string& name, uint32_t threads, int64_t now_ns) {

@@ -19,10 +19,13 @@ struct segment_place {
 
 struct placements_config {
   uint32_t layers = 0, encoder_layers = 0; // How many there are.
-  uint32_t segments = 1;                   // Of each stack: how many workers are to compute. At least 1.
+  uint32_t segments = 1;                   // Of each stack: how many workers are to compute. As usable_segments() says.
   int64_t start_patience_ns = 0;  // So long it waits for all of them before it begins with those that are there.
   int64_t return_patience_ns = 0; // So long a worker that was lost may take to come back, before others take its layers on top of theirs.
 };
+
+/// As many segments as `wanted`, but at least one, and none without a layer.
+uint32_t usable_segments(uint32_t wanted, const placements_config& of);
 
 /// Rules.
 /// - Each stack is cut into as many segments as workers are to compute, in proportion to their threads, once: when all of them are there,

@@ -123,8 +123,7 @@ std::shared_ptr<const cluster_tree> simulated_nodes::tree(uint64_t cache_positio
   auto& placing = tree->cluster.placing;
   placing.layers = uint32_t(model_->spec.layers.size());
   placing.encoder_layers = model_->spec.encoder ? uint32_t(model_->spec.encoder->layers.size()) : 0;
-  placing.segments = std::min(computing_, placing.layers);
-  if (placing.encoder_layers > 0) placing.segments = std::min(placing.segments, placing.encoder_layers);
+  placing.segments = usable_segments(computing_, placing);
   placing.start_patience_ns = caf::timespan(10s).count();
   placing.return_patience_ns = caf::timespan(2s).count();
   tree->cluster.model.set_cache_positions_max(cache_positions_max);

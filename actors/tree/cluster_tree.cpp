@@ -18,11 +18,11 @@ uint64_t random_number() {
   return uint64_t(random()) << 32 | random();
 }
 
-worker_link_config local_worker(const std::string& name, const cluster_options& options, const std::filesystem::path& keys, uint32_t threads) {
+worker_link_config local_worker(const std::string& name, const cluster_options& options, const std::filesystem::path& keys,
+                                uint32_t threads) {
   worker_link_config link;
   link.worker = name;
   const auto program = options.program.empty() ? std::filesystem::path("/proc/self/exe") : options.program;
-  const auto of_node = keys_in(keys, name);
   const std::vector<std::string> arguments{"worker", "--listen", "127.0.0.1:0", "--name", name, "--keys", keys.string(),
                                            "--threads", std::to_string(threads), "--until-end-of-input", "--quiet"};
   link.start = [program, arguments] { return std::make_unique<worker_process>(program, arguments); };
@@ -31,8 +31,8 @@ worker_link_config local_worker(const std::string& name, const cluster_options& 
 
 } // namespace
 
-cluster_tree make_cluster_tree(const model_parts& model, const partition& cut, const cluster_options& options, const std::filesystem::path& keys,
-                               uint32_t threads, const log_function& log) {
+cluster_tree make_cluster_tree(const model_parts& model, const partition& cut, const cluster_options& options,
+                               const std::filesystem::path& keys, uint32_t threads, const log_function& log) {
   using namespace std::chrono_literals;
   const auto& file = *model.file;
   if (file.path.empty()) throw input_error("a model without a file cannot be computed by workers");
@@ -40,8 +40,7 @@ cluster_tree make_cluster_tree(const model_parts& model, const partition& cut, c
   auto& cluster = tree.cluster;
   cluster.placing.layers = uint32_t(model.spec.layers.size());
   cluster.placing.encoder_layers = model.spec.encoder ? uint32_t(model.spec.encoder->layers.size()) : 0;
-  cluster.placing.segments = std::clamp(options.segments(), 1u, cluster.placing.layers);
-  if (cluster.placing.encoder_layers > 0) cluster.placing.segments = std::min(cluster.placing.segments, cluster.placing.encoder_layers);
+  cluster.placing.segments = usable_segments(options.segments(), cluster.placing);
   cluster.placing.start_patience_ns = caf::timespan(10s).count();
   cluster.placing.return_patience_ns = caf::timespan(5s).count();
   auto& use = cluster.model;

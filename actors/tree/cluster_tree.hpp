@@ -20,8 +20,8 @@ struct cluster_tree {
 /// For a model of which the ends alone are in this process. `cut`: how its parts were made; `keys`: the folder of those that local workers
 /// get; `threads`: of all local workers that compute, together. Reads all layers of the model once, to know their hashes. Throws
 /// input_error.
-cluster_tree make_cluster_tree(const model_parts& model, const partition& cut, const cluster_options& options, const std::filesystem::path& keys,
-                               uint32_t threads, const log_function& log);
+cluster_tree make_cluster_tree(const model_parts& model, const partition& cut, const cluster_options& options,
+                               const std::filesystem::path& keys, uint32_t threads, const log_function& log);
 
 /// /cluster, and /cluster/worker/NAME for each worker.
 void add_cluster(std::vector<child_spec>& children, const cluster_tree& tree, const directory_actor& directory, const child_hook& hook);

@@ -76,7 +76,8 @@ std::shared_ptr<const model_parts> load(worker_pointer self, const v1::LayerRang
     throw;
   }
   forget_others(st, use);
-  partition cut{.shards = st.config.shards, .cached = cache_type(use.cached()), .as_q8_0 = use.as_q8_0(), .keep = kept_sums(use.kept_sums())};
+  partition cut{.shards = st.config.shards, .cached = cache_type(use.cached()), .as_q8_0 = use.as_q8_0()};
+  cut.keep = kept_sums(use.kept_sums());
   cut.only = {.ends = false, .layers = {0, 0}, .encoder_layers = {0, 0}};
   (layers.of_encoder() ? cut.only.encoder_layers : cut.only.layers) = wanted;
   auto parts = make_parts(model, cut, st.config.run_jobs);
@@ -121,7 +122,7 @@ void place(worker_pointer self, const v1::PlaceLayers& order, const caf::strong_
                                .hook = st.config.hook,
                                .log = st.config.log};
     self->monitor(owner);
-    st.placements.push_back({owner, order.placement(), spawn_placement_root(self->system(), std::move(tree))});
+    st.placements.push_back({owner, spawn_placement_root(self->system(), std::move(tree))});
     return;
   } catch (const std::bad_alloc&) {
     why = "out of memory";

@@ -50,7 +50,6 @@ struct worker_state {
   };
   struct placed {
     remote_layers_actor owner;
-    uint64_t number = 0;
     root_actor root;
   };
 

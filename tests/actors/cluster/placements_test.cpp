@@ -128,7 +128,7 @@ TEST_CASE("whatever happens to workers, each layer is in one segment, and on a w
   for (uint32_t seed = 1; seed <= 2000; ++seed) {
     std::mt19937 random(seed);
     const uint32_t layers = 1 + random() % 20, wanted = 1 + random() % 5, workers = 1 + random() % 6;
-    placements place(config(layers, wanted));
+    placements place(config(layers, usable_segments(wanted, config(layers, wanted))));
     std::map<std::string, bool> ready, drained;
     int64_t now = 0;
     for (int i = 0; i < 60; ++i) {
