@@ -132,7 +132,7 @@ bool engine::state::all_run(caf::scoped_actor& self) {
   const auto all = list(self);
   if (!cluster) return size_t(all.paths_size()) >= actors_min;
   const auto is_remote = [](const std::string& path) { return path.find("/layer/") != std::string::npos; };
-  const auto is_layer = [](const std::string& path) { return path.rfind("/layer/") == path.rfind('/') - 6; };
+  const auto is_layer = [](const std::string& path) { return paths::role(path) == "layer"; };
   const auto count = [&](auto which) { return size_t(std::ranges::count_if(all.paths(), which)); };
   const size_t layers = model->spec.layers.size() + (model->spec.encoder ? model->spec.encoder->layers.size() : 0);
   return size_t(all.paths_size()) - count(is_remote) >= actors_min && count(is_layer) >= layers * options.replicas;

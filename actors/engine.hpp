@@ -49,8 +49,8 @@ struct engine_options {
   uint32_t threads = 0; // Worker threads; 0: as many as usable_processors() (actors/threads/processors.hpp).
   // Projection shards of a layer; 0: as many as threads, but not more than usable_processors(). Never changes a bit of the result.
   uint32_t shards = 0;
-  // Copies of the model's actors that compute side by side, each at a step of its own; they share the weights. More than one is for machines
-  // with many processors, where the threads of one wait for each other too often. Never changes a bit of the result.
+  // Copies of the model's actors that compute side by side, each at a step of its own; they share the weights. More than one is for
+  // machines with many processors, where the threads of one wait for each other too often. Never changes a bit of the result.
   uint32_t replicas = 1;
   uint32_t step_rows_max = 512;   // Token budget of a step (one forward pass): decode tokens first, then prefill chunks.
   uint32_t prefill_chunk = 512;   // Most rows of one sequence in a step. Never changes a bit of the result.
@@ -147,8 +147,8 @@ struct supervision_facts {
 /// destructor stops them in order and leaves nothing behind. Clients must be destroyed before their engine. Once the constructor has
 /// returned, the model's files may change: see make_parts() in model/parts.hpp for the one use of them that is left.
 ///
-/// actors(), supervision(), kill(), statistics(), workers() and drain_worker() ask actors and wait for their answer, usually for microseconds; any thread may call
-/// them, several at the same time, and running_actors() too. All else is for one thread.
+/// actors(), supervision(), kill(), statistics(), workers() and drain_worker() ask actors and wait for their answer, usually for
+/// microseconds; any thread may call them, several at the same time, and running_actors() too. All else is for one thread.
 class engine {
 public:
   engine(std::shared_ptr<const model_file> model, engine_options options, const progress_callback& progress = {});
@@ -190,9 +190,9 @@ public:
   v1::FaultLog fault_log() const;
   /// From now on no fault of the plan is injected.
   void stop_faults();
-  /// The faults of this plan, instead of those of the plan before it, from now on; null: none, and no proxies stand between actors any more.
-  /// All actors but the root are started again for it; requests go on, as they do after any fault. Throws input_error for a plan that
-  /// cannot be carried out here, and then nothing has changed; engine_error when the actors are not back within a minute.
+  /// The faults of this plan, instead of those of the plan before it, from now on; null: none, and no proxies stand between actors any
+  /// more. All actors but the root are started again for it; requests go on, as they do after any fault. Throws input_error for a plan
+  /// that cannot be carried out here, and then nothing has changed; engine_error when the actors are not back within a minute.
   void use_faults(std::shared_ptr<const v1::FaultPlan> plan);
   /// Stops all actors in order, as the destructor does; nothing else may be called afterwards. Returns how many did not end:
   /// anything but 0 is a bug. Gives up when none has ended for five seconds; those keep their memory and threads. Clients must be

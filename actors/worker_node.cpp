@@ -34,10 +34,8 @@ worker_node::worker_node(worker_node_options options) {
   }
   std::random_device random;
   worker_config config;
-  config.facts.set_name(options.name);
   config.facts.set_incarnation(uint64_t(random()) << 32 | random());
   config.facts.set_threads(options.threads);
-  config.facts.set_memory_bytes(uint64_t(sysconf(_SC_PHYS_PAGES)) * uint64_t(sysconf(_SC_PAGE_SIZE)));
   config.facts.set_arithmetic(current_isa());
   config.facts.set_version(version());
   config.facts.set_process(uint64_t(getpid()));

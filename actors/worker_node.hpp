@@ -9,7 +9,6 @@
 namespace troupe {
 
 struct worker_node_options {
-  std::string name = "worker";
   std::string host = "127.0.0.1"; // Where it listens; empty: everywhere.
   uint16_t port = 0;              // 0: any free one.
   node_keys keys;                 // Whoever has keys of the same authority may have anything computed here.

@@ -42,7 +42,7 @@
   X(VerifyWeights) X(WeightsVerified) X(ScrubTick) X(FlipOwnBit) \
   /* cluster.proto */ \
   X(Greeting) X(WorkerFacts) X(WorkerRefusal) X(NodePing) X(NodePong) X(WorkerReady) X(WorkerLost) X(LayerRange) X(SegmentName) \
-  X(FindPlacement) X(PlacementEnded) X(Placement) X(ModelUse) X(PlaceLayers) X(PreloadLayers) X(LayersPlaced) X(PlacementRefused) \
+  X(FindPlacement) X(PlacementEnded) X(Placement) X(ModelUse) X(PreloadLayers) X(LayersPlaced) X(PlacementRefused) \
   X(LayerAnswer) X(ClusterTick) X(GetClusterFacts) X(ClusterFacts) X(WorkerStatus) X(DrainWorker) \
   /* training.proto */ \
   X(BeginStep) X(OwnerReady) X(MicroBatch) X(Dropout) X(ForwardBatch) X(ForwardStates) X(BackwardStates) X(HeadPass) \

@@ -109,7 +109,8 @@ void on_ready(cluster_pointer self, const v1::WorkerReady& news, const caf::stro
   worker.reason.clear();
   self->monitor(typed);
   st.policy.worker_ready(news.worker(), news.facts().threads(), now_ns(self));
-  write_log(st.config.log, log_level::info, "worker " + news.worker() + " is ready: " + std::to_string(news.facts().threads()) + " threads");
+  write_log(st.config.log, log_level::info,
+            "worker " + news.worker() + " is ready: " + std::to_string(news.facts().threads()) + " threads");
   decide(self);
 }
 
@@ -147,9 +148,9 @@ void on_ended(cluster_pointer self, const v1::PlacementEnded& news) {
   if (known == st.stages.end() || known->second.placement != news.placement()) return;
   auto& stage = known->second;
   stage.placement = 0;
+  const auto& layers = stage.place.layers;
   write_log(st.config.log, log_level::warning,
-            "layers " + std::to_string(stage.place.layers.first) + " to " + std::to_string(stage.place.layers.first + stage.place.layers.count - 1)
-              + " on worker " + stage.place.worker + " are placed anew: " + news.reason());
+            "layers " + std::to_string(layers.first) + " to " + std::to_string(layers.first + layers.count - 1) + " on worker " + stage.place.worker + " are placed anew: " + news.reason());
   if (self->clock().now() - stage.began > std::chrono::seconds(1)) stage.ended = 0;
   const auto wait = std::min(st.config.retry_first * (int64_t(1) << std::min(stage.ended++, 10u)), st.config.retry_max);
   stage.due = self->clock().now() + wait;
@@ -172,7 +173,6 @@ v1::ClusterFacts facts(const cluster_state& st) {
       if (place.worker == name) *one.add_layers() = layers_of({}, place);
     one.set_is_spare(std::ranges::count(st.policy.spares(), name) > 0);
   }
-  all.set_placements(st.placements_made);
   return all;
 }
 

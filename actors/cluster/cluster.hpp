@@ -23,8 +23,8 @@ struct cluster_config {
   caf::timespan retry_first = std::chrono::milliseconds(20), retry_max = std::chrono::seconds(2); // After a placement that ended by itself.
 };
 
-/// Knows all workers of this engine and decides who computes which layers (placements.hpp). Thin: the links say who is there, the stages say
-/// when a placement ended, and they do the placing.
+/// Knows all workers of this engine and decides who computes which layers (placements.hpp). Thin: the links say who is there, the
+/// stages say when a placement ended, and they do the placing.
 ///
 /// Retry     a stage may ask again, and is told again; a worker may be said to be ready, or lost, again.
 /// Restart   the new one hears of workers and stages again, because the directory tells them of it; it places all layers anew. Drains

@@ -18,9 +18,10 @@ struct layer_host_config {
   directory_actor directory;       // Of the worker, below the placement's root.
 };
 
-/// A worker's end of a placement, which tells the coordinator that the layers are placed. For its layers it is the scheduler, and the stage before and behind them: it gives them the steps
-/// that come from the coordinator, and sends there what they say. It tells the coordinator of all actors of the placement,
-/// whenever one is replaced, so that they can be seen, killed and abandoned there as all others.
+/// A worker's end of a placement, which tells the coordinator that the layers are placed. For its layers it is the scheduler, and the
+/// stage before and behind them: it gives them the steps that come from the coordinator, and sends there what they say. It tells the
+/// coordinator of all actors of the placement, whenever one is replaced, so that they can be seen, killed and abandoned there as all
+/// others.
 ///
 /// Retry     as with the layers themselves: steps are numbered, what is old is dropped.
 /// Restart   the coordinator notices its end and places the layers anew; until it does, its successor is no use to it.

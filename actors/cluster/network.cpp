@@ -42,8 +42,8 @@ uint16_t publish(const worker_actor& worker, const std::string& host, uint16_t p
   uint16_t published = 0;
   std::string problem;
   caf::scoped_actor self{system};
-  self->request(spawn_tls_middleman(system, keys_of(system)), caf::infinite, caf::publish_atom::value, port, caf::actor_cast<caf::strong_actor_ptr>(worker),
-                system.message_types(worker), host, true)
+  self->request(spawn_tls_middleman(system, keys_of(system)), caf::infinite, caf::publish_atom::value, port,
+                caf::actor_cast<caf::strong_actor_ptr>(worker), system.message_types(worker), host, true)
     .receive([&](uint16_t number) { published = number; }, [&](const caf::error& error) { problem = to_string(error); });
   if (!problem.empty()) throw input_error("cannot listen at " + host + ":" + std::to_string(port) + ": " + problem);
   return published;

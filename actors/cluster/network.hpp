@@ -16,8 +16,8 @@ constexpr uint32_t cluster_protocol = 1;
 /// uses these keys, whichever side began it; the files are read anew for each. Throws input_error for keys that cannot be used.
 void configure_network(caf::actor_system_config& config, const node_keys& keys);
 
-/// Lets those connect to the worker who have a certificate of the same authority. Port 0: any free one. Returns the port. Throws input_error,
-/// naming the address, when it cannot be had.
+/// Lets those connect to the worker who have a certificate of the same authority. Port 0: any free one. Returns the port. Throws
+/// input_error, naming the address, when it cannot be had.
 uint16_t publish(const worker_actor& worker, const std::string& host, uint16_t port);
 
 /// Connects to the worker that is published there; one of the two is called, inside of `self`.

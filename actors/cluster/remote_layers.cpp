@@ -54,12 +54,7 @@ void on_placement(stage_pointer self, const v1::Placement& placement, const caf:
   st.placement = placement;
   st.worker = caf::actor_cast<worker_actor>(worker);
   self->monitor(st.worker);
-  v1::PlaceLayers order;
-  order.set_placement(placement.placement());
-  *order.mutable_segment() = placement.segment();
-  *order.mutable_layers() = placement.layers();
-  *order.mutable_model() = placement.model();
-  self->send(st.worker, std::move(order), caf::strong_actor_ptr(self->ctrl()));
+  self->send(st.worker, placement, caf::strong_actor_ptr(self->ctrl()));
   v1::ClusterTick end;
   end.set_round(placement.placement());
   self->delayed_send(self, st.config.placing_max, std::move(end));

@@ -44,6 +44,7 @@ struct remote_layers_state {
   uint32_t layers_without_step = 0; // How many have said so since they were last asked.
 };
 
-remote_layers_actor::behavior_type remote_layers(remote_layers_actor::stateful_pointer<remote_layers_state> self, remote_layers_config config);
+remote_layers_actor::behavior_type remote_layers(remote_layers_actor::stateful_pointer<remote_layers_state> self,
+                                                 remote_layers_config config);
 
 } // namespace troupe

@@ -44,7 +44,8 @@ tls_session::tls_session(const node_keys& keys, int socket, bool is_server) : ss
 
 tls_session::~tls_session() = default;
 
-/// What an operation has come to. The errors that OpenSSL keeps for this thread are those of this operation, because each begins without any.
+/// What an operation has come to. The errors that OpenSSL keeps for this thread are those of this operation, because each begins
+/// without any.
 tls_session::outcome tls_session::verdict(int result, bool may_write) {
   if (result > 0) return outcome::done;
   const int error = SSL_get_error(ssl_.get(), result);

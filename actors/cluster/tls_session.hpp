@@ -20,8 +20,8 @@ public:
   ~tls_session();
 
   bool is_established() const { return is_established_; }
-  /// To be called when the socket is readable, and once at first at the end that connected, until it is done. Fails where the other end shows
-  /// no certificate of the authority, and where the socket takes no more: what a handshake says fits into its buffer.
+  /// To be called when the socket is readable, and once at first at the end that connected, until it is done. Fails where the other end
+  /// shows no certificate of the authority, and where the socket takes no more: what a handshake says fits into its buffer.
   outcome handshake();
   /// Only when it is established. wait: nothing was read, or written.
   outcome read(void* buffer, size_t size, size_t& count);

@@ -49,7 +49,6 @@ void greet(link_pointer self, const worker_actor& worker) {
   v1::Greeting greeting;
   greeting.set_protocol(cluster_protocol);
   greeting.set_version(st.config.version);
-  greeting.set_coordinator(st.config.coordinator);
   self->send(worker, std::move(greeting), caf::strong_actor_ptr(self->ctrl()));
 }
 

@@ -24,7 +24,6 @@ struct worker_link_config {
   worker_connector connect;
   std::string version;           // Of this program, for the text of a refusal.
   std::string arithmetic;        // Workers that compute otherwise are refused; empty: any.
-  uint64_t coordinator = 0;      // A random number of this incarnation.
   directory_actor directory;
   log_function log = {};
   caf::timespan tick = std::chrono::milliseconds(50);         // How often it looks, and pings.

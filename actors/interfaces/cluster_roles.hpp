@@ -11,7 +11,7 @@ using pulse_actor = caf::typed_actor<caf::reacts_to<v1::NodePing>>;
 
 /// What a worker is known by at its coordinators.
 using worker_actor =
-  caf::typed_actor<caf::reacts_to<v1::Greeting, caf::strong_actor_ptr>, caf::reacts_to<v1::PlaceLayers, caf::strong_actor_ptr>,
+  caf::typed_actor<caf::reacts_to<v1::Greeting, caf::strong_actor_ptr>, caf::reacts_to<v1::Placement, caf::strong_actor_ptr>,
                    caf::reacts_to<v1::PreloadLayers>>;
 
 /// A coordinator's link to one worker.

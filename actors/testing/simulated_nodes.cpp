@@ -46,7 +46,8 @@ public:
     if (known != proxies_.end())
       if (auto proxy = known->second.lock()) return proxy;
     caf::actor_config config;
-    auto made = caf::make_actor<link_proxy, caf::actor>(system_.next_actor_id(), system_.node(), &system_, config, actor, shared_from_this());
+    auto made = caf::make_actor<link_proxy, caf::actor>(system_.next_actor_id(), system_.node(), &system_, config, actor,
+                                                        shared_from_this());
     auto proxy = caf::actor_cast<caf::strong_actor_ptr>(made);
     proxies_[actor->id()] = caf::actor_cast<caf::weak_actor_ptr>(proxy);
     caf::actor_cast<caf::abstract_actor*>(actor)->attach_functor([address = proxy->address()](const caf::error& why) {
@@ -146,7 +147,6 @@ void simulated_nodes::connect(uint32_t index, const std::function<void(const wor
   auto& system = sim_->system();
   if (!one.worker) {
     worker_config config;
-    config.facts.set_name(std::to_string(index));
     config.facts.set_incarnation(++incarnations_);
     config.facts.set_threads(1);
     config.parts = model_;

@@ -28,7 +28,8 @@ public:
   /// Where the workers are started. Before the first of them is asked for.
   void begin(simulation& in) { sim_ = &in; }
 
-  /// Called before a step: now and then a process dies, or an actor in one, a link breaks, stalls, goes on or becomes slow. All of it is drawn from the simulation.
+  /// Called before a step: now and then a process dies, or an actor in one, a link breaks, stalls, goes on or becomes slow. All of it
+  /// is drawn from the simulation.
   void disturb();
   /// This process dies.
   void end_process(uint32_t index) { end(nodes_.at(index)); }

@@ -54,7 +54,8 @@ trial_setup setup_of(std::shared_ptr<const trial_load> load, simulated_actors& u
 
 /// Requests to a model in so many replicas: sixteen to choose from, some with a deadline, some cancelled.
 /// `workers`: not 0: so many simulated processes, and a spare, compute the layers (simulated_nodes.hpp).
-trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t requests_per_trial = 3, uint32_t replicas = 1, uint32_t workers = 0);
+trial_setup make_setup(std::shared_ptr<const model_parts> model, uint32_t requests_per_trial = 3, uint32_t replicas = 1,
+                       uint32_t workers = 0);
 /// To a tiny model with random weights, made up on the spot. With an encoder, some of the requests are beam searches.
 enum class tiny_kind : uint8_t { decoder, encoder_decoder, encoder, images, audio };
 trial_setup make_tiny_setup(uint32_t requests_per_trial = 3, tiny_kind kind = tiny_kind::decoder, uint32_t replicas = 1,

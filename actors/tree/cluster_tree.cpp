@@ -2,6 +2,7 @@
 
 #include "actors/cluster/network.hpp"
 #include "actors/interfaces/paths.hpp"
+#include "model/description_hash.hpp"
 #include "model/error.hpp"
 #include "model/kernels/isa.hpp"
 #include "model/parts/layer_hash.hpp"
@@ -45,7 +46,7 @@ cluster_tree make_cluster_tree(const model_parts& model, const partition& cut, c
   cluster.placing.return_patience_ns = caf::timespan(5s).count();
   auto& use = cluster.model;
   use.set_path(std::filesystem::absolute(file.path).string());
-  use.set_identity(shape_hash(file));
+  use.set_identity(description_hash(file));
   use.set_cached(uint32_t(cut.cached));
   use.set_as_q8_0(cut.as_q8_0);
   use.set_kept_sums(uint32_t(cut.keep));
@@ -64,11 +65,9 @@ cluster_tree make_cluster_tree(const model_parts& model, const partition& cut, c
     link.port = node.port;
     tree.links.push_back(std::move(link));
   }
-  const uint64_t coordinator = random_number();
   for (auto& link : tree.links) {
     link.connect = connect;
     link.arithmetic = options.mixed_arithmetic ? "" : current_isa();
-    link.coordinator = coordinator;
     link.log = log;
     cluster.workers.push_back(link.worker);
   }

@@ -15,8 +15,9 @@ namespace troupe {
 
 class runtime {
 public:
-  /// `network`: not null for an actor system that has links to others (actors/cluster/network.hpp), with these keys. `plan` may be null: then there is no injector, and no proxy stands between actors. Throws input_error for a plan that cannot be
-  /// carried out, and for an instruction set (TROUPE_ISA) that is not available.
+  /// `network`: not null for an actor system that has links to others (actors/cluster/network.hpp), with these keys. `plan` may be
+  /// null: then there is no injector, and no proxy stands between actors. Throws input_error for a plan that cannot be carried out, and
+  /// for an instruction set (TROUPE_ISA) that is not available.
   runtime(const workers_options& workers, std::shared_ptr<const v1::FaultPlan> plan, const node_keys* network = nullptr);
   /// In an actor system of somebody else, which outlives this.
   runtime(caf::actor_system& host, std::shared_ptr<const v1::FaultPlan> plan);

@@ -4,6 +4,7 @@
 #include "actors/supervision/failure.hpp"
 #include "actors/supervision/supervisor_core.hpp" // send_kill
 #include "actors/tree/placement_tree.hpp"
+#include "model/description_hash.hpp"
 #include "model/error.hpp"
 #include "model/parts/layer_hash.hpp"
 
@@ -31,10 +32,7 @@ std::shared_ptr<const model_file> open(worker_pointer self, const v1::ModelUse& 
     st.model = open_model(path);
     st.open_path = path;
   }
-  if (shape_hash(*st.model) != use.identity()) {
-    st.model = nullptr; // It may be replaced by the right one.
-    throw input_error(path + ": this is not the model of the coordinator");
-  }
+  if (description_hash(*st.model) != use.identity()) throw input_error(path + ": this is not the model of the coordinator");
   return st.model;
 }
 
@@ -55,6 +53,21 @@ void forget_others(worker_state& st, const v1::ModelUse& use) {
   std::erase_if(st.kept, [&](const auto& one) { return one.parts.use_count() == 1 && !is_same_use(one.use, use); });
 }
 
+std::shared_ptr<const model_parts> read(worker_pointer self, const v1::LayerRange& layers, range wanted, const v1::ModelUse& use) {
+  auto& st = self->state;
+  const auto model = open(self, use);
+  const uint64_t there = layers.of_encoder() ? (model->spec.encoder ? model->spec.encoder->layers.size() : 0) : model->spec.layers.size();
+  if (uint64_t(wanted.first) + wanted.count > there || wanted.count == 0)
+    throw input_error(st.open_path + " has no " + layers_text(layers));
+  require_hashes(*model, layers);
+  forget_others(st, use);
+  partition cut{.shards = st.config.shards, .cached = cache_type(use.cached()), .as_q8_0 = use.as_q8_0()};
+  cut.keep = kept_sums(use.kept_sums());
+  cut.only = {.ends = false, .layers = {0, 0}, .encoder_layers = {0, 0}};
+  (layers.of_encoder() ? cut.only.encoder_layers : cut.only.layers) = wanted;
+  return make_parts(model, cut, st.config.run_jobs);
+}
+
 /// Throws input_error, std::bad_alloc.
 std::shared_ptr<const model_parts> load(worker_pointer self, const v1::LayerRange& layers, const v1::ModelUse& use) {
   auto& st = self->state;
@@ -65,25 +78,15 @@ std::shared_ptr<const model_parts> load(worker_pointer self, const v1::LayerRang
     return one.of_encoder == layers.of_encoder() && one.layers == wanted && one.hashes == hashes && is_same_use(one.use, use);
   };
   if (const auto known = std::ranges::find_if(st.kept, is_wanted); known != st.kept.end()) return known->parts;
-  const auto model = open(self, use);
-  const uint64_t there = layers.of_encoder() ? (model->spec.encoder ? model->spec.encoder->layers.size() : 0) : model->spec.layers.size();
-  if (uint64_t(wanted.first) + wanted.count > there || wanted.count == 0)
-    throw input_error(st.open_path + " has no " + layers_text(layers));
   try {
-    require_hashes(*model, layers);
+    auto parts = read(self, layers, wanted, use);
+    st.kept.push_back({parts, layers.of_encoder(), wanted, hashes, use});
+    write_log(st.config.log, log_level::info, "loaded " + layers_text(layers) + " of " + st.open_path);
+    return parts;
   } catch (...) {
-    st.model = nullptr; // It may be replaced by the right one.
+    st.model = nullptr; // The file was replaced or overwritten, perhaps: the next attempt opens it again.
     throw;
   }
-  forget_others(st, use);
-  partition cut{.shards = st.config.shards, .cached = cache_type(use.cached()), .as_q8_0 = use.as_q8_0()};
-  cut.keep = kept_sums(use.kept_sums());
-  cut.only = {.ends = false, .layers = {0, 0}, .encoder_layers = {0, 0}};
-  (layers.of_encoder() ? cut.only.encoder_layers : cut.only.layers) = wanted;
-  auto parts = make_parts(model, cut, st.config.run_jobs);
-  st.kept.push_back({parts, layers.of_encoder(), wanted, hashes, use});
-  write_log(st.config.log, log_level::info, "loaded " + layers_text(layers) + " of " + st.open_path);
-  return parts;
 }
 
 void end(worker_pointer self, const worker_state::placed& one) {
@@ -99,7 +102,7 @@ void refuse(worker_pointer self, const remote_layers_actor& owner, uint64_t plac
   self->send(owner, std::move(refusal));
 }
 
-void place(worker_pointer self, const v1::PlaceLayers& order, const caf::strong_actor_ptr& from) {
+void place(worker_pointer self, const v1::Placement& order, const caf::strong_actor_ptr& from) {
   auto& st = self->state;
   const auto owner = caf::actor_cast<remote_layers_actor>(from);
   if (!owner) return;
@@ -181,7 +184,7 @@ worker_actor::behavior_type worker(worker_pointer self, worker_config config) {
   });
   return {
     [self](const v1::Greeting& greeting, const caf::strong_actor_ptr& from) { greet(self, greeting, from); },
-    [self](const v1::PlaceLayers& order, const caf::strong_actor_ptr& from) { place(self, order, from); },
+    [self](const v1::Placement& order, const caf::strong_actor_ptr& from) { place(self, order, from); },
     [self](const v1::PreloadLayers& order) { preload(self, order); },
   };
 }

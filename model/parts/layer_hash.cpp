@@ -51,17 +51,4 @@ std::vector<uint64_t> layer_hashes(const stack_tensors& stack) {
   return hashes;
 }
 
-uint64_t shape_hash(const model_file& model) {
-  content_hash sum;
-  for (const auto& one : model.published) {
-    sum.add(one.gguf_name);
-    sum.add(uint64_t(one.view.type));
-    for (const uint64_t length : one.shape) sum.add(length);
-  }
-  sum.add(model.config);
-  sum.add(model.spec.context_length);
-  sum.add(model.parameters);
-  return sum.value();
-}
-
 } // namespace troupe

@@ -1,5 +1,5 @@
 #pragma once
-#include "model/model_file.hpp"
+#include "model/spec.hpp"
 #include <cstdint>
 #include <vector>
 
@@ -12,8 +12,5 @@ uint64_t layer_hash(const layer_tensors& layer);
 
 /// Of each layer of a stack.
 std::vector<uint64_t> layer_hashes(const stack_tensors& stack);
-
-/// A hash of what a model is apart from what its tensors hold: their names, types and shapes, and its configuration.
-uint64_t shape_hash(const model_file& model);
 
 } // namespace troupe

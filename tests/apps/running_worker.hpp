@@ -32,12 +32,13 @@ struct running_worker {
   uint16_t port = 0;
   explicit running_worker(const std::filesystem::path& keys, const std::vector<std::string>& more = {})
       : process(TROUPE_PROGRAM, arguments(keys, more)) {
-    for (const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20); port == 0 && std::chrono::steady_clock::now() < end; std::this_thread::sleep_for(std::chrono::milliseconds(5)))
+    for (int tries = 0; port == 0 && tries < 4000; ++tries, std::this_thread::sleep_for(std::chrono::milliseconds(5)))
       if (const auto said = process.port()) port = *said;
     REQUIRE(port > 0);
   }
   static std::vector<std::string> arguments(const std::filesystem::path& keys, const std::vector<std::string>& more) {
-    std::vector<std::string> all{"worker", "--listen", "127.0.0.1:0", "--name", "node", "--keys", keys.string(), "--quiet", "--until-end-of-input"};
+    std::vector<std::string> all{"worker", "--listen", "127.0.0.1:0", "--name", "node",
+                                 "--keys", keys.string(), "--quiet", "--until-end-of-input"};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }

@@ -92,6 +92,20 @@ TEST_CASE("a worker refuses the layers of a model that its file is not", "[clust
   CHECK(!worker.process.end());
 }
 
+TEST_CASE("a model whose file is written anew is computed as it is by then, by a worker that has computed it before", "[cluster]") {
+  keys_folder keys({"coordinator", "node"});
+  const auto path = keys.path / "model.gguf";
+  running_worker worker(keys.path);
+  for (const uint64_t seed : {1, 2}) {
+    // In place: whoever has the file open sees the new bytes.
+    std::ofstream(path, std::ios::binary) << testing::tiny_model_bytes({.seed = seed});
+    const auto file = open_model(path);
+    engine alone{file, one_thread()};
+    engine runs{file, one_thread(), at_port(worker.port, keys.path)};
+    CHECK(generate(runs) == generate(alone));
+  }
+}
+
 TEST_CASE("whoever has keys of another authority gets nothing from a worker", "[cluster]") {
   const auto file = open_model(testing::write_tiny_model({}));
   keys_folder keys({"coordinator", "node"}), others({"coordinator", "node"});

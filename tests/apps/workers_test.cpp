@@ -41,7 +41,9 @@ struct outcome {
   std::vector<float> scores;
   std::string end;
   bool operator==(const outcome& other) const {
-    const auto same = [](const auto& a, const auto& b) { return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * 4) == 0; };
+    const auto same = [](const auto& a, const auto& b) {
+      return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * 4) == 0;
+    };
     return tokens == other.tokens && same(values, other.values) && same(scores, other.scores) && end == other.end;
   }
 };

@@ -122,7 +122,8 @@ std::string metrics_page(const context& in, const std::vector<engine_reading>& e
     each_worker("troupe_worker_ready", "gauge", "Whether this worker process can compute.",
                 [](facts one) { return one.state == "ready" || one.state == "draining"; });
     each_worker("troupe_worker_computes", "gauge", "Whether it has layers.", [](facts one) { return !one.layers.empty(); });
-    each_worker("troupe_worker_lost_total", "counter", "How often it was lost or could not be had.", [](facts one) { return one.times_lost; });
+    each_worker("troupe_worker_lost_total", "counter", "How often it was lost or could not be had.",
+                [](facts one) { return one.times_lost; });
     each_worker("troupe_worker_round_trip_seconds", "gauge", "From the latest ping to its answer.",
                 [](facts one) { return in_seconds(one.round_trip); });
   }

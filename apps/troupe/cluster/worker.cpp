@@ -55,7 +55,6 @@ int wait_for_end(const worker_node& node, bool until_end_of_input) {
 int run_worker(const worker_arguments& arguments) {
   worker_node_options options;
   take_address(arguments.listen, options);
-  options.name = arguments.name;
   options.keys = keys_in(arguments.keys, arguments.name);
   options.threads = arguments.run.threads;
   options.model = arguments.model;
@@ -67,7 +66,8 @@ int run_worker(const worker_arguments& arguments) {
   print(worker_announcement + host + ":" + std::to_string(node.port()) + "\n");
   const int signal = wait_for_end(node, arguments.until_end_of_input);
   node.stop();
-  // CAF would wait for the thread of an actor that has ended until nobody holds its handle, which connections that are gone may do for ever.
+  // CAF would wait for the thread of an actor that has ended until nobody holds its handle, which connections that are gone may do for
+  // ever.
   std::quick_exit(signal == 0 ? int(exit_ok) : 128 + signal);
 }
 
@@ -75,11 +75,14 @@ int run_worker(const worker_arguments& arguments) {
 
 command_run declare_worker(CLI::App& app) {
   const auto arguments = std::make_shared<worker_arguments>();
-  app.add_option("--listen", arguments->listen, "Address for coordinators; port 0: any that is free. The address is the end of the first line on stdout")
+  app.add_option("--listen", arguments->listen, 
+                 "Address for coordinators; port 0: any that is free. The address is the end of the first line on stdout")
     ->capture_default_str()->type_name("HOST:PORT");
   app.add_option("--name", arguments->name, "By which name this node has its keys")->capture_default_str()->type_name("NODE");
-  app.add_option("--keys", arguments->keys, "The folder with NODE.key, NODE.crt and authority.crt (troupe cluster keys)")->required()->type_name("FOLDER");
-  app.add_option("-m,--model", arguments->model, "Where the model is here, if not at the path that the coordinator has it at")->type_name("PATH");
+  app.add_option("--keys", arguments->keys, "The folder with NODE.key, NODE.crt and authority.crt (troupe cluster keys)")
+    ->required()->type_name("FOLDER");
+  app.add_option("-m,--model", arguments->model, "Where the model is here, if not at the path that the coordinator has it at")
+    ->type_name("PATH");
   declare_threads(app, arguments->run);
   app.add_flag("--until-end-of-input", arguments->until_end_of_input, "End with the end of stdin, too: for programs that start workers");
   declare_quiet(app, arguments->run);

@@ -99,7 +99,8 @@ trial_setups make_setups(const simulate_options& options) {
   if (!options.run.model.empty()) {
     const auto model = open_model(options.run.model);
     return {options.train ? testing::make_training_setup(model, shards, options.updates)
-                          : testing::make_setup(make_parts(model, {.shards = shards}), options.requests, options.run.replicas, options.workers)};
+                          : testing::make_setup(make_parts(model, {.shards = shards}), options.requests, options.run.replicas,
+                                                options.workers)};
   }
   if (options.kind == "images") {
     if (options.train) return {testing::make_image_training_setup(options.updates)};

@@ -1,5 +1,5 @@
-// Goal: worker processes may die, links may stall and break at any moment, beside all that goes wrong elsewhere: every request finishes with
-// what the reference computes. TROUPE_SEED=n runs one seed alone.
+// Goal: worker processes may die, links may stall and break at any moment, beside all that goes wrong elsewhere: every request finishes
+// with what the reference computes. TROUPE_SEED=n runs one seed alone.
 #include "actors/testing/simulated_nodes.hpp"
 #include "actors/testing/simulated_troupe.hpp"
 #include "actors/testing/trial.hpp"
